@@ -1,0 +1,41 @@
+# make setup | demo | test | bench. TORCH_INDEX=<index address> chooses a torch build (see pytorch.org, "Get started").
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+STAMP := $(VENV)/.isthmus-setup
+
+.PHONY: setup demo test lint bench clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	@# torch first and by itself: the pinned version alone decides which build comes, CPU or GPU.
+	$(BIN)/python -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,test]'
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	@# Until the virtual cohort exists: a DDTI-shaped tree of synthetic speckle; no number of it means anything.
+	rm -rf $(DEMO) $(DEMO).partial
+	mkdir -p $(DEMO)
+	$(BIN)/python tests/ddti_tree.py $(DEMO)/ddti --cases 60 --seed 0
+	$(BIN)/isthmus cohort import ddti $(DEMO)/ddti $(DEMO)/cohort
+	$(BIN)/isthmus run wang2025 --cohort $(DEMO)/cohort --out $(DEMO)/run --profile smoke
+	@echo "SMOKE run on made-up pictures: it shows that every stage works; no number means anything."
+	@echo "Report: $(DEMO)/run/report.html"
+
+test: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/deptry src
+	$(BIN)/lint-imports --no-cache
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+bench: $(STAMP)
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) $(DEMO)

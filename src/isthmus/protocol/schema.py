@@ -1,0 +1,328 @@
+"""What a protocol file may say, and how its layers are merged into one resolved protocol.
+
+The layers are ``defaults < arm < profile < --set``: mappings merge, lists replace. The resolved protocol has
+no layers left; it is what a run folder keeps as ``protocol.yaml``.
+"""
+
+import copy
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from isthmus.errors import ProtocolError
+from isthmus.files import read_yaml
+from isthmus.imaging.prepare import Preparation
+from isthmus.training.settings import TrainSettings
+
+SHIPPED = Path(__file__).parent / "shipped"
+PROFILES = ("paper", "small", "smoke")
+
+
+class Part(BaseModel):
+    """A part of a protocol: unknown keys are errors, values do not change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class View(Part):
+    """Which pictures an arm looks at."""
+
+    modality: Literal["bmode", "smi", "swe", "doppler"] = Field("bmode", description="modality of the stills")
+
+
+class Arm(Part):
+    """One model to train and compare."""
+
+    title: str = Field("", description="name in tables and figures; default: the arm's key")
+    network: str = Field(description="a name of `isthmus models`, or file.py:function")
+    options: dict[str, Any] = Field(default_factory=dict, description="arguments of the network")
+    weights: str | None = Field(None, description="initial weights: a name of `isthmus weights list`, or a file")
+    view: View = View()
+    prepare: Preparation
+    train: TrainSettings
+
+
+class CrossValidation(Part):
+    """Grouped, stratified k-fold cross-validation."""
+
+    folds: int = Field(5, ge=2, le=20, description="number of folds")
+
+
+class TestPart(Part):
+    """A part set aside before cross-validation and opened once: give `column` or `fraction`."""
+
+    __test__ = False  # this is no test, whatever pytest makes of its name
+
+    column: Literal["split"] | None = Field(None, description="the cohort's own fixed split")
+    fraction: float | None = Field(None, gt=0, lt=0.9, description="share of the groups, stratified, drawn at seed 0")
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> "TestPart":
+        if (self.column is None) == (self.fraction is None):
+            raise ValueError("give either column or fraction")
+        return self
+
+
+class Splits(Part):
+    """Who is trained on, tuned on, held out. The unit is always the group."""
+
+    cross_validation: CrossValidation = CrossValidation()
+    seeds: list[int] = Field(default=[0], min_length=1, description="each seed sets split and initialisation")
+    tune: float = Field(0.2, gt=0, lt=0.5, description="tuning part: share of a fold's training groups")
+    test: TestPart | None = None
+
+    @model_validator(mode="after")
+    def _seeds_differ(self) -> "Splits":
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("a seed stands twice")
+        return self
+
+
+class Primary(Part):
+    """The contrast named before the run."""
+
+    arm: str
+    against: str
+
+
+class Explain(Part):
+    """Grad-CAM on the held-out folds."""
+
+    arms: list[str] = Field(default=[], description="arms to explain")
+    cases: int = Field(12, ge=1, le=200, description="overlays drawn for each arm")
+
+
+class ReportSettings(Part):
+    """What the report states beside the default evidence."""
+
+    prevalences: list[float] = Field(default=[0.05, 0.1, 0.2], description="PPV and NPV are given at these prevalences")
+
+
+class Protocol(Part):
+    """A resolved protocol."""
+
+    format: str = "isthmus-protocol/1.0"
+    protocol: str = Field(description="name")
+    title: str
+    question: str = Field(description="the clinical question, as the report asks it")
+    cite: str = Field(description="the publication")
+    profile: str = "paper"
+    claims: bool = Field(True, description="false: no number of this profile means anything")
+    target: list[str] = Field(min_length=1, description="targets in order of preference; the cohort's first is used")
+    primary: Primary
+    splits: Splits = Splits()
+    threshold: Literal["youden", "prevalence"] = Field(
+        "youden", description="rule for the operating point where 20 groups a class are there to choose it on"
+    )
+    arms: dict[str, Arm] = Field(min_length=1)
+    explain: Explain = Explain()
+    report: ReportSettings = ReportSettings()
+
+    @model_validator(mode="after")
+    def _named_arms_exist(self) -> "Protocol":
+        named = {"primary.arm": self.primary.arm, "primary.against": self.primary.against}
+        named |= {f"explain.arms[{index}]": arm for index, arm in enumerate(self.explain.arms)}
+        for place, arm in named.items():
+            if arm not in self.arms:
+                raise ValueError(f"{place} is {arm!r}, which is no arm of this protocol ({', '.join(self.arms)})")
+        return self
+
+
+class Layered(Part):
+    """A protocol file as written: `defaults` and `profiles` on top of a protocol's own keys."""
+
+    defaults: dict[str, Any] = {}
+    profiles: dict[str, dict[str, Any]] = {}
+
+
+def shipped_protocols() -> dict[str, Path]:
+    """Return the names and files of the protocols that come with the package."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+
+
+def find_protocol(name: str) -> Path:
+    """Return the file of a shipped protocol, or ``name`` itself where it is a YAML file.
+
+    Raises
+    ------
+    ProtocolError
+        When it is neither; the message gives the nearest shipped name.
+    """
+    shipped = shipped_protocols()
+    if name in shipped:
+        return shipped[name]
+    if Path(name).suffix in (".yaml", ".yml"):
+        if Path(name).is_file():
+            return Path(name)
+        raise ProtocolError("no such protocol file", where=name)
+    raise ProtocolError(
+        f"no protocol is called {name!r}",
+        expected=f"{', '.join(shipped)}, or a .yaml file",
+        hint=_nearest(name, shipped),
+    )
+
+
+def resolve_protocol(name: str, profile: str = "paper", settings: Iterable[str] = ()) -> Protocol:
+    """Read a protocol and merge its layers.
+
+    Parameters
+    ----------
+    name : str
+        A shipped name or a YAML file.
+    profile : str
+        ``paper``, ``small`` or ``smoke``.
+    settings : iterable of str
+        ``key=value`` pairs of ``--set``; keys are dotted paths such as ``defaults.train.epochs`` or
+        ``arms.resnet34.options.width``, values are YAML.
+
+    Returns
+    -------
+    Protocol
+        With no layers left.
+
+    Raises
+    ------
+    ProtocolError
+        For an unknown key (with the nearest right name), a wrong value or an unknown profile.
+    """
+    path = find_protocol(name)
+    written = read_yaml(path, name="protocol")
+    profiles = written.pop("profiles", {}) or {}
+    if profile != "paper" and profile not in profiles:
+        raise ProtocolError(
+            f"protocol {path.stem} has no profile {profile!r}", expected=", ".join(["paper", *profiles])
+        )
+    layers = [profiles.get(profile) or {}, *(_setting(text) for text in settings)]
+    merged = copy.deepcopy(written)
+    defaults = merged.pop("defaults", {}) or {}
+    arms = merged.get("arms") or {}
+    if not isinstance(arms, dict):
+        raise ProtocolError("arms must be a mapping from names to arms", where=path.name)
+    for layer in layers:
+        for arm in layer.get("arms") or {}:
+            if arm not in arms:
+                raise ProtocolError(f"no arm is called {arm!r}", where=path.name, hint=_nearest(arm, arms))
+    resolved_arms = {}
+    for arm, own in arms.items():
+        value = deep_merge(defaults, own or {})
+        for layer in layers:
+            value = deep_merge(value, layer.get("defaults") or {})
+            value = deep_merge(value, (layer.get("arms") or {}).get(arm) or {})
+        resolved_arms[arm] = value
+    for layer in layers:
+        merged = deep_merge(merged, {key: value for key, value in layer.items() if key not in ("defaults", "arms")})
+    merged["arms"] = resolved_arms
+    merged["profile"] = profile
+    return validate(merged, path.name)
+
+
+def validate(content: Mapping[str, Any], where: str) -> Protocol:
+    """Check a resolved protocol.
+
+    Raises
+    ------
+    ProtocolError
+        With the first wrong key or value; an unknown key is answered with the nearest right one.
+    """
+    try:
+        return Protocol.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"])
+        if first["type"] == "extra_forbidden":
+            *parents, key = first["loc"]
+            known = _fields_at(Protocol, parents)
+            raise ProtocolError(
+                f"unknown key {place!r}", where=where, expected=", ".join(known), hint=_nearest(str(key), known)
+            ) from error
+        if first["type"] == "missing":
+            raise ProtocolError(f"the key {place!r} is missing", where=where) from error
+        message = first["msg"].removeprefix("Value error, ")
+        found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
+        raise ProtocolError(f"{place or 'the protocol'}: {message}{found}", where=where) from error
+
+
+def deep_merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two mappings: mappings merge key by key, everything else (lists too) is replaced.
+
+    Examples
+    --------
+    >>> deep_merge({"a": {"b": 1, "c": [1, 2]}}, {"a": {"c": [3]}})
+    {'a': {'b': 1, 'c': [3]}}
+    """
+    merged = copy.deepcopy(dict(below))
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = deep_merge(merged[key], value)
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def reductions(name: str, profile: str) -> list[str]:
+    """Return in words what a profile changes against the protocol as published, one line a changed value."""
+    if profile == "paper":
+        return []
+    paper = _flat(resolve_protocol(name).model_dump(mode="json"))
+    reduced = _flat(resolve_protocol(name, profile).model_dump(mode="json"))
+    ignored = ("profile", "claims")
+    return [
+        f"{key}: {reduced.get(key)} instead of {paper.get(key)}"
+        for key in {**paper, **reduced}
+        if key not in ignored and paper.get(key) != reduced.get(key)
+    ]
+
+
+def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(content, dict) and content:
+        flat: dict[str, Any] = {}
+        for key, value in content.items():
+            flat |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
+        return flat
+    return {prefix: content}
+
+
+def _setting(text: str) -> dict[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise ProtocolError(f"--set {text!r} is not key=value", hint="for example --set defaults.train.epochs=20")
+    try:
+        content: Any = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ProtocolError(f"the value of --set {text!r} is not YAML", hint="quote it") from error
+    for step in reversed(key.strip().split(".")):
+        content = {step: content}
+    return dict(content)
+
+
+def _fields_at(model: Any, steps: list[Any] | list[int | str]) -> list[str]:
+    """Return the field names that a location inside the schema allows."""
+    for step in steps:
+        model = _member(model, step)
+        if model is None:
+            return []
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _member(model: Any, step: object) -> Any:
+    annotation: Any = model
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        field = model.model_fields.get(str(step))
+        if field is None:
+            return None
+        annotation = field.annotation
+    elif get_origin(model) is dict:
+        annotation = get_args(model)[1]
+    if get_origin(annotation) in (Union, UnionType):
+        annotation = next((option for option in get_args(annotation) if option is not type(None)), None)
+    return annotation
+
+
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else None
