@@ -1,0 +1,210 @@
+"""Scores of views, and from views to nodules and patients."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from isthmus.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from isthmus.imaging.prepare import Preparation
+    from isthmus.models.classifier import Classifier
+
+_RUN_COLUMNS = ("target", "cohort", "arm", "candidate", "split", "seed", "fold")
+"""Rows of different runs are never averaged with each other."""
+
+_OWN_COLUMNS = {"nodule": ("view_id",), "patient": ("view_id", "nodule_id")}
+"""Ids that lose their meaning above the unit, even where they happen to be constant."""
+
+
+def view_logits(
+    classifier: "Classifier",
+    pixels: "np.ndarray[Any, Any]",
+    preparation: "Preparation",
+    batch_size: int = 32,
+    device: "str | torch.device" = "cpu",
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return the logits of prepared views: evaluation mode, no gradients, full single precision.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Moved to ``device``; its training or evaluation mode is put back afterwards.
+    pixels : ndarray of uint8, shape [N, T, S, S, C]
+        Prepared pixels; a memory map is read one batch at a time.
+    preparation : Preparation
+        The one the network was trained with.
+    batch_size : int
+        Views a step; the logits do not depend on it (1e-6).
+    device : str or torch.device
+        Where to compute.
+
+    Returns
+    -------
+    ndarray of float32, shape [N, K]
+        Logits, before any prior shift.
+    """
+    import torch
+
+    from isthmus.inference.batch import to_batch
+
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}", expected="1 or more")
+    was_training = classifier.training
+    classifier.to(device).eval()
+    parts = []
+    try:
+        with torch.inference_mode(), full_precision(torch.device(device).type):
+            for start in range(0, len(pixels), batch_size):
+                block = torch.from_numpy(np.array(pixels[start : start + batch_size])).to(device)
+                outputs = classifier({"image": to_batch(block, preparation)})
+                parts.append(outputs.logits.float().cpu().numpy())
+    finally:
+        classifier.train(was_training)
+    return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+
+
+@contextlib.contextmanager
+def full_precision(device_type: str) -> Iterator[None]:
+    """Switch autocast and the shortened products of TF32 and bf16 off while the block runs."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    convolutions = torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        with torch.autocast(device_type, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+        torch.backends.cudnn.allow_tf32 = convolutions
+
+
+def probabilities(
+    logits: "np.ndarray[Any, Any]", log_prior_shift: Sequence[float]
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return softmax(logits - log_prior_shift): what class weighting added is taken off again.
+
+    Parameters
+    ----------
+    logits : ndarray, shape [N, K]
+        Logits of a network.
+    log_prior_shift : sequence of K floats
+        log of each class's weight in training; zeros where no class was weighted.
+
+    Returns
+    -------
+    ndarray of float64, shape [N, K]
+        Rows sum to 1.
+
+    Examples
+    --------
+    >>> probabilities(np.array([[0.0, np.log(3.0)]]), [0.0, np.log(3.0)]).tolist()
+    [[0.5, 0.5]]
+    """
+    shifted = np.asarray(logits, np.float64) - np.asarray(log_prior_shift, np.float64)
+    weights = np.exp(shifted - shifted.max(axis=1, keepdims=True)) if len(shifted) else shifted
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def aggregate(
+    frame: pd.DataFrame, classes: Sequence[str], rule: Mapping[str, str], unit: str = "nodule"
+) -> pd.DataFrame:
+    """Join views into nodules and, where ``unit`` is ``patient``, nodules into patients.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row a view: ``nodule_id`` (and ``patient_id`` for patients), ``p_<class>``, and any other column.
+        Rows of different target, cohort, arm, candidate, split, seed or fold stay apart.
+    classes : sequence of str
+        The classes in order; the last one is the positive class.
+    rule : mapping
+        ``{'nodule': 'mean', 'patient': 'maximum'}``: ``mean`` averages the probabilities, ``maximum`` takes those of
+        the member with the highest probability of the positive class.
+    unit : str
+        ``nodule`` or ``patient``.
+
+    Returns
+    -------
+    DataFrame
+        One row a unit, with ``unit``, ``unit_id``, the probabilities, and those columns that are constant within
+        every unit. A patient's ``label`` under ``maximum`` is the highest of the nodules' labels.
+
+    Raises
+    ------
+    InputError
+        When a column is missing, an id is empty, or a unit has two labels under ``mean``.
+    """
+    if unit not in _OWN_COLUMNS:
+        raise InputError(f"unknown unit '{unit}'", expected="nodule or patient")
+    nodules = _join(frame, classes, rule.get("nodule", "mean"), "nodule")
+    if unit == "nodule":
+        return nodules
+    return _join(nodules, classes, rule.get("patient", "mean"), "patient")
+
+
+def _join(frame: pd.DataFrame, classes: Sequence[str], how: str, unit: str) -> pd.DataFrame:
+    scores = [f"p_{name}" for name in classes]
+    key = f"{unit}_id"
+    _check_columns(frame, [key, *scores], how)
+    runs = [name for name in _RUN_COLUMNS if name in frame.columns]
+    ordered = frame
+    if "label" in frame.columns and how == "maximum":
+        ordered = frame.assign(label=_highest_label(frame, classes, [*runs, key]))
+    groups = ordered.groupby([*runs, key], sort=True, dropna=False)
+    if "label" in frame.columns:
+        _check_one_label(groups, key)
+    if how == "mean":
+        joined = groups[scores].mean()
+    else:
+        joined = ordered.loc[groups[scores[-1]].idxmax(), [*runs, key, *scores]].set_index([*runs, key])
+    dropped = {*scores, *runs, key, "unit", "unit_id", *_OWN_COLUMNS[unit]}
+    others = [name for name in frame.columns if name not in dropped]
+    if others:
+        constant = (groups[others].nunique(dropna=False) == 1).all()
+        kept = [name for name in others if constant[name]]
+        joined = joined.join(groups[kept].first() if kept else joined[[]])
+    joined = joined.reset_index()
+    joined.insert(len(runs), "unit", unit)
+    joined.insert(len(runs) + 1, "unit_id", joined[key])
+    return joined
+
+
+def _check_columns(frame: pd.DataFrame, needed: Sequence[str], how: str) -> None:
+    if how not in ("mean", "maximum"):
+        raise InputError(f"unknown aggregation '{how}'", expected="mean or maximum")
+    missing = [name for name in needed if name not in frame.columns]
+    if missing:
+        raise InputError(f"no column '{missing[0]}' to aggregate by", expected=", ".join(needed))
+    if frame.index.has_duplicates:
+        raise InputError("rows to aggregate share index values", hint="reset_index(drop=True) first")
+    empty = frame[needed].isna().any(axis=1)
+    if empty.any():
+        column = next(name for name in needed if frame[name].isna().any())
+        raise InputError(f"{int(empty.sum())} rows have an empty value", where=f"column '{column}'")
+
+
+def _highest_label(frame: pd.DataFrame, classes: Sequence[str], by: Sequence[str]) -> pd.Series:
+    order = {name: place for place, name in enumerate(classes)}
+    places = frame["label"].map(order)
+    if places.isna().any():
+        unknown = str(frame.loc[places.isna(), "label"].iloc[0])
+        raise InputError(f"label '{unknown}' is outside the classes", expected=", ".join(classes))
+    highest = places.groupby([frame[name] for name in by], dropna=False).transform("max")
+    return highest.map(dict(enumerate(classes)))
+
+
+def _check_one_label(groups: Any, key: str) -> None:
+    labels = groups["label"].nunique(dropna=False)
+    several = labels[labels > 1]
+    if len(several):
+        name = several.index[0]
+        unit_id = name[-1] if isinstance(name, tuple) else name
+        raise InputError(f"{key} '{unit_id}' has {int(several.iloc[0])} different labels", expected="one")

@@ -1,0 +1,124 @@
+"""The one place of crop and normalisation, against NumPy's own arithmetic."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from isthmus.errors import InputError
+from isthmus.inference.batch import centre, to_batch
+
+METHODS = ("unit", "z", "percentile_z")
+
+
+def preparation(normalise: str = "unit", crop_size: int = 24) -> Any:
+    return SimpleNamespace(normalise=normalise, crop_size=crop_size, layout="2d")
+
+
+def pictures(count: int = 4, size: int = 32, channels: int = 1, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, 1, size, size, channels)).astype(np.uint8)
+
+
+def reference(picture: np.ndarray, method: str) -> np.ndarray:
+    """Normalise one picture with NumPy's own percentile, mean and std, in double precision."""
+    values = picture.astype(np.float64)
+    if method == "unit":
+        return values / 255
+    if method == "percentile_z":
+        values = np.clip(values, *np.percentile(values, [1, 99]))
+    return (values - values.mean()) / (values.std() or 1.0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_normalisation_equals_numpy_s_arithmetic(method: str, channels: int) -> None:
+    pixels = pictures(channels=channels)
+    batch = to_batch(pixels, preparation(method)).numpy()
+    assert batch.shape == (4, channels, 24, 24)
+    assert batch.dtype == np.float32
+    for row, picture in zip(batch, pixels[:, 0, 4:28, 4:28], strict=True):
+        np.testing.assert_allclose(row.transpose(1, 2, 0), reference(picture, method), atol=2e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    values=st.lists(st.integers(0, 255), min_size=4, max_size=4),
+    counts=st.lists(st.integers(0, 40), min_size=4, max_size=4),
+    seed=st.integers(0, 1000),
+)
+def test_percentiles_hold_for_any_histogram(values: list[int], counts: list[int], seed: int) -> None:
+    grey = np.resize(np.repeat(values, [n + 1 for n in counts]), (12, 12)).astype(np.uint8)
+    picture = np.random.default_rng(seed).permutation(grey.reshape(-1)).reshape(1, 1, 12, 12, 1)
+    batch = to_batch(picture, preparation("percentile_z", 12)).numpy()[0, 0]
+    np.testing.assert_allclose(batch, reference(picture[0, 0, :, :, 0], "percentile_z"), atol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_picture_s_numbers_do_not_depend_on_its_batch(method: str) -> None:
+    pixels = pictures(9)
+    together = to_batch(pixels, preparation(method))
+    alone = torch.cat([to_batch(pixels[i : i + 1], preparation(method)) for i in range(9)])
+    assert torch.equal(together, alone)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_array_a_tensor_and_a_read_only_array_give_the_same_batch(method: str) -> None:
+    pixels = pictures()
+    frozen = pixels.copy()
+    frozen.flags.writeable = False
+    expected = to_batch(pixels, preparation(method))
+    assert torch.equal(to_batch(torch.from_numpy(pixels), preparation(method)), expected)
+    assert torch.equal(to_batch(frozen, preparation(method)), expected)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_pixels_given_are_not_changed(method: str) -> None:
+    pixels = pictures()
+    before = pixels.copy()
+    to_batch(pixels, preparation(method))
+    np.testing.assert_array_equal(pixels, before)
+
+
+def test_without_the_centre_crop_the_pixels_keep_their_size() -> None:
+    pixels = pictures(size=20)
+    batch = to_batch(pixels, preparation(crop_size=24), centre_crop=False)
+    np.testing.assert_array_equal(batch.numpy()[:, 0], pixels[:, 0, :, :, 0].astype(np.float32) / np.float32(255))
+
+
+def test_the_middle_of_an_odd_remainder_starts_at_its_floor() -> None:
+    still = torch.arange(25, dtype=torch.uint8).reshape(1, 5, 5, 1)
+    # (5 - 2) // 2 = 1: rows 1 and 2, columns 1 and 2.
+    assert centre(still, 2)[0, :, :, 0].tolist() == [[6, 7], [11, 12]]
+
+
+@pytest.mark.parametrize("method", ["z", "percentile_z"])
+def test_a_picture_of_one_grey_value_becomes_zero(method: str) -> None:
+    flat = np.full((1, 1, 24, 24, 1), 77, np.uint8)
+    assert not to_batch(flat, preparation(method)).any()
+
+
+def test_a_batch_is_laid_out_channels_last() -> None:
+    assert to_batch(pictures(channels=3), preparation()).is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_empty_batch_stays_empty(method: str) -> None:
+    assert to_batch(pictures(0), preparation(method)).shape == (0, 1, 24, 24)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "says"),
+    [
+        (np.zeros((2, 1, 32, 32, 1), np.float32), "float32"),
+        (np.zeros((2, 32, 32, 1), np.uint8), r"\[2, 32, 32, 1\]"),
+        (np.zeros((2, 3, 32, 32, 1), np.uint8), "3 frames"),
+        (np.zeros((2, 1, 16, 16, 1), np.uint8), "crop of 24"),
+    ],
+)
+def test_pixels_of_another_shape_or_type_are_refused(pixels: np.ndarray, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        to_batch(pixels, preparation())
