@@ -1,0 +1,272 @@
+"""The one table of networks. Importing it imports no torch: a network is imported when it is built."""
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from isthmus.errors import IsthmusError, ProtocolError
+from isthmus.files import sha256_of_file
+
+if TYPE_CHECKING:
+    from isthmus.models.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class NetworkCard:
+    """What ``isthmus models`` shows of a network.
+
+    Parameters
+    ----------
+    name, summary, source : str
+        Its name, one line, and the publication.
+    spatial_dims : int
+        2 for pictures, 3 for clips.
+    parameters_millions : float
+        With two classes, one channel and the default options.
+    minimum_size : int
+        Smallest height and width in pixels.
+    options : dict
+        Name to (default, meaning).
+    weights : tuple of str
+        Names of published initial weights (``isthmus weights list``).
+    requires : tuple of str
+        Packages that building it imports.
+    builder : str
+        ``module:function`` with ``(classes, channels, **options)``.
+    """
+
+    name: str
+    summary: str
+    source: str
+    spatial_dims: int
+    parameters_millions: float
+    minimum_size: int
+    builder: str
+    options: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    weights: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ("torch",)
+
+
+_WANG = "Wang et al., Scientific Reports 2025 (ThyroNet-X4 Genesis)"
+_HE = "He et al., CVPR 2016"
+_MODULES = "isthmus.models."
+
+
+def _thyronet(name: str, summary: str, millions: float, *, groups: int, kernel: int, dense: bool) -> NetworkCard:
+    return NetworkCard(
+        name=name,
+        summary=summary,
+        source=_WANG,
+        spatial_dims=2,
+        parameters_millions=millions,
+        minimum_size=32,
+        builder=f"{_MODULES}thyronet:{name}",
+        options={
+            "groups": (groups, "groups of each block's second convolution; must divide half of the width"),
+            "kernel": (kernel, "side of that convolution's kernel, odd"),
+            "dense": (dense, "whether each stage's input is concatenated to its output and merged"),
+            "width": (64, "channels of the first stage"),
+        },
+    )
+
+
+def _resnet(depth: int, millions: float) -> NetworkCard:
+    return NetworkCard(
+        name=f"resnet{depth}",
+        summary=f"residual network of {depth} layers",
+        source=_HE,
+        spatial_dims=2,
+        parameters_millions=millions,
+        minimum_size=32,
+        builder=f"{_MODULES}resnet:resnet{depth}",
+        options={"width": (64, "channels of the first stage; published weights need 64")},
+        weights=(f"resnet{depth}_imagenet",),
+        requires=("torch", "monai"),
+    )
+
+
+_CARDS = (
+    _thyronet(
+        "thyronet_x4", "bottleneck blocks with grouped 5x5 kernels, dense stages", 16.90, groups=8, kernel=5, dense=True
+    ),
+    _thyronet("thyronet_bottleneck", "ablation: bottleneck blocks, plain 3x3", 23.51, groups=1, kernel=3, dense=False),
+    _thyronet("thyronet_block", "ablation: ResNet34 with grouped 5x5 kernels", 13.89, groups=8, kernel=5, dense=False),
+    _resnet(18, 11.17),
+    _resnet(34, 21.28),
+    _resnet(50, 23.51),
+    NetworkCard(
+        name="mobilenet_v2",
+        summary="inverted residuals, depthwise kernels: the small and quick one",
+        source="Sandler et al., CVPR 2018",
+        spatial_dims=2,
+        parameters_millions=2.23,
+        minimum_size=32,
+        builder=f"{_MODULES}mobilenet_v2:mobilenet_v2",
+        options={
+            "width": (1.0, "multiplier of all channels; published weights need 1.0"),
+            "dropout": (0.2, "before the last layer, 0 to 1"),
+        },
+        weights=("mobilenet_v2_imagenet",),
+    ),
+)
+
+
+def cards() -> dict[str, NetworkCard]:
+    """Return the networks that Isthmus brings, by name."""
+    return {card.name: card for card in _CARDS}
+
+
+def create(name: str, *, classes: int = 2, channels: int = 1, **options: Any) -> "Classifier":
+    """Build a network with fresh random weights.
+
+    Parameters
+    ----------
+    name : str
+        A name of :func:`cards`, or ``path/my_net.py:build`` for a function of the user's own with the arguments
+        ``(classes, channels, **options)`` that returns a :class:`~isthmus.models.classifier.Classifier`.
+    classes : int
+        K, at least 2.
+    channels : int
+        C of the picture, 1 or 3.
+    **options
+        Of the network, as its card lists them.
+
+    Returns
+    -------
+    Classifier
+        In training mode, on the CPU, float32.
+
+    Raises
+    ------
+    ProtocolError
+        When there is no such network, option or file; names the nearest right one.
+
+    Examples
+    --------
+    >>> create("thyronet_x4", classes=2, channels=1, width=16).network
+    'thyronet_x4'
+    """
+    if classes < 2:
+        raise ProtocolError(f"{classes} classes", where=name, expected="at least 2")
+    if channels < 1:
+        raise ProtocolError(f"{channels} channels", where=name, expected="1 or 3")
+    build = _own_builder(name) if is_own_file(name) else _builder(name, options)
+    try:
+        classifier = build(classes=classes, channels=channels, **options)
+    except (IsthmusError, ImportError):
+        raise
+    except Exception as error:
+        raise ProtocolError(
+            f"the network could not be built: {type(error).__name__}: {error}", where=f"{name} with {options}"
+        ) from error
+    return _checked(classifier, name, classes, options)
+
+
+def is_own_file(name: str) -> bool:
+    """Return whether a network's name points to a file of the user's own (``my_net.py:build``)."""
+    return ".py:" in name or name.endswith(".py")
+
+
+def own_file_sha256(name: str) -> str:
+    """Return the SHA-256 of the file that ``my_net.py:build`` names.
+
+    Raises
+    ------
+    ProtocolError
+        When there is no such file.
+    """
+    return sha256_of_file(_own_path(name))
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the name most like ``name``, or None where none is like it."""
+    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return found[0] if found else None
+
+
+def _builder(name: str, options: Mapping[str, Any]) -> Callable[..., Any]:
+    card = cards().get(name)
+    if card is None:
+        like = nearest(name, cards())
+        raise ProtocolError(
+            f"there is no network {name!r}",
+            expected=", ".join(cards()) + ", or my_net.py:build",
+            hint=f"did you mean {like!r}?" if like else "see `isthmus models`",
+        )
+    for option in options:
+        if option not in card.options:
+            like = nearest(option, card.options)
+            raise ProtocolError(
+                f"{name} has no option {option!r}",
+                expected=", ".join(card.options),
+                hint=f"did you mean {like!r}?" if like else f"see `isthmus models {name}`",
+            )
+    module, function = card.builder.split(":")
+    try:
+        return getattr(importlib.import_module(module), function)  # type: ignore[no-any-return]
+    except ModuleNotFoundError as error:
+        raise ProtocolError(
+            f"{name} needs the package {error.name!r}, which is not installed",
+            expected=", ".join(card.requires),
+            hint="pip install 'isthmus[train]'",
+        ) from error
+
+
+def _own_path(name: str) -> Path:
+    path = Path(name.rpartition(":")[0] if ".py:" in name else name)
+    if not path.is_file():
+        raise ProtocolError("no such file for a network of your own", where=str(path), expected="path/my_net.py:build")
+    return path
+
+
+def _own_builder(name: str) -> Callable[..., Any]:
+    if ".py:" not in name:
+        raise ProtocolError("the function is not named", where=name, expected=f"{name}:build")
+    path, function = _own_path(name), name.rpartition(":")[2]
+    module = _import_file(path)
+    build = getattr(module, function, None)
+    if not callable(build):
+        there = [key for key, value in vars(module).items() if inspect.isfunction(value) and not key.startswith("_")]
+        raise ProtocolError(
+            f"no function {function!r} in this file", where=str(path), expected=", ".join(there) or "a function"
+        )
+    return build  # type: ignore[no-any-return]
+
+
+def _import_file(path: Path) -> ModuleType:
+    name = f"isthmus_own_{path.stem}_{sha256_of_file(path)[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    specification = importlib.util.spec_from_file_location(name, path)
+    if specification is None or specification.loader is None:
+        raise ProtocolError("this file cannot be imported", where=str(path), expected="a Python file")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ProtocolError(
+            f"importing your network failed: {type(error).__name__}: {error}", where=str(path)
+        ) from error
+    return module
+
+
+def _checked(classifier: Any, name: str, classes: int, options: Mapping[str, Any]) -> "Classifier":
+    from isthmus.models.classifier import Classifier
+
+    if not isinstance(classifier, Classifier):
+        raise ProtocolError(
+            f"the function returned {type(classifier).__name__}", where=name, expected="an isthmus Classifier"
+        )
+    if classifier.classes != classes:
+        raise ProtocolError(f"the network says {classifier.classes} classes", where=name, expected=str(classes))
+    classifier.network, classifier.options = name, dict(options)
+    return classifier

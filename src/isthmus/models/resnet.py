@@ -1,0 +1,83 @@
+"""ResNet18, 34 and 50 (He et al. 2016), by MONAI's modules.
+
+MONAI's defaults differ from the published network (stem stride, biased shortcuts); with the settings here its parameter
+names and outputs equal torchvision's, so torchvision's weight files load strictly. Its ``forward`` cannot be split into
+features and head, so its modules are called one by one.
+"""
+
+from torch import Tensor, nn
+
+from isthmus.models.classifier import IMAGE, Classifier, Outputs, image_input, pooled
+
+_LAYERS: dict[str, tuple[str, list[int]]] = {
+    "resnet18": ("basic", [2, 2, 2, 2]),
+    "resnet34": ("basic", [3, 4, 6, 3]),
+    "resnet50": ("bottleneck", [3, 4, 6, 3]),
+}
+
+
+class ResNet(Classifier):
+    """A residual network with torchvision's parameter names (``conv1``, ``layer1.0.conv1``, ``fc``).
+
+    Parameters
+    ----------
+    name : {'resnet18', 'resnet34', 'resnet50'}
+        Which one.
+    classes, channels : int
+        K and C.
+    width : int
+        Channels of the first stage; 64 as published.
+
+    Examples
+    --------
+    >>> from isthmus.models.classifier import parameter_count
+    >>> parameter_count(ResNet("resnet18", classes=1000, channels=3))  # torchvision's own count
+    11689512
+    """
+
+    published_prefix = "net."
+
+    def __init__(self, name: str, *, classes: int = 2, channels: int = 1, width: int = 64) -> None:
+        from monai.networks.nets import resnet as monai_resnet
+
+        super().__init__(inputs=image_input(channels), classes=classes)
+        block, layers = _LAYERS[name]
+        self.net = monai_resnet.ResNet(
+            block=block,
+            layers=layers,
+            block_inplanes=[width, 2 * width, 4 * width, 8 * width],
+            spatial_dims=2,
+            n_input_channels=channels,
+            conv1_t_size=7,
+            conv1_t_stride=2,
+            shortcut_type="B",
+            bias_downsample=False,
+            feed_forward=False,
+        )
+        self.net.fc = nn.Linear(8 * width * (4 if block == "bottleneck" else 1), classes)
+
+    def features(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the last stage's maps, ``{'image': [N, D, H / 32, W / 32]}``."""
+        net = self.net
+        maps = net.maxpool(net.act(net.bn1(net.conv1(inputs[IMAGE]))))
+        return {IMAGE: net.layer4(net.layer3(net.layer2(net.layer1(maps))))}
+
+    def head(self, features: dict[str, Tensor], inputs: dict[str, Tensor]) -> Outputs:
+        """Return the linear layer over the pooled maps."""
+        embedding = pooled(features[IMAGE])
+        return Outputs(self.net.fc(embedding), embedding, {})
+
+
+def resnet18(*, classes: int, channels: int, width: int = 64) -> ResNet:
+    """Return ResNet18."""
+    return ResNet("resnet18", classes=classes, channels=channels, width=width)
+
+
+def resnet34(*, classes: int, channels: int, width: int = 64) -> ResNet:
+    """Return ResNet34, the baseline of Wang et al. 2025."""
+    return ResNet("resnet34", classes=classes, channels=channels, width=width)
+
+
+def resnet50(*, classes: int, channels: int, width: int = 64) -> ResNet:
+    """Return ResNet50."""
+    return ResNet("resnet50", classes=classes, channels=channels, width=width)
