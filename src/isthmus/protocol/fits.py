@@ -1,0 +1,148 @@
+"""The fits of a run: which there are, where they lie, and what they will cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from isthmus.errors import CohortError
+from isthmus.protocol.cases import Cases
+from isthmus.protocol.schema import Arm, Protocol
+from isthmus.training.fit import FitSpec
+
+
+def fit_folder(run_folder: Path, fit: FitSpec) -> Path:
+    """Return where a fit lies: `arms/<arm>/<candidate>/seed-<s>/fold-<k>`."""
+    return run_folder / "arms" / fit.arm / fit.candidate / f"seed-{fit.seed}" / f"fold-{fit.fold}"
+
+
+def candidate_of(arm: Arm) -> str:
+    """Return the candidate's name: the network's, without the path of a file of the user's own."""
+    return Path(arm.network.partition(":")[0]).stem
+
+
+def list_fits(
+    protocol: Protocol,
+    cases: Cases,
+    split: pd.DataFrame,
+    store_keys: Mapping[str, str],
+    precisions: Mapping[str, str],
+) -> list[FitSpec]:
+    """List a run's fits: every arm, seed and fold.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        The resolved protocol.
+    cases : Cases
+        Views that could be prepared.
+    split : DataFrame
+        `seed`, `fold`, `group_id`, `part` (`train`, `tune`, `cv`).
+    store_keys : mapping
+        For each arm the key of its prepared pictures, so that a resumed fit notices other pictures.
+    precisions : mapping
+        For each arm `fp32` or `bf16`, resolved once for the whole run.
+
+    Raises
+    ------
+    CohortError
+        When a part of a fold holds no view of a class.
+    """
+    codes = {name: code for code, name in enumerate(cases.classes)}
+    fits = []
+    for key, arm in protocol.arms.items():
+        views = cases.views[key]
+        labels = {row.view_id: codes[row.label] for row in views.itertuples()}
+        groups = dict(zip(views["view_id"], views["group_id"], strict=True))
+        for (seed, fold), parts in split.groupby(["seed", "fold"], sort=True):
+            side = dict(zip(parts["group_id"], parts["part"], strict=True))
+            members: dict[str, list[str]] = {"train": [], "tune": [], "cv": []}
+            for view_id, group in groups.items():
+                if group in side:
+                    members[side[group]].append(view_id)
+            _check_classes(members, labels, cases, f"arm {key}, seed {seed}, fold {fold}")
+            fits.append(
+                FitSpec(
+                    arm=key,
+                    candidate=candidate_of(arm),
+                    seed=int(seed),
+                    fold=int(fold),
+                    network=arm.network,
+                    options=arm.options,
+                    weights=arm.weights,
+                    classes=cases.classes,
+                    prepare=arm.prepare,
+                    train=arm.train.model_copy(update={"precision": precisions[key]}),
+                    train_views=sorted(members["train"]),
+                    tune_views=sorted(members["tune"]),
+                    held_out_views=sorted(members["cv"]),
+                    labels={view: label for view, label in labels.items() if groups[view] in side},
+                    groups={view: group for view, group in groups.items() if group in side},
+                    store_key=store_keys[key],
+                )
+            )
+    return fits
+
+
+def _check_classes(members: Mapping[str, list[str]], labels: Mapping[str, int], cases: Cases, where: str) -> None:
+    for part, views in members.items():
+        present = {labels[view] for view in views}
+        missing = [name for code, name in enumerate(cases.classes) if code not in present]
+        if missing:
+            names = " and ".join(repr(cases.target.classes[name]) for name in missing)
+            raise CohortError(
+                f"the {part} part has no view of class {names}",
+                where=where,
+                expected="both classes in every part of every fold",
+                hint="use fewer folds (--set splits.cross_validation.folds=2) or more cases",
+            )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do and cost, printed before it starts."""
+
+    protocol: str
+    profile: str
+    cohort: str
+    groups: int
+    nodules: int
+    views: int
+    positives: int
+    left_out: int
+    fits: int
+    pending: int
+    epochs: int
+    disk_mib: float
+    seconds: float | None = None
+    precisions: Mapping[str, str] | None = None
+    reductions: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain values."""
+        return {**self.__dict__, "reductions": list(self.reductions)}
+
+    def lines(self) -> list[str]:
+        """Return the plan in words."""
+        time = "measured when the run starts" if self.seconds is None else _duration(self.seconds)
+        lines = [
+            f"{self.protocol}, profile {self.profile}, on cohort {self.cohort}: {self.groups} patients, "
+            f"{self.nodules} nodules ({self.positives} positive), {self.views} views; {self.left_out} views left out",
+            f"{self.fits} fits ({self.pending} to do), up to {self.epochs} epochs each; "
+            f"about {self.disk_mib:.0f} MiB of disk; expected time: {time}",
+        ]
+        if self.precisions:
+            lines.append("precision: " + ", ".join(f"{arm} {value}" for arm, value in self.precisions.items()))
+        if self.reductions:
+            lines.append(f"profile {self.profile} changes {len(self.reductions)} values of the published protocol:")
+            lines += [f"  {line}" for line in self.reductions]
+        return lines
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

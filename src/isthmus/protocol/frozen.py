@@ -1,0 +1,195 @@
+"""What is chosen before a test or external set is seen (candidate, calibrator, threshold), and the lock on those sets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from isthmus.errors import FrozenError
+from isthmus.files import read_json, sha256_of_json, write_json
+from isthmus.statistics.calibration import LogisticCalibration, fit_intercept, fit_logistic
+from isthmus.statistics.thresholds import prevalence_threshold, youden_threshold
+
+MINIMUM_GROUPS = 20
+"""Fewer groups than this in the smaller class choose no slope and no Youden point (design: 'Tuning part')."""
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A calibrator and the threshold on the probabilities that it gives."""
+
+    calibration: LogisticCalibration
+    threshold: float
+    rule: str
+    groups: int
+
+    def call(self, probabilities: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return for each uncalibrated probability whether its calibrated one reaches the threshold."""
+        return np.asarray(self.calibration.apply(probabilities) >= self.threshold)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as `frozen.json` keeps them."""
+        return {
+            "calibration": self.calibration.as_dict(),
+            "threshold": self.threshold,
+            "rule": self.rule,
+            "groups_in_smaller_class": self.groups,
+        }
+
+
+def choose_operating_point(
+    positive: NDArray[np.bool_], probabilities: NDArray[np.float64], groups: NDArray[Any], rule: str = "youden"
+) -> OperatingPoint:
+    """Fit a calibrator and choose a threshold on its probabilities.
+
+    Parameters
+    ----------
+    positive : bool array [N]
+        Labels of the units.
+    probabilities : float array [N]
+        Uncalibrated probabilities of the positive class.
+    groups : array [N]
+        Groups of the units; the smaller class's count of them decides how much may be fitted.
+    rule : str
+        ``youden`` or ``prevalence``; with fewer than 20 groups in the smaller class always ``prevalence``.
+
+    Returns
+    -------
+    OperatingPoint
+        With 20 groups or more, intercept and slope; else the intercept only and the prevalence as threshold.
+    """
+    smaller = min(len(set(groups[positive])), len(set(groups[~positive])))
+    if smaller < MINIMUM_GROUPS:
+        calibration = fit_intercept(positive, probabilities)
+        threshold = prevalence_threshold(positive)
+        used = f"prevalence ({smaller} groups in the smaller class are too few for a slope or a Youden point)"
+    else:
+        calibration = fit_logistic(positive, probabilities)
+        calibrated = calibration.apply(probabilities)
+        threshold = youden_threshold(positive, calibrated) if rule == "youden" else prevalence_threshold(positive)
+        used = rule
+    return OperatingPoint(calibration, float(threshold), used, smaller)
+
+
+def freeze(predictions: pd.DataFrame, classes: list[str], rule: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Choose every arm's operating points and return the content of `frozen.json`.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        Contract 2 rows of the splits `tune` and `cv`, without calls.
+    classes : list of str
+        The last is the positive one.
+    rule : str
+        The protocol's threshold rule.
+    facts : mapping
+        What else is frozen: target, cohort fingerprint, protocol hash.
+
+    Returns
+    -------
+    dict
+        For each arm, `folds` (from each fold's tuning part, for its own held-out calls) and the arm's own
+        calibration and threshold (from the out-of-fold predictions of the first seed, the model that meets others).
+    """
+    score, positive_class = f"p_{classes[-1]}", classes[-1]
+    arms: dict[str, Any] = {}
+    for arm, rows in predictions.groupby("arm", sort=True):
+        first = rows["seed"].min()
+        own = rows[(rows["split"] == "cv") & (rows["seed"] == first)]
+        folds = {}
+        for (seed, fold), part in rows[rows["split"] == "tune"].groupby(["seed", "fold"], sort=True):
+            folds[f"{seed}/{fold}"] = _point(part, score, positive_class, rule).to_json()
+        arms[str(arm)] = {
+            "candidate": str(own["candidate"].iloc[0]),
+            **_point(own, score, positive_class, rule).to_json(),
+            "chosen_on": f"out-of-fold predictions of seed {first}",
+            "predictions": sha256_of_json(own[["unit_id", "fold", score]].astype(str).to_numpy().tolist()),
+            "folds": folds,
+        }
+    return {"format": "isthmus-frozen/1.0", **facts, "classes": classes, "arms": arms}
+
+
+def _point(rows: pd.DataFrame, score: str, positive_class: str, rule: str) -> OperatingPoint:
+    positive = (rows["label"] == positive_class).to_numpy(dtype=bool)
+    return choose_operating_point(positive, rows[score].to_numpy(dtype=float), rows["group_id"].to_numpy(), rule)
+
+
+def calls(predictions: pd.DataFrame, classes: list[str], frozen: Mapping[str, Any]) -> pd.Series:
+    """Return each row's call: `cv` by its fold's operating point, `test` and `external` by its arm's, `tune` none."""
+    result = pd.Series(pd.NA, index=predictions.index, dtype="string")
+    score = f"p_{classes[-1]}"
+    for (arm, split, seed, fold), rows in predictions.groupby(["arm", "split", "seed", "fold"], sort=True):
+        if split == "tune":
+            continue
+        own = frozen["arms"][str(arm)]
+        point = own["folds"][f"{seed}/{fold}"] if split == "cv" else own
+        calibrated = LogisticCalibration.from_dict(point["calibration"]).apply(rows[score].to_numpy(dtype=float))
+        result.loc[rows.index] = np.where(calibrated >= point["threshold"], classes[-1], classes[0])
+    return result
+
+
+class Lock:
+    """Lets a test or external set be predicted only after `frozen.json`, and counts the openings.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder; openings are logged in its `openings.json`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._frozen = folder / "frozen.json"
+        self._log = folder / "openings.json"
+
+    def freeze(self, content: dict[str, Any]) -> None:
+        """Write `frozen.json`, or check that what is there says the same.
+
+        Raises
+        ------
+        FrozenError
+            When a set was opened already with other choices.
+        """
+        if self._frozen.exists():
+            if read_json(self._frozen, name="frozen") == content:
+                return
+            if self.openings():
+                raise FrozenError(
+                    "the frozen choices have changed since a test or external set was opened",
+                    where=self._frozen.name,
+                    hint="start a new run; this one's test and external results stand as they are",
+                )
+        write_json(self._frozen, content)
+
+    def open(self, split: str, cohort: str) -> dict[str, Any]:
+        """Log one opening of a set and return the frozen choices to predict it with.
+
+        Raises
+        ------
+        FrozenError
+            When nothing is frozen yet, or `frozen.json` is not what earlier openings used.
+        """
+        if not self._frozen.exists():
+            raise FrozenError(
+                f"the {split} set may not be predicted before the choices are frozen",
+                where=self._frozen.name,
+                hint="let `isthmus run` finish its cross-validation first",
+            )
+        content: dict[str, Any] = read_json(self._frozen, name="frozen")
+        fingerprint, openings = sha256_of_json(content), self.openings()
+        if any(opening["frozen"] != fingerprint for opening in openings):
+            raise FrozenError(
+                "frozen.json was altered after a set was opened", where=self._frozen.name, hint="start a new run"
+            )
+        openings.append({"split": split, "cohort": cohort, "frozen": fingerprint})
+        write_json(self._log, {"format": "isthmus-openings/1.0", "openings": openings})
+        return content
+
+    def openings(self) -> list[dict[str, str]]:
+        """Return the openings so far, oldest first."""
+        if not self._log.exists():
+            return []
+        return list(read_json(self._log, name="openings")["openings"])
