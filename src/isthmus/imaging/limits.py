@@ -1,0 +1,97 @@
+"""How large a picture or clip may be; asked before anything is decoded."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from isthmus.errors import LimitError, PictureError
+
+_HINT = "leave the file out, or raise the limit by giving Limits(...) of your own"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Upper limits on what a reader accepts, so that no file can fill the memory or run for hours.
+
+    Parameters
+    ----------
+    bytes : int
+        Largest file, and largest decoded clip held in memory at once, in bytes.
+    pixels : int
+        Most pixels in one frame.
+    frames : int
+        Most frames in one file.
+    seconds : float
+        Longest playing time of a clip.
+
+    Examples
+    --------
+    >>> Limits(pixels=1_000_000).pixels
+    1000000
+    """
+
+    bytes: int = 2 * 1024**3
+    pixels: int = 64_000_000
+    frames: int = 20_000
+    seconds: float = 1800.0
+
+    def check_file(self, path: Path) -> None:
+        """Refuse what is no file, is empty or is larger than ``bytes``.
+
+        Raises
+        ------
+        PictureError
+            When there is no such file, it is a folder, cannot be opened, or is empty.
+        LimitError
+            When the file is larger than ``bytes``.
+        """
+        if path.is_dir():
+            raise PictureError("this is a folder, not a picture", where=str(path), hint="name one file in it")
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError as error:
+            raise PictureError("no such file", where=str(path)) from error
+        except OSError as error:
+            raise PictureError(f"the file cannot be opened: {error.strerror}", where=str(path)) from error
+        if size == 0:
+            raise PictureError("the file is empty", where=str(path), hint="copy it again from its source")
+        if size > self.bytes:
+            raise LimitError(
+                f"the file has {size:,} bytes", where=str(path), expected=f"at most {self.bytes:,}", hint=_HINT
+            )
+
+    def check_header(self, where: str, *, width: int, height: int, frames: int = 1, seconds: float = 0.0) -> None:
+        """Refuse what a header announces beyond the limits.
+
+        Raises
+        ------
+        PictureError
+            When the header announces no pixels or no frames.
+        LimitError
+            When one frame, their number or the playing time is beyond its limit.
+        """
+        if width < 1 or height < 1 or frames < 1:
+            raise PictureError(f"its header announces {frames} frame(s) of {width} x {height} pixels", where=where)
+        for found, limit, unit in (
+            (width * height, self.pixels, f"pixels a frame ({width} x {height})"),
+            (frames, self.frames, "frames"),
+            (round(seconds, 1), self.seconds, "seconds"),
+        ):
+            if found > limit:
+                raise LimitError(f"it has {found:,} {unit}", where=where, expected=f"at most {limit:,}", hint=_HINT)
+
+    def check_decoded(self, where: str, *, width: int, height: int, channels: int, frames: int) -> None:
+        """Refuse a request whose decoded frames would take more than ``bytes`` of memory.
+
+        Raises
+        ------
+        LimitError
+            When they would; the hint says to ask for fewer frames.
+        """
+        size = width * height * channels * frames
+        if size > self.bytes:
+            raise LimitError(
+                f"{frames:,} decoded frame(s) would take {size:,} bytes",
+                where=where,
+                expected=f"at most {self.bytes:,}",
+                hint="ask for fewer frames, or use iter_frames",
+            )
