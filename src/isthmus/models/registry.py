@@ -53,6 +53,25 @@ class NetworkCard:
     weights: tuple[str, ...] = ()
     requires: tuple[str, ...] = ("torch",)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        plain = {key: value for key, value in vars(self).items() if key != "builder"}
+        options = {key: {"default": default, "meaning": meaning} for key, (default, meaning) in self.options.items()}
+        return {**plain, "options": options, "weights": list(self.weights), "requires": list(self.requires)}
+
+    def lines(self) -> list[str]:
+        """Return the card in words, a line each."""
+        lines = [
+            f"{self.name}: {self.summary}",
+            f"source: {self.source}",
+            f"parameters: {self.parameters_millions:.2f} million (two classes, one channel)",
+            f"smallest picture: {self.minimum_size} x {self.minimum_size} pixels",
+            f"initial weights: {', '.join(self.weights) or 'none published; it starts from random ones'}",
+            f"needs: {', '.join(self.requires)}",
+            "options:",
+        ]
+        return lines + [f"  {key} = {default}: {meaning}" for key, (default, meaning) in self.options.items()]
+
 
 _WANG = "Wang et al., Scientific Reports 2025 (ThyroNet-X4 Genesis)"
 _HE = "He et al., CVPR 2016"
@@ -120,7 +139,26 @@ _CARDS = (
 
 def cards() -> dict[str, NetworkCard]:
     """Return the networks that Isthmus brings, by name."""
-    return {card.name: card for card in _CARDS}
+    return {entry.name: entry for entry in _CARDS}
+
+
+def card(name: str) -> NetworkCard:
+    """Return the card of one network.
+
+    Raises
+    ------
+    ProtocolError
+        When there is none of that name; says the nearest.
+    """
+    found = cards().get(name)
+    if found is None:
+        like = nearest(name, cards())
+        raise ProtocolError(
+            f"there is no network {name!r}",
+            expected=", ".join(cards()) + ", or my_net.py:build",
+            hint=f"did you mean {like!r}?" if like else "see `isthmus models`",
+        )
+    return found
 
 
 def create(name: str, *, classes: int = 2, channels: int = 1, **options: Any) -> "Classifier":
@@ -192,29 +230,22 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def _builder(name: str, options: Mapping[str, Any]) -> Callable[..., Any]:
-    card = cards().get(name)
-    if card is None:
-        like = nearest(name, cards())
-        raise ProtocolError(
-            f"there is no network {name!r}",
-            expected=", ".join(cards()) + ", or my_net.py:build",
-            hint=f"did you mean {like!r}?" if like else "see `isthmus models`",
-        )
+    known = card(name)
     for option in options:
-        if option not in card.options:
-            like = nearest(option, card.options)
+        if option not in known.options:
+            like = nearest(option, known.options)
             raise ProtocolError(
                 f"{name} has no option {option!r}",
-                expected=", ".join(card.options),
+                expected=", ".join(known.options),
                 hint=f"did you mean {like!r}?" if like else f"see `isthmus models {name}`",
             )
-    module, function = card.builder.split(":")
+    module, function = known.builder.split(":")
     try:
         return getattr(importlib.import_module(module), function)  # type: ignore[no-any-return]
     except ModuleNotFoundError as error:
         raise ProtocolError(
             f"{name} needs the package {error.name!r}, which is not installed",
-            expected=", ".join(card.requires),
+            expected=", ".join(known.requires),
             hint="pip install 'isthmus[train]'",
         ) from error
 

@@ -5,7 +5,7 @@ names and outputs equal torchvision's, so torchvision's weight files load strict
 features and head, so its modules are called one by one.
 """
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from isthmus.models.classifier import IMAGE, Classifier, Outputs, image_input, pooled
 
@@ -52,9 +52,8 @@ class ResNet(Classifier):
             conv1_t_stride=2,
             shortcut_type="B",
             bias_downsample=False,
-            feed_forward=False,
+            num_classes=classes,
         )
-        self.net.fc = nn.Linear(8 * width * (4 if block == "bottleneck" else 1), classes)
 
     def features(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the last stage's maps, ``{'image': [N, D, H / 32, W / 32]}``."""
@@ -65,7 +64,7 @@ class ResNet(Classifier):
     def head(self, features: dict[str, Tensor], inputs: dict[str, Tensor]) -> Outputs:
         """Return the linear layer over the pooled maps."""
         embedding = pooled(features[IMAGE])
-        return Outputs(self.net.fc(embedding), embedding, {})
+        return Outputs(self.net.get_submodule("fc")(embedding), embedding, {})
 
 
 def resnet18(*, classes: int, channels: int, width: int = 64) -> ResNet:
