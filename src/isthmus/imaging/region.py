@@ -1,0 +1,182 @@
+"""Where on a scanner's screen the ultrasound picture lies, without the text, bars and rulers around it.
+
+A screen is background, thin things (text, ticks, a grey bar, a body mark) and one or two solid pictures. Solid is what
+survives an opening by a square larger than any letter is wide. Side by side pictures are told by their seam: speckle is
+smooth from column to column, and at a seam it is not.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.imaging.clip import Box
+
+# All lengths below are shares of the frame's shorter side, so that they hold for any screen size.
+_DENSITY_WINDOW = 0.047
+_SOLID = 0.07  # a scanner's grey bar is 0.03 wide, its largest letters are 0.04
+_ABOVE_BACKGROUND = 4  # grey levels; JPEG leaves up to 4 around letters on black
+_DENSE = 0.5
+_EDGE_FILL = 0.1  # a row of ticks fills less of its line than this, the edge of a sector more
+_EDGE_LIGHT = 0.3  # JPEG leaves a shine of up to 0.15 of the picture's light on the black block beside it
+_JPEG_BLOCK = 8
+_BACKGROUND_SHARE = 0.25
+_SECOND_PANEL = 0.4  # of the first one's area
+# On 480 DDTI screens the strongest jump between two columns is at most 1.8 times the ordinary one in single pictures
+# and at least 2.7 times in double ones.
+_SEAM_JUMP = 2.2
+_SEAM_MIDDLE = 0.25
+_SEAM_NEIGHBOURS = 15
+_SEAM_REACH = 3
+
+
+@dataclass(frozen=True)
+class ScanArea:
+    """The ultrasound picture on a screen.
+
+    Parameters
+    ----------
+    box : Box
+        Around all panels.
+    panels : tuple of Box
+        One, or two side by side from left to right.
+    """
+
+    box: Box
+    panels: tuple[Box, ...]
+
+    def panel_at(self, x: float, y: float) -> Box:
+        """Return the panel that holds a point, or the nearest one."""
+
+        def distance(panel: Box) -> float:
+            x0, y0, x1, y1 = panel
+            return max(x0 - x, 0.0, x - x1) + max(y0 - y, 0.0, y - y1)
+
+        return min(self.panels, key=distance)
+
+
+def find_scan_area(frame: NDArray[np.uint8]) -> ScanArea:
+    """Find the ultrasound picture on a screen capture, and its two panels in a double picture.
+
+    Parameters
+    ----------
+    frame : uint8 array [H, W, C]
+        One frame, grey or colour.
+
+    Returns
+    -------
+    ScanArea
+        Whole pixels. A frame that is all ultrasound, or has no solid picture in it, gives the whole frame.
+
+    Examples
+    --------
+    >>> screen = np.zeros((200, 300, 1), np.uint8)
+    >>> screen[20:180, 40:260] = np.random.default_rng(0).integers(30, 200, (160, 220, 1))
+    >>> find_scan_area(screen).box
+    (40.0, 20.0, 260.0, 180.0)
+    """
+    grey = frame.max(axis=2)
+    height, width = grey.shape
+    light = _light(grey)
+    solids = _solid_boxes(light > _ABOVE_BACKGROUND)
+    if not solids:
+        whole = (0.0, 0.0, float(width), float(height))
+        return ScanArea(whole, (whole,))
+    panels = tuple(sorted(_tight(light, solid) for solid in solids))
+    if len(panels) == 1:
+        panels = _split_at_seam(grey, panels[0])
+    x0, y0, x1, y1 = zip(*panels, strict=True)
+    boxes = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in panels)
+    return ScanArea((float(min(x0)), float(min(y0)), float(max(x1)), float(max(y1))), boxes)
+
+
+_Pixels = tuple[int, int, int, int]
+
+
+def _light(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the distance of each pixel from the screen's background, which is black unless the rim says otherwise."""
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    counts = np.bincount(border, minlength=256)
+    commonest = int(counts.argmax())
+    if commonest == 0 or counts[commonest] < _BACKGROUND_SHARE * len(border):
+        return grey
+    return np.abs(grey.astype(np.int16) - commonest).astype(np.uint8)
+
+
+def _odd(share: float, shape: tuple[int, ...]) -> int:
+    return max(3, 2 * round(share * min(shape) / 2) + 1)
+
+
+def _solid_boxes(foreground: NDArray[np.bool_]) -> list[_Pixels]:
+    window, solid = (_odd(share, foreground.shape) for share in (_DENSITY_WINDOW, _SOLID))
+    # Reflection would count a picture that fills the frame to its rim as one, and a letter at the rim as two.
+    density = cv2.boxFilter(
+        foreground.astype(np.float32), -1, (window, window), borderType=cv2.BORDER_REPLICATE
+    )  # fmt: skip
+    dense = (density > _DENSE).astype(np.uint8)
+    opened = cv2.morphologyEx(dense, cv2.MORPH_OPEN, np.ones((solid, solid), np.uint8))
+    _, _, statistics, _ = cv2.connectedComponentsWithStats(opened)
+    found = sorted(statistics[1:].tolist(), key=lambda row: -row[cv2.CC_STAT_AREA])
+    if not found:
+        return []
+    boxes = [found[0]]
+    if len(found) > 1 and _is_second_panel(found[0], found[1]):
+        boxes.append(found[1])
+    return [(x, y, x + w, y + h) for x, y, w, h, _ in boxes]
+
+
+def _is_second_panel(first: list[int], second: list[int]) -> bool:
+    x, y, w, h, area = first
+    x2, y2, w2, h2, area2 = second
+    beside = x2 >= x + w or x2 + w2 <= x
+    level = min(y + h, y2 + h2) - max(y, y2) > 0.7 * max(h, h2)
+    return beside and level and area2 > _SECOND_PANEL * area
+
+
+def _tight(light: NDArray[np.uint8], box: _Pixels) -> _Pixels:
+    x0, y0, x1, y1 = box
+    reach = _odd(_DENSITY_WINDOW, light.shape) // 2
+    top, left = max(0, y0 - reach), max(0, x0 - reach)
+    lines, columns = light[top : y1 + reach, x0:x1], light[y0:y1, left : x1 + reach].T
+    y0, y1 = _ends(lines, y0 - top, y1 - top)
+    x0, x1 = _ends(columns, x0 - left, x1 - left)
+    return left + x0, top + y0, left + x1, top + y1
+
+
+def _ends(lines: NDArray[np.uint8], start: int, stop: int) -> tuple[int, int]:
+    # From the coarse box outwards to the first unfilled line, so that text beyond a gap stays outside; then back
+    # over lines that only shine.
+    filled = (lines > _ABOVE_BACKGROUND).mean(axis=1) > _EDGE_FILL
+    inside = np.flatnonzero(filled[start:stop]) + start
+    first, last = int(inside[0]), int(inside[-1])
+    while first > 0 and filled[first - 1]:
+        first -= 1
+    while last + 1 < len(filled) and filled[last + 1]:
+        last += 1
+    mean = lines.mean(axis=1)
+    return first + _shine(mean[first : last + 1]), last + 1 - _shine(mean[first : last + 1][::-1])
+
+
+def _shine(mean: NDArray[np.float64]) -> int:
+    for line in reversed(range(min(2 * _JPEG_BLOCK, len(mean) - _JPEG_BLOCK))):
+        if mean[line] < _EDGE_LIGHT * np.median(mean[line + 1 : line + 1 + _JPEG_BLOCK]):
+            return line + 1
+    return 0
+
+
+def _split_at_seam(grey: NDArray[np.uint8], box: _Pixels) -> tuple[_Pixels, ...]:
+    x0, y0, x1, y1 = box
+    width = x1 - x0
+    if width < 4 * _SEAM_NEIGHBOURS:
+        return (box,)
+    columns = grey[y0:y1, x0:x1].astype(np.float32)
+    jump = np.abs(np.diff(columns, axis=1)).mean(axis=0)
+    padded = np.pad(jump, _SEAM_NEIGHBOURS, mode="reflect")
+    ordinary = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _SEAM_NEIGHBOURS + 1), axis=1)
+    ratio = jump / (ordinary + 1.0)
+    low, high = int(_SEAM_MIDDLE * width), int((1 - _SEAM_MIDDLE) * width)
+    seam = low + int(np.argmax(ratio[low:high]))
+    if ratio[seam] < _SEAM_JUMP:
+        return (box,)
+    return (x0, y0, x0 + seam + 1, y1), (x0 + seam + 1, y0, x1, y1)
