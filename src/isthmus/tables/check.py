@@ -164,9 +164,7 @@ def _convert(frame: pd.DataFrame, schema: pa.DataFrameSchema, file: str) -> list
         kind = str(column.dtype)
         values = frame[name]
         if kind not in _NUMBERS:
-            if not pd.api.types.is_string_dtype(values.dtype):
-                values = values.map(_as_text, na_action="ignore").astype("str")
-            frame[name] = values.mask(values == "")
+            frame[name] = as_text(values)
             continue
         numbers = pd.to_numeric(values, errors="coerce").astype("float64")
         wrong = values.notna() & ~np.isfinite(numbers)
@@ -178,7 +176,14 @@ def _convert(frame: pd.DataFrame, schema: pa.DataFrameSchema, file: str) -> list
     return bad
 
 
-def _as_text(value: Any) -> str:
+def as_text(values: pd.Series) -> pd.Series:
+    """Return a column as text: 7 and 7.0 become '7', an empty text becomes a missing value."""
+    if not pd.api.types.is_string_dtype(values.dtype):
+        values = values.map(_one_as_text, na_action="ignore").astype("str")
+    return values.mask(values == "")
+
+
+def _one_as_text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
