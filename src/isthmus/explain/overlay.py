@@ -1,0 +1,209 @@
+"""Heat on the picture it came from, drawn so that it can be read with any colour vision and in grey print.
+
+The map is *inferno*: its lightness rises evenly with the heat. Cold parts let the picture through, so that the tissue
+stays visible. Words and scale stand under the picture, never on it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageFont import FreeTypeFont, ImageFont
+
+STRONGEST = 0.65
+"""Opacity of the hottest point; the tissue under it still shows."""
+
+SMALLEST_WIDTH = 640
+"""Pictures narrower than this are enlarged by a whole number, so that the words under them can be read."""
+
+_PAPER, _INK, _QUIET = (255, 255, 255), (26, 26, 26), (95, 95, 95)
+_OUTLINE, _OUTLINE_EDGE = (255, 255, 255), (0, 0, 0)
+_LINE = 20
+_MARGIN = 16
+Colours = NDArray[np.uint8]
+
+
+def colours_of_heat(heat: NDArray[Any]) -> Colours:
+    """Return the colour of each heat value in [0, 1]: uint8 [..., 3], red, green, blue."""
+    levels = np.round(np.clip(heat, 0.0, 1.0) * 255).astype(np.uint8)
+    table = cv2.applyColorMap(np.arange(256, dtype=np.uint8).reshape(-1, 1), cv2.COLORMAP_INFERNO)
+    colours: Colours = np.asarray(table)[:, 0, ::-1][levels]
+    return colours
+
+
+def as_colour(picture: NDArray[np.uint8]) -> Colours:
+    """Return a picture [H, W, 1] or [H, W, 3] as red, green, blue."""
+    return np.ascontiguousarray(np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture[:, :, :3])
+
+
+def heat_on_source(
+    heat: NDArray[np.float32], source_to_prepared: NDArray[np.float64], prepared_size: int, shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Carry heat on the centre crop back to the source picture.
+
+    Parameters
+    ----------
+    heat : ndarray of float32, shape [crop, crop]
+        Heat on the centre crop.
+    source_to_prepared : ndarray of float64, shape [2, 3]
+        From pixels of the source (x, y) to pixels of the prepared picture, as ``prepare`` gives it.
+    prepared_size : int
+        Side S of the prepared picture, of which ``heat`` is the middle.
+    shape : tuple of int
+        Height and width of the source picture.
+
+    Returns
+    -------
+    ndarray of float32, shape [H, W]
+        0 outside what the network saw.
+    """
+    offset = (prepared_size - heat.shape[0]) // 2
+    to_crop = np.array(source_to_prepared, dtype=np.float64)
+    to_crop[:, 2] -= offset
+    # The affine maps source to crop; asking for the value at each source pixel needs just that direction.
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpAffine(np.ascontiguousarray(heat, dtype=np.float32), to_crop, shape[::-1], flags=flags)
+    return np.asarray(warped, dtype=np.float32)
+
+
+def blend(picture: Colours, heat: NDArray[Any]) -> Colours:
+    """Lay heat [H, W] in [0, 1] over a picture [H, W, 3]; where there is no heat the picture is unchanged."""
+    if picture.shape[:2] != heat.shape:
+        raise InputError(f"heat {list(heat.shape)} on a picture {list(picture.shape[:2])}", expected="the same size")
+    strength = np.clip(heat, 0.0, 1.0)
+    # The square root lets middling heat be seen; opacity alone, not colour, so the scale beside it stays true.
+    opacity = (STRONGEST * np.sqrt(strength))[..., None]
+    mixed = picture * (1.0 - opacity) + colours_of_heat(strength) * opacity
+    return np.round(mixed).astype(np.uint8)
+
+
+def draw_outline(picture: Colours, mask: NDArray[np.bool_], thickness: int = 1) -> Colours:
+    """Return the picture with the lesion's outline: white with a dark edge, visible on any ground."""
+    drawn = np.ascontiguousarray(picture).copy()
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(drawn, contours, -1, _OUTLINE_EDGE, thickness + 2, cv2.LINE_AA)
+    cv2.drawContours(drawn, contours, -1, _OUTLINE, thickness, cv2.LINE_AA)
+    return drawn
+
+
+def overlay(
+    picture: NDArray[np.uint8],
+    heat: NDArray[np.float32],
+    *,
+    score: str,
+    mask: NDArray[np.bool_] | None = None,
+    note: str = "",
+) -> Colours:
+    """Draw heat over the whole source picture, with outline, scale and words.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape [H, W, C]
+        The source picture.
+    heat : ndarray of float32, shape [H, W]
+        Heat in [0, 1] on the source picture, from :func:`heat_on_source`.
+    score : str
+        What stands after "model score", e.g. ``0.73 (suspicious, TI-RADS 4a or higher)``.
+    mask : ndarray of bool, shape [H, W], optional
+        The lesion as drawn or boxed.
+    note : str
+        One more line: a mark such as SMOKE, or what the outline is.
+
+    Returns
+    -------
+    ndarray of uint8, shape [H', W', 3]
+        Picture with a strip of words under it.
+    """
+    factor = max(1, -(-SMALLEST_WIDTH // picture.shape[1]))
+    size = (picture.shape[1] * factor, picture.shape[0] * factor)
+    large = cv2.resize(as_colour(picture), size, interpolation=cv2.INTER_CUBIC)
+    warm = cv2.resize(heat, size, interpolation=cv2.INTER_LINEAR)
+    drawn = blend(np.asarray(large, np.uint8), warm)
+    if mask is not None and mask.any():
+        enlarged = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
+        drawn = draw_outline(drawn, enlarged)
+    lines = [f"Grad-CAM, model score {score}; research use only"]
+    if mask is not None and mask.any():
+        lines.append("White line: the lesion as given to the model.")
+    lines += [note] if note else []
+    return np.vstack([drawn, legend(size[0], lines)])
+
+
+def legend(width: int, lines: list[str]) -> Colours:
+    """Return a white strip with the colour scale and lines of words, wrapped to the width."""
+    from PIL import Image, ImageDraw
+
+    letters = font(14)
+    wrapped = [part for line in lines for part in _wrap(line, letters, width - 2 * _MARGIN)]
+    scale_width = min(240, width - 2 * _MARGIN)
+    height = 2 * _MARGIN + 2 * _LINE + 4 + _LINE * len(wrapped)
+    strip = Image.new("RGB", (width, height), _PAPER)
+    draw = ImageDraw.Draw(strip)
+    bar = np.repeat(colours_of_heat(np.linspace(0, 1, scale_width))[None], 12, axis=0)
+    strip.paste(Image.fromarray(bar), (_MARGIN, _MARGIN))
+    draw.text((_MARGIN, _MARGIN + 15), "0: none", _INK, font=letters)
+    draw.text((_MARGIN + scale_width, _MARGIN + 15), "1: hottest point here", _INK, font=letters, anchor="ra")
+    for row, line in enumerate(wrapped):
+        colour = _INK if row == 0 else _QUIET
+        draw.text((_MARGIN, _MARGIN + 2 * _LINE + 4 + row * _LINE), line, colour, font=letters)
+    return np.asarray(strip, dtype=np.uint8)
+
+
+def font(size: int) -> "FreeTypeFont | ImageFont":
+    """Return the letters that Pillow brings along, the same on every machine."""
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size)
+
+
+def _wrap(text: str, letters: "FreeTypeFont | ImageFont", width: int) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and letters.getbbox(longer)[2] > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def crop_panel(
+    picture: NDArray[np.uint8], heat: NDArray[np.float32], mask: NDArray[np.bool_] | None = None, side: int = 224
+) -> Colours:
+    """Draw what the network saw beside the same with heat: crop | crop and heat.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape [h, w, C]
+        The centre crop.
+    heat : ndarray of float32, shape [h, w]
+        Heat in [0, 1].
+    mask : ndarray of bool, shape [h, w], optional
+        The lesion on the crop; outlined on the right.
+    side : int
+        Height and width of each half in pixels.
+
+    Returns
+    -------
+    ndarray of uint8, shape [side, 2 * side + 4, 3]
+        The two halves with a white gap.
+    """
+    left = np.asarray(cv2.resize(as_colour(picture), (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
+    right = blend(left, cv2.resize(heat, (side, side), interpolation=cv2.INTER_LINEAR))
+    if mask is not None and mask.any():
+        shape = cv2.resize(mask.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST).astype(bool)
+        right = draw_outline(right, shape)
+    return np.hstack([left, np.full((side, 4, 3), 255, np.uint8), right])
+
+
+def to_png(pixels: Colours) -> "Image":
+    """Return a Pillow picture, ready to be saved."""
+    from PIL import Image
+
+    return Image.fromarray(pixels)
