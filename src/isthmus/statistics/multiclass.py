@@ -1,0 +1,129 @@
+"""Discrimination among several classes: one-versus-rest AUCs, their mean, and Hand and Till's M."""
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isthmus.statistics.bootstrap import REPLICATES, group_bootstrap, percentile_interval, weighted_aucs
+from isthmus.statistics.inputs import FloatArray, as_scores
+from isthmus.statistics.interval import Interval
+from isthmus.statistics.roc import auc_interval
+
+
+def one_vs_rest_aucs(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    classes: Sequence[object],
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+) -> dict[object, Interval]:
+    """Return for each class the AUC of its probability against all other classes, with the default interval of an AUC.
+
+    Parameters
+    ----------
+    labels : array_like [N]
+        Values of `classes`.
+    probabilities : array_like [N, K]
+        Columns in the order of `classes`.
+    classes : sequence of K
+    groups : array_like [N], optional
+    level : float
+
+    Raises
+    ------
+    ValueError
+        When a class has no case, or a label is none of the classes.
+    """
+    codes, values = _checked(labels, probabilities, classes)
+    return {name: auc_interval(codes == k, values[:, k], groups, level) for k, name in enumerate(classes)}
+
+
+def macro_auc(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    classes: Sequence[object],
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> Interval:
+    """Return the plain mean of the one-versus-rest AUCs, with the percentile interval of a group bootstrap.
+
+    Parameters as `one_vs_rest_aucs`; a replicate that lacks a class has no answer and is counted in the note.
+    """
+    codes, values = _checked(labels, probabilities, classes)
+    return _bootstrapped(lambda w: _macro(codes, values, w), len(codes), groups, level, replicates, seed)
+
+
+def hand_till(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    classes: Sequence[object],
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> Interval:
+    """Return Hand and Till's M, the mean over pairs of classes of the AUC within the pair, with its interval.
+
+    A pair's AUC is the mean of ranking by either class's probability; class sizes play no part. With two classes it is
+    the AUC. Parameters and interval as `macro_auc`.
+
+    Source: D. Hand, R. Till, Machine Learning 45 (2001) 171-186; R `pROC::multiclass.roc(y, matrix)`.
+    """
+    codes, values = _checked(labels, probabilities, classes)
+    return _bootstrapped(lambda w: _hand_till(codes, values, w), len(codes), groups, level, replicates, seed)
+
+
+def _checked(
+    labels: ArrayLike, probabilities: ArrayLike, classes: Sequence[object]
+) -> tuple[NDArray[np.intp], FloatArray]:
+    truth = np.asarray(labels)
+    values = np.asarray(probabilities, dtype=np.float64)
+    if len(classes) < 2 or values.shape != (truth.size, len(classes)):
+        raise ValueError(
+            f"probabilities of shape {values.shape} for {truth.size} cases and {len(classes)} classes: [N, K], K >= 2"
+        )
+    as_scores(values.T, truth.size, "probabilities, by class")
+    codes = np.full(truth.size, -1, dtype=np.intp)
+    for k, name in enumerate(classes):
+        codes[truth == name] = k
+        if not (codes == k).any():
+            raise ValueError(f"class {name!r} has no case: its AUC does not exist")
+    unknown = np.flatnonzero(codes < 0)
+    if unknown.size:
+        raise ValueError(f"labels: row {unknown[0]} is {truth[unknown[0]]!r}, not one of {list(classes)}")
+    return codes, values
+
+
+def _macro(codes: NDArray[np.intp], values: FloatArray, weights: FloatArray) -> FloatArray:
+    total = np.zeros(len(weights))
+    for k in range(values.shape[1]):
+        total += weighted_aucs(codes == k, values[:, k], weights)
+    total /= values.shape[1]
+    return total
+
+
+def _hand_till(codes: NDArray[np.intp], values: FloatArray, weights: FloatArray) -> FloatArray:
+    pairs = list(combinations(range(values.shape[1]), 2))
+    total = np.zeros(len(weights))
+    for i, j in pairs:
+        rows = (codes == i) | (codes == j)
+        inside = weights[:, rows]
+        total += weighted_aucs(codes[rows] == i, values[rows, i], inside) / 2
+        total += weighted_aucs(codes[rows] == j, values[rows, j], inside) / 2
+    return total / len(pairs)
+
+
+def _bootstrapped(
+    statistic: Callable[[FloatArray], FloatArray],
+    length: int,
+    groups: ArrayLike | None,
+    level: float,
+    replicates: int,
+    seed: int,
+) -> Interval:
+    estimate = float(statistic(np.ones((1, length)))[0])
+    return percentile_interval(estimate, group_bootstrap(statistic, length, groups, replicates, seed), level)
