@@ -1,0 +1,313 @@
+"""The bundle: a folder that is a model (contract 3).
+
+``bundle.yaml`` (what it is), ``parts/*.safetensors`` (the fold models, whose probabilities are averaged) and
+``card.md`` (for people). Nothing in it is executed when it is read; every part's SHA-256 is checked when it is loaded.
+"""
+
+import copy
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from isthmus.errors import BundleError, InputError, IsthmusError
+from isthmus.files import new_folder, read_yaml, sha256_of_file, write_bytes, write_text, write_yaml
+from isthmus.imaging.prepare import Preparation
+from isthmus.models.card import render_card
+from isthmus.models.official_weights import LARGEST
+from isthmus.models.registry import create, is_own_file, own_file_sha256
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from isthmus.models.classifier import Classifier
+
+FORMAT = "isthmus-bundle/1.0"
+_LARGEST_YAML = 4 * 1024**2
+
+Option = bool | int | float | str
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Facts(BaseModel):
+    # A newer minor version may add keys; one that changed what others mean would be a newer major.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class NetworkSpec(_Facts):
+    """Which network, with which options; ``file_sha256`` of a network of the user's own."""
+
+    name: str
+    options: dict[str, Option] = {}
+    classes: int = Field(ge=2)
+    channels: int = Field(ge=1)
+    file_sha256: Sha256 | None = None
+
+
+class Requires(_Facts):
+    """What a case must bring: modalities, and a region for networks trained on lesion crops."""
+
+    modalities: list[str] = Field(min_length=1)
+    region: Literal["none", "box", "mask"]
+
+
+class Part(_Facts):
+    """One fold model. ``file`` and ``sha256`` are filled in by :func:`write_bundle`."""
+
+    log_prior_shift: list[float]
+    file: str = Field("", pattern=r"^(parts/[A-Za-z0-9_-]+\.safetensors)?$")
+    sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+
+
+class Calibration(_Facts):
+    """``logit(p calibrated) = intercept + slope * logit(p)`` of the positive class's mean probability."""
+
+    method: Literal["none", "intercept", "logistic"] = "none"
+    intercept: float = 0.0
+    slope: float = 1.0
+    fitted_on: str = ""
+
+
+class Thresholds(_Facts):
+    """The frozen operating point: positive at ``value`` or above."""
+
+    rule: str
+    value: float = Field(ge=0, le=1)
+    on: str = "calibrated probability of the positive class"
+    chosen_on: str
+
+
+class CohortFacts(_Facts):
+    """What the model was trained on, and what its labels rest on."""
+
+    name: str
+    fingerprint: str
+    licence: str
+    simulated: bool
+    reference: Literal["surgery", "cytology", "follow_up", "tirads", "mixed"]
+
+
+class WeightsFacts(_Facts):
+    """Where the weights started from."""
+
+    origin: str = "random initial weights"
+    licence: str = "none needed"
+    sha256: Sha256 | None = None
+    notes: list[str] = []
+
+
+class BundleSpec(_Facts):
+    """The content of ``bundle.yaml``.
+
+    Parameters
+    ----------
+    classes : dict
+        Class code to shown name, in the order of the network's outputs; the last is the positive one.
+    unit : {'nodule', 'patient'}
+        What one prediction belongs to.
+    calibration, thresholds
+        None where nothing was fitted (more than two classes).
+    smoke : bool
+        True for a rehearsal whose numbers mean nothing.
+    """
+
+    format: str = Field(FORMAT, pattern=r"^isthmus-bundle/\d+\.\d+$")
+    name: str = Field(min_length=1)
+    network: NetworkSpec
+    target: str
+    unit: Literal["nodule", "patient"] = "nodule"
+    classes: dict[str, str] = Field(min_length=2)
+    requires: Requires
+    prepare: Preparation
+    parts: list[Part] = Field(min_length=1)
+    calibration: Calibration | None = None
+    thresholds: Thresholds | None = None
+    cohort: CohortFacts
+    weights: WeightsFacts = WeightsFacts()
+    versions: dict[str, str] = {}
+    smoke: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        count = len(self.classes)
+        if self.network.classes != count:
+            raise ValueError(f"the network has {self.network.classes} classes, the bundle {count}")
+        if any(len(part.log_prior_shift) != count for part in self.parts):
+            raise ValueError(f"every part needs {count} values of log_prior_shift")
+        channels = 1 if self.prepare.channels == "gray" else 3
+        if self.prepare.layout == "2d" and self.network.channels != channels:
+            raise ValueError(f"prepare gives {channels} channels, the network takes {self.network.channels}")
+        if self.prepare.crop == "lesion" and self.requires.region == "none":
+            raise ValueError("prepare crops the lesion, so requires.region is 'box' or 'mask'")
+        return self
+
+    @property
+    def positive(self) -> str:
+        """The code of the positive class."""
+        return list(self.classes)[-1]
+
+    @property
+    def marks(self) -> list[str]:
+        """``SIMULATED`` and ``SMOKE`` where they apply; they stand on everything made from this model."""
+        return [mark for mark, applies in (("SIMULATED", self.cohort.simulated), ("SMOKE", self.smoke)) if applies]
+
+
+def write_bundle(
+    folder: Path, spec: BundleSpec, parts: Sequence[Mapping[str, "Tensor"]], card: str | None = None
+) -> BundleSpec:
+    """Write a bundle atomically.
+
+    Parameters
+    ----------
+    folder : Path
+        May not exist, or must be empty.
+    spec : BundleSpec
+        With one entry of ``parts`` for each state dictionary; their files and hashes are filled in.
+    parts : sequence of state dictionaries
+        The fold models' parameters, all with the same names.
+    card : str, optional
+        Markdown; by default rendered from ``spec``.
+
+    Returns
+    -------
+    BundleSpec
+        As written, with files and hashes.
+
+    Raises
+    ------
+    BundleError
+        When ``parts`` and ``spec.parts`` do not match.
+    OutputError
+        When the folder has something in it or cannot be written.
+    """
+    from safetensors.torch import save
+
+    if len(parts) != len(spec.parts):
+        raise BundleError(f"{len(parts)} state dictionaries for {len(spec.parts)} parts", where=spec.name)
+    if any(set(part) != set(parts[0]) for part in parts):
+        raise BundleError("the parts have different parameter names", where=spec.name, expected="one network")
+    folder, network = Path(folder), spec.network
+    if is_own_file(network.name):
+        file, _, function = network.name.rpartition(":")
+        network = network.model_copy(
+            update={"name": f"{Path(file).name}:{function}", "file_sha256": own_file_sha256(network.name)}
+        )
+    with new_folder(folder) as partial:
+        (partial / "parts").mkdir()
+        written = []
+        for index, (state, part) in enumerate(zip(parts, spec.parts, strict=True)):
+            content = save({name: value.detach().cpu().contiguous() for name, value in state.items()})
+            file = f"parts/{index}.safetensors"
+            write_bytes(partial / file, content)
+            written.append(part.model_copy(update={"file": file, "sha256": hashlib.sha256(content).hexdigest()}))
+        complete = spec.model_copy(update={"parts": written, "network": network})
+        write_yaml(partial / "bundle.yaml", complete.model_dump(mode="json"))
+        write_text(partial / "card.md", render_card(complete) if card is None else card)
+    return complete
+
+
+def read_bundle(folder: Path) -> BundleSpec:
+    """Read and check ``bundle.yaml``; the parts are only looked for.
+
+    Raises
+    ------
+    BundleError
+        When the folder is no bundle, is of a newer major version, is incomplete, or contradicts itself.
+    """
+    folder = Path(folder)
+    path = folder / "bundle.yaml"
+    if not path.is_file():
+        raise BundleError("this is no bundle", where=str(folder), expected="a folder with bundle.yaml")
+    if path.stat().st_size > _LARGEST_YAML:
+        raise BundleError(f"bundle.yaml has {path.stat().st_size} bytes", where=str(path), expected="a few thousand")
+    try:
+        spec = BundleSpec.model_validate(read_yaml(path, name="bundle"))
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'bundle'}: {one['msg']}" for one in error.errors())
+        raise BundleError(f"bundle.yaml is not valid: {faults}", where=str(path)) from error
+    except InputError as error:
+        raise BundleError(error.what, where=error.where, expected=error.expected, hint=error.hint) from error
+    for part in spec.parts:
+        if not part.file or not part.sha256:
+            raise BundleError("a part lacks its file or sha256", where=str(path))
+        _part_path(folder, part)
+    return spec
+
+
+def load_parts(folder: Path, spec: BundleSpec, *, own_network: Path | None = None) -> list["Classifier"]:
+    """Load the fold models after checking their hashes.
+
+    Parameters
+    ----------
+    folder : Path
+        The bundle.
+    spec : BundleSpec
+        Of :func:`read_bundle`.
+    own_network : Path, optional
+        The Python file of a network of the user's own. A bundle never says by itself which file is executed.
+
+    Returns
+    -------
+    list of Classifier
+        In evaluation mode, float32, on the CPU, in the order of ``spec.parts``. Random states are left as they were.
+
+    Raises
+    ------
+    BundleError
+        When a part is absent or altered, naming its file, or does not fit the network.
+    """
+    import torch
+
+    folder = Path(folder)
+    with torch.random.fork_rng(devices=[]):
+        network = _create(spec, own_network)
+    network.eval().requires_grad_(False)
+    return [_filled(copy.deepcopy(network), folder, part) for part in spec.parts]
+
+
+def _create(spec: BundleSpec, own_network: Path | None) -> "Classifier":
+    wanted, name = spec.network, spec.network.name
+    if is_own_file(name):
+        if own_network is None:
+            raise BundleError(
+                f"this bundle's network is a file of its author's, {name}, which is not run unasked",
+                expected="that file, given by you",
+                hint="look through it, then give it as own_network",
+            )
+        if sha256_of_file(own_network) != wanted.file_sha256:
+            raise BundleError("this is not the file that the bundle was trained with", where=str(own_network))
+        name = f"{own_network}:{name.rpartition(':')[2]}"
+    try:
+        return create(name, classes=wanted.classes, channels=wanted.channels, **wanted.options)
+    except IsthmusError as error:
+        raise BundleError(f"the bundle's network cannot be built: {error}", where=spec.name) from error
+
+
+def _filled(network: "Classifier", folder: Path, part: Part) -> "Classifier":
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    path = _part_path(folder, part)
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != part.sha256:
+        raise BundleError(
+            "this part was altered or damaged", where=str(path), expected=f"SHA-256 {part.sha256[:8]}…",
+            hint="copy the bundle again from where it came",
+        )  # fmt: skip
+    try:
+        network.load_state_dict(load(content), strict=True)
+    except (SafetensorError, RuntimeError) as error:
+        reason: Any = str(error).splitlines()[-1].strip()
+        raise BundleError(f"this part does not fit the bundle's network: {reason}", where=str(path)) from error
+    return network
+
+
+def _part_path(folder: Path, part: Part) -> Path:
+    path = folder / PurePosixPath(part.file)
+    if not path.is_file():
+        raise BundleError("a part is missing", where=str(path), hint="copy the bundle again from where it came")
+    if path.stat().st_size > LARGEST:
+        raise BundleError(f"a part has {path.stat().st_size} bytes", where=str(path), expected=f"under {LARGEST}")
+    return path

@@ -1,0 +1,125 @@
+"""The model card: what a person should know before using a bundle, written from its specification."""
+
+from typing import TYPE_CHECKING
+
+from isthmus.manifest import DISCLAIMER
+
+if TYPE_CHECKING:
+    from isthmus.models.bundle import BundleSpec
+
+_REFERENCES = {
+    "surgery": "Labels rest on the pathology of surgical specimens.",
+    "cytology": "Labels rest on fine-needle cytology, which itself errs.",
+    "follow_up": "Labels rest on follow-up without biopsy.",
+    "tirads": (
+        "Labels are TI-RADS categories given by readers, not pathology: a positive call means *suspicious*, "
+        "and nothing here says how many cancers are found or missed."
+    ),
+    "mixed": "Labels rest on different references for different patients.",
+}
+_REGIONS = {
+    "none": "no region",
+    "box": "a box around the lesion, given or drawn; without one it refuses",
+    "mask": "an outline of the lesion, given or drawn; without one it refuses",
+}
+_MARKS = {
+    "SIMULATED": "**SIMULATED**: trained on a virtual cohort; it has seen no patient.",
+    "SMOKE": "**SMOKE**: a rehearsal of the program; none of its numbers mean anything.",
+}
+
+
+def render_card(spec: "BundleSpec") -> str:
+    """Return the model card as Markdown."""
+    sections = [
+        f"# {spec.name}",
+        *(_MARKS[mark] for mark in spec.marks),
+        f"**{DISCLAIMER}**",
+        _intended_use(spec),
+        _label(spec),
+        _input(spec),
+        _output(spec),
+        _network(spec),
+        _limits(spec),
+        "## Versions\n\n" + "\n".join(f"- {name} {version}" for name, version in spec.versions.items()),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _intended_use(spec: "BundleSpec") -> str:
+    names = ", ".join(f"`{code}` {name}" for code, name in spec.classes.items())
+    return (
+        "## Intended use\n\n"
+        f"Research on the target `{spec.target}` of a {spec.unit} from ultrasound "
+        f"({', '.join(spec.requires.modalities)}). "
+        f"Classes: {names}; positive is {spec.classes[spec.positive]!r}. "
+        "Not for diagnosis, triage or treatment of a patient."
+    )
+
+
+def _label(spec: "BundleSpec") -> str:
+    cohort = spec.cohort
+    return (
+        "## Data and labels\n\n"
+        f"{_REFERENCES[cohort.reference]}\n\n"
+        f"- cohort: {cohort.name} (fingerprint {cohort.fingerprint[:12]})\n"
+        f"- licence of the data: {cohort.licence}\n"
+        f"- initial weights: {spec.weights.origin}; licence: {spec.weights.licence}"
+        + "".join(f"\n- {note}" for note in spec.weights.notes)
+    )
+
+
+def _input(spec: "BundleSpec") -> str:
+    prepare = spec.prepare
+    crop = (
+        f"a square around the lesion with a margin of {prepare.margin:.0%}"
+        if prepare.crop == "lesion"
+        else "the whole scan area"
+    )
+    return (
+        "## Input\n\n"
+        f"It needs {_REGIONS[spec.requires.region]}. It sees {crop}, resized to {prepare.train_size} and cropped to "
+        f"{prepare.crop_size} pixels, {prepare.channels}, normalised by `{prepare.normalise}`, "
+        f"denoised by `{prepare.denoise}`."
+    )
+
+
+def _output(spec: "BundleSpec") -> str:
+    count = len(spec.parts)
+    lines = [f"The probability of each class: the mean of {count} fold model{'s' if count > 1 else ''}."]
+    calibration, thresholds = spec.calibration, spec.thresholds
+    if calibration is None or calibration.method == "none":
+        lines.append("The probabilities were not calibrated: read them as scores.")
+    else:
+        how = (
+            "intercept and slope were fitted"
+            if calibration.method == "logistic"
+            else "the intercept alone was fitted, since the data were too few for a slope"
+        )
+        lines.append(
+            f"Calibrated by logistic recalibration ({how}: intercept {calibration.intercept:.3f}, slope "
+            f"{calibration.slope:.3f})" + (f" on {calibration.fitted_on}" if calibration.fitted_on else "") + ". "
+            "It holds at the prevalence of the training cohort; elsewhere it must be checked."
+        )
+    if thresholds is None:
+        lines.append("No threshold was chosen; it makes no calls.")
+    else:
+        lines.append(
+            f"Positive from {thresholds.value:.4f} on the {thresholds.on} (rule: {thresholds.rule}; chosen on "
+            f"{thresholds.chosen_on})."
+        )
+    return "## Output\n\n" + "\n\n".join(lines)
+
+
+def _network(spec: "BundleSpec") -> str:
+    options = ", ".join(f"{name} = {value}" for name, value in spec.network.options.items()) or "as published"
+    return f"## Network\n\n`{spec.network.name}`, {spec.network.channels} channel(s); options: {options}."
+
+
+def _limits(spec: "BundleSpec") -> str:
+    return (
+        "## Limits\n\n"
+        f"- It knows the devices, the population and the prevalence of {spec.cohort.name}; performance elsewhere is "
+        "unknown until it is validated there.\n"
+        "- It gives an answer to any picture, also to one that shows no thyroid.\n"
+        "- Moved or badly drawn regions change its answers; see the report's region test."
+    )
