@@ -78,10 +78,9 @@ def check_split(split: pd.DataFrame) -> None:
             where=f"seed {row['seed']}, fold {row['fold']}",
             expected="each group once in a fold",
         )
-    times = split[split["part"] == "cv"].groupby(["seed", "group_id"]).size()
-    groups = split.groupby("seed")["group_id"].unique()
-    for seed, ids in groups.items():
-        counts = times.get(seed, pd.Series(dtype="int64")).reindex(ids, fill_value=0)
+    for seed, rows in split.groupby("seed"):
+        ids = sorted(set(rows["group_id"]))
+        counts = rows["group_id"][rows["part"] == "cv"].value_counts().reindex(ids, fill_value=0)
         wrong = counts[counts != 1]
         if not wrong.empty:
             raise CohortError(
