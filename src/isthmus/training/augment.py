@@ -1,0 +1,114 @@
+"""Random changes of training views, on tensors: one affine transform a view, and gain.
+
+Mirroring, rotation, scale and the place of the crop are composed into one matrix, so that a view is resampled once,
+straight to the size the network sees. Pixels and lesion masks go through the same matrix, all frames of a clip too.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+ROTATION_DEGREES = 15.0
+"""Largest turn to either side: a probe is rarely tilted further."""
+
+SCALE = 1.1
+"""Largest zoom, in either direction."""
+
+GAIN = 1.25
+"""Largest factor of the grey values, in either direction: about what the gain knob is moved between examinations."""
+
+
+class Transforms(NamedTuple):
+    """What happens to each view of a batch.
+
+    Parameters
+    ----------
+    matrices : Tensor, float32 [N, 2, 3]
+        From pixel coordinates of the result to pixel coordinates of the source, relative to the middle of each.
+    gains : Tensor, float32 [N]
+        Factor of the grey values.
+    """
+
+    matrices: Tensor
+    gains: Tensor
+
+
+def draw(names: Sequence[str], count: int, size: int, crop: int, generator: torch.Generator) -> Transforms:
+    """Draw the transforms of a batch.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Some of :data:`isthmus.training.settings.AUGMENTATIONS`. Every kind draws its numbers whether named or not, so
+        that an ablation of one leaves the others as they were.
+    count : int
+        Views N.
+    size, crop : int
+        Side of the prepared pixels and of the result, in pixels.
+    generator : torch.Generator
+        Of the CPU; decides everything.
+
+    Returns
+    -------
+    Transforms
+        On the CPU.
+    """
+    u = torch.rand(7, count, generator=generator)
+    ones, zeros = torch.ones(count), torch.zeros(count)
+    mirror_x = torch.where(u[0] < 0.5, -1.0, 1.0) if "flip" in names else ones
+    mirror_y = torch.where(u[1] < 0.5, -1.0, 1.0) if "vertical_flip" in names else ones
+    angle = (2 * u[2] - 1) * math.radians(ROTATION_DEGREES) if "rotate" in names else zeros
+    zoom = SCALE ** (2 * u[3] - 1) if "scale" in names else ones
+    gains = GAIN ** (2 * u[4] - 1) if "gain" in names else ones
+    cosine, sine = torch.cos(angle) / zoom, torch.sin(angle) / zoom
+    room = size - crop
+    # Whole pixels: without rotation and scale a crop then copies grey values instead of blurring them.
+    left, top = ((u[5:7] * (room + 1)).floor() if "crop" in names else torch.full((2, count), room // 2)) - room / 2
+    rows = [
+        torch.stack([cosine * mirror_x, -sine * mirror_y, left], dim=1),
+        torch.stack([sine * mirror_x, cosine * mirror_y, top], dim=1),
+    ]
+    return Transforms(torch.stack(rows, dim=1), gains)
+
+
+def apply(pixels: Tensor, transforms: Transforms, crop: int) -> Tensor:
+    """Change pixels.
+
+    Parameters
+    ----------
+    pixels : Tensor of uint8, shape [N, T, S, S, C]
+        Prepared pixels, on any device.
+    transforms : Transforms
+        Of :func:`draw`.
+    crop : int
+        Side of the result.
+
+    Returns
+    -------
+    Tensor of uint8, shape [N, T, crop, crop, C]
+        Resampled bilinearly; what lies outside the source is black, like everything outside the scan area.
+    """
+    n, t, size, _, c = pixels.shape
+    planes = pixels.permute(0, 1, 4, 2, 3).reshape(n, t * c, size, size).float()
+    planes = _resample(planes, transforms.matrices, crop)
+    planes *= transforms.gains.to(planes.device).view(n, 1, 1, 1)
+    grey = planes.round_().clamp_(0, 255).to(torch.uint8)
+    return grey.view(n, t, c, crop, crop).permute(0, 1, 3, 4, 2)
+
+
+def apply_to_masks(masks: Tensor, transforms: Transforms, crop: int) -> Tensor:
+    """Move lesion masks [N, T, S, S] (bool or 0/1) as :func:`apply` moves pixels; returns bool [N, T, crop, crop]."""
+    return _resample(masks.float(), transforms.matrices, crop) > 0.5
+
+
+def _resample(planes: Tensor, matrices: Tensor, crop: int) -> Tensor:
+    size = planes.shape[-1]
+    matrices = matrices.to(planes.device)
+    # affine_grid measures in halves of the side: the result's are crop / 2 pixels, the source's size / 2.
+    theta = torch.cat([matrices[:, :, :2] * (crop / size), matrices[:, :, 2:] * (2 / size)], dim=2)
+    grid = functional.affine_grid(theta, [len(planes), 1, crop, crop], align_corners=False)
+    return functional.grid_sample(planes, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -1,0 +1,139 @@
+"""The Lightning module of a fit."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from isthmus.inference.batch import to_batch
+from isthmus.training import steps
+from isthmus.training.seeds import seed_of
+
+if TYPE_CHECKING:
+    from isthmus.imaging.prepare import Preparation
+    from isthmus.models.classifier import Classifier
+    from isthmus.training.data import TrainingBatches
+    from isthmus.training.settings import TrainSettings
+
+
+class FitModule(LightningModule):
+    """A classifier with its batches, loss and optimiser.
+
+    The trainer's loader only counts steps: each batch is drawn from (seed, epoch, step), so that a fit resumed at an
+    epoch's end sees what it would have seen.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    batches : TrainingBatches
+        Its training views.
+    preparation : Preparation
+        For normalisation.
+    train : TrainSettings
+        Optimiser, learning rate, epochs.
+    weights : sequence of K floats
+        Of the classes in the loss.
+    shift : sequence of K floats
+        What the weights add to the logits; taken off for the accuracy.
+    seed : int
+        Of the fit.
+    """
+
+    def __init__(
+        self,
+        classifier: "Classifier",
+        batches: "TrainingBatches",
+        preparation: "Preparation",
+        train: "TrainSettings",
+        *,
+        weights: list[float],
+        shift: list[float],
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.batches, self.preparation, self.train_settings, self.seed = batches, preparation, train, seed
+        self.register_buffer("class_weights", torch.tensor(weights), persistent=False)
+        self.register_buffer("shift", torch.tensor(shift), persistent=False)
+        self.epoch = 0
+        self._loss = self._correct = torch.zeros(())
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Set the epoch (from 0), reseed dropout and empty the sums."""
+        self.epoch = epoch
+        torch.manual_seed(seed_of(self.seed, "dropout", epoch))
+        self._loss = self._correct = torch.zeros((), device=self.device)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return the fused optimiser."""
+        return steps.optimiser(self.classifier, self.train_settings)
+
+    def training_step(self, step: int, index: int) -> Tensor:
+        """Return the mean weighted loss of the step's batch."""
+        self._set_rate(step)
+        pixels, labels = self.batches.draw(self.epoch, step, self.device)
+        logits = steps.forward(self.classifier, pixels, self.preparation)
+        losses = steps.weighted_loss(logits, labels, self._buffer("class_weights"))
+        with torch.no_grad():
+            self._loss = self._loss + losses.sum()
+            self._correct = self._correct + self._hits(logits, labels)
+        return losses.mean()
+
+    def training_figures(self) -> dict[str, float]:
+        """Return mean loss and accuracy over the epoch so far, of views as augmented, in training mode."""
+        count = len(self.batches)
+        return {"train_loss": float(self._loss) / count, "train_accuracy": float(self._correct) / count}
+
+    def evaluate(
+        self, pixels: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], *, bf16: bool
+    ) -> tuple[dict[str, float], np.ndarray[Any, np.dtype[np.float64]]]:
+        """Return the tuning part's figures and its scores after prior shift.
+
+        In the arithmetic of training, which is what makes an epoch cheap to judge; recorded predictions are fp32.
+
+        Parameters
+        ----------
+        pixels : ndarray of uint8, shape [N, T, S, S, C]
+            Prepared pixels.
+        labels : ndarray of int, shape [N]
+            Their classes.
+        bf16 : bool
+            Whether training runs in bfloat16.
+
+        Returns
+        -------
+        figures : dict
+            ``tune_loss``, ``tune_accuracy``.
+        scores : ndarray, shape [N, K]
+            Logits less the prior shift.
+        """
+        batch, logits = self.train_settings.batch, []
+        self.classifier.eval()
+        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+            for start in range(0, len(pixels), batch):
+                block = torch.from_numpy(np.array(pixels[start : start + batch])).to(self.device)
+                logits.append(self.classifier({"image": to_batch(block, self.preparation)}).logits.float())
+        self.classifier.train()
+        joined, truth = torch.cat(logits), torch.from_numpy(labels).to(self.device)
+        loss = steps.weighted_loss(joined, truth, self._buffer("class_weights")).mean()
+        figures = {"tune_loss": float(loss), "tune_accuracy": float(self._hits(joined, truth)) / len(labels)}
+        return figures, (joined - self._buffer("shift")).double().cpu().numpy()
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step of this epoch."""
+        settings = self.train_settings
+        return steps.rate_at(settings, (self.epoch + step / self.batches.steps) / settings.epochs)
+
+    def _set_rate(self, step: int) -> None:
+        optimiser: Any = self.optimizers(use_pl_optimizer=False)
+        for group in optimiser.param_groups:
+            group["lr"] = self.rate(step)
+
+    def _hits(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return ((logits.detach().float() - self._buffer("shift")).argmax(1) == labels).sum()
+
+    def _buffer(self, name: str) -> Tensor:
+        return self.get_buffer(name)

@@ -1,0 +1,67 @@
+"""How a network is trained: the ``train`` block of a protocol. Importing this imports no torch."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+AUGMENTATIONS: dict[str, str] = {
+    "flip": "mirrored left to right with probability 1/2",
+    "vertical_flip": "mirrored top to bottom with probability 1/2",
+    "rotate": "turned by up to 15 degrees",
+    "scale": "made larger or smaller by up to 10 %",
+    "crop": "the crop_size window lies anywhere inside train_size, instead of in its middle",
+    "gain": "grey values times a factor between 0.8 and 1.25",
+}
+"""Name to meaning. Drawn anew for each view in each epoch; all frames of a clip are changed alike."""
+
+
+class EarlyStopping(BaseModel):
+    """When to stop before the last epoch; it looks at the tuning part and nothing else."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    patience: int = Field(10, ge=1, description="epochs without a better one before training stops")
+    on: Literal["auc", "loss"] = Field("auc", description="what is better: a higher tune AUC, or a lower tune loss")
+
+
+class TrainSettings(BaseModel):
+    """How the networks of an arm are trained.
+
+    Examples
+    --------
+    >>> TrainSettings(optimiser="sgd", rate=0.01, augment=["flip", "crop"]).schedule
+    'cosine'
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    optimiser: Literal["adam", "adamw", "sgd"] = Field("adam", description="optimisation algorithm")
+    rate: float = Field(1e-3, gt=0, le=10, description="learning rate at the start")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="weight decay (decoupled for adamw, L2 otherwise)")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd; adam and adamw have their own")
+    schedule: Literal["cosine", "constant"] = Field("cosine", description="learning rate over the epochs")
+    epochs: int = Field(100, ge=1, le=100_000, description="passes over the training views, at most")
+    batch: int = Field(32, ge=1, le=65_536, description="views in a step, at most; an epoch is cut into equal steps")
+    augment: tuple[str, ...] = Field(
+        ("flip", "rotate", "scale"), description=f"random changes of training views, of: {', '.join(AUGMENTATIONS)}"
+    )
+    class_weight: Literal["balanced", "none"] = Field(
+        "balanced", description="balanced: each class weighs alike in the loss, undone in the predictions"
+    )
+    early_stopping: EarlyStopping | None = Field(
+        default_factory=EarlyStopping,
+        description="keeps the best epoch by the tuning part; null keeps the last epoch",
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="arithmetic of the training steps; auto takes bf16 where a short trial is faster"
+    )
+
+    @field_validator("augment")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in AUGMENTATIONS:
+                raise ValueError(f"unknown augmentation '{name}'; expected some of {', '.join(AUGMENTATIONS)}")
+        if len(set(names)) < len(names):
+            raise ValueError(f"an augmentation stands twice in {', '.join(names)}")
+        return names

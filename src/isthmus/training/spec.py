@@ -1,0 +1,93 @@
+"""What a fit is a pure function of: the content of ``fit.yaml``. Importing this imports no torch."""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from isthmus.files import read_yaml, sha256_of_json, write_yaml
+from isthmus.imaging.prepare import Preparation
+from isthmus.training.settings import TrainSettings
+
+_FORMAT = "isthmus-fit/1.0"
+
+
+class FitSpec(BaseModel):
+    """One fit: a candidate of an arm, trained on one fold of one seed.
+
+    ``precision`` and ``threads`` belong to it because they change the last bits of the result: a caller resolves them
+    once (:func:`isthmus.training.precision.choose_precision`) and every later run of the fit keeps them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    arm: str = Field(description="arm of the protocol")
+    candidate: str = Field(description="candidate of the arm")
+    seed: int = Field(ge=0, description="sets split, initialisation, order, augmentation and dropout")
+    fold: int = Field(ge=0, description="fold of cross-validation")
+    network: str = Field(description="name in the registry, or file.py:function")
+    options: dict[str, Any] = Field(default_factory=dict, description="options of the network")
+    weights: str | None = Field(None, description="initial weights, by name or path; null starts from random ones")
+    classes: list[str] = Field(min_length=2, description="labels in order; the last is the positive one")
+    prepare: Preparation = Field(description="how the store's pixels were prepared")
+    train: TrainSettings = Field(description="how to train")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="arithmetic of the training steps, resolved")
+    threads: int = Field(1, ge=1, description="threads of the CPU's arithmetic")
+    train_views: list[str] = Field(description="views to train on")
+    tune_views: list[str] = Field(description="views that choose the epoch")
+    held_out_views: list[str] = Field(description="views of the held-out fold, only predicted")
+    labels: dict[str, int] = Field(description="view id to index in classes, of all of these views")
+    groups: dict[str, str] = Field(description="view id to group id, of all of these views")
+    store_key: str = Field("", description="key of the prepared store")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        parts = {"train": self.train_views, "tune": self.tune_views, "held-out": self.held_out_views}
+        seen: dict[str, str] = {}
+        for part, views in parts.items():
+            for view in views:
+                if view not in self.labels or view not in self.groups:
+                    raise ValueError(f"view {view} has no label or no group")
+                if not 0 <= self.labels[view] < len(self.classes):
+                    raise ValueError(f"view {view} has label index {self.labels[view]} of {len(self.classes)} classes")
+                group = self.groups[view]
+                if seen.setdefault(group, part) != part:
+                    raise ValueError(f"group {group} stands in the {seen[group]} part and in the {part} part")
+        if len(set(self.train_views)) < len(self.train_views):
+            raise ValueError("a view stands twice in train_views")
+        return self
+
+    @property
+    def name(self) -> str:
+        """Short name for messages and progress bars."""
+        return f"{self.arm}/{self.candidate}/seed-{self.seed}/fold-{self.fold}"
+
+    @property
+    def channels(self) -> int:
+        """C of the network's input."""
+        return 3 if self.prepare.channels == "rgb" else 1
+
+    def labels_of(self, views: list[str]) -> list[int]:
+        """Return the class index of each view."""
+        return [self.labels[view] for view in views]
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the whole specification."""
+        return sha256_of_json(self.model_dump(mode="json"))
+
+    def write(self, path: Path) -> None:
+        """Write ``fit.yaml`` atomically."""
+        write_yaml(path, {"format": _FORMAT, **self.model_dump(mode="json")})
+
+    @classmethod
+    def read(cls, path: Path) -> "FitSpec":
+        """Read ``fit.yaml``.
+
+        Raises
+        ------
+        InputError
+            When it is missing, of another format, or newer.
+        """
+        content = dict(read_yaml(path, name="fit"))
+        content.pop("format")
+        return cls.model_validate(content)
