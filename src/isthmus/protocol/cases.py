@@ -76,7 +76,7 @@ def find_cases(protocol: Protocol, cohort: Cohort) -> Cases:
         if views[key].empty:
             raise CohortError(
                 f"arm {key} has no usable view in cohort {cohort.name}",
-                expected=f"labelled {arm.view.modality} views with a mask or box ({len(examples)} labelled views are there)",
+                expected=f"labelled {arm.view.modality} views with a mask or box ({len(examples)} views have a label)",
                 hint=f"isthmus cohort check {cohort.folder.name}",
             )
     return Cases(cohort, target, views, pd.concat(left_out)[["arm", "view_id", "nodule_id", "reason"]])

@@ -1,15 +1,17 @@
 """The fits of a run: which there are, where they lie, and what they will cost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from isthmus.errors import CohortError
+from isthmus.models.registry import card, cards
+from isthmus.protocol.arithmetic import Arithmetic
 from isthmus.protocol.cases import Cases
-from isthmus.protocol.schema import Arm, Protocol
-from isthmus.training.fit import FitSpec
+from isthmus.protocol.schema import Arm, Protocol, reductions
+from isthmus.training.spec import FitSpec
 
 
 def fit_folder(run_folder: Path, fit: FitSpec) -> Path:
@@ -27,7 +29,7 @@ def list_fits(
     cases: Cases,
     split: pd.DataFrame,
     store_keys: Mapping[str, str],
-    precisions: Mapping[str, str],
+    arithmetic: Mapping[str, Arithmetic],
 ) -> list[FitSpec]:
     """List a run's fits: every arm, seed and fold.
 
@@ -41,8 +43,8 @@ def list_fits(
         `seed`, `fold`, `group_id`, `part` (`train`, `tune`, `cv`).
     store_keys : mapping
         For each arm the key of its prepared pictures, so that a resumed fit notices other pictures.
-    precisions : mapping
-        For each arm `fp32` or `bf16`, resolved once for the whole run.
+    arithmetic : mapping
+        For each arm its precision and threads, resolved once for the whole run.
 
     Raises
     ------
@@ -73,12 +75,14 @@ def list_fits(
                     weights=arm.weights,
                     classes=cases.classes,
                     prepare=arm.prepare,
-                    train=arm.train.model_copy(update={"precision": precisions[key]}),
+                    train=arm.train,
+                    precision=arithmetic[key].precision,
+                    threads=arithmetic[key].threads,
                     train_views=sorted(members["train"]),
                     tune_views=sorted(members["tune"]),
                     held_out_views=sorted(members["cv"]),
-                    labels={view: label for view, label in labels.items() if groups[view] in side},
-                    groups={view: group for view, group in groups.items() if group in side},
+                    labels={view: label for view, label in sorted(labels.items()) if groups[view] in side},
+                    groups={view: group for view, group in sorted(groups.items()) if group in side},
                     store_key=store_keys[key],
                 )
             )
@@ -146,3 +150,30 @@ def _duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def make_plan(name: str, protocol: Protocol, cases: Cases, fits: Sequence[FitSpec], pending: int) -> Plan:
+    """Return what a run will do, as far as it is known before a picture is prepared."""
+    units = cases.units
+    pixels = {arm.prepare.model_dump_json(): arm.prepare.train_size**2 for arm in protocol.arms.values()}
+    views = pd.concat(cases.views.values()).drop_duplicates("view_id")
+    parameters = {
+        arm.network: card(arm.network).parameters_millions for arm in protocol.arms.values() if arm.network in cards()
+    }
+    weights = sum(4.0 * parameters.get(fit.network, 25.0) for fit in fits)
+    return Plan(
+        protocol=protocol.protocol,
+        profile=protocol.profile,
+        cohort=cases.cohort.name,
+        groups=units["group_id"].nunique(),
+        nodules=len(units),
+        views=len(views),
+        positives=int((units["label"] == cases.classes[-1]).sum()),
+        left_out=cases.left_out["view_id"].nunique(),
+        fits=len(fits),
+        pending=pending,
+        epochs=max(fit.train.epochs for fit in fits),
+        # Weights, their copy in the bundle, one checkpoint (weights and two moments), and the prepared pictures.
+        disk_mib=2.0 * weights + 3.0 * weights / len(fits) + 2.0 * len(views) * sum(pixels.values()) / 2**20,
+        reductions=tuple(reductions(name, protocol.profile)),
+    )

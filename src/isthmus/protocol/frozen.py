@@ -1,4 +1,4 @@
-"""What is chosen before a test or external set is seen (candidate, calibrator, threshold), and the lock on those sets."""
+"""What is chosen before a test or external set is seen, and the lock on those sets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,8 @@ from numpy.typing import NDArray
 
 from isthmus.errors import FrozenError
 from isthmus.files import read_json, sha256_of_json, write_json
-from isthmus.statistics.calibration import LogisticCalibration, fit_intercept, fit_logistic
+from isthmus.statistics.calibration import FEWEST_GROUPS_FOR_SLOPE, LogisticCalibration, fit_calibration
 from isthmus.statistics.thresholds import prevalence_threshold, youden_threshold
-
-MINIMUM_GROUPS = 20
-"""Fewer groups than this in the smaller class choose no slope and no Youden point (design: 'Tuning part')."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +60,11 @@ def choose_operating_point(
         With 20 groups or more, intercept and slope; else the intercept only and the prevalence as threshold.
     """
     smaller = min(len(set(groups[positive])), len(set(groups[~positive])))
-    if smaller < MINIMUM_GROUPS:
-        calibration = fit_intercept(positive, probabilities)
+    calibration = fit_calibration(positive, probabilities, groups)
+    if smaller < FEWEST_GROUPS_FOR_SLOPE:
         threshold = prevalence_threshold(positive)
-        used = f"prevalence ({smaller} groups in the smaller class are too few for a slope or a Youden point)"
+        used = f"prevalence ({smaller} groups in the smaller class are too few for a Youden point)"
     else:
-        calibration = fit_logistic(positive, probabilities)
         calibrated = calibration.apply(probabilities)
         threshold = youden_threshold(positive, calibrated) if rule == "youden" else prevalence_threshold(positive)
         used = rule

@@ -8,7 +8,7 @@ import pandas as pd
 from isthmus.inference.scores import aggregate
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases
 from isthmus.tables.check import write_table
-from isthmus.training.fit import FitSpec
+from isthmus.training.spec import FitSpec
 
 _RUN = ("target", "cohort", "arm", "candidate", "split", "seed", "fold")
 

@@ -1,4 +1,4 @@
-"""A finished run, opened for reading: its tables, its evidence, its models."""
+"""The run folder: claimed for a run, and opened when it has finished (tables, evidence, models)."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from isthmus.errors import InputError
-from isthmus.files import read_json, read_yaml
+from isthmus.errors import InputError, OutputError
+from isthmus.files import read_json, read_yaml, refuse_existing, write_json, write_yaml, writing
 from isthmus.protocol.schema import Protocol, validate
 from isthmus.tables.predictions import read_predictions
 
@@ -110,3 +110,50 @@ def open_run(folder: Path | str) -> Run:
     if not (folder / "manifest.json").is_file():
         raise InputError("this run has not finished", where=str(folder), hint="isthmus run … --resume")
     return Run(folder)
+
+
+def claim_folder(folder: Path, protocol: Protocol, cohort_fingerprint: str, resume: bool) -> None:
+    """Make a run folder, or see that the one to go on with belongs to this protocol and cohort.
+
+    Raises
+    ------
+    OutputError
+        When the folder exists without `resume`, belongs to another protocol or cohort, or cannot be written.
+    """
+    content = {
+        **protocol.model_dump(mode="json"),
+        "format": "isthmus-protocol/1.0",
+    }
+    cohort = {"format": "isthmus-cohort-used/1.0", "fingerprint": cohort_fingerprint}
+    if not (folder / "protocol.yaml").exists():
+        refuse_existing(folder)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "cohort_used.json", cohort)
+        write_yaml(folder / "protocol.yaml", content)
+        return
+    if not resume:
+        raise OutputError(
+            "this run folder exists", where=str(folder), hint="add --resume to go on with it, or choose another --out"
+        )
+    kept = validate(read_yaml(folder / "protocol.yaml", name="protocol"), "protocol.yaml")
+    if kept != protocol:
+        changed = _first_difference(kept.model_dump(mode="json"), protocol.model_dump(mode="json"))
+        raise OutputError(
+            f"this run folder belongs to another protocol: {changed}",
+            where=str(folder),
+            hint="repeat the first call's protocol, --profile and --set, or choose another --out",
+        )
+    if read_json(folder / "cohort_used.json", name="cohort-used") != cohort:
+        raise OutputError(
+            "the cohort is not the one this run began with", where=str(folder), hint="choose another --out"
+        )
+    (folder / "manifest.json").unlink(missing_ok=True)
+
+
+def _first_difference(kept: Any, asked: Any, place: str = "") -> str:
+    if isinstance(kept, dict) and isinstance(asked, dict):
+        for key in [*kept, *asked]:
+            if kept.get(key) != asked.get(key):
+                return _first_difference(kept.get(key), asked.get(key), f"{place}.{key}" if place else str(key))
+    return f"{place} is {kept!r} there and {asked!r} now"

@@ -1,0 +1,62 @@
+"""The arithmetic of a run's training steps: chosen by a short trial once, and kept when the run is resumed."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from isthmus.files import read_json, write_json
+from isthmus.protocol.schema import Arm, Protocol
+
+FILE = "arithmetic.json"
+# The tuning part, checkpoints and logs take about a fifth of an epoch beside its steps (benchmarks/).
+OVERHEAD = 1.2
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What changes the last bits of an arm's results, and the measured time of a training step."""
+
+    precision: Literal["fp32", "bf16"]
+    threads: int
+    device: str
+    seconds_a_step: float
+
+    def seconds_an_epoch(self, views: int, batch: int) -> float:
+        """Return the expected time of an epoch over so many training views."""
+        return self.seconds_a_step * math.ceil(views / batch) * OVERHEAD
+
+
+def choose_arithmetic(run_folder: Path, protocol: Protocol, classes: int) -> Mapping[str, Arithmetic]:
+    """Return each arm's arithmetic; a resumed run keeps what its first call chose.
+
+    Parameters
+    ----------
+    run_folder : Path
+        Keeps the choice in `arithmetic.json`.
+    protocol : Protocol
+        Resolved; an arm whose `train.precision` is not `auto` gets what it names.
+    classes : int
+        Number of classes.
+    """
+    path = run_folder / FILE
+    if path.is_file():
+        kept = read_json(path, name="arithmetic")["arms"]
+        return {arm: Arithmetic(**kept[arm]) for arm in protocol.arms}
+    chosen = {key: _trial(arm, classes) for key, arm in protocol.arms.items()}
+    write_json(path, {"format": "isthmus-arithmetic/1.0", "arms": {key: asdict(one) for key, one in chosen.items()}})
+    return chosen
+
+
+def _trial(arm: Arm, classes: int) -> Arithmetic:
+    import torch
+
+    from isthmus.training.engine import default_device
+    from isthmus.training.precision import choose_precision, time_step
+
+    precision = choose_precision(arm.network, arm.options, classes=classes, prepare=arm.prepare, train=arm.train)
+    seconds = time_step(
+        arm.network, arm.options, classes=classes, prepare=arm.prepare, train=arm.train, precision=precision
+    )
+    return Arithmetic(precision, torch.get_num_threads(), default_device().partition(":")[0], round(seconds, 4))

@@ -1,0 +1,101 @@
+"""The heat maps of a run: Grad-CAM on the held-out folds of the first seed, measured and drawn for the report."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isthmus.explain.held_out import HeldOutHeat, explain_held_out, read_fold
+from isthmus.imaging.cache import PreparedStore
+from isthmus.protocol.cases import Cases
+from isthmus.protocol.fits import fit_folder
+from isthmus.protocol.schema import Protocol
+from isthmus.report.context import Localisation, Picture
+from isthmus.statistics.calibration import LogisticCalibration
+from isthmus.training.spec import FitSpec
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class HeatMaps:
+    """What the heat maps give to the report, arm by arm."""
+
+    localisation: dict[str, Localisation] = field(default_factory=dict)
+    gallery: list[Picture] = field(default_factory=list)
+
+
+def draw_heat_maps(
+    run_folder: Path,
+    protocol: Protocol,
+    cases: Cases,
+    fits: Sequence[FitSpec],
+    stores: Mapping[str, PreparedStore],
+    frozen: Mapping[str, Any],
+    progress: Progress | None = None,
+) -> HeatMaps:
+    """Explain the protocol's arms into `explanations/<arm>/`.
+
+    Parameters
+    ----------
+    run_folder : Path
+        The run.
+    protocol : Protocol
+        Its `explain` names the arms and how many overlays are drawn.
+    cases : Cases
+        The views that were trained on.
+    fits : sequence of FitSpec
+        Finished fits; those of the first seed are used, each for the views that it never saw.
+    stores : mapping
+        Each arm's prepared pictures.
+    frozen : mapping
+        The content of `frozen.json`: each fold's calibrator and threshold.
+    progress : callable, optional
+        Called with what, done, total.
+    """
+    from isthmus.training.engine import default_device
+
+    result = HeatMaps()
+    marks = [
+        mark for mark, applies in (("SIMULATED", cases.cohort.simulated), ("SMOKE", not protocol.claims)) if applies
+    ]
+    for key in protocol.explain.arms:
+        folds = []
+        for fit in fits:
+            if fit.arm == key and fit.seed == protocol.splits.seeds[0]:
+                point = frozen["arms"][key]["folds"][f"{fit.seed}/{fit.fold}"]
+                calibration = LogisticCalibration.from_dict(point["calibration"])
+                place = fit_folder(run_folder, fit)
+                folds.append(read_fold(place, calibration=calibration, threshold=point["threshold"]))
+        destination = run_folder / "explanations" / key
+        shutil.rmtree(destination, ignore_errors=True)
+        arm = protocol.arms[key]
+        heat = explain_held_out(
+            folds,
+            stores[key],
+            cases.views[key],
+            arm.prepare,
+            cases.target.classes,
+            destination,
+            reference=cases.target.reference,
+            title=arm.title or key,
+            cases=protocol.explain.cases,
+            marks=marks,
+            device=default_device(),
+            progress=progress,
+        )
+        _add(result, key, heat)
+    return result
+
+
+def _add(result: HeatMaps, key: str, heat: HeldOutHeat) -> None:
+    if heat.summary is not None:
+        known = heat.localisation.dropna(subset=["heat_in_lesion", "pointing"])
+        result.localisation[key] = Localisation(
+            heat_in_lesion=known["heat_in_lesion"].tolist(),
+            baseline=known["gaussian_in_lesion"].tolist(),
+            pointing_game=heat.summary["pointing"]["estimate"],
+            pointing_baseline=heat.summary["gaussian_pointing"]["estimate"],
+        )
+    result.gallery.extend(Picture(case.path, case.caption, case.alternative, arm=key) for case in heat.cases)

@@ -1,0 +1,252 @@
+"""What a run tells its report: the cohort in counts, the checks in words, the arms as they are named."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from isthmus.files import read_json
+from isthmus.manifest import DISCLAIMER
+from isthmus.models.registry import cards
+from isthmus.protocol.cases import Cases
+from isthmus.protocol.fits import candidate_of, fit_folder
+from isthmus.protocol.schema import Protocol, reductions
+from isthmus.report.context import (
+    ArmFacts,
+    Check,
+    CohortFacts,
+    Failure,
+    FlowStep,
+    Localisation,
+    Picture,
+    ProtocolFacts,
+    ReportContext,
+    SplitFacts,
+)
+from isthmus.training.spec import FitSpec
+
+
+def report_context(
+    *,
+    protocol: Protocol,
+    protocol_name: str,
+    cases: Cases,
+    split: pd.DataFrame,
+    split_fingerprint: str,
+    fits: Sequence[FitSpec],
+    folder: Path,
+    predictions: pd.DataFrame,
+    evidence: dict[str, Any],
+    failures: Mapping[str, str],
+    localisation: Mapping[str, Localisation],
+    gallery: Sequence[Picture],
+    openings: Sequence[Mapping[str, str]],
+    manifest: dict[str, Any],
+) -> ReportContext:
+    """Fill in the report's facts from a run.
+
+    Parameters
+    ----------
+    protocol, protocol_name : Protocol and str
+        The resolved protocol, and the name or file that it was resolved from.
+    cases : Cases
+        All labelled views, before any failed.
+    split, split_fingerprint : DataFrame and str
+        The groups' parts.
+    fits : sequence of FitSpec
+        The finished fits, in `folder`.
+    predictions, evidence : DataFrame and dict
+        What the run found.
+    failures : mapping
+        View to the reason why its picture could not be prepared.
+    localisation, gallery : mapping and sequence
+        From the heat maps.
+    openings : sequence
+        Of test and external sets.
+    manifest : dict
+        Versions, device, precision, seeds.
+    """
+    marks = []
+    if not protocol.claims:
+        marks.append("SMOKE")
+    elif protocol.profile != "paper":
+        marks.append(f"{protocol.profile.upper()} PROFILE")
+    if cases.cohort.simulated:
+        marks.append("SIMULATED")
+    return ReportContext(
+        title=protocol.title,
+        question=protocol.question,
+        evidence=evidence,
+        predictions=predictions,
+        protocol=ProtocolFacts(
+            name=protocol.protocol,
+            title=protocol.title,
+            citation=protocol.cite,
+            profile=protocol.profile,
+            reductions=reductions(protocol_name, protocol.profile),
+        ),
+        cohort=_cohort_facts(cases, failures),
+        splits=SplitFacts(
+            folds=protocol.splits.cross_validation.folds,
+            seeds=list(protocol.splits.seeds),
+            tune_fraction=protocol.splits.tune,
+            test_rule=_test_rule(protocol),
+            fingerprint=split_fingerprint,
+        ),
+        arms={key: _arm_facts(protocol, key, fits, folder) for key in protocol.arms},
+        learning=_learning(fits, folder),
+        localisation=dict(localisation),
+        gallery=list(gallery),
+        failures=[Failure("view", view, reason) for view, reason in sorted(failures.items())],
+        protocol_resolved=protocol.model_dump(mode="json"),
+        manifest=manifest,
+        checks=_checks(cases, split, failures, openings),
+        openings=dict(Counter(opening["split"] for opening in openings)),
+        marks=marks,
+    )
+
+
+def _cohort_facts(cases: Cases, failures: Mapping[str, str]) -> CohortFacts:
+    cohort, units = cases.cohort, cases.units
+    views = pd.concat(cases.views.values()).drop_duplicates("view_id")
+    sources = sorted({str(source) for source in views["region_source"].dropna()})
+    counts = units["label"].value_counts()
+    return CohortFacts(
+        name=cohort.name,
+        licence=cohort.licence,
+        citation=cohort.citation,
+        patients=units["patient_id"].nunique(),
+        groups=units["group_id"].nunique(),
+        nodules=len(units),
+        views=len(views),
+        positives=int(counts.get(cases.classes[-1], 0)),
+        sites=units["site"].nunique(),
+        simulated=cohort.simulated,
+        reference=cases.target.reference,
+        patient_ids="real" if cohort.patient_ids == "real" else "absent",
+        label_names=dict(cases.target.classes),
+        label_counts={name: int(counts.get(name, 0)) for name in cases.classes},
+        excluded=_excluded(cases),
+        import_counts=_import_counts(cohort.folder),
+        flow=_flow(cases, failures),
+        region_source=" and ".join(sources),
+    )
+
+
+def _excluded(cases: Cases) -> list[tuple[str, str, int]]:
+    if cases.cohort.excluded is None or cases.cohort.excluded.empty:
+        return []
+    counts = cases.cohort.excluded.groupby(["stage", "reason"], sort=True).size()
+    return [(str(stage), str(reason), int(count)) for (stage, reason), count in counts.items()]
+
+
+def _import_counts(folder: Path) -> dict[str, int]:
+    path = folder / "import_report.csv"
+    if not path.is_file():
+        return {}
+    report = pd.read_csv(path, dtype=str)
+    pictures = report[report["kind"] == "picture"]
+    words = pictures["status"].str.replace(r"^duplicate of .*$", "duplicate of another", regex=True)
+    return {str(status): int(count) for status, count in words.value_counts().items()}
+
+
+def _flow(cases: Cases, failures: Mapping[str, str]) -> list[FlowStep]:
+    cohort = cases.cohort
+    excluded = [(f"{reason}", count) for _, reason, count in _excluded(cases)]
+    labelled = cohort.examples(cases.target.name)
+    unlabelled = cohort.nodules["nodule_id"].nunique() - labelled["nodule_id"].nunique()
+    units = cases.units
+    unused = labelled["nodule_id"].nunique() - len(units)
+    source = cohort.patients["patient_id"].nunique() + sum(count for _, count in excluded)
+    return [
+        FlowStep("Patients in the source", source, "", excluded),
+        FlowStep(
+            "Nodules in the cohort",
+            cohort.nodules["nodule_id"].nunique(),
+            f"{len(cohort.views)} views",
+            [("no label for this target, or no usable picture", unlabelled)] if unlabelled else [],
+        ),
+        FlowStep(
+            "Nodules with a label and a picture",
+            labelled["nodule_id"].nunique(),
+            f"{len(labelled)} views",
+            [("no outline or box", unused)] if unused else [],
+        ),
+        FlowStep(
+            "Nodules analysed",
+            len(units),
+            f"{units['group_id'].nunique()} independent groups of patients",
+            [("views that could not be read", len(failures))] if failures else [],
+        ),
+    ]
+
+
+def _arm_facts(protocol: Protocol, key: str, fits: Sequence[FitSpec], folder: Path) -> ArmFacts:
+    arm = protocol.arms[key]
+    first = next(fit for fit in fits if fit.arm == key)
+    done = read_json(fit_folder(folder, first) / "done.json", name="done")
+    known = cards().get(arm.network)
+    weights = done.get("weights")
+    return ArmFacts(
+        title=arm.title or key,
+        network=candidate_of(arm),
+        parameters_millions=round(done["parameters"] / 1e6, 2),
+        weights=weights["name"] if weights else "none (random initialisation)",
+        description=known.summary if known else "a network of the user's own",
+    )
+
+
+def _learning(fits: Sequence[FitSpec], folder: Path) -> dict[str, dict[str, pd.DataFrame]]:
+    curves: dict[str, dict[str, pd.DataFrame]] = {}
+    for fit in fits:
+        log = fit_folder(folder, fit) / "log.csv"
+        if log.is_file():
+            curves.setdefault(fit.arm, {})[f"seed {fit.seed}, fold {fit.fold}"] = pd.read_csv(log)
+    return curves
+
+
+def _test_rule(protocol: Protocol) -> str:
+    test = protocol.splits.test
+    if test is None:
+        return ""
+    return "the cohort's own split" if test.column else f"{test.fraction:.0%} of the groups, stratified"
+
+
+def _checks(
+    cases: Cases, split: pd.DataFrame, failures: Mapping[str, str], openings: Sequence[Mapping[str, str]]
+) -> list[Check]:
+    groups = cases.units["group_id"].nunique()
+    tied = cases.units["patient_id"].nunique() - groups
+    folds = split.groupby(["seed", "fold"]).ngroups
+    checks = [
+        Check("No leak", "passed", f"In none of {folds} folds does a group of patients stand on two sides."),
+        Check(
+            "Duplicates",
+            "passed",
+            f"{tied} patients share a pixel-identical picture with another and were kept on one side with it."
+            if tied
+            else "No two patients share a pixel-identical picture.",
+        ),
+        Check(
+            "Pictures",
+            "warning" if failures else "passed",
+            f"{len(failures)} views could not be read and are listed below."
+            if failures
+            else "Every picture could be read; all outside the scan area was painted black before any network saw it.",
+        ),
+    ]
+    if cases.cohort.patient_ids == "absent":
+        checks.append(
+            Check("Patients", "warning", "The source has no patient ids: one patient may stand on two sides unseen.")
+        )
+    if openings:
+        times = Counter(f"{opening['split']} set {opening['cohort']}" for opening in openings)
+        worst = max(times.values())
+        sentence = "; ".join(f"the {name} was opened {count} time{'s' * (count > 1)}" for name, count in times.items())
+        checks.append(
+            Check("Openings", "passed" if worst == 1 else "warning", sentence[0].upper() + sentence[1:] + ".")
+        )
+    checks.append(Check("Use", "passed", DISCLAIMER))
+    return checks

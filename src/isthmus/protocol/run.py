@@ -1,0 +1,316 @@
+"""A run, from a protocol and a cohort to a report: the stages in the order of a methods section."""
+
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from isthmus.cohort.cohort import Cohort, load_cohort
+from isthmus.errors import CohortError, FitError
+from isthmus.files import locked, sha256_of_json, write_json
+from isthmus.imaging.cache import PreparedCache, PreparedStore
+from isthmus.manifest import DISCLAIMER, Manifest, commit, package_versions, version
+from isthmus.models.weights import locate
+from isthmus.protocol.arithmetic import Arithmetic, choose_arithmetic
+from isthmus.protocol.bundles import write_bundles
+from isthmus.protocol.cases import Cases, cache_items, find_cases, without_failures
+from isthmus.protocol.fits import Plan, fit_folder, list_fits, make_plan
+from isthmus.protocol.frozen import Lock, calls, freeze
+from isthmus.protocol.gather import gather_views, nodule_predictions, write_view_rows
+from isthmus.protocol.heat_maps import draw_heat_maps
+from isthmus.protocol.opening import open_cohort
+from isthmus.protocol.parts import divide, set_aside, split_fingerprint
+from isthmus.protocol.report_facts import report_context
+from isthmus.protocol.run_folder import Run, claim_folder, open_run
+from isthmus.protocol.schema import Protocol, resolve_protocol
+from isthmus.report.evidence import compute_evidence
+from isthmus.report.page import write_report
+from isthmus.tables.check import write_table
+from isthmus.tables.predictions import read_predictions, write_predictions
+from isthmus.training.fit import FitProgress
+from isthmus.training.schedule import Fit, Report, run_pending
+from isthmus.training.schedule import pending as pending_fits
+from isthmus.training.spec import FitSpec
+
+Progress = Callable[[str, int, int], None]
+Say = Callable[[str], None]
+
+
+def run(
+    protocol: str,
+    cohort: Path | str,
+    out: Path | str,
+    *,
+    external: Iterable[Path | str] = (),
+    profile: str = "paper",
+    settings: Iterable[str] = (),
+    resume: bool = False,
+    progress: Progress | None = None,
+    say: Say | None = None,
+) -> Run:
+    """Train, compare, calibrate, explain and report, as a protocol says.
+
+    Parameters
+    ----------
+    protocol : str
+        A shipped name or a YAML file.
+    cohort : Path
+        Cohort folder.
+    out : Path
+        Run folder; it may not exist, unless `resume`.
+    external : iterable of Path
+        Cohorts that meet each arm's frozen model once.
+    profile : str
+        `paper`, `small` or `smoke`.
+    settings : iterable of str
+        `key=value` over the protocol.
+    resume : bool
+        Go on with a run that was stopped; it ends in the same `predictions.csv`.
+    progress, say : callable, optional
+        Called with what, done, total; and with lines for the user.
+
+    Returns
+    -------
+    Run
+        The finished run folder, opened.
+
+    Raises
+    ------
+    ProtocolError, CohortError, WeightsError, OutputError
+        Before any training.
+    FitError
+        After all fits, when some failed; the others are kept and `resume` repeats those that failed.
+    """
+    resolved = resolve_protocol(protocol, profile, list(settings))
+    cases = find_cases(resolved, load_cohort(cohort))
+    outside = [find_cases(resolved, _external(Path(path), cases.cohort)) for path in external]
+    _check_weights(resolved)
+    folder = Path(out)
+    claim_folder(folder, resolved, cases.cohort.fingerprint(), resume)
+    with locked(folder / ".lock"):
+        work = _Work(protocol, resolved, cases, outside, folder, progress, say or (lambda line: None))
+        work.do()
+    return open_run(folder)
+
+
+def plan_run(protocol: str, cohort: Path | str, *, profile: str = "paper", settings: Iterable[str] = ()) -> Plan:
+    """Return what a run will do, without preparing a picture or training.
+
+    Raises
+    ------
+    ProtocolError, CohortError
+        As :func:`run`.
+    """
+    resolved = resolve_protocol(protocol, profile, list(settings))
+    cases = find_cases(resolved, load_cohort(cohort))
+    split, _ = divide(resolved, cases)
+    untimed = Arithmetic("fp32", 1, "", 0.0)
+    fits = list_fits(resolved, cases, split, dict.fromkeys(resolved.arms, ""), dict.fromkeys(resolved.arms, untimed))
+    return make_plan(protocol, resolved, cases, fits, pending=len(fits))
+
+
+@dataclass
+class _Work:
+    """One call of :func:`run`, stage by stage."""
+
+    name: str
+    protocol: Protocol
+    cases: Cases
+    outside: list[Cases]
+    folder: Path
+    progress: Progress | None
+    say: Say
+    record: Manifest = field(init=False)
+    cache: PreparedCache = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.record = Manifest(f"run {self.protocol.protocol} --profile {self.protocol.profile}")
+        self.cache = PreparedCache(cache_folder())
+
+    def do(self) -> None:
+        split, test_groups = divide(self.protocol, self.cases)
+        write_table(self.folder / "split.csv", split)
+        with self.record.stage("pictures"):
+            stores, usable, failures = self.prepare()
+        training, test = set_aside(usable, test_groups)
+        with self.record.stage("fits"):
+            fits = self.fit(split, stores, training)
+        with self.record.stage("predictions"):
+            rows, frozen = self.predict(fits, training)
+            write_bundles(self.folder, self.protocol, training, fits, frozen)
+            rows = self.open_sets(rows, test)
+            predictions = self.write_predictions(rows, training, frozen)
+        with self.record.stage("evidence"):
+            evidence = self.evidence(predictions, training, frozen)
+        with self.record.stage("heat maps"):
+            heat = draw_heat_maps(self.folder, self.protocol, training, fits, stores, frozen, self.progress)
+        self.note(split, failures)
+        with self.record.stage("report"):
+            context = report_context(
+                protocol=self.protocol,
+                protocol_name=self.name,
+                cases=self.cases,
+                split=split,
+                split_fingerprint=split_fingerprint(split),
+                fits=fits,
+                folder=self.folder,
+                predictions=predictions,
+                evidence=evidence,
+                failures=failures,
+                localisation=heat.localisation,
+                gallery=heat.gallery,
+                openings=Lock(self.folder).openings(),
+                manifest=self.record.facts,
+            )
+            write_report(self.folder, context)
+        self.finish()
+
+    def prepare(self) -> tuple[dict[str, PreparedStore], Cases, dict[str, str]]:
+        """Prepare every arm's pictures; arms of the same geometry share them."""
+        stores, views, failures = {}, {}, {}
+        for key, arm in self.protocol.arms.items():
+            own = self.cases.views[key]
+            stores[key] = self.cache.store(cache_items(own), arm.prepare, progress=self.progress)
+            views[key] = without_failures(own, stores[key].failures)
+            failures.update(stores[key].failures)
+        for view, reason in sorted(failures.items()):
+            self.say(f"left out: view {view}: {reason}")
+        return stores, replace(self.cases, views=views), failures
+
+    def fit(self, split: pd.DataFrame, stores: Mapping[str, PreparedStore], usable: Cases) -> list[FitSpec]:
+        """Run the pending fits; finished ones are kept."""
+        arithmetic = choose_arithmetic(self.folder, self.protocol, len(usable.classes))
+        fits = list_fits(self.protocol, usable, split, {arm: store.key for arm, store in stores.items()}, arithmetic)
+        jobs = [Fit(fit, fit_folder(self.folder, fit)) for fit in fits]
+        pending = [job.spec for job in pending_fits(jobs)]
+        plan = make_plan(self.name, self.protocol, usable, fits, pending=len(pending))
+        seconds = sum(
+            arithmetic[fit.arm].seconds_an_epoch(len(fit.train_views), fit.train.batch) * fit.train.epochs
+            for fit in pending
+        )
+        precisions = {arm: chosen.precision for arm, chosen in arithmetic.items()}
+        for line in replace(plan, seconds=seconds, precisions=precisions).lines():
+            self.say(line)
+        failed = run_pending(jobs, {store.key: store for store in stores.values()}, _steps(pending, self.progress))
+        if failed:
+            reasons = "; ".join(f"{failure.fit.spec.name}: {failure.reason}" for failure in failed)
+            raise FitError(
+                f"{len(failed)} of {len(fits)} fits failed: {reasons}",
+                where=str(self.folder / "arms"),
+                hint="mend the cause and repeat the command with --resume: finished fits are kept",
+            )
+        self.record.facts["arithmetic"] = {arm: asdict(chosen) for arm, chosen in arithmetic.items()}
+        return fits
+
+    def predict(self, fits: list[FitSpec], usable: Cases) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """Collect the out-of-fold scores and freeze what is chosen on them."""
+        rows = gather_views({fit_folder(self.folder, fit): fit for fit in fits}, usable)
+        facts = {
+            "target": usable.target.name,
+            "cohort": usable.cohort.fingerprint(),
+            "protocol": sha256_of_json(self.protocol.model_dump(mode="json")),
+        }
+        frozen = freeze(nodule_predictions(rows, usable), usable.classes, self.protocol.threshold, facts)
+        Lock(self.folder).freeze(frozen)
+        return rows, frozen
+
+    def open_sets(self, rows: pd.DataFrame, test: Cases | None) -> pd.DataFrame:
+        """Let the bundles meet the test part and the external cohorts, once."""
+        sets = [("test", test)] if test is not None else []
+        sets += [("external", cases) for cases in self.outside]
+        opened = [
+            open_cohort(self.folder, split, cases, self.protocol, self.cache, self.progress) for split, cases in sets
+        ]
+        return pd.concat([rows, *opened], ignore_index=True)
+
+    def write_predictions(self, rows: pd.DataFrame, usable: Cases, frozen: dict[str, Any]) -> pd.DataFrame:
+        """Write the table that all evidence comes from, each row with its call."""
+        write_view_rows(self.folder / "predictions_views.parquet", rows)
+        nodules = nodule_predictions(rows, usable)
+        nodules = nodules.assign(call=calls(nodules, usable.classes, frozen))
+        write_predictions(self.folder / "predictions.csv", nodules)
+        return read_predictions(self.folder / "predictions.csv")
+
+    def evidence(self, predictions: pd.DataFrame, usable: Cases, frozen: dict[str, Any]) -> dict[str, Any]:
+        """Compute every estimate with its interval."""
+        samplings = usable.cohort.nodules.get("sampling", pd.Series(dtype=str)).dropna().unique()
+        evidence = compute_evidence(
+            predictions[predictions["split"] != "tune"],
+            positive=usable.classes[-1],
+            reference_arm=self.protocol.primary.against,
+            primary={"a": self.protocol.primary.arm, "b": self.protocol.primary.against},
+            frozen=frozen,
+            reference=usable.target.reference,
+            sampling=str(samplings[0]) if len(samplings) == 1 else None,
+            prevalences=self.protocol.report.prevalences,
+        )
+        write_json(self.folder / "evidence.json", evidence)
+        return evidence
+
+    def note(self, split: pd.DataFrame, failures: Mapping[str, str]) -> None:
+        """Record what the run was made from."""
+        self.record.facts |= {
+            "notice": DISCLAIMER,
+            "protocol": self.protocol.protocol,
+            "profile": self.protocol.profile,
+            "seeds": list(self.protocol.splits.seeds),
+            "determinism": "byte-identical predictions on one CPU machine; on GPUs equal within rounding",
+            "cohort": {
+                "name": self.cases.cohort.name,
+                "fingerprint": self.cases.cohort.fingerprint(),
+                "licence": self.cases.cohort.licence,
+                "simulated": self.cases.cohort.simulated,
+            },
+            "split": split_fingerprint(split),
+            "weights": {key: arm.weights or "random" for key, arm in self.protocol.arms.items()},
+            "excluded_views": dict(sorted(failures.items())),
+            "external": [cases.cohort.name for cases in self.outside],
+            "versions": {"isthmus": version(), **package_versions()},
+            "commit": commit(),
+        }
+
+    def finish(self) -> None:
+        """Write the manifest: the mark of a finished run."""
+        names = ("protocol.yaml", "split.csv", "frozen.json", "predictions.csv", "evidence.json", "report.html")
+        self.record.write(self.folder, [self.folder / name for name in names])
+
+
+def _steps(fits: Sequence[FitSpec], progress: Progress | None) -> Report | None:
+    """Turn the fits' own progress into one count of steps over all of them."""
+    if progress is None or not fits:
+        return None
+    steps = {fit.name: math.ceil(len(fit.train_views) / fit.train.batch) * fit.train.epochs for fit in fits}
+    done = dict.fromkeys(steps, 0)
+
+    def report(job: Fit, state: FitProgress | None) -> None:
+        done[job.spec.name] = steps[job.spec.name] if state is None else min(state.step, steps[job.spec.name])
+        progress(f"training {len(fits)} fits", sum(done.values()), sum(steps.values()))
+
+    return report
+
+
+def cache_folder() -> Path:
+    """Return where prepared pictures are kept: `ISTHMUS_CACHE`, or the user's cache folder."""
+    named = os.environ.get("ISTHMUS_CACHE")
+    if named:
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(base) if base else Path.home() / ".cache") / "isthmus" / "pictures"
+
+
+def _external(folder: Path, own: Cohort) -> Cohort:
+    cohort = load_cohort(folder)
+    if cohort.fingerprint() == own.fingerprint():
+        raise CohortError("the external cohort is the run's own cohort", where=str(folder), expected="another one")
+    return cohort
+
+
+def _check_weights(protocol: Protocol) -> None:
+    """Stop before any training when initial weights are absent."""
+    for arm in protocol.arms.values():
+        if arm.weights is not None:
+            locate(arm.weights, network=arm.network if ":" not in arm.network else None)

@@ -1,0 +1,125 @@
+"""The protocol language: layers, shipped files, and errors that name the nearest right word."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.errors import InputError, ProtocolError
+from isthmus.protocol.schema import PROFILES, deep_merge, reductions, resolve_protocol, shipped_protocols, validate
+
+values = st.recursive(
+    st.integers() | st.lists(st.integers(), max_size=2),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=6,
+)
+mappings = st.dictionaries(st.sampled_from("abc"), values, max_size=3)
+
+
+@given(mappings)
+def test_merging_nothing_changes_nothing_and_merging_itself_is_idempotent(one):
+    assert deep_merge(one, {}) == one == deep_merge({}, one) == deep_merge(one, one)
+
+
+@given(mappings, mappings)
+def test_the_layer_above_wins_wherever_it_speaks(below, above):
+    merged = deep_merge(below, above)
+    for key, value in above.items():
+        assert merged[key] == (
+            deep_merge(below[key], value) if isinstance(value, dict) and isinstance(below.get(key), dict) else value
+        )
+
+
+@pytest.mark.parametrize("name", shipped_protocols())
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_shipped_protocol_resolves_in_every_profile_and_reads_back(name, profile):
+    protocol = resolve_protocol(name, profile)
+    assert validate(yaml.safe_load(yaml.safe_dump(protocol.model_dump(mode="json"))), "protocol.yaml") == protocol
+
+
+def test_the_paper_profile_keeps_what_the_paper_states():
+    # Wang et al. 2025, Methods: Adam, learning rate 0.001 with decay, batch 32, 100 epochs.
+    train = resolve_protocol("wang2025").arms["thyronet_x4"].train
+    assert (train.optimiser, train.rate, train.batch, train.epochs, train.schedule) == (
+        "adam",
+        0.001,
+        32,
+        100,
+        "cosine",
+    )
+
+
+def test_settings_come_last_and_reach_one_arm_or_all():
+    protocol = resolve_protocol(
+        "wang2025", "small", ["defaults.train.epochs=7", "arms.resnet34.train.batch=8", "splits.seeds=[4]"]
+    )
+    assert {arm.train.epochs for arm in protocol.arms.values()} == {7}
+    assert protocol.arms["resnet34"].train.batch == 8
+    assert protocol.arms["thyronet_x4"].train.batch == 32
+    assert protocol.splits.seeds == [4]
+
+
+def test_every_reduction_of_a_profile_is_listed_in_words():
+    lines = reductions("wang2025", "small")
+    assert "splits.cross_validation.folds: 3 instead of 5" in lines
+    assert any(line.startswith("arms.resnet34.train.epochs: ") and line.endswith("instead of 100") for line in lines)
+    assert reductions("wang2025", "paper") == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (["defaults.train.epoch=3"], ["arms.thyronet_x4.train.epoch", "did you mean 'epochs'?"]),
+        (["splits.cross_validation.fold=3"], ["did you mean 'folds'?"]),
+        (["arms.resnet43.network=resnet34"], ["no arm is called 'resnet43'", "did you mean 'resnet34'?"]),
+        (["primary.against=resnet50"], ["primary.against is 'resnet50'", "thyronet_x4, resnet34"]),
+        (
+            ["splits.cross_validation.folds=1"],
+            ["splits.cross_validation.folds", "greater than or equal to 2", "found 1"],
+        ),
+        (["defaults.train.augment=[flop]"], ["unknown augmentation 'flop'"]),
+        (["defaults.train.epochs"], ["is not key=value"]),
+        (["splits.seeds=[1, 1]"], ["a seed stands twice"]),
+        (["splits.test={}"], ["give either column or fraction"]),
+    ],
+)
+def test_a_wrong_setting_is_answered_with_what_was_expected(settings, words):
+    with pytest.raises(ProtocolError) as error:
+        resolve_protocol("wang2025", settings=settings)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_an_unknown_protocol_is_answered_with_the_nearest_name():
+    with pytest.raises(ProtocolError, match=r"did you mean 'wang2025'\?"):
+        resolve_protocol("wang2052")
+
+
+def test_an_unknown_profile_is_answered_with_those_there_are():
+    with pytest.raises(ProtocolError, match="paper, small, smoke"):
+        resolve_protocol("wang2025", "tiny")
+
+
+def test_a_protocol_of_the_users_own_is_a_yaml_file(tmp_path: Path):
+    content = yaml.safe_load(shipped_protocols()["wang2025"].read_text(encoding="utf-8"))
+    content["protocol"] = "mine"
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert resolve_protocol(str(path)).protocol == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: [1", "not YAML"),
+        ("format: isthmus-protocol/2.0", "newer than this Isthmus reads"),
+        ("format: isthmus-cohort/1.0", "expected isthmus-protocol/1.x"),
+    ],
+)
+def test_a_file_that_is_no_protocol_is_refused(tmp_path: Path, text: str, words: str):
+    path = tmp_path / "x.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=words):
+        resolve_protocol(str(path))
