@@ -62,11 +62,14 @@ class Part(_Facts):
 
 
 class Calibration(_Facts):
-    """``logit(p calibrated) = intercept + slope * logit(p)`` of the positive class's mean probability."""
+    """``logit(p calibrated) = intercept + slope * logit(p)`` of the positive class's mean probability.
 
-    method: Literal["none", "intercept", "logistic"] = "none"
-    intercept: float = 0.0
-    slope: float = 1.0
+    The fields of ``isthmus.statistics.calibration.LogisticCalibration.as_dict()`` go in as they are.
+    """
+
+    intercept: float = Field(allow_inf_nan=False)
+    slope: float = Field(gt=0, allow_inf_nan=False)
+    method: str = "logistic recalibration"
     fitted_on: str = ""
 
 

@@ -87,18 +87,13 @@ def _output(spec: "BundleSpec") -> str:
     count = len(spec.parts)
     lines = [f"The probability of each class: the mean of {count} fold model{'s' if count > 1 else ''}."]
     calibration, thresholds = spec.calibration, spec.thresholds
-    if calibration is None or calibration.method == "none":
+    if calibration is None:
         lines.append("The probabilities were not calibrated: read them as scores.")
     else:
-        how = (
-            "intercept and slope were fitted"
-            if calibration.method == "logistic"
-            else "the intercept alone was fitted, since the data were too few for a slope"
-        )
+        fitted_on = f", fitted on {calibration.fitted_on}" if calibration.fitted_on else ""
         lines.append(
-            f"Calibrated by logistic recalibration ({how}: intercept {calibration.intercept:.3f}, slope "
-            f"{calibration.slope:.3f})" + (f" on {calibration.fitted_on}" if calibration.fitted_on else "") + ". "
-            "It holds at the prevalence of the training cohort; elsewhere it must be checked."
+            f"Calibrated by {calibration.method} (intercept {calibration.intercept:.3f}, slope {calibration.slope:.3f}"
+            f"{fitted_on}). It holds at the prevalence of the training cohort; elsewhere it must be checked."
         )
     if thresholds is None:
         lines.append("No threshold was chosen; it makes no calls.")

@@ -1,0 +1,151 @@
+"""What every network of the registry keeps: shapes, counts, features and head apart, ONNX, a smallest size."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from isthmus.errors import InputError
+from isthmus.models.classifier import Classifier, parameter_count
+from isthmus.models.registry import NetworkCard, cards, create
+
+# The narrowest version of each network: the laws do not depend on width, the seconds do.
+NARROW: dict[str, dict[str, Any]] = {
+    "thyronet_x4": {"width": 16},
+    "thyronet_bottleneck": {"width": 16},
+    "thyronet_block": {"width": 16},
+    "resnet18": {"width": 8},
+    "resnet34": {"width": 8},
+    "resnet50": {"width": 8},
+    "mobilenet_v2": {"width": 0.25},
+}
+SIZE = 64
+
+
+@pytest.fixture(scope="module", params=sorted(cards()))
+def card(request: pytest.FixtureRequest) -> NetworkCard:
+    return cards()[request.param]
+
+
+@pytest.fixture(scope="module")
+def network(card: NetworkCard) -> Classifier:
+    torch.manual_seed(0)
+    return create(card.name, classes=3, channels=1, **NARROW[card.name]).eval()
+
+
+@pytest.fixture(scope="module")
+def inputs() -> dict[str, Tensor]:
+    return {"image": torch.randn(2, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(1))}
+
+
+def test_its_card_says_its_count_and_smallest_size(card: NetworkCard) -> None:
+    with torch.device("meta"):  # shapes without numbers: quick
+        full = create(card.name)
+    assert round(parameter_count(full) / 1e6, 2) == card.parameters_millions
+    assert full.minimum_size == card.minimum_size
+    assert [spec.spatial_dims for spec in full.inputs] == [card.spatial_dims]
+
+
+def test_its_outputs_have_the_agreed_shapes(network: Classifier, inputs: dict[str, Tensor]) -> None:
+    with torch.no_grad():
+        maps = network.features(inputs)["image"]
+        outputs = network(inputs)
+    assert maps.shape[0] == 2
+    assert maps.shape[2:] == (SIZE // 32, SIZE // 32)
+    assert outputs.logits.shape == (2, 3)
+    assert outputs.embedding.shape == (2, maps.shape[1])
+    assert outputs.logits.dtype == torch.float32
+    assert torch.isfinite(outputs.logits).all()
+    assert not torch.equal(outputs.logits[0], outputs.logits[1])
+
+
+def test_forward_is_the_head_of_the_features(network: Classifier, inputs: dict[str, Tensor]) -> None:
+    with torch.no_grad():
+        apart = network.head(network.features(inputs), inputs)
+        whole = network(inputs)
+    assert torch.equal(apart.logits, whole.logits)
+    assert torch.equal(apart.embedding, whole.embedding)
+
+
+def test_a_gradient_reaches_the_last_maps_through_the_head_alone(
+    network: Classifier, inputs: dict[str, Tensor]
+) -> None:
+    network.zero_grad()
+    with torch.no_grad():
+        maps = network.features(inputs)["image"]
+    maps.requires_grad_()
+    network.head({"image": maps}, inputs).logits[:, 2].sum().backward()
+    assert maps.grad is not None
+    assert float(maps.grad.abs().sum()) > 0
+    with_gradient = {name for name, parameter in network.named_parameters() if parameter.grad is not None}
+    head = f"{network.published_prefix}{network.head_name}"
+    assert with_gradient == {f"{head}.weight", f"{head}.bias"}
+    network.zero_grad()
+
+
+def test_every_parameter_learns(card: NetworkCard, inputs: dict[str, Tensor]) -> None:
+    network = create(card.name, classes=3, channels=1, **NARROW[card.name]).train()
+    network(inputs).logits.square().sum().backward()
+    silent = [name for name, parameter in network.named_parameters() if parameter.grad is None]
+    assert silent == []
+
+
+def test_the_stem_and_the_head_are_where_it_says(network: Classifier) -> None:
+    stem = network.get_submodule(network.published_prefix + network.stem_name)
+    head = network.get_submodule(network.published_prefix + network.head_name)
+    assert isinstance(stem, nn.Conv2d)
+    assert stem.in_channels == 1
+    assert isinstance(head, nn.Linear)
+    assert head.out_features == 3
+
+
+def test_it_answers_at_its_smallest_size_and_refuses_below(network: Classifier) -> None:
+    smallest = network.minimum_size
+    with torch.no_grad():
+        assert network({"image": torch.zeros(1, 1, smallest, smallest)}).logits.shape == (1, 3)
+    with pytest.raises(InputError, match=rf"'image' is {smallest - 1}x{smallest} pixels; expected at least 32x32"):
+        network({"image": torch.zeros(1, 1, smallest - 1, smallest)})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, r"needs the input 'image'; expected \[N, 1, H, W\]"),
+        ({"image": torch.zeros(1, 3, 64, 64)}, r"'image' is \[1, 3, 64, 64\]; expected \[N, 1, H, W\]"),
+        ({"image": torch.zeros(1, 64, 64)}, r"'image' is \[1, 64, 64\]"),
+    ],
+)
+def test_a_wrong_input_is_named(given: dict[str, Tensor], message: str) -> None:
+    network = create("mobilenet_v2", width=0.25)
+    with pytest.raises(InputError, match=message):
+        network(given)
+
+
+def test_onnx_runtime_gives_the_same_logits(network: Classifier, inputs: dict[str, Tensor], tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path = tmp_path / "model.onnx"
+    with warnings.catch_warnings():
+        # torch 2.13's exporter calls a part of itself that it has deprecated.
+        warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated", category=FutureWarning)
+        # Unoptimised and of a fixed batch: half the seconds, and what is tested is the network, not the optimiser.
+        torch.onnx.export(_Logits(network).eval(), (inputs["image"],), path, dynamo=True, verbose=False, optimize=False)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    others = torch.randn(2, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        expected = network({"image": others}).logits.numpy()
+    (found,) = session.run(None, {session.get_inputs()[0].name: others.numpy()})
+    # design.md: 1e-4; relative, since random weights give logits of any size.
+    assert np.abs(found - expected).max() <= 1e-4 * max(1.0, float(np.abs(expected).max()))
+
+
+class _Logits(nn.Module):
+    def __init__(self, network: Classifier) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.network({"image": image}).logits
