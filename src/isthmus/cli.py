@@ -163,8 +163,6 @@ def run(
             say=None if as_json else lambda line: print(line, file=sys.stderr, flush=True),
         )
     _show(finished.to_json(), as_json, finished.lines())
-    if finished.failed:
-        raise typer.Exit(1)
 
 
 @app.command()
@@ -181,10 +179,12 @@ def evaluate(
     Add group_id (or patient_id) where a patient has several rows: the patient is the unit of every interval.
     """
     from isthmus.report.evaluate import evaluate as evaluate_tables
+    from isthmus.report.summary import evidence_lines
 
     with _progress(as_json) as progress:
-        evidence = evaluate_tables(predictions, out, reference_arm=reference, positive=positive, progress=progress)
-    _show(evidence.to_json(), as_json, evidence.lines())
+        move = None if progress is None else lambda done, total: progress("evidence", done, total)
+        evidence = evaluate_tables(predictions, out, reference_arm=reference, positive=positive, progress=move)
+    _show(evidence, as_json, [*evidence_lines(evidence), f"Report: {out / 'report.html'}"])
 
 
 @app.command()

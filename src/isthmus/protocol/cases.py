@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from isthmus.cohort.cohort import Cohort, Target
+from isthmus.cohort.cohort import Cohort
+from isthmus.cohort.description import Target
 from isthmus.errors import CohortError
 from isthmus.imaging.cache import CacheItem
 from isthmus.protocol.schema import Arm, Protocol
@@ -90,9 +91,10 @@ def _usable(examples: pd.DataFrame, arm: Arm) -> pd.Series:
 
 def cache_items(views: pd.DataFrame) -> list[CacheItem]:
     """Return what the picture cache needs to know of each view."""
+    columns = ["view_id", "path", "mask", "box", "region"]
     return [
-        CacheItem(view_id=row.view_id, path=row.path, mask=row.mask, box=row.box, scan_area=row.region)
-        for row in views.itertuples()
+        CacheItem(view_id=view_id, path=path, mask=mask, box=box, scan_area=region)
+        for view_id, path, mask, box, region in views[columns].to_numpy(dtype=object).tolist()
     ]
 
 

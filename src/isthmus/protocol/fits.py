@@ -55,10 +55,12 @@ def list_fits(
     fits = []
     for key, arm in protocol.arms.items():
         views = cases.views[key]
-        labels = {row.view_id: codes[row.label] for row in views.itertuples()}
-        groups = dict(zip(views["view_id"], views["group_id"], strict=True))
-        for (seed, fold), parts in split.groupby(["seed", "fold"], sort=True):
-            side = dict(zip(parts["group_id"], parts["part"], strict=True))
+        ids: list[str] = views["view_id"].tolist()
+        labels = {view: codes[label] for view, label in zip(ids, views["label"].tolist(), strict=True)}
+        groups: dict[str, str] = dict(zip(ids, views["group_id"].tolist(), strict=True))
+        for seed, fold in split[["seed", "fold"]].drop_duplicates().to_numpy().tolist():
+            parts = split[(split["seed"] == seed) & (split["fold"] == fold)]
+            side: dict[str, str] = dict(zip(parts["group_id"].tolist(), parts["part"].tolist(), strict=True))
             members: dict[str, list[str]] = {"train": [], "tune": [], "cv": []}
             for view_id, group in groups.items():
                 if group in side:
@@ -68,8 +70,8 @@ def list_fits(
                 FitSpec(
                     arm=key,
                     candidate=candidate_of(arm),
-                    seed=int(seed),
-                    fold=int(fold),
+                    seed=seed,
+                    fold=fold,
                     network=arm.network,
                     options=arm.options,
                     weights=arm.weights,

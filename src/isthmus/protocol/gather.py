@@ -48,7 +48,8 @@ def gather_views(fits: Mapping[Path, FitSpec], cases: Cases) -> pd.DataFrame:
 
 def nodule_predictions(view_rows: pd.DataFrame, cases: Cases) -> pd.DataFrame:
     """Average a nodule's views: the table of contract 2 without calls."""
-    nodules = aggregate(view_rows, cases.classes, cases.target.aggregation, unit="nodule")
+    rules: dict[str, str] = dict(cases.target.aggregation.items())
+    nodules = aggregate(view_rows, cases.classes, rules, unit="nodule")
     nodules = nodules.assign(unit="nodule", unit_id=nodules["nodule_id"])
     columns = [*_RUN, "unit", "unit_id", "nodule_id", "patient_id", "group_id", "site", "label"]
     return nodules[[*columns, *_scores(cases.classes)]].reset_index(drop=True)

@@ -138,8 +138,8 @@ def _cohort_facts(cases: Cases, failures: Mapping[str, str]) -> CohortFacts:
 def _excluded(cases: Cases) -> list[tuple[str, str, int]]:
     if cases.cohort.excluded is None or cases.cohort.excluded.empty:
         return []
-    counts = cases.cohort.excluded.groupby(["stage", "reason"], sort=True).size()
-    return [(str(stage), str(reason), int(count)) for (stage, reason), count in counts.items()]
+    counts = Counter(cases.cohort.excluded[["stage", "reason"]].astype(str).itertuples(index=False, name=None))
+    return [(stage, reason, count) for (stage, reason), count in sorted(counts.items())]
 
 
 def _import_counts(folder: Path) -> dict[str, int]:

@@ -242,11 +242,11 @@ class _Work:
             predictions[predictions["split"] != "tune"],
             positive=usable.classes[-1],
             reference_arm=self.protocol.primary.against,
-            primary={"a": self.protocol.primary.arm, "b": self.protocol.primary.against},
+            primary=self.protocol.primary.model_dump(),
             frozen=frozen,
             reference=usable.target.reference,
             sampling=str(samplings[0]) if len(samplings) == 1 else None,
-            prevalences=self.protocol.report.prevalences,
+            prevalences=tuple(self.protocol.report.prevalences),
         )
         write_json(self.folder / "evidence.json", evidence)
         return evidence

@@ -10,6 +10,7 @@ import pandas as pd
 from isthmus.errors import InputError, OutputError
 from isthmus.files import read_json, read_yaml, refuse_existing, write_json, write_yaml, writing
 from isthmus.protocol.schema import Protocol, validate
+from isthmus.report.summary import evidence_lines
 from isthmus.tables.predictions import read_predictions
 
 if TYPE_CHECKING:
@@ -24,12 +25,9 @@ class Run:
     ----------
     folder : Path
         The folder that `isthmus run` left.
-    failed : tuple of str
-        Fits that failed in the last call, one sentence each.
     """
 
     folder: Path
-    failed: tuple[str, ...] = ()
 
     @cached_property
     def protocol(self) -> Protocol:
@@ -72,7 +70,6 @@ class Run:
         return {
             "run": str(self.folder),
             "report": str(self.report),
-            "failed_fits": list(self.failed),
             "arms": {
                 arm: {split: parts[split].get("auc") for split in parts} for arm, parts in self.evidence["arms"].items()
             },
@@ -81,18 +78,9 @@ class Run:
 
     def lines(self) -> list[str]:
         """Return what the command prints in words."""
-        lines = []
-        for arm, parts in self.evidence["arms"].items():
-            for split, values in parts.items():
-                auc = values.get("auc")
-                if auc and auc["estimate"] is not None:
-                    lines.append(
-                        f"{self.protocol.arms[arm].title or arm}, {split}: "
-                        f"AUC {auc['estimate']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})"
-                    )
+        lines = evidence_lines(self.evidence, {key: arm.title or key for key, arm in self.protocol.arms.items()})
         if not self.protocol.claims:
             lines.append("SMOKE: every stage ran; no number means anything.")
-        lines += [f"Failed: {sentence}" for sentence in self.failed]
         return [*lines, f"Report: {self.report}"]
 
 
