@@ -191,11 +191,14 @@ def _fold_influence(
     for values, rows in ((placed.positives, truth), (placed.negatives, ~truth)):
         groups_in_class = count_groups(codes, rows)
         fewest = min(fewest, groups_in_class)
-        # DeLong's k/(k-1), shared out as its root so that squares and cross products both carry it.
-        correction = sqrt(groups_in_class / (groups_in_class - 1)) if groups_in_class > 1 else 1.0
         centred = values - placed.aucs[:, None]
-        total += sum_by_group(centred, codes[rows], count) * (correction / values.shape[1])
+        total += sum_by_group(centred, codes[rows], count) * (_correction(groups_in_class) / values.shape[1])
     return placed.aucs, total, fewest
+
+
+def _correction(groups: int) -> float:
+    """Return the root of DeLong's k/(k-1), so that squares and cross products of influence values both carry it."""
+    return sqrt(groups / (groups - 1)) if groups > 1 else 1.0
 
 
 def _thin_note(folds: int) -> str:

@@ -192,14 +192,19 @@ def newcombe_interval(estimate: float, positives: int, negatives: int, level: fl
 
     Source: R. Newcombe, Statistics in Medicine 25 (2006) 559-573.
     """
+    if estimate <= 0:
+        mirrored = newcombe_interval(1.0, positives, negatives, level)
+        return Interval(estimate, 0.0, 1 - mirrored.low, level, mirrored.method, note)
     z = normal_quantile(level)
     k = (positives + negatives) / 2 - 1
 
     def excess(theta: float) -> float:
         spread = 1 + k * (1 - theta) / (2 - theta) + k * theta / (1 + theta)
-        return float((theta - estimate) ** 2 - z**2 * theta * (1 - theta) * spread / (positives * negatives))
+        reach = z**2 * theta * spread / (positives * negatives)
+        # At an estimate of 1 both sides carry a factor 1 - theta: without it the root below 1 is the only one.
+        return float(1 - theta - reach if estimate >= 1 else (theta - estimate) ** 2 - reach * (1 - theta))
 
-    low = 0.0 if estimate <= 0 else float(brentq(excess, 0.0, estimate, xtol=1e-14))
+    low = float(brentq(excess, 0.0, estimate, xtol=1e-14))
     high = 1.0 if estimate >= 1 else float(brentq(excess, estimate, 1.0, xtol=1e-14))
     return Interval(estimate, low, high, level, "Newcombe 2006 method 5", note)
 

@@ -1,0 +1,52 @@
+"""Several classes: against pROC, against two classes, and with intervals."""
+
+import numpy as np
+import pytest
+
+from isthmus.statistics.multiclass import hand_till, macro_auc, one_vs_rest_aucs
+from isthmus.statistics.roc import auc, auc_interval
+from tests.statistics.cases import i, labels, pairs, scores_a
+
+classes = ["benign", "local", "spread"]
+codes = (i * 7) % 3
+truth = np.array(classes)[codes]
+raw = np.stack([(i * k % m) / m + 0.3 * (codes == c) for c, (k, m) in enumerate([(37, 101), (53, 97), (29, 89)])], 1)
+probabilities = raw / raw.sum(axis=1, keepdims=True)
+
+
+def test_hand_till_equals_proc() -> None:
+    # pROC 1.18: multiclass.roc(factor(y3), q)$auc with the same y3 and q
+    result = hand_till(truth, probabilities, classes, pairs, replicates=300)
+    assert result.estimate == pytest.approx(0.801354166667, rel=1e-11)
+    assert result.low < result.estimate < result.high
+    assert "300 group bootstraps" in result.method
+
+
+def test_two_classes_are_the_plain_auc() -> None:
+    two = np.stack([-scores_a, scores_a], axis=1)
+    result = hand_till(labels, two, [False, True], replicates=20)
+    assert result.estimate == pytest.approx(auc(labels, scores_a), rel=1e-13)
+    assert macro_auc(labels, two, [False, True], replicates=20).estimate == pytest.approx(result.estimate, rel=1e-13)
+
+
+def test_one_versus_rest_and_their_mean() -> None:
+    each = one_vs_rest_aucs(truth, probabilities, classes, pairs)
+    assert each["local"] == auc_interval(truth == "local", probabilities[:, 1], pairs)
+    macro = macro_auc(truth, probabilities, classes, pairs, replicates=300)
+    assert macro.estimate == pytest.approx(np.mean([interval.estimate for interval in each.values()]), rel=1e-13)
+    assert macro == macro_auc(truth, probabilities, classes, pairs, replicates=300)
+
+
+def test_a_class_that_replicates_may_lose_is_counted() -> None:
+    y = np.array(["a"] * 10 + ["b"] * 10 + ["c"])
+    p = np.full((21, 3), 1 / 3) + np.linspace(0, 0.01, 21)[:, None] * [1, -1, 0]
+    assert "replicates had no answer" in hand_till(y, p, ["a", "b", "c"], replicates=200).note
+
+
+def test_labels_and_shapes_are_checked() -> None:
+    with pytest.raises(ValueError, match="class 'spread' has no case"):
+        hand_till(truth[truth != "spread"], probabilities[truth != "spread"], classes)
+    with pytest.raises(ValueError, match="row 0 is"):
+        hand_till(np.r_[["other"], truth[1:]], probabilities, classes)
+    with pytest.raises(ValueError, match=r"\[N, K\]"):
+        hand_till(truth, probabilities[:, :2], classes)
