@@ -23,12 +23,16 @@ _EDGE_LIGHT = 0.3  # JPEG leaves a shine of up to 0.15 of the picture's light on
 _JPEG_BLOCK = 8
 _BACKGROUND_SHARE = 0.25
 _SECOND_PANEL = 0.4  # of the first one's area
-# On 480 DDTI screens the strongest jump between two columns is at most 1.8 times the ordinary one in single pictures
-# and at least 2.7 times in double ones.
+_FLATTEST = 5  # times as wide as high: a header bar, not a picture
+# A seam is a jump between two columns, in nearly every part of their height, that is no thin line (its two sides differ
+# as well). On 480 DDTI screens: single pictures jump <= 1.7, part <= 1.6, sides <= 1.1; double >= 2.7, 1.7, 1.2.
 _SEAM_JUMP = 2.2
-_SEAM_MIDDLE = 0.25
+_SEAM_JUMP_IN_PARTS = 1.6
+_SEAM_SIDES = 1.15
+_SEAM_PARTS = 8
+_SEAM_PARTS_WITHOUT = 2  # black tissue or an empty corner shows no jump
+_SEAM_MIDDLE = (0.4, 0.6)
 _SEAM_NEIGHBOURS = 15
-_SEAM_REACH = 3
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,11 @@ def find_scan_area(frame: NDArray[np.uint8]) -> ScanArea:
     if not solids:
         whole = (0.0, 0.0, float(width), float(height))
         return ScanArea(whole, (whole,))
-    panels = tuple(sorted(_tight(light, solid) for solid in solids))
+    reach = _odd(_DENSITY_WINDOW, light.shape) // 2
+    panels = tuple(sorted(_tight(light, solid, reach) for solid in solids))
     if len(panels) == 1:
-        panels = _split_at_seam(grey, panels[0])
+        # Each panel has its own depth: a mark above the shallower one is not tissue.
+        panels = tuple(_tight(light, panel, 0) for panel in _split_at_seam(grey, panels[0]))
     x0, y0, x1, y1 = zip(*panels, strict=True)
     boxes = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in panels)
     return ScanArea((float(min(x0)), float(min(y0)), float(max(x1)), float(max(y1))), boxes)
@@ -111,19 +117,27 @@ def _odd(share: float, shape: tuple[int, ...]) -> int:
 def _solid_boxes(foreground: NDArray[np.bool_]) -> list[_Pixels]:
     window, solid = (_odd(share, foreground.shape) for share in (_DENSITY_WINDOW, _SOLID))
     # Reflection would count a picture that fills the frame to its rim as one, and a letter at the rim as two.
-    density = cv2.boxFilter(
-        foreground.astype(np.float32), -1, (window, window), borderType=cv2.BORDER_REPLICATE
-    )  # fmt: skip
+    density = cv2.boxFilter(foreground.astype(np.float32), -1, (window, window), borderType=cv2.BORDER_REPLICATE)
     dense = (density > _DENSE).astype(np.uint8)
     opened = cv2.morphologyEx(dense, cv2.MORPH_OPEN, np.ones((solid, solid), np.uint8))
     _, _, statistics, _ = cv2.connectedComponentsWithStats(opened)
-    found = sorted(statistics[1:].tolist(), key=lambda row: -row[cv2.CC_STAT_AREA])
+    solids = [row for row in statistics[1:].tolist() if row[cv2.CC_STAT_WIDTH] < _FLATTEST * row[cv2.CC_STAT_HEIGHT]]
+    found = sorted(solids, key=lambda row: -row[cv2.CC_STAT_AREA])
     if not found:
         return []
-    boxes = [found[0]]
+    boxes = [_corners(found[0])]
     if len(found) > 1 and _is_second_panel(found[0], found[1]):
-        boxes.append(found[1])
-    return [(x, y, x + w, y + h) for x, y, w, h, _ in boxes]
+        return [*boxes, _corners(found[1])]
+    for other in map(_corners, found[1:]):
+        # A cyst or a shadow as wide as the picture parts it: what lies below is still the picture.
+        if boxes[0][0] <= other[0] and other[2] <= boxes[0][2]:
+            boxes[0] = (boxes[0][0], min(boxes[0][1], other[1]), boxes[0][2], max(boxes[0][3], other[3]))
+    return boxes
+
+
+def _corners(component: list[int]) -> _Pixels:
+    x, y, w, h, _ = component
+    return x, y, x + w, y + h
 
 
 def _is_second_panel(first: list[int], second: list[int]) -> bool:
@@ -134,9 +148,8 @@ def _is_second_panel(first: list[int], second: list[int]) -> bool:
     return beside and level and area2 > _SECOND_PANEL * area
 
 
-def _tight(light: NDArray[np.uint8], box: _Pixels) -> _Pixels:
+def _tight(light: NDArray[np.uint8], box: _Pixels, reach: int) -> _Pixels:
     x0, y0, x1, y1 = box
-    reach = _odd(_DENSITY_WINDOW, light.shape) // 2
     top, left = max(0, y0 - reach), max(0, x0 - reach)
     lines, columns = light[top : y1 + reach, x0:x1], light[y0:y1, left : x1 + reach].T
     y0, y1 = _ends(lines, y0 - top, y1 - top)
@@ -167,16 +180,28 @@ def _shine(mean: NDArray[np.float64]) -> int:
 
 def _split_at_seam(grey: NDArray[np.uint8], box: _Pixels) -> tuple[_Pixels, ...]:
     x0, y0, x1, y1 = box
-    width = x1 - x0
-    if width < 4 * _SEAM_NEIGHBOURS:
+    width, height = x1 - x0, y1 - y0
+    if width < 4 * _SEAM_NEIGHBOURS or height < _SEAM_PARTS:
         return (box,)
-    columns = grey[y0:y1, x0:x1].astype(np.float32)
-    jump = np.abs(np.diff(columns, axis=1)).mean(axis=0)
-    padded = np.pad(jump, _SEAM_NEIGHBOURS, mode="reflect")
-    ordinary = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _SEAM_NEIGHBOURS + 1), axis=1)
-    ratio = jump / (ordinary + 1.0)
-    low, high = int(_SEAM_MIDDLE * width), int((1 - _SEAM_MIDDLE) * width)
-    seam = low + int(np.argmax(ratio[low:high]))
-    if ratio[seam] < _SEAM_JUMP:
+    low, high = (int(share * width) for share in _SEAM_MIDDLE)
+    start = x0 + low - _SEAM_NEIGHBOURS
+    columns = grey[y0:y1, start : x0 + high + _SEAM_NEIGHBOURS + 4].astype(np.float32)
+    jump = _jump(columns, 1)
+    place = _SEAM_NEIGHBOURS + int(np.argmax(jump[_SEAM_NEIGHBOURS : _SEAM_NEIGHBOURS + high - low]))
+    if jump[place] < _SEAM_JUMP:
         return (box,)
+    parts = sorted(float(_jump(part, 1)[place]) for part in np.array_split(columns, _SEAM_PARTS))
+    sides = float(_jump(columns, 4)[place - 2 : place].min())
+    if parts[_SEAM_PARTS_WITHOUT] < _SEAM_JUMP_IN_PARTS or sides < _SEAM_SIDES:
+        return (box,)
+    seam = start + place - x0
     return (x0, y0, x0 + seam + 1, y1), (x0 + seam + 1, y0, x1, y1)
+
+
+def _jump(columns: NDArray[np.float32], step: int) -> NDArray[np.float32]:
+    """Return how much more each column differs from the one ``step`` further than is ordinary around it."""
+    jump = np.abs(columns[:, step:] - columns[:, :-step]).mean(axis=0)
+    padded = np.pad(jump, _SEAM_NEIGHBOURS, mode="reflect")
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _SEAM_NEIGHBOURS + 1)
+    result: NDArray[np.float32] = jump / (np.median(around, axis=1) + 1.0)
+    return result
