@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.errors import InputError
+from isthmus.imaging.clip import Lesion
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -33,8 +34,7 @@ def colours_of_heat(heat: NDArray[Any]) -> Colours:
     """Return the colour of each heat value in [0, 1]: uint8 [..., 3], red, green, blue."""
     levels = np.round(np.clip(heat, 0.0, 1.0) * 255).astype(np.uint8)
     table = cv2.applyColorMap(np.arange(256, dtype=np.uint8).reshape(-1, 1), cv2.COLORMAP_INFERNO)
-    colours: Colours = np.asarray(table)[:, 0, ::-1][levels]
-    return colours
+    return np.asarray(np.asarray(table)[:, 0, ::-1][levels], dtype=np.uint8)
 
 
 def as_colour(picture: NDArray[np.uint8]) -> Colours:
@@ -79,7 +79,7 @@ def blend(picture: Colours, heat: NDArray[Any]) -> Colours:
     strength = np.clip(heat, 0.0, 1.0)
     # The square root lets middling heat be seen; opacity alone, not colour, so the scale beside it stays true.
     opacity = (STRONGEST * np.sqrt(strength))[..., None]
-    mixed = picture * (1.0 - opacity) + colours_of_heat(strength) * opacity
+    mixed: NDArray[np.float64] = picture * (1.0 - opacity) + colours_of_heat(strength) * opacity
     return np.round(mixed).astype(np.uint8)
 
 
@@ -97,6 +97,7 @@ def overlay(
     heat: NDArray[np.float32],
     *,
     score: str,
+    target: str,
     mask: NDArray[np.bool_] | None = None,
     note: str = "",
 ) -> Colours:
@@ -109,7 +110,9 @@ def overlay(
     heat : ndarray of float32, shape [H, W]
         Heat in [0, 1] on the source picture, from :func:`heat_on_source`.
     score : str
-        What stands after "model score", e.g. ``0.73 (suspicious, TI-RADS 4a or higher)``.
+        What stands after "model score", e.g. ``0.73, suspicious (TI-RADS 4a or higher)``.
+    target : str
+        The class whose evidence the heat shows.
     mask : ndarray of bool, shape [H, W], optional
         The lesion as drawn or boxed.
     note : str
@@ -128,9 +131,9 @@ def overlay(
     if mask is not None and mask.any():
         enlarged = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
         drawn = draw_outline(drawn, enlarged)
-    lines = [f"Grad-CAM, model score {score}; research use only"]
+    lines = [f"Grad-CAM, model score {score}; research use only", f"Heat: evidence for {target}."]
     if mask is not None and mask.any():
-        lines.append("White line: the lesion as given to the model.")
+        lines[1] += " White line: the lesion as given to the model."
     lines += [note] if note else []
     return np.vstack([drawn, legend(size[0], lines)])
 
@@ -171,6 +174,18 @@ def _wrap(text: str, letters: "FreeTypeFont | ImageFont", width: int) -> list[st
         else:
             lines[-1] = longer
     return lines
+
+
+def lesion_on_source(lesion: Lesion | None, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+    """Return a still's lesion as a mask [H, W] on the source picture; a box is filled. None without a lesion."""
+    if lesion is None:
+        return None
+    if lesion.mask is not None:
+        return np.asarray(lesion.mask[0], dtype=np.bool_)
+    mask = np.zeros(shape, np.bool_)
+    x0, y0, x1, y1 = np.round(lesion.boxes()[0]).astype(int)
+    mask[y0:y1, x0:x1] = True
+    return mask
 
 
 def crop_panel(

@@ -1,0 +1,137 @@
+"""One chosen case, drawn twice: heat on its whole source picture, and a panel for the sheet of all cases."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from isthmus.explain.gallery import GalleryCase
+from isthmus.explain.overlay import heat_on_source, lesion_on_source, overlay, to_png
+from isthmus.files import atomic_path
+from isthmus.imaging.clip import Lesion
+from isthmus.imaging.read import read_clip, read_mask
+from isthmus.inference.output import MARKS
+from isthmus.inference.prediction import call_in_words
+
+if TYPE_CHECKING:
+    from isthmus.imaging.cache import PreparedStore
+    from isthmus.imaging.prepare import Preparation
+
+
+@dataclass(frozen=True)
+class DrawnCase:
+    """An overlay on disk, with words for the report; ``alternative`` is read out to those who do not see it."""
+
+    path: Path
+    heading: str
+    caption: str
+    alternative: str
+
+
+@dataclass(frozen=True, eq=False)
+class CaseDrawer:
+    """Draws cases of one arm.
+
+    Parameters
+    ----------
+    store : PreparedStore
+        The arm's prepared pixels.
+    views : DataFrame
+        Indexed by ``view_id``: ``path``, ``mask``, ``box``.
+    preparation : Preparation
+        The arm's.
+    classes : mapping
+        Class code to shown name.
+    reference : str
+        What the labels rest on.
+    marks : tuple of str
+        ``SMOKE``, ``SIMULATED``.
+    destination : Path
+        Overlays go to its ``overlays/``.
+    """
+
+    store: "PreparedStore"
+    views: pd.DataFrame
+    preparation: "Preparation"
+    classes: Mapping[str, str]
+    reference: str
+    marks: tuple[str, ...]
+    destination: Path
+
+    def draw(
+        self, number: int, heading: str, row: Mapping[Any, Any], small: NDArray[np.uint8]
+    ) -> tuple[DrawnCase, GalleryCase]:
+        """Write one overlay; return it, and the case's panel for the sheet.
+
+        Parameters
+        ----------
+        number : int
+            Its place among the cases; names the file.
+        heading : str
+            Why it was chosen.
+        row : mapping
+            Its row of ``localisation.csv``.
+        small : ndarray of uint8, shape [h, h]
+            Its heat, 255 for 1.
+        """
+        view_id, size = str(row["view_id"]), self.preparation.crop_size
+        heat = _enlarged(small, size)
+        place = self.store.rows([view_id])
+        words = call_in_words(str(row["call"]), self.classes, self.reference)
+        score, label = f"{row['probability']:.2f}, {words}", self.classes[str(row["label"])]
+        path = self.destination / "overlays" / f"{number:02d}.png"
+        with atomic_path(path) as temporary:
+            drawn = self._overlay(view_id, heat, np.asarray(self.store.source_to_prepared[place])[0], score)
+            to_png(drawn).save(temporary, format="PNG", optimize=True)
+        inside = _localisation(row)
+        panel = GalleryCase(
+            heading,
+            middle(np.asarray(self.store.pixels[place])[:, 0], size)[0],
+            heat,
+            middle(np.asarray(self.store.lesion_masks[place])[:, 0], size)[0].astype(bool),
+            (f"View {view_id}: score {score}", f"Label: {label}", inside),
+        )
+        caption = f"{heading}. View {view_id}: score {score}; label {label}. {inside}."
+        alternative = f"Ultrasound picture {view_id} with a Grad-CAM heat map and the outline of the lesion."
+        return DrawnCase(path, heading, caption, alternative), panel
+
+    def _overlay(
+        self, view_id: str, heat: NDArray[np.float32], source_to_prepared: NDArray[np.float64], score: str
+    ) -> NDArray[np.uint8]:
+        view: Mapping[Any, Any] = self.views.loc[view_id].to_dict()
+        frame = read_clip(view["path"]).frames[0]
+        lesion = None
+        if isinstance(view["mask"], str | Path):
+            lesion = Lesion.still(mask=read_mask(view["mask"]))
+        elif isinstance(view["box"], tuple | list):
+            lesion = Lesion.still(box=(view["box"][0], view["box"][1], view["box"][2], view["box"][3]))
+        return overlay(
+            frame,
+            heat_on_source(heat, source_to_prepared, self.preparation.train_size, frame.shape[:2]),
+            score=score,
+            target=list(self.classes.values())[-1],
+            mask=lesion_on_source(lesion, frame.shape[:2]),
+            note=" ".join(MARKS.get(mark, mark) for mark in self.marks),
+        )
+
+
+def middle(pixels: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return the centre crop [N, size, size, ...] of [N, S, S, ...], by the rule of ``inference.batch.centre``."""
+    top, left = (pixels.shape[1] - size) // 2, (pixels.shape[2] - size) // 2
+    return pixels[:, top : top + size, left : left + size]
+
+
+def _enlarged(small: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+    heat = cv2.resize(small.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(heat / max(float(heat.max()), 1.0), np.float32)
+
+
+def _localisation(row: Mapping[Any, Any]) -> str:
+    if np.isnan(row["heat_in_lesion"]):
+        return "No heat for this class, or no outline"
+    return f"Heat in lesion {row['heat_in_lesion']:.2f}, centred Gaussian {row['gaussian_in_lesion']:.2f}"

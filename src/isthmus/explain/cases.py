@@ -1,0 +1,62 @@
+"""Which cases are shown: not the prettiest ones, but by a rule, and failures among them."""
+
+import numpy as np
+import pandas as pd
+
+RIGHT, WRONG, NEAR = "Most confident and right", "Most confident and wrong", "Nearest to the threshold"
+HEADINGS = (RIGHT, WRONG, NEAR)
+
+
+def choose_cases(rows: pd.DataFrame, count: int, positive: str) -> list[tuple[str, int]]:
+    """Choose the cases to show.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``group_id``, ``label``, ``call``, ``probability`` and ``threshold`` (both on one scale), one row a view.
+    count : int
+        How many in all; a third under each heading, the right ones first to get what does not divide.
+    positive : str
+        The positive class; each heading takes turns between calls of the two classes.
+
+    Returns
+    -------
+    list of (heading, row number)
+        In reading order. No two cases of one group, so that no patient is shown twice; a heading that has too few
+        (a model that is hardly ever wrong) stays short.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"group_id": ["a", "b", "c"], "label": ["1", "1", "0"], "call": ["1", "0", "0"],
+    ...                      "probability": [0.9, 0.1, 0.4], "threshold": 0.5})
+    >>> choose_cases(rows, 3, "1")
+    [('Most confident and right', 0), ('Most confident and wrong', 1), ('Nearest to the threshold', 2)]
+    """
+    probability = rows["probability"].to_numpy(np.float64)
+    threshold = np.clip(rows["threshold"].to_numpy(np.float64), 1e-9, 1 - 1e-9)
+    # How far a score has gone from the threshold to its end of the scale, so that both classes compare.
+    above = probability >= threshold
+    confidence = np.where(above, (probability - threshold) / (1 - threshold), (threshold - probability) / threshold)
+    right = (rows["label"] == rows["call"]).to_numpy()
+    called = (rows["call"] == positive).to_numpy()
+    groups = rows["group_id"].astype(str).to_numpy()
+    shares = [count // 3 + (place < count % 3) for place in range(3)]
+    used: set[str] = set()
+    chosen: list[tuple[str, int]] = []
+    for heading, share in zip(HEADINGS, shares, strict=True):
+        order = np.argsort(confidence if heading == NEAR else -confidence, kind="stable")
+        wanted = {RIGHT: right, WRONG: ~right, NEAR: np.ones_like(right)}[heading]
+        sides = [[int(row) for row in order if wanted[row] and called[row] == side] for side in (True, False)]
+        for row in _in_turns(sides[0], sides[1]):
+            if sum(title == heading for title, _ in chosen) == share:
+                break
+            if groups[row] not in used:
+                used.add(groups[row])
+                chosen.append((heading, row))
+    return chosen
+
+
+def _in_turns(first: list[int], second: list[int]) -> list[int]:
+    turns = [row for pair in zip(first, second, strict=False) for row in pair]
+    shorter = min(len(first), len(second))
+    return turns + first[shorter:] + second[shorter:]

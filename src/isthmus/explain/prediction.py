@@ -1,0 +1,217 @@
+"""What ``isthmus predict`` does: pictures in; scores, and on request their heat maps, out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.errors import InputError
+from isthmus.explain.gradcam import heat_of_pixels
+from isthmus.explain.overlay import heat_on_source, lesion_on_source, overlay, to_png
+from isthmus.files import atomic_path, new_folder, refuse_existing
+from isthmus.inference.output import MARKS, model_facts, prediction_as_json, remarks, write_predictions
+from isthmus.inference.pictures import Picture
+from isthmus.inference.prediction import FailedPicture, Prediction, Predictions
+from isthmus.inference.predictor import Predictor, load_bundle
+from isthmus.manifest import DISCLAIMER, Manifest
+from isthmus.models.bundle import BundleSpec
+
+Progress = Callable[[str, int, int], None]
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".ima")
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedFiles:
+    """What a prediction of files left.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``predictions.csv``, ``predictions.json``, ``manifest.json`` and, where asked for, ``overlays/``.
+    predictions : Predictions
+        In the order of the files.
+    spec : BundleSpec
+        The model's.
+    overlays : tuple of Path
+        One PNG a prediction, or none.
+    """
+
+    folder: Path
+    predictions: Predictions
+    spec: BundleSpec
+    overlays: tuple[Path, ...] = ()
+
+    @property
+    def failed(self) -> list[FailedPicture]:
+        """The pictures without a score."""
+        return self.predictions.failures
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the command prints with ``--json``."""
+        return {
+            "notice": DISCLAIMER,
+            "out": str(self.folder),
+            "model": self.spec.name,
+            "marks": self.spec.marks,
+            "predictions": [prediction_as_json(prediction) for prediction in self.predictions],
+            "failed": [{"file": failure.source, "reason": failure.reason} for failure in self.failed],
+            "overlays": [path.relative_to(self.folder).as_posix() for path in self.overlays],
+        }
+
+    def lines(self) -> list[str]:
+        """Return what the command prints in words."""
+        lines = []
+        for prediction in self.predictions:
+            low, high = prediction.member_range
+            kind = "calibrated probability" if prediction.calibrated else "score, not calibrated,"
+            at = "" if prediction.threshold is None else f"; threshold {prediction.threshold:.3f}"
+            lines.append(
+                f"{'; '.join(prediction.sources)}: {kind} {prediction.probability:.3f}, {prediction.words}{at}; "
+                f"fold models {low:.3f} to {high:.3f}"
+            )
+            lines += [f"  note: {note}" for note in prediction.notes]
+        lines += [f"{failure.source}: not scored: {failure.reason}" for failure in self.failed]
+        return [*lines, *remarks(self.spec), DISCLAIMER, f"Results: {self.folder}"]
+
+
+def predict_files(
+    bundle: Path,
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    box: str | None = None,
+    mask: Path | None = None,
+    explain: bool = False,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> PredictedFiles:
+    """Score files and write the results into a new folder.
+
+    Parameters
+    ----------
+    bundle : Path
+        The model.
+    inputs : sequence of Path
+        Stills, or folders of them.
+    out : Path
+        Folder to make.
+    box, mask : optional
+        The region of the one picture.
+    explain : bool
+        True draws a Grad-CAM overlay for each picture, of the positive class.
+    device : str
+        As for :func:`isthmus.inference.predictor.load_bundle`.
+    progress : callable, optional
+        Called with what, done, total.
+
+    Returns
+    -------
+    PredictedFiles
+
+    Raises
+    ------
+    InputError
+        When there is no picture, a region is given for several, or no picture could be scored.
+    OutputError
+        When ``out`` exists.
+    """
+    refuse_existing(out)
+    paths = find_pictures(inputs)
+    if len(paths) > 1 and (box is not None or mask is not None):
+        raise InputError(
+            f"one {'box' if box is not None else 'mask'} was given for {len(paths)} pictures",
+            expected="one picture with its region",
+            hint="predict them one by one, or give boxes= in Python",
+        )
+    predictor = load_bundle(bundle, device)
+    record = Manifest("predict", {**model_facts(predictor.spec), "device": predictor.device})
+    with new_folder(out) as partial:
+        with record.stage("predict"):
+            predictions = predictor.predict(
+                paths, boxes=[box] * len(paths), masks=[mask] * len(paths), progress=progress
+            )
+        overlays: list[Path] = []
+        if explain:
+            with record.stage("explain"):
+                overlays = _draw_all(predictor, paths, predictions, box, mask, partial / "overlays", progress)
+        files = write_predictions(partial, predictions, predictor.spec)
+        record.facts["excluded"] = [failure.source for failure in predictions.failures]
+        record.write(partial, [*files, *overlays])
+    drawn = tuple(out / path.relative_to(partial) for path in overlays)
+    return PredictedFiles(out, predictions, predictor.spec, drawn)
+
+
+def find_pictures(inputs: Sequence[Path]) -> list[Path]:
+    """Return the files named, and those in the folders named that look like pictures, sorted.
+
+    Raises
+    ------
+    InputError
+        When an input does not exist, or a folder holds no picture.
+    """
+    found: list[Path] = []
+    for given in map(Path, inputs):
+        if not given.exists():
+            raise InputError("no such file or folder", where=str(given))
+        if given.is_file():
+            found.append(given)
+            continue
+        inside = sorted(path for path in given.rglob("*") if path.is_file() and _looks_like_a_picture(path))
+        if not inside:
+            raise InputError(
+                "no picture in this folder", where=str(given), expected="PNG, JPEG, TIFF, BMP or DICOM files"
+            )
+        found += inside
+    return found
+
+
+def _looks_like_a_picture(path: Path) -> bool:
+    if path.suffix.lower() in _SUFFIXES:
+        return True
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
+def _draw_all(
+    predictor: Predictor,
+    paths: Sequence[Path],
+    predictions: Predictions,
+    box: str | None,
+    mask: Path | None,
+    folder: Path,
+    progress: Progress | None,
+) -> list[Path]:
+    folder.mkdir()
+    left, drawn = iter(predictions), []
+    for number, path in enumerate(paths, start=1):
+        try:
+            picture = predictor.read(path, box=box, mask=mask)
+        except InputError:
+            continue  # listed already among the failures
+        target = folder / f"{number:03d}_{path.stem}.png"
+        with atomic_path(target) as temporary:
+            to_png(draw_picture(predictor, picture, next(left))).save(temporary, format="PNG", optimize=True)
+        drawn.append(target)
+        if progress is not None:
+            progress("heat maps", number, len(paths))
+    return drawn
+
+
+def draw_picture(predictor: Predictor, picture: Picture, prediction: Prediction) -> NDArray[np.uint8]:
+    """Return a picture with the parts' mean heat for the positive class, outline, scale and words: uint8 [H, W, 3]."""
+    spec, prepared = predictor.spec, picture.prepared
+    target = len(spec.classes) - 1
+    heat = heat_of_pixels(predictor.parts, prepared.pixels[None], spec.prepare, target, device=predictor.device)[0]
+    frame = picture.clip.frames[0]
+    placed = heat_on_source(heat, prepared.source_to_prepared, prepared.pixels.shape[1], frame.shape[:2])
+    return overlay(
+        frame,
+        placed,
+        score=f"{prediction.probability:.2f}, {prediction.words}",
+        target=spec.classes[spec.positive],
+        mask=lesion_on_source(picture.clip.lesion, frame.shape[:2]),
+        note=" ".join(MARKS[mark] for mark in spec.marks),
+    )

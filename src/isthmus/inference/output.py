@@ -1,0 +1,121 @@
+"""Predictions on disk: a table and the same as JSON, both with what the numbers rest on and no folder names."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from isthmus.files import write_json
+from isthmus.inference.prediction import Prediction, Predictions
+from isthmus.manifest import DISCLAIMER
+from isthmus.models.bundle import BundleSpec
+from isthmus.tables.check import write_table
+
+TIRADS = (
+    "The labels that this model learned are TI-RADS categories given by readers, not pathology: "
+    "a call says that a picture looks suspicious to such a reader, and nothing more."
+)
+MARKS = {
+    "SIMULATED": "SIMULATED: the model was trained on a virtual cohort and has seen no patient.",
+    "SMOKE": "SMOKE: the model is a rehearsal of the program; no number means anything.",
+}
+
+
+def write_predictions(out: Path, predictions: Predictions, spec: BundleSpec) -> list[Path]:
+    """Write ``predictions.csv`` and ``predictions.json``.
+
+    Parameters
+    ----------
+    out : Path
+        An existing folder.
+    predictions : Predictions
+        From :meth:`isthmus.inference.predictor.Predictor.predict`.
+    spec : BundleSpec
+        The model's.
+
+    Returns
+    -------
+    list of Path
+        The two files.
+    """
+    table, page = out / "predictions.csv", out / "predictions.json"
+    write_table(table, as_frame(predictions, spec))
+    write_json(
+        page,
+        {
+            "format": "isthmus-prediction/1.0",
+            "notice": DISCLAIMER,
+            **model_facts(spec),
+            "predictions": [prediction_as_json(prediction) for prediction in predictions],
+            "failed": [{"file": failure.source, "reason": failure.reason} for failure in predictions.failures],
+        },
+    )
+    return [table, page]
+
+
+def model_facts(spec: BundleSpec) -> dict[str, Any]:
+    """Return what a result says of its model, for ``predictions.json`` and ``manifest.json``."""
+    thresholds, calibration = spec.thresholds, spec.calibration
+    return {
+        "model": spec.name,
+        "target": spec.target,
+        "classes": dict(spec.classes),
+        "positive": spec.positive,
+        "reference": spec.cohort.reference,
+        "trained_on": {"cohort": spec.cohort.name, "fingerprint": spec.cohort.fingerprint},
+        "parts": {part.file: part.sha256 for part in spec.parts},
+        "calibration": None if calibration is None else calibration.model_dump(mode="json"),
+        "threshold": None if thresholds is None else thresholds.model_dump(mode="json"),
+        "marks": spec.marks,
+        "remarks": remarks(spec),
+    }
+
+
+def remarks(spec: BundleSpec) -> list[str]:
+    """Return the sentences that stand beside every number of this model."""
+    sentences = [MARKS[mark] for mark in spec.marks]
+    return [*sentences, TIRADS] if spec.cohort.reference == "tirads" else sentences
+
+
+def prediction_as_json(prediction: Prediction) -> dict[str, Any]:
+    """Return a prediction as plain values."""
+    return {
+        "files": list(prediction.sources),
+        "probability": prediction.probability,
+        "calibrated": prediction.calibrated,
+        "call": prediction.call,
+        "words": prediction.words,
+        "threshold": prediction.threshold,
+        "member_range": list(prediction.member_range),
+        "probabilities": prediction.probabilities,
+        "region_source": prediction.region_source,
+        "notes": list(prediction.notes),
+    }
+
+
+def as_frame(predictions: Predictions, spec: BundleSpec) -> pd.DataFrame:
+    """Return one row a prediction, then one a picture that failed, with its ``error``."""
+    rows = [_row(prediction, spec) for prediction in predictions]
+    rows += [{"file": failure.source, "error": failure.reason} for failure in predictions.failures]
+    columns = list(rows[0])
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _row(prediction: Prediction, spec: BundleSpec) -> dict[str, Any]:
+    low, high = prediction.member_range
+    return {
+        "file": "; ".join(prediction.sources),
+        "probability": prediction.probability,
+        "calibrated": prediction.calibrated,
+        "call": prediction.call,
+        "words": prediction.words,
+        "threshold": prediction.threshold,
+        "member_low": low,
+        "member_high": high,
+        **{f"p_{name}": value for name, value in prediction.probabilities.items()},
+        "region_source": prediction.region_source,
+        "notes": "; ".join(prediction.notes),
+        "marks": " ".join(spec.marks),
+        "notice": DISCLAIMER,
+        "error": "",
+    }

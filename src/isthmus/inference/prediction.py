@@ -1,0 +1,89 @@
+"""What a model says of a picture, and in which words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from isthmus.errors import IsthmusError
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of a picture, or of the pictures of one nodule.
+
+    Parameters
+    ----------
+    sources : tuple of str
+        File names, without their folders.
+    probabilities : dict
+        Class code to the mean probability of the parts, not calibrated; sums to 1.
+    probability : float
+        Of the positive class; calibrated where the bundle has a calibration.
+    calibrated : bool
+        Whether it is.
+    call : str or None
+        Class code at the frozen threshold; None where the bundle has no threshold.
+    words : str
+        The call in the label's own words.
+    threshold : float or None
+        On ``probability``.
+    member_range : tuple of float
+        Smallest and largest ``probability`` of the single parts.
+    region_source : str
+        ``drawn`` or ``whole``.
+    notes : tuple of str
+        What a reader should know.
+    """
+
+    sources: tuple[str, ...]
+    probabilities: dict[str, float]
+    probability: float
+    calibrated: bool
+    call: str | None
+    words: str
+    threshold: float | None
+    member_range: tuple[float, float]
+    region_source: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FailedPicture:
+    """A picture without a score, and why."""
+
+    source: str
+    error: IsthmusError
+
+    @property
+    def reason(self) -> str:
+        """The error without its path: results name no folders."""
+        error = self.error
+        return str(IsthmusError(error.what, expected=error.expected, hint=error.hint))
+
+
+class Predictions(list[Prediction]):
+    """Predictions in the order of the pictures; ``failures`` lists the pictures without one."""
+
+    def __init__(self, predictions: Sequence[Prediction] = (), failures: Sequence[FailedPicture] = ()) -> None:
+        super().__init__(predictions)
+        self.failures = list(failures)
+
+
+def call_in_words(call: str | None, classes: Mapping[str, str], reference: str) -> str:
+    """Return a call in the words that its label allows.
+
+    Parameters
+    ----------
+    call : str or None
+        Class code.
+    classes : mapping
+        Class code to shown name; the last is the positive one.
+    reference : str
+        What the labels rest on. Where they are TI-RADS categories a call is "suspicious", never a statement about
+        pathology.
+    """
+    if call is None:
+        return "no call: the model has no threshold"
+    name = classes[call]
+    if reference != "tirads":
+        return name
+    return f"suspicious ({name})" if call == list(classes)[-1] else f"not suspicious ({name})"

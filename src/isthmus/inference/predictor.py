@@ -1,0 +1,280 @@
+"""A bundle in memory that scores pictures: calibrated probability, call at the frozen threshold, spread of parts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from isthmus.errors import BundleError, InputError
+from isthmus.imaging.clip import Clip
+from isthmus.inference.pictures import BoxLike, Picture, picture_of_clip, read_picture
+from isthmus.inference.prediction import FailedPicture, Prediction, Predictions, call_in_words
+from isthmus.inference.scores import probabilities, view_logits
+from isthmus.models.bundle import BundleSpec, load_parts, read_bundle
+from isthmus.statistics.calibration import LogisticCalibration
+
+if TYPE_CHECKING:
+    from isthmus.imaging.cache import PreparedStore
+    from isthmus.models.classifier import Classifier
+
+Progress = Callable[[str, int, int], None]
+_CHUNK = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """A model in memory; made by :func:`load_bundle`.
+
+    Parameters
+    ----------
+    spec : BundleSpec
+        What the bundle says of itself.
+    parts : list of Classifier
+        The fold models, on ``device``.
+    device : str
+        Where they compute.
+    calibration : LogisticCalibration or None
+        Of the positive class.
+    """
+
+    spec: BundleSpec
+    parts: "list[Classifier]"
+    device: str
+    calibration: LogisticCalibration | None = field(default=None)
+
+    def predict(
+        self,
+        paths: Sequence[str | Path],
+        *,
+        boxes: Sequence[BoxLike | None] | None = None,
+        masks: Sequence[str | Path | None] | None = None,
+        scan_areas: Sequence[BoxLike | None] | None = None,
+        nodule: bool = False,
+        progress: Progress | None = None,
+    ) -> Predictions:
+        """Score pictures.
+
+        Parameters
+        ----------
+        paths : sequence of path
+            Stills.
+        boxes, masks, scan_areas : sequence, optional
+            One entry a picture, None where it has none; as for :func:`isthmus.inference.pictures.read_picture`.
+        nodule : bool
+            True when all pictures show one nodule: one prediction, of the mean probability.
+        progress : callable, optional
+            Called with what, done, total.
+
+        Returns
+        -------
+        Predictions
+            One a picture, in order. A picture that cannot be read or scored stands in ``.failures``; the others go on.
+
+        Raises
+        ------
+        InputError
+            When there is no picture, a sequence has another length, or no picture at all could be scored (then with
+            the first one's error).
+        """
+        regions = [_spread(name, given, len(paths)) for name, given in _named(boxes, masks, scan_areas)]
+        if not paths:
+            raise InputError("no picture was given", expected="at least one")
+        pictures: list[Picture] = []
+        scores: list[NDArray[np.float64]] = []
+        failures: list[FailedPicture] = []
+        kept: list[_Facts] = []
+        for number, (path, box, mask, area) in enumerate(zip(paths, *regions, strict=True), start=1):
+            try:
+                pictures.append(self.read(path, box=box, mask=mask, scan_area=area))
+            except InputError as error:
+                failures.append(FailedPicture(Path(path).name, error))
+            if len(pictures) == _CHUNK or (number == len(paths) and pictures):
+                scores.append(self.score_pictures(pictures))
+                kept += [_Facts(picture.source, picture.region_source, picture.notes) for picture in pictures]
+                pictures = []
+            if progress is not None:
+                progress("pictures", number, len(paths))
+        if not kept:
+            raise failures[0].error
+        table = np.concatenate(scores, axis=1)
+        if nodule:
+            return Predictions([self._prediction(kept, table.mean(axis=1))], failures)
+        each = [self._prediction([facts], table[:, row]) for row, facts in enumerate(kept)]
+        return Predictions(each, failures)
+
+    def predict_clip(self, clip: Clip) -> Prediction:
+        """Score a still that is in memory already, with its lesion (and scan area) set."""
+        return self.predict_picture(picture_of_clip(clip, self.spec.prepare, self.spec.requires.region))
+
+    def read(
+        self,
+        path: str | Path,
+        *,
+        box: BoxLike | None = None,
+        mask: str | Path | None = None,
+        scan_area: BoxLike | None = None,
+    ) -> Picture:
+        """Read a picture as this model needs it; see :func:`isthmus.inference.pictures.read_picture`."""
+        region = self.spec.requires.region
+        return read_picture(path, self.spec.prepare, region, box=box, mask=mask, scan_area=scan_area)
+
+    def predict_picture(self, picture: Picture) -> Prediction:
+        """Score a picture that :meth:`read` gave."""
+        facts = _Facts(picture.source, picture.region_source, picture.notes)
+        return self._prediction([facts], self.score_pictures([picture])[:, 0])
+
+    def score_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float64]:
+        """Return each part's uncalibrated probabilities: float64 [parts, N, K]."""
+        return self.score_pixels(np.stack([picture.prepared.pixels for picture in pictures]))
+
+    def score_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return each part's uncalibrated probabilities of prepared pixels [N, T, S, S, C]: float64 [parts, N, K]."""
+        scored = [
+            probabilities(view_logits(classifier, pixels, self.spec.prepare, device=self.device), part.log_prior_shift)
+            for classifier, part in zip(self.parts, self.spec.parts, strict=True)
+        ]
+        return np.stack(scored)
+
+    def score_store(self, store: "PreparedStore", view_ids: Sequence[str]) -> pd.DataFrame:
+        """Score views of a picture cache.
+
+        Parameters
+        ----------
+        store : PreparedStore
+            Prepared as this bundle's ``prepare`` says.
+        view_ids : sequence of str
+            Which views.
+
+        Returns
+        -------
+        DataFrame
+            ``view_id`` and ``p_<class>``: the mean of the parts, not calibrated, as ``predictions.csv`` holds it.
+        """
+        rows = store.rows(view_ids)
+        scores = np.zeros((len(rows), len(self.spec.classes)))
+        for start in range(0, len(rows), _CHUNK):
+            chunk = rows[start : start + _CHUNK]
+            scores[start : start + _CHUNK] = self.score_pixels(np.asarray(store.pixels[chunk])).mean(axis=0)
+        columns = {f"p_{name}": scores[:, place] for place, name in enumerate(self.spec.classes)}
+        return pd.DataFrame({"view_id": list(view_ids), **columns})
+
+    def calibrate(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return calibrated probabilities of the positive class; unchanged where there is no calibration."""
+        return values if self.calibration is None else self.calibration.apply(values)
+
+    def _prediction(self, facts: "Sequence[_Facts]", members: NDArray[np.float64]) -> Prediction:
+        """Join parts [P, K] into one prediction."""
+        spec, mean = self.spec, members.mean(axis=0)
+        probability = float(self.calibrate(mean[-1:])[0])
+        each = self.calibrate(members[:, -1])
+        notes = list(dict.fromkeys(note for fact in facts for note in fact.notes))
+        call = None
+        if spec.thresholds is not None:
+            threshold = spec.thresholds.value
+            call = spec.positive if probability >= threshold else next(iter(spec.classes))
+            above = int((each >= threshold).sum())
+            if 0 < above < len(each):
+                notes.append(f"{above} of {len(each)} fold models lie at or above the threshold, the others below")
+        sources = tuple(fact.source for fact in facts)
+        return Prediction(
+            sources=sources,
+            probabilities={name: float(value) for name, value in zip(spec.classes, mean, strict=True)},
+            probability=probability,
+            calibrated=self.calibration is not None,
+            call=call,
+            words=call_in_words(call, spec.classes, spec.cohort.reference),
+            threshold=None if spec.thresholds is None else spec.thresholds.value,
+            member_range=(float(each.min()), float(each.max())),
+            region_source="/".join(sorted({fact.region_source for fact in facts})),
+            notes=tuple(notes),
+        )
+
+
+@dataclass(frozen=True)
+class _Facts:
+    source: str
+    region_source: str
+    notes: tuple[str, ...]
+
+
+def load_bundle(folder: str | Path, device: str = "auto", *, own_network: Path | None = None) -> Predictor:
+    """Load a bundle once, for any number of pictures.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The bundle.
+    device : str
+        ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+    own_network : Path, optional
+        The Python file of a network of the user's own; a bundle never runs one by itself.
+
+    Returns
+    -------
+    Predictor
+
+    Raises
+    ------
+    BundleError
+        When the folder is no bundle, is incomplete or altered.
+    InputError
+        When the device is not there.
+
+    Examples
+    --------
+    >>> predictor = load_bundle("runs/wang2025/arms/thyronet_x4/bundle")  # doctest: +SKIP
+    >>> predictor.predict(["100_1.jpg"], boxes=["62,30,271,156"])[0].words  # doctest: +SKIP
+    'suspicious (TI-RADS 4a or higher)'
+    """
+    import torch
+
+    spec = read_bundle(Path(folder))
+    place = _device(device)
+    parts = load_parts(Path(folder), spec, own_network=own_network)
+    for part in parts:
+        part.eval().requires_grad_(False)
+        # Channels-last weights spare a reordering at every step; values are the same.
+        part.to(device=place, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Predictor(spec, parts, place, _calibration(spec, Path(folder)))
+
+
+def _device(device: str) -> str:
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"there is no device {device!r} here", expected="auto, cpu, cuda or mps") from error
+    return device
+
+
+def _calibration(spec: BundleSpec, folder: Path) -> LogisticCalibration | None:
+    if spec.calibration is None or spec.calibration.method == "none":
+        return None
+    if len(spec.classes) != 2:
+        raise BundleError("a calibration of more than two classes", where=str(folder / "bundle.yaml"))
+    try:
+        return LogisticCalibration(spec.calibration.intercept, spec.calibration.slope, spec.calibration.method)
+    except ValueError as error:
+        raise BundleError(str(error), where=str(folder / "bundle.yaml")) from error
+
+
+def _named(*given: Sequence[Any] | None) -> list[tuple[str, Sequence[Any] | None]]:
+    return list(zip(("boxes", "masks", "scan_areas"), given, strict=True))
+
+
+def _spread(name: str, given: Sequence[Any] | None, count: int) -> Sequence[Any]:
+    if given is None:
+        return [None] * count
+    if isinstance(given, str) or len(given) != count:
+        found = repr(given) if isinstance(given, str) else f"{len(given)} entries"
+        raise InputError(
+            f"{name} is {found} for {count} pictures", expected="one entry a picture, None where it has none"
+        )
+    return given
