@@ -75,7 +75,9 @@ def test_the_baseline_has_resnet34s_published_count() -> None:
 
 
 @settings(deadline=None, max_examples=20)
-@given(groups=st.sampled_from([1, 2, 4]), shares=st.tuples(st.integers(1, 4), st.integers(1, 3)), seed=st.integers(0, 9))
+@given(
+    groups=st.sampled_from([1, 2, 4]), shares=st.tuples(st.integers(1, 4), st.integers(1, 3)), seed=st.integers(0, 9)
+)
 def test_the_merge_is_a_grouped_convolution_of_the_interleaved_concatenation(
     groups: int, shares: tuple[int, int], seed: int
 ) -> None:

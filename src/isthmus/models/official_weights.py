@@ -4,6 +4,7 @@ Importing this module imports no torch. Nothing is downloaded unless :func:`fetc
 """
 
 import hashlib
+import http.client
 import os
 import sys
 import urllib.error
@@ -142,7 +143,7 @@ def fetch(
     with atomic_path(target) as temporary:
         try:
             _download(address or known.address, temporary, digest.update, progress)
-        except (urllib.error.URLError, TimeoutError, ConnectionError, ValueError) as error:
+        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
             raise WeightsError(
                 f"the download failed: {getattr(error, 'reason', error)}", where=address or known.address, hint=offline
             ) from error
