@@ -93,6 +93,14 @@ def test_a_fold_without_a_class_is_named() -> None:
         cross_validated_auc(labels, scores_a, labels.astype(int) ^ 1, ONE_SEED, i)
 
 
+def test_names_of_seeds_and_folds_may_be_text() -> None:
+    numbered = cross_validated_auc(labels, scores_a, blocks, ONE_SEED, pairs)
+    folds = np.array([f"fold {k}" for k in blocks], dtype=object)
+    named = cross_validated_auc(labels, scores_a, folds, np.array(["a"] * 120, dtype=object), pairs)
+    assert named.auc == numbered.auc
+    assert (named.folds[3].seed, named.folds[3].fold) == ("a", "fold 3")
+
+
 def test_few_groups_and_thin_folds_are_flagged() -> None:
     y = np.array([0, 0, 0, 1, 0, 0, 0, 1, 1])
     result = cross_validated_auc(y, np.arange(9.0), [0, 0, 0, 0, 1, 1, 1, 1, 1], np.zeros(9), np.arange(9))

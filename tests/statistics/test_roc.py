@@ -124,6 +124,16 @@ def test_identical_models_differ_by_nothing_with_p_one() -> None:
     assert "alike" in result.difference.note
 
 
+def test_one_positive_case_gives_an_interval_but_no_test() -> None:
+    y = np.arange(120) == 7
+    interval = auc_interval(y, scores_a)
+    assert interval.low < interval.estimate < interval.high
+    assert "only 1 group with a positive case" in interval.note
+    result = compare_aucs(y, scores_a, scores_b)
+    assert np.isnan(result.p)
+    assert result.as_dict()["p"] is None
+
+
 def test_an_unpaired_comparison_adds_the_variances() -> None:
     result = compare_unpaired_aucs(labels, scores_a, labels, scores_b)
     # pROC 1.18: auc and var of either curve

@@ -1,0 +1,9 @@
+"""Statistics of diagnostic accuracy as pure functions of NumPy arrays.
+
+``roc`` (one AUC, several, compared), ``cross_validated`` (the same within folds), ``roc_band``, ``multiclass``;
+``confusion``, ``proportions``, ``thresholds`` (calls); ``calibration`` (making probabilities right) and
+``calibration_measures`` (saying how right they are); ``bootstrap``; ``interval`` (what all of them return).
+
+Rows are cases, `groups` names whom they belong to, and every interval is over groups. Input without an answer raises
+``ValueError`` with the row that is wrong; an answer that does not exist is NaN with a note that says why.
+"""

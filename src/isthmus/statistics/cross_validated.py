@@ -155,10 +155,10 @@ def _linearise(
     aucs = np.zeros(len(values))
     parts: list[tuple[Any, Any, FloatArray]] = []
     thin = 0
-    all_seeds = np.unique(seed_of)
+    all_seeds = np.unique(seed_of).tolist()
     for seed in all_seeds:
         in_seed = seed_of == seed
-        all_folds = np.unique(fold_of[in_seed])
+        all_folds = np.unique(fold_of[in_seed]).tolist()
         share = 1 / (len(all_folds) * len(all_seeds))
         for fold in all_folds:
             rows = in_seed & (fold_of == fold)
@@ -166,7 +166,7 @@ def _linearise(
             fold_aucs, fold_influence, fewest = _fold_influence(truth[rows], values[:, rows], codes[rows], count)
             influence += share * fold_influence
             aucs += share * fold_aucs
-            parts.append((seed.item(), fold.item(), fold_aucs))
+            parts.append((seed, fold, fold_aucs))
             thin += fewest < 2
     return _Linearised(aucs, influence, tuple(parts), count_groups(codes, truth), count_groups(codes, ~truth), thin)
 

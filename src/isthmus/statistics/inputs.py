@@ -126,7 +126,9 @@ def as_groups(groups: ArrayLike | None, length: int) -> tuple[IntArray, int]:
     array = np.asarray(groups)
     if array.shape != (length,):
         raise ValueError(f"groups has shape {array.shape} where [{length}] was expected")
-    if (array.dtype.kind == "f" and np.isnan(array).any()) or (array.dtype == object and any(g != g for g in array)):
+    if (array.dtype.kind == "f" and np.isnan(array).any()) or (
+        array.dtype == object and any(g is None or g != g for g in array)
+    ):
         raise ValueError("groups: a row has no group; give each row the id of its patient or group")
     names, codes = np.unique(array, return_inverse=True)
     return codes.reshape(length).astype(np.intp), len(names)
