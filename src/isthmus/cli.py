@@ -94,11 +94,16 @@ def cohort_import(
     from isthmus.cohort.sources import import_data_set
 
     with _progress(as_json) as progress:
-        report = import_data_set(dataset, source, destination, progress=progress)
+        move = None if progress is None else lambda done, total, what: progress(what, done, total)
+        report = import_data_set(dataset, source, destination, move)
+    facts = {"pictures": report.counts("picture"), "cases": report.counts("case"), "cohort": report.totals}
+    lines = [
+        f"{kind}: " + ", ".join(f"{count} {name}" for name, count in found.items()) for kind, found in facts.items()
+    ]
     _show(
-        report.to_json(),
+        facts,
         as_json,
-        [*report.lines(), f"Cohort: {destination}", f"Next: isthmus cohort check {destination}"],
+        [*lines, f"Every file: {destination / 'import_report.csv'}", f"Next: isthmus cohort check {destination}"],
     )
 
 

@@ -47,7 +47,7 @@ def write_bundles(
     for key in protocol.arms:
         own = [fit for fit in fits if fit.arm == key and fit.seed == protocol.splits.seeds[0]]
         folders = [fit_folder(run_folder, fit) for fit in own]
-        done = [read_json(folder / "done.json", name="done") for folder in folders]
+        done = [read_json(folder / "done.json", name="fit-done") for folder in folders]
         states = [load_file(folder / "weights.safetensors") for folder in folders]
         destination = run_folder / "arms" / key / "bundle"
         shutil.rmtree(destination, ignore_errors=True)

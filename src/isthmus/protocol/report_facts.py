@@ -186,7 +186,7 @@ def _flow(cases: Cases, failures: Mapping[str, str]) -> list[FlowStep]:
 def _arm_facts(protocol: Protocol, key: str, fits: Sequence[FitSpec], folder: Path) -> ArmFacts:
     arm = protocol.arms[key]
     first = next(fit for fit in fits if fit.arm == key)
-    done = read_json(fit_folder(folder, first) / "done.json", name="done")
+    done = read_json(fit_folder(folder, first) / "done.json", name="fit-done")
     known = cards().get(arm.network)
     weights = done.get("weights")
     return ArmFacts(

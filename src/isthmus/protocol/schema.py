@@ -268,23 +268,32 @@ def reductions(name: str, profile: str) -> list[str]:
     """Return in words what a profile changes against the protocol as published, one line a changed value."""
     if profile == "paper":
         return []
-    paper = _flat(resolve_protocol(name).model_dump(mode="json"))
-    reduced = _flat(resolve_protocol(name, profile).model_dump(mode="json"))
-    ignored = ("profile", "claims")
-    return [
-        f"{key}: {reduced.get(key)} instead of {paper.get(key)}"
-        for key in {**paper, **reduced}
-        if key not in ignored and paper.get(key) != reduced.get(key)
-    ]
+    paper = resolve_protocol(name).model_dump(mode="json")
+    reduced = resolve_protocol(name, profile).model_dump(mode="json")
+    changes = {key: words for key, words in _changes(paper, reduced) if key not in ("profile", "claims")}
+    lines: dict[str, None] = {}
+    for key, words in changes.items():
+        step, _, rest = key.partition(".")
+        own = rest.partition(".")[2]
+        everywhere = step == "arms" and all(changes.get(f"arms.{arm}.{own}") == words for arm in paper["arms"])
+        lines[f"every arm's {own}: {words}" if everywhere else f"{key}: {words}"] = None
+    return list(lines)
 
 
-def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
-    if isinstance(content, dict) and content:
-        flat: dict[str, Any] = {}
-        for key, value in content.items():
-            flat |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
-        return flat
-    return {prefix: content}
+def _changes(paper: Any, reduced: Any, place: str = "") -> Iterable[tuple[str, str]]:
+    if isinstance(paper, dict) and isinstance(reduced, dict):
+        for key in {**paper, **reduced}:
+            yield from _changes(paper.get(key), reduced.get(key), f"{place}.{key}" if place else str(key))
+    elif paper != reduced:
+        yield place, f"{_spoken(reduced)} instead of {_spoken(paper)}"
+
+
+def _spoken(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_spoken(inner)}" for key, inner in value.items()) or "none"
+    return str(value)
 
 
 def _setting(text: str) -> dict[str, Any]:

@@ -1,1 +1,48 @@
 """Readers of public data sets, one a file; each writes a cohort folder and a line of report for every file it met."""
+
+import difflib
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isthmus.errors import CohortError
+
+if TYPE_CHECKING:
+    from isthmus.cohort.sources.import_report import ImportReport
+
+Progress = Callable[[int, int, str], None]
+
+DATA_SETS = {"ddti": "isthmus.cohort.sources.ddti:import_ddti"}
+"""Name on the command line to ``module:function`` with ``(source, destination, progress)``."""
+
+
+def import_data_set(
+    name: str, source: Path | str, destination: Path | str, progress: Progress | None = None
+) -> "ImportReport":
+    """Turn a public data set into a cohort folder.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`DATA_SETS`.
+    source, destination : Path
+        The data set as published, and the folder to make.
+    progress : callable, optional
+        Called as ``progress(done, total, what)``.
+
+    Raises
+    ------
+    CohortError
+        For an unknown name (with the nearest), or a source that holds nothing of the kind.
+    """
+    if name not in DATA_SETS:
+        near = difflib.get_close_matches(name, DATA_SETS, n=1)
+        raise CohortError(
+            f"no reader for data set {name!r}",
+            expected=", ".join(DATA_SETS),
+            hint=f"did you mean {near[0]!r}?" if near else "isthmus cohort import --help",
+        )
+    module, _, function = DATA_SETS[name].partition(":")
+    report: ImportReport = getattr(import_module(module), function)(source, destination, progress)
+    return report
