@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import pandas as pd
 
@@ -21,7 +21,7 @@ from isthmus.cohort.sources.ddti_outline import bounding_box
 from isthmus.cohort.sources.ddti_picture import Picture, read_picture, resolve_duplicates
 from isthmus.cohort.sources.import_report import ImportReport, ReportLine
 from isthmus.errors import CohortError
-from isthmus.files import new_folder, writing
+from isthmus.files import new_folder, refuse_existing, writing
 from isthmus.imaging.read import write_mask
 from isthmus.tables.check import write_table
 from isthmus.tables.cohort import format_box
@@ -31,8 +31,8 @@ SIMULATED_MARK: Final = "SIMULATED.txt"
 """A file of this name beside the pictures says that the tree is synthetic, and so is then the cohort."""
 
 Progress = Callable[[int, int, str], None]
-_PICTURE = re.compile(r"(\d{1,6})_(\d{1,6})\.jpe?g", re.IGNORECASE)
-_CASE = re.compile(r"(\d{1,6})\.xml", re.IGNORECASE)
+_PICTURE = re.compile(r"([0-9]{1,6})_([0-9]{1,6})\.jpe?g", re.IGNORECASE)
+_CASE = re.compile(r"([0-9]{1,6})\.xml", re.IGNORECASE)
 _NODULE_COLUMNS = ("composition", "echogenicity", "margin", "echogenic_foci", "tirads")
 
 
@@ -43,6 +43,9 @@ class _Source:
     pictures: dict[str, Picture] = field(default_factory=dict)
     unreadable_files: list[ReportLine] = field(default_factory=list)
     groups: dict[str, str] = field(default_factory=dict)
+
+    def not_read(self, path: Path, kind: Literal["picture", "case"], reason: str) -> None:
+        self.unreadable_files.append(ReportLine(path.name, kind, "", "unreadable", 0, "", f"{reason}: not read"))
 
 
 def import_ddti(source: Path | str, destination: Path | str, progress: Progress | None = None) -> ImportReport:
@@ -70,6 +73,7 @@ def import_ddti(source: Path | str, destination: Path | str, progress: Progress 
         When the destination exists or cannot be written.
     """
     source, destination = Path(source), Path(destination)
+    refuse_existing(destination)
     found = _read_source(source, progress or (lambda done, total, what: None))
     report = ImportReport()
     simulated = (source / SIMULATED_MARK).is_file()
@@ -114,22 +118,23 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 def _read_one_case(found: _Source, path: Path) -> None:
     if not _CASE.fullmatch(path.name):
-        line = ReportLine(
-            path.name, "case", "", "unreadable", 0, "", "its name is not that of a case (N.xml): not read"
-        )
-        found.unreadable_files.append(line)
-        return
-    try:
-        found.cases[path.stem] = read_case(path)
-    except CaseUnreadable as error:
-        found.unreadable_cases[path.stem] = str(error)
+        found.not_read(path, "case", "its name is not that of a case (N.xml)")
+    elif path.stem in found.cases or path.stem in found.unreadable_cases:
+        found.not_read(path, "case", "another case file differs from it only in its suffix")
+    else:
+        try:
+            found.cases[path.stem] = read_case(path)
+        except CaseUnreadable as error:
+            found.unreadable_cases[path.stem] = str(error)
 
 
 def _read_one_picture(found: _Source, path: Path) -> None:
     match = _PICTURE.fullmatch(path.name)
     if not match:
-        words = "its name is not that of a picture of a case (N_M.jpg): not read"
-        found.unreadable_files.append(ReportLine(path.name, "picture", "", "unreadable", 0, "", words))
+        found.not_read(path, "picture", "its name is not that of a picture of a case (N_M.jpg)")
+        return
+    if path.stem in found.pictures:
+        found.not_read(path, "picture", "another picture differs from it only in its suffix")
         return
     number, index = match.groups()
     case = found.cases.get(number)

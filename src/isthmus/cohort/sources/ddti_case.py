@@ -123,7 +123,7 @@ def read_case(path: Path) -> Case:
     _age(case, root)
     for mark in root.findall("mark"):
         picture = (mark.findtext("image") or "").strip()
-        if re.fullmatch(r"\d{1,6}", picture):
+        if re.fullmatch(r"[0-9]{1,6}", picture):
             case.marks.setdefault(picture, []).append(mark.findtext("svg") or "")
         else:
             case.notes.append("a mark names no picture number: not used")
@@ -163,7 +163,7 @@ def _map(case: Case, root: Element, name: str, column: str, codes: Mapping[str, 
 
 def _age(case: Case, root: Element) -> None:
     word = (root.findtext("age") or "").strip()
-    if re.fullmatch(r"\d{1,3}", word) and int(word) <= 130:
+    if re.fullmatch(r"[0-9]{1,3}", word) and int(word) <= 130:
         case.values["age_years"] = str(int(word))
     elif word:
         case.notes.append("age is not a number of years from 0 to 130: left blank")
