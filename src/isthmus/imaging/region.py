@@ -2,7 +2,8 @@
 
 A screen is background, thin things (text, ticks, a grey bar, a body mark) and one or two solid pictures. Solid is what
 survives an opening by a square larger than any letter is wide. Side by side pictures are told by their seam: speckle is
-smooth from column to column, and at a seam it is not.
+smooth from column to column, and at a seam it is not. By the same token a letter drawn over tissue is told from tissue:
+it is bright, thin, and sharp from one column to the next.
 """
 
 from dataclasses import dataclass
@@ -33,6 +34,14 @@ _SEAM_PARTS = 8
 _SEAM_PARTS_WITHOUT = 2  # black tissue or an empty corner shows no jump
 _SEAM_MIDDLE = (0.4, 0.6)
 _SEAM_NEIGHBOURS = 15
+
+# Marks drawn over tissue. On the scan areas of 480 DDTI pictures 50 levels find 1,299 grey marks, of which about 2 are
+# speckle; 40 levels find 200 more, of which one in four is.
+_MARK_LEVELS = 50
+_MARK_STROKE = 0.02
+_MARK_LARGEST = 0.15
+_MARK_PIXELS, _MARK_HEIGHT = 6, 5
+_COLOURED_LEVELS, _COLOURED_PIXELS = 60, 4
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,7 @@ def find_scan_area(frame: NDArray[np.uint8]) -> ScanArea:
     >>> find_scan_area(screen).box
     (40.0, 20.0, 260.0, 180.0)
     """
-    grey = frame.max(axis=2)
+    grey = _brightest(frame)
     height, width = grey.shape
     light = _light(grey)
     solids = _solid_boxes(light > _ABOVE_BACKGROUND)
@@ -98,6 +107,13 @@ def find_scan_area(frame: NDArray[np.uint8]) -> ScanArea:
 
 
 _Pixels = tuple[int, int, int, int]
+
+
+def _brightest(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if frame.shape[2] == 1:
+        return frame[..., 0]
+    result: NDArray[np.uint8] = np.maximum(np.maximum(frame[..., 0], frame[..., 1]), frame[..., 2])
+    return result
 
 
 def _light(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -172,10 +188,12 @@ def _ends(lines: NDArray[np.uint8], start: int, stop: int) -> tuple[int, int]:
 
 
 def _shine(mean: NDArray[np.float64]) -> int:
-    for line in reversed(range(min(2 * _JPEG_BLOCK, len(mean) - _JPEG_BLOCK))):
-        if mean[line] < _EDGE_LIGHT * np.median(mean[line + 1 : line + 1 + _JPEG_BLOCK]):
-            return line + 1
-    return 0
+    rim = mean[: 3 * _JPEG_BLOCK]
+    if len(rim) <= _JPEG_BLOCK:
+        return 0
+    beside = np.median(np.lib.stride_tricks.sliding_window_view(rim[1:], _JPEG_BLOCK), axis=1)
+    dark = np.flatnonzero(rim[: len(beside)] < _EDGE_LIGHT * beside)
+    return int(dark[-1]) + 1 if len(dark) else 0
 
 
 def _split_at_seam(grey: NDArray[np.uint8], box: _Pixels) -> tuple[_Pixels, ...]:
@@ -204,4 +222,52 @@ def _jump(columns: NDArray[np.float32], step: int) -> NDArray[np.float32]:
     padded = np.pad(jump, _SEAM_NEIGHBOURS, mode="reflect")
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _SEAM_NEIGHBOURS + 1)
     result: NDArray[np.float32] = jump / (np.median(around, axis=1) + 1.0)
+    return result
+
+
+def find_burned_in_text(frame: NDArray[np.uint8], within: Box | None = None) -> list[Box]:
+    """Find what the scanner wrote into a picture: letters, digits, calipers, arrows, coloured marks.
+
+    Parameters
+    ----------
+    frame : uint8 array [H, W, C]
+        One frame, grey or colour.
+    within : Box, optional
+        Where to look, for example a scan area or a lesion crop; the whole frame by default.
+
+    Returns
+    -------
+    list of Box
+        One box a mark (letters of a word may share one), top to bottom, in pixels of the whole frame. Large coloured
+        areas (colour Doppler) are not marks. Grey text dimmer than 50 levels above its surroundings is not found.
+    """
+    height, width = frame.shape[:2]
+    x0, y0, x1, y1 = (0, 0, width, height) if within is None else map(round, within)
+    x0, y0, x1, y1 = max(0, x0), max(0, y0), min(width, x1), min(height, y1)
+    if x1 <= x0 or y1 <= y0:
+        return []
+    part = frame[y0:y1, x0:x1]
+    grey = _brightest(part)
+    coloured = grey - part.min(axis=2) > _COLOURED_LEVELS
+    marked = _sharp_strokes(grey, max(7, _odd(_MARK_STROKE, frame.shape[:2]))) | coloured
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(cv2.dilate(marked.astype(np.uint8), np.ones((5, 5))))
+    largest = _MARK_LARGEST * min(height, width)
+    found = []
+    for label, (x, y, w, h, _) in enumerate(statistics[1:].tolist(), start=1):
+        own = labels[y : y + h, x : x + w] == label
+        pixels = marked[y : y + h, x : x + w] & own
+        columns, lines = np.flatnonzero(pixels.any(axis=0)), np.flatnonzero(pixels.any(axis=1))
+        colour = np.count_nonzero(coloured[y : y + h, x : x + w] & own)
+        drawn = np.count_nonzero(pixels) >= _MARK_PIXELS and len(lines) >= _MARK_HEIGHT
+        if (drawn or colour >= _COLOURED_PIXELS) and not (colour and min(w, h) > largest):
+            left, top = x0 + x + int(columns[0]), y0 + y + int(lines[0])
+            found.append((float(left), float(top), float(left + np.ptp(columns) + 1), float(top + np.ptp(lines) + 1)))
+    return sorted(found, key=lambda box: (box[1], box[0]))
+
+
+def _sharp_strokes(grey: NDArray[np.uint8], stroke: int) -> NDArray[np.bool_]:
+    thin = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((1, stroke), np.uint8)) > _MARK_LEVELS
+    step = np.abs(np.diff(grey.astype(np.int16), axis=1)) > _MARK_LEVELS
+    sharp = np.pad(step, ((0, 0), (0, 1))) | np.pad(step, ((0, 0), (1, 0)))
+    result: NDArray[np.bool_] = thin & sharp
     return result
