@@ -32,6 +32,9 @@ with engine.quiet():
     from isthmus.training.module import FitModule
     from isthmus.training.recorder import FitProgress, Progress, Recorder
 
+_BLOCK = 512
+"""Views read from the store at once."""
+
 __all__ = ["FitProgress", "FitSpec", "Progress", "run_fit"]
 
 
@@ -67,6 +70,7 @@ def run_fit(
     """
     device = device or engine.default_device()
     if (folder / "done.json").is_file():
+        Checkpoint(folder, spec.fingerprint()).delete()  # a kill right after done.json leaves it
         return
     _check(spec, store)
     _claim(spec, folder)
@@ -199,8 +203,13 @@ def _predict(spec: FitSpec, store: Store, classifier: Classifier, shift: list[fl
         if not views:
             continue
         ordered = sorted(views)
-        pixels = store.pixels[np.asarray(store.rows(ordered))]
-        scores = probabilities(view_logits(classifier, pixels, spec.prepare, spec.train.batch, device), shift)
+        rows = np.asarray(store.rows(ordered))
+        blocks = [
+            # Blocks, so that a large store never has to fit into memory.
+            view_logits(classifier, store.pixels[rows[start : start + _BLOCK]], spec.prepare, spec.train.batch, device)
+            for start in range(0, len(rows), _BLOCK)
+        ]
+        scores = probabilities(np.concatenate(blocks), shift)
         columns = {f"p_{name}": scores[:, place] for place, name in enumerate(spec.classes)}
         frames.append(pd.DataFrame({"view_id": ordered, "part": part, **columns}))
     names = ["view_id", "part", *(f"p_{name}" for name in spec.classes)]

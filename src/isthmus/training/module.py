@@ -88,7 +88,7 @@ class FitModule(LightningModule):
         return {"train_loss": float(self._loss) / count, "train_accuracy": float(self._correct) / count}
 
     def evaluate(
-        self, pixels: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], *, bf16: bool
+        self, pixels: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], *, bf16: bool
     ) -> tuple[dict[str, float], np.ndarray[Any, np.dtype[np.float64]]]:
         """Return the tuning part's figures and its scores after prior shift.
 
@@ -96,8 +96,10 @@ class FitModule(LightningModule):
 
         Parameters
         ----------
-        pixels : ndarray of uint8, shape [N, T, S, S, C]
-            Prepared pixels.
+        pixels : ndarray of uint8, shape [M, T, S, S, C]
+            Prepared pixels of the whole store.
+        rows : ndarray of int, shape [N]
+            The tuning part's.
         labels : ndarray of int, shape [N]
             Their classes.
         bf16 : bool
@@ -113,8 +115,8 @@ class FitModule(LightningModule):
         batch, logits = self.train_settings.batch, []
         self.classifier.eval()
         with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
-            for start in range(0, len(pixels), batch):
-                block = torch.from_numpy(np.array(pixels[start : start + batch])).to(self.device)
+            for start in range(0, len(rows), batch):
+                block = torch.from_numpy(np.ascontiguousarray(pixels[rows[start : start + batch]])).to(self.device)
                 logits.append(self.classifier({"image": to_batch(block, self.preparation)}).logits.float())
         self.classifier.train()
         joined, truth = torch.cat(logits), torch.from_numpy(labels).to(self.device)

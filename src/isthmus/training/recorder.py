@@ -62,7 +62,7 @@ class Recorder(Callback):
         self._best: dict[str, Tensor] | None = state["best"] if state else None
         self._first = len(curves.rows)
         self._stopping = spec.train.early_stopping
-        self._tune_pixels = store.pixels[np.asarray(store.rows(spec.tune_views))] if spec.tune_views else None
+        self._pixels, self._tune_rows = store.pixels, np.asarray(store.rows(spec.tune_views), np.int64)
         self._tune_labels = np.asarray(spec.labels_of(spec.tune_views), np.int64)
         self._start = 0.0
 
@@ -125,15 +125,23 @@ class Recorder(Callback):
     def _judge(self, module: FitModule) -> Row:
         row = dict.fromkeys(("tune_loss", "tune_accuracy", "tune_auc"), math.nan)
         row |= {"epoch": module.epoch + 1, "learning_rate": module.rate(0), **module.training_figures()}
-        if not math.isfinite(row["train_loss"]):
-            raise FitError(
-                f"the training loss became {row['train_loss']} in epoch {module.epoch + 1}", where=self._spec.name,
-                hint="lower train.rate, or set train.precision to fp32",
-            )  # fmt: skip
-        if self._tune_pixels is not None:
-            figures, scores = module.evaluate(self._tune_pixels, self._tune_labels, bf16=self._spec.precision == "bf16")
-            row |= {**figures, "tune_auc": _tune_auc(self._tune_labels, scores)}
+        self._check_loss(row, "train_loss")
+        if len(self._tune_rows):
+            bf16 = self._spec.precision == "bf16"
+            figures, scores = module.evaluate(self._pixels, self._tune_rows, self._tune_labels, bf16=bf16)
+            row |= figures
+            self._check_loss(row, "tune_loss")
+            row["tune_auc"] = _tune_auc(self._tune_labels, scores)
         return row
+
+    def _check_loss(self, row: Row, name: str) -> None:
+        if not math.isfinite(row[name]):
+            raise FitError(
+                f"{name} became {row[name]} in epoch {row['epoch']:.0f}",
+                where=self._spec.name,
+                expected="a finite number",
+                hint="lower train.rate, or set train.precision to fp32",
+            )
 
     def _report(self, step: int, steps_an_epoch: int, row: Row | None = None) -> None:
         if self._progress is not None:

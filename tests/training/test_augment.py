@@ -1,0 +1,114 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from isthmus.inference.batch import centre
+from isthmus.training import augment
+from isthmus.training.settings import AUGMENTATIONS
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def noise(count=6, frames=1, size=20, channels=1):
+    return torch.randint(0, 256, (count, frames, size, size, channels), generator=generator(), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(("size", "crop"), [(20, 20), (20, 16), (21, 16), (20, 15)])
+def test_without_augmentation_the_result_is_the_centre_crop_that_prediction_takes(size, crop):
+    pixels = noise(size=size)
+    result = augment.apply(pixels, augment.draw([], 6, size, crop, generator()), crop)
+    assert torch.equal(result[:, 0], centre(pixels[:, 0], crop))
+
+
+def test_flips_mirror_exactly_and_about_half_of_the_views():
+    pixels = noise(count=200)
+    result = augment.apply(pixels, augment.draw(["flip"], 200, 20, 20, generator()), 20)
+    mirrored = [torch.equal(after, before.flip(2)) for after, before in zip(result, pixels, strict=True)]
+    kept = [torch.equal(after, before) for after, before in zip(result, pixels, strict=True)]
+    assert all(one != other for one, other in zip(mirrored, kept, strict=True))
+    assert 70 < sum(mirrored) < 130  # 200 fair draws: outside with probability 2e-5
+
+
+def test_vertical_flip_mirrors_top_to_bottom():
+    pixels = noise(count=20)
+    result = augment.apply(pixels, augment.draw(["vertical_flip"], 20, 20, 20, generator()), 20)
+    assert all(
+        torch.equal(after, before) or torch.equal(after, before.flip(1))
+        for after, before in zip(result, pixels, strict=True)
+    )
+    assert not torch.equal(result, pixels)
+
+
+def test_a_crop_copies_grey_values_from_every_place_it_may_lie():
+    size, crop = 6, 4
+    pixels = torch.arange(36, dtype=torch.uint8).view(1, 1, 6, 6, 1).repeat(300, 1, 1, 1, 1)
+    result = augment.apply(pixels, augment.draw(["crop"], 300, size, crop, generator()), crop)
+    corners = result[:, 0, 0, 0, 0].tolist()
+    assert set(corners) == {6 * top + left for top in range(3) for left in range(3)}
+    for corner, window in zip(corners, result[:, 0, :, :, 0], strict=True):
+        top, left = divmod(corner, 6)
+        assert torch.equal(window, pixels[0, 0, top : top + 4, left : left + 4, 0])
+
+
+def test_rotation_and_scale_stay_within_what_is_said():
+    matrices = augment.draw(["rotate", "scale"], 500, 20, 20, generator()).matrices[:, :, :2]
+    zoom = torch.linalg.det(matrices).sqrt()
+    angle = torch.atan2(matrices[:, 1, 0], matrices[:, 0, 0]).abs() * 180 / math.pi
+    assert 1 / 1.1 - 1e-5 <= zoom.min() < 0.93
+    assert 1.07 < zoom.max() <= 1.1 + 1e-5
+    assert 13 < angle.max() <= 15 + 1e-4
+
+
+def test_a_quarter_turn_of_the_matrix_turns_the_picture():
+    # The matrix leads from the result to the source: (x, y) -> (-y, x) is numpy's rot90 of the picture, once.
+    transforms = augment.Transforms(torch.tensor([[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]]]), torch.ones(1))
+    pixels = noise(count=1)
+    result = augment.apply(pixels, transforms, 20)[0, 0, :, :, 0].numpy()
+    assert np.array_equal(result, np.rot90(pixels[0, 0, :, :, 0].numpy(), k=1))
+
+
+def test_gain_multiplies_and_leaves_painted_black_black():
+    pixels = torch.full((50, 1, 8, 8, 1), 100, dtype=torch.uint8)
+    pixels[:, :, :4] = 0
+    transforms = augment.draw(["gain"], 50, 8, 8, generator())
+    result = augment.apply(pixels, transforms, 8)
+    assert (result[:, :, :4] == 0).all()
+    assert torch.equal(result[:, 0, 6, 6, 0], (100 * transforms.gains).round().to(torch.uint8))
+    assert 80 <= int(result[:, :, 4:].min()) < 85
+    assert 119 < int(result.max()) <= 125
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sets(st.sampled_from(sorted(AUGMENTATIONS))), st.integers(0, 2**32))
+def test_masks_go_where_the_pixels_go(names, seed):
+    # A white disc as picture and as mask: wherever the disc is drawn, more than half white is inside the mask.
+    y, x = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")
+    disc = ((y - 13) ** 2 + (x - 18) ** 2 < 40).expand(4, 1, 32, 32)
+    pixels = (disc.unsqueeze(-1) * 200).to(torch.uint8)
+    transforms = augment.draw(sorted(names - {"gain"}), 4, 32, 28, generator(seed))
+    moved = augment.apply(pixels, transforms, 28)[..., 0]
+    masks = augment.apply_to_masks(disc, transforms, 28)
+    assert masks.dtype == torch.bool
+    assert torch.equal(masks, moved > 100) or int((masks ^ (moved > 100)).sum()) <= 4  # 100.4 rounds to 100
+    assert masks.any()
+
+
+def test_all_frames_and_channels_of_a_clip_are_changed_alike():
+    pixels = noise(count=3, size=24)[:, :, :, :, :].expand(3, 5, 24, 24, 3)
+    result = augment.apply(pixels, augment.draw(list(AUGMENTATIONS), 3, 24, 20, generator()), 20)
+    assert result.shape == (3, 5, 20, 20, 3)
+    assert torch.equal(result, result[:, :1, :, :, :1].expand_as(result))
+    assert not torch.equal(result[0], result[1])
+
+
+def test_naming_one_more_augmentation_leaves_the_others_as_they_were():
+    few = augment.draw(["flip", "crop"], 40, 20, 16, generator())
+    more = augment.draw(["flip", "crop", "gain"], 40, 20, 16, generator())
+    assert torch.equal(few.matrices, more.matrices)
+    assert not torch.equal(few.gains, more.gains)

@@ -1,0 +1,59 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.inference.scores import probabilities
+from isthmus.training import steps
+from isthmus.training.settings import TrainSettings
+
+
+@given(st.lists(st.integers(0, 2), min_size=3).filter(lambda labels: len(set(labels)) == 3))
+def test_balanced_weights_give_every_class_the_same_total_and_a_view_the_mean_1(labels):
+    weights = steps.class_weights(labels, 3, "balanced")
+    totals = [weight * labels.count(name) for name, weight in enumerate(weights)]
+    assert totals == pytest.approx([len(labels) / 3] * 3)
+    assert sum(weights[label] for label in labels) / len(labels) == pytest.approx(1)
+
+
+def test_no_weighting_shifts_nothing():
+    assert steps.log_prior_shift(steps.class_weights([0, 0, 1], 2, "none")) == [0.0, 0.0]
+
+
+@given(st.floats(0.02, 0.98), st.integers(1, 30), st.integers(1, 30))
+def test_the_shift_returns_the_probability_that_weighting_distorted(truth, n0, n1):
+    # The weighted cross-entropy of p = truth is least at q = w1 p / (w0 (1 - p) + w1 p).
+    w0, w1 = steps.class_weights([0] * n0 + [1] * n1, 2, "balanced")
+    distorted = w1 * truth / (w0 * (1 - truth) + w1 * truth)
+    logits = np.log([[1 - distorted, distorted]])
+    assert probabilities(logits, steps.log_prior_shift([w0, w1]))[0, 1] == pytest.approx(truth, abs=1e-9)
+
+
+def test_the_weighted_loss_is_least_where_that_law_says():
+    weights = torch.tensor([0.6, 2.0])
+    labels = torch.tensor([0, 0, 0, 0, 1, 1])
+    # Of six views two are positive: at the least loss the odds are 2 * 2.0 to 4 * 0.6.
+    logit = torch.tensor(math.log(4.0 / 2.4), requires_grad=True)
+    logits = torch.stack([torch.zeros(6), logit.expand(6)], dim=1)
+    (slope,) = torch.autograd.grad(steps.weighted_loss(logits, labels, weights).mean(), logit)
+    assert float(slope) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_cosine_starts_at_the_rate_halves_in_the_middle_and_ends_at_nothing():
+    settings = TrainSettings(rate=0.2, schedule="cosine")
+    assert [steps.rate_at(settings, at) for at in (0.0, 0.5, 1.0)] == pytest.approx([0.2, 0.1, 0.0])
+    assert steps.rate_at(TrainSettings(rate=0.2, schedule="constant"), 0.9) == 0.2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)]
+)
+def test_the_optimiser_is_the_named_one_with_its_settings(name, kind):
+    settings = TrainSettings(optimiser=name, rate=0.01, weight_decay=0.001, momentum=0.8)
+    group = steps.optimiser(torch.nn.Linear(2, 2), settings).param_groups[0]
+    assert type(steps.optimiser(torch.nn.Linear(2, 2), settings)) is kind
+    assert (group["lr"], group["weight_decay"], group["fused"]) == (0.01, 0.001, True)
+    assert group.get("momentum", 0.8) == 0.8
