@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from isthmus.errors import CohortError
-from isthmus.models.registry import card, cards
+from isthmus.models.registry import card, cards, is_own_file
 from isthmus.protocol.arithmetic import Arithmetic
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.schema import Arm, Protocol, reductions
@@ -22,6 +22,11 @@ def fit_folder(run_folder: Path, fit: FitSpec) -> Path:
 def candidate_of(arm: Arm) -> str:
     """Return the candidate's name: the network's, without the path of a file of the user's own."""
     return Path(arm.network.partition(":")[0]).stem
+
+
+def own_file(arm: Arm) -> Path | None:
+    """Return the Python file of an arm's network where it is one of the user's own."""
+    return Path(arm.network.rpartition(":")[0]) if is_own_file(arm.network) else None
 
 
 def list_fits(

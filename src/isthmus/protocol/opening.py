@@ -9,6 +9,7 @@ from isthmus.files import sha256_of_json
 from isthmus.imaging.cache import PreparedCache
 from isthmus.inference.predictor import load_bundle
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items, without_failures
+from isthmus.protocol.fits import own_file
 from isthmus.protocol.frozen import Lock
 from isthmus.protocol.schema import Protocol
 from isthmus.tables.check import write_table
@@ -64,7 +65,8 @@ def open_cohort(
         views = cases.views[key]
         store = cache.store(cache_items(views), arm.prepare, progress=progress)
         views = without_failures(views, store.failures)
-        scores = load_bundle(run_folder / "arms" / key / "bundle").score_store(store, list(views["view_id"]))
+        predictor = load_bundle(run_folder / "arms" / key / "bundle", own_network=own_file(arm))
+        scores = predictor.score_store(store, list(views["view_id"]))
         rows = scores.merge(views[["view_id", *UNIT_COLUMNS]], on="view_id", how="left", validate="one_to_one")
         tables.append(
             rows.assign(

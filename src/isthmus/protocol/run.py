@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -27,8 +28,10 @@ from isthmus.protocol.parts import divide, set_aside, split_fingerprint
 from isthmus.protocol.report_facts import report_context
 from isthmus.protocol.run_folder import Run, claim_folder, open_run
 from isthmus.protocol.schema import Protocol, resolve_protocol
+from isthmus.report.analysis_table import analysis_table
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.page import write_report
+from isthmus.report.tables import write_tables
 from isthmus.tables.check import write_table
 from isthmus.tables.predictions import read_predictions, write_predictions
 from isthmus.training.fit import FitProgress
@@ -238,8 +241,9 @@ class _Work:
     def evidence(self, predictions: pd.DataFrame, usable: Cases, frozen: dict[str, Any]) -> dict[str, Any]:
         """Compute every estimate with its interval."""
         samplings = usable.cohort.nodules.get("sampling", pd.Series(dtype=str)).dropna().unique()
+        held_out = predictions[predictions["split"] != "tune"].reset_index(drop=True)
         evidence = compute_evidence(
-            predictions[predictions["split"] != "tune"],
+            held_out,
             positive=usable.classes[-1],
             reference_arm=self.protocol.primary.against,
             primary=self.protocol.primary.model_dump(),
@@ -249,6 +253,8 @@ class _Work:
             prevalences=tuple(self.protocol.report.prevalences),
         )
         write_json(self.folder / "evidence.json", evidence)
+        shutil.rmtree(self.folder / "tables", ignore_errors=True)
+        write_tables(self.folder / "tables", evidence, analysis_table(held_out, positive=usable.classes[-1]))
         return evidence
 
     def note(self, split: pd.DataFrame, failures: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from isthmus.errors import InputError, OutputError
 from isthmus.files import read_json, read_yaml, refuse_existing, write_json, write_yaml, writing
+from isthmus.protocol.fits import own_file
 from isthmus.protocol.schema import Protocol, validate
 from isthmus.report.summary import evidence_lines
 from isthmus.tables.predictions import read_predictions
@@ -63,7 +64,7 @@ class Run:
             raise InputError(
                 f"no arm is called {arm!r}", where=str(self.folder), expected=", ".join(self.protocol.arms)
             )
-        return load_bundle(self.folder / "arms" / arm / "bundle")
+        return load_bundle(self.folder / "arms" / arm / "bundle", own_network=own_file(self.protocol.arms[arm]))
 
     def to_json(self) -> dict[str, Any]:
         """Return what the command prints with `--json`."""
