@@ -10,6 +10,7 @@ from torch import nn
 
 from isthmus.errors import InputError
 from isthmus.explain.gradcam import class_activation_map, ensemble_grad_cam, grad_cam, heat_of_pixels
+from isthmus.imaging.prepare import Preparation
 from isthmus.models.classifier import Classifier
 from isthmus.models.registry import create
 
@@ -40,11 +41,11 @@ def through_the_whole_network(classifier: Classifier, image: torch.Tensor, targe
         caught["image"].retain_grad()
         return caught
 
-    classifier.features = catching  # type: ignore[method-assign]
+    classifier.features = catching
     try:
         classifier({"image": image.clone().requires_grad_()}).logits[:, target].sum().backward()
     finally:
-        del classifier.features  # type: ignore[method-assign]
+        del classifier.features
     maps = caught["image"]
     assert maps.grad is not None
     alpha = maps.grad.mean(dim=(2, 3), keepdim=True)
@@ -95,7 +96,7 @@ def test_heat_has_the_picture_s_size_and_runs_from_zero_to_one() -> None:
 def test_two_classes_with_opposite_weights_have_opposite_signed_heat() -> None:
     classifier = network()
     with torch.no_grad():
-        classifier.net.fc.weight[0] = -classifier.net.fc.weight[1]  # type: ignore[union-attr,index]
+        classifier.net.fc.weight[0] = -classifier.net.fc.weight[1]
     against = grad_cam(classifier, {"image": pictures()}, 0, signed=True)
     np.testing.assert_allclose(against, -grad_cam(classifier, {"image": pictures()}, 1, signed=True), atol=1e-6)
     assert against.min() < 0 < against.max()
@@ -104,7 +105,7 @@ def test_two_classes_with_opposite_weights_have_opposite_signed_heat() -> None:
 def test_a_picture_without_evidence_is_zero_everywhere() -> None:
     classifier = network()
     with torch.no_grad():
-        classifier.net.fc.weight.zero_()  # type: ignore[union-attr,operator]
+        classifier.net.fc.weight.zero_()
     assert not grad_cam(classifier, {"image": pictures()}, 1).any()
 
 
@@ -155,7 +156,7 @@ def test_an_ensemble_s_heat_is_the_mean_of_its_parts() -> None:
 
 
 def test_heat_of_pixels_does_not_depend_on_the_batch() -> None:
-    preparation: Any = SimpleNamespace(normalise="unit", crop_size=64, layout="2d")
+    preparation = Preparation(train_size=72, crop_size=64)
     pixels = np.random.default_rng(0).integers(0, 256, (5, 1, 72, 72, 1)).astype(np.uint8)
     parts = [network()]
     together = heat_of_pixels(parts, pixels, preparation, 1, batch_size=5)

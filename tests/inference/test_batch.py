@@ -1,6 +1,5 @@
 """The one place of crop and normalisation, against NumPy's own arithmetic."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isthmus.errors import InputError
+from isthmus.imaging.prepare import Preparation
 from isthmus.inference.batch import centre, to_batch
 
 METHODS = ("unit", "z", "percentile_z")
 
 
-def preparation(normalise: str = "unit", crop_size: int = 24) -> Any:
-    return SimpleNamespace(normalise=normalise, crop_size=crop_size, layout="2d")
+def preparation(normalise: Any = "unit", crop_size: int = 24) -> Preparation:
+    return Preparation(normalise=normalise, train_size=32, crop_size=crop_size)
 
 
 def pictures(count: int = 4, size: int = 32, channels: int = 1, seed: int = 0) -> np.ndarray:

@@ -13,9 +13,10 @@ from scipy.special import softmax
 from torch import nn
 
 from isthmus.errors import InputError
+from isthmus.imaging.prepare import Preparation
 from isthmus.inference.scores import aggregate, probabilities, view_logits
 
-PREPARATION: Any = SimpleNamespace(normalise="unit", crop_size=24, layout="2d")
+PREPARATION = Preparation(train_size=32, crop_size=24)
 MALIGNANCY = {"nodule": "mean", "patient": "maximum"}
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from isthmus.explain.gallery import GalleryCase
 from isthmus.explain.overlay import heat_on_source, lesion_on_source, overlay, to_png
 from isthmus.files import atomic_path
-from isthmus.imaging.clip import Lesion
+from isthmus.imaging.clip import Box, Lesion
 from isthmus.imaging.read import read_clip, read_mask
 from isthmus.inference.output import MARKS
 from isthmus.inference.prediction import call_in_words
@@ -42,7 +42,7 @@ class CaseDrawer:
     store : PreparedStore
         The arm's prepared pixels.
     views : DataFrame
-        Indexed by ``view_id``: ``path``, ``mask``, ``box``.
+        Indexed by ``view_id``: ``path``, ``mask``, ``box``, ``region``.
     preparation : Preparation
         The arm's.
     classes : mapping
@@ -87,7 +87,7 @@ class CaseDrawer:
         path = self.destination / "overlays" / f"{number:02d}.png"
         with atomic_path(path) as temporary:
             drawn = self._overlay(view_id, heat, np.asarray(self.store.source_to_prepared[place])[0], score)
-            to_png(drawn).save(temporary, format="PNG", optimize=True)
+            to_png(drawn).save(temporary, format="PNG")
         inside = _localisation(row)
         panel = GalleryCase(
             heading,
@@ -105,18 +105,20 @@ class CaseDrawer:
     ) -> NDArray[np.uint8]:
         view: Mapping[Any, Any] = self.views.loc[view_id].to_dict()
         frame = read_clip(view["path"]).frames[0]
-        lesion = None
+        shape, lesion = frame.shape[:2], None
         if isinstance(view["mask"], str | Path):
             lesion = Lesion.still(mask=read_mask(view["mask"]))
-        elif isinstance(view["box"], tuple | list):
-            lesion = Lesion.still(box=(view["box"][0], view["box"][1], view["box"][2], view["box"][3]))
+        elif _box(view["box"]) is not None:
+            lesion = Lesion.still(box=_box(view["box"]))
         return overlay(
             frame,
-            heat_on_source(heat, source_to_prepared, self.preparation.train_size, frame.shape[:2]),
+            heat_on_source(
+                heat, source_to_prepared, self.preparation.train_size, frame.shape[:2], _box(view["region"])
+            ),
             score=score,
             target=list(self.classes.values())[-1],
-            mask=lesion_on_source(lesion, frame.shape[:2]),
-            note=" ".join(MARKS.get(mark, mark) for mark in self.marks),
+            mask=lesion_on_source(lesion, shape),
+            marks=[MARKS.get(mark, mark) for mark in self.marks],
         )
 
 
@@ -124,6 +126,11 @@ def middle(pixels: NDArray[Any], size: int) -> NDArray[Any]:
     """Return the centre crop [N, size, size, ...] of [N, S, S, ...], by the rule of ``inference.batch.centre``."""
     top, left = (pixels.shape[1] - size) // 2, (pixels.shape[2] - size) // 2
     return pixels[:, top : top + size, left : left + size]
+
+
+def _box(value: Any) -> Box | None:
+    # pandas turns None into NaN in some columns.
+    return (value[0], value[1], value[2], value[3]) if isinstance(value, tuple | list) else None
 
 
 def _enlarged(small: NDArray[np.uint8], size: int) -> NDArray[np.float32]:

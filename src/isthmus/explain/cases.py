@@ -46,7 +46,10 @@ def choose_cases(rows: pd.DataFrame, count: int, positive: str) -> list[tuple[st
     for heading, share in zip(HEADINGS, shares, strict=True):
         order = np.argsort(confidence if heading == NEAR else -confidence, kind="stable")
         wanted = {RIGHT: right, WRONG: ~right, NEAR: np.ones_like(right)}[heading]
-        sides = [[int(row) for row in order if wanted[row] and called[row] == side] for side in (True, False)]
+        ranked = [int(row) for row in order if wanted[row]]
+        # The class of the first case starts, so that the most confident one is always shown.
+        start = bool(called[ranked[0]]) if ranked else True
+        sides = [[row for row in ranked if called[row] == side] for side in (start, not start)]
         for row in _in_turns(sides[0], sides[1]):
             if sum(title == heading for title, _ in chosen) == share:
                 break

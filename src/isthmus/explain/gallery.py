@@ -44,7 +44,7 @@ class GalleryCase:
     caption: tuple[str, ...] = ()
 
 
-def gallery(rows: Sequence[GalleryCase], path: Path, *, title: str = "", notes: Sequence[str] = ()) -> Path:
+def gallery(rows: Sequence[GalleryCase], path: Path, *, title: str = "", marks: Sequence[str] = ()) -> Path:
     """Draw the cases as one PNG.
 
     Parameters
@@ -55,8 +55,8 @@ def gallery(rows: Sequence[GalleryCase], path: Path, *, title: str = "", notes: 
         The PNG to write.
     title : str
         Heading of the sheet.
-    notes : sequence of str
-        Lines under it: what the outline is, a mark such as SMOKE.
+    marks : sequence of str
+        Sentences that nobody may overlook, such as SMOKE.
 
     Returns
     -------
@@ -77,10 +77,10 @@ def gallery(rows: Sequence[GalleryCase], path: Path, *, title: str = "", notes: 
     for heading, cases in groups:
         blocks.append(_words(width, heading, 15, _HEADING))
         blocks += [_line_of_cases(cases[at : at + columns], width) for at in range(0, len(cases), columns)]
-    text = ["Left: what the network saw. Right: Grad-CAM. White line: the lesion as given. Research use only.", *notes]
-    blocks.append(legend(width, text))
+    text = "Left: what the network saw. Right: Grad-CAM. White line: the lesion as given. Research use only."
+    blocks.append(legend(width, [text], marks))
     with atomic_path(path) as temporary:
-        to_png(np.vstack(blocks)).save(temporary, format="PNG", optimize=True)
+        to_png(np.vstack(blocks)).save(temporary, format="PNG")
     return path
 
 

@@ -134,7 +134,7 @@ def explain_held_out(
         The arm's prepared pixels.
     views : DataFrame
         As ``Cohort.examples`` gives it: ``view_id``, ``nodule_id``, ``group_id``, ``label``, ``path``, ``mask``,
-        ``box``.
+        ``box``, ``region``.
     preparation : Preparation
         The arm's.
     classes : mapping
@@ -185,7 +185,7 @@ def explain_held_out(
     path = None
     if sheet:
         words = f"Grad-CAM on held-out cases{': ' + title if title else ''}"
-        path = gallery(sheet, destination / "gallery.png", title=words, notes=[MARKS.get(mark, mark) for mark in marks])
+        path = gallery(sheet, destination / "gallery.png", title=words, marks=[MARKS.get(mark, mark) for mark in marks])
     return HeldOutHeat(rows, summary, drawn, path)
 
 

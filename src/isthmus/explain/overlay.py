@@ -4,6 +4,7 @@ The map is *inferno*: its lightness rises evenly with the heat. Cold parts let t
 stays visible. Words and scale stand under the picture, never on it.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.errors import InputError
-from isthmus.imaging.clip import Lesion
+from isthmus.imaging.clip import Box, Lesion
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,7 +24,7 @@ STRONGEST = 0.65
 SMALLEST_WIDTH = 640
 """Pictures narrower than this are enlarged by a whole number, so that the words under them can be read."""
 
-_PAPER, _INK, _QUIET = (255, 255, 255), (26, 26, 26), (95, 95, 95)
+_PAPER, _INK, _QUIET, _MARK = (255, 255, 255), (26, 26, 26), (95, 95, 95), (178, 62, 0)
 _OUTLINE, _OUTLINE_EDGE = (255, 255, 255), (0, 0, 0)
 _LINE = 20
 _MARGIN = 16
@@ -43,7 +44,11 @@ def as_colour(picture: NDArray[np.uint8]) -> Colours:
 
 
 def heat_on_source(
-    heat: NDArray[np.float32], source_to_prepared: NDArray[np.float64], prepared_size: int, shape: tuple[int, int]
+    heat: NDArray[np.float32],
+    source_to_prepared: NDArray[np.float64],
+    prepared_size: int,
+    shape: tuple[int, int],
+    region: Box | None = None,
 ) -> NDArray[np.float32]:
     """Carry heat on the centre crop back to the source picture.
 
@@ -57,6 +62,8 @@ def heat_on_source(
         Side S of the prepared picture, of which ``heat`` is the middle.
     shape : tuple of int
         Height and width of the source picture.
+    region : Box, optional
+        The scan area; heat outside it is dropped, since the network saw black there.
 
     Returns
     -------
@@ -69,7 +76,12 @@ def heat_on_source(
     # The affine maps source to crop; asking for the value at each source pixel needs just that direction.
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     warped = cv2.warpAffine(np.ascontiguousarray(heat, dtype=np.float32), to_crop, shape[::-1], flags=flags)
-    return np.asarray(warped, dtype=np.float32)
+    if region is None:
+        return np.asarray(warped, dtype=np.float32)
+    x0, y0, x1, y1 = (round(edge) for edge in region)
+    inside = np.zeros(shape, np.float32)
+    inside[max(y0, 0) : y1, max(x0, 0) : x1] = 1.0
+    return np.asarray(warped * inside, dtype=np.float32)
 
 
 def blend(picture: Colours, heat: NDArray[Any]) -> Colours:
@@ -99,7 +111,7 @@ def overlay(
     score: str,
     target: str,
     mask: NDArray[np.bool_] | None = None,
-    note: str = "",
+    marks: Sequence[str] = (),
 ) -> Colours:
     """Draw heat over the whole source picture, with outline, scale and words.
 
@@ -115,8 +127,8 @@ def overlay(
         The class whose evidence the heat shows.
     mask : ndarray of bool, shape [H, W], optional
         The lesion as drawn or boxed.
-    note : str
-        One more line: a mark such as SMOKE, or what the outline is.
+    marks : sequence of str
+        Sentences that nobody may overlook, such as SMOKE.
 
     Returns
     -------
@@ -134,16 +146,20 @@ def overlay(
     lines = [f"Grad-CAM, model score {score}; research use only", f"Heat: evidence for {target}."]
     if mask is not None and mask.any():
         lines[1] += " White line: the lesion as given to the model."
-    lines += [note] if note else []
-    return np.vstack([drawn, legend(size[0], lines)])
+    return np.vstack([drawn, legend(size[0], lines, marks)])
 
 
-def legend(width: int, lines: list[str]) -> Colours:
-    """Return a white strip with the colour scale and lines of words, wrapped to the width."""
+def legend(width: int, lines: Sequence[str], marks: Sequence[str] = ()) -> Colours:
+    """Return a white strip with the colour scale, lines of words wrapped to the width, and marks that stand out."""
     from PIL import Image, ImageDraw
 
     letters = font(14)
-    wrapped = [part for line in lines for part in _wrap(line, letters, width - 2 * _MARGIN)]
+    inks = [_INK, *[_QUIET] * (len(lines) - 1), *[_MARK] * len(marks)]
+    wrapped = [
+        (part, ink)
+        for line, ink in zip([*lines, *marks], inks, strict=True)
+        for part in _wrap(line, letters, width - 2 * _MARGIN)
+    ]
     scale_width = min(240, width - 2 * _MARGIN)
     height = 2 * _MARGIN + 2 * _LINE + 4 + _LINE * len(wrapped)
     strip = Image.new("RGB", (width, height), _PAPER)
@@ -152,9 +168,8 @@ def legend(width: int, lines: list[str]) -> Colours:
     strip.paste(Image.fromarray(bar), (_MARGIN, _MARGIN))
     draw.text((_MARGIN, _MARGIN + 15), "0: none", _INK, font=letters)
     draw.text((_MARGIN + scale_width, _MARGIN + 15), "1: hottest point here", _INK, font=letters, anchor="ra")
-    for row, line in enumerate(wrapped):
-        colour = _INK if row == 0 else _QUIET
-        draw.text((_MARGIN, _MARGIN + 2 * _LINE + 4 + row * _LINE), line, colour, font=letters)
+    for row, (line, ink) in enumerate(wrapped):
+        draw.text((_MARGIN, _MARGIN + 2 * _LINE + 4 + row * _LINE), line, ink, font=letters)
     return np.asarray(strip, dtype=np.uint8)
 
 

@@ -193,7 +193,7 @@ def _draw_all(
             continue  # listed already among the failures
         target = folder / f"{number:03d}_{path.stem}.png"
         with atomic_path(target) as temporary:
-            to_png(draw_picture(predictor, picture, next(left))).save(temporary, format="PNG", optimize=True)
+            to_png(draw_picture(predictor, picture, next(left))).save(temporary, format="PNG")
         drawn.append(target)
         if progress is not None:
             progress("heat maps", number, len(paths))
@@ -206,12 +206,13 @@ def draw_picture(predictor: Predictor, picture: Picture, prediction: Prediction)
     target = len(spec.classes) - 1
     heat = heat_of_pixels(predictor.parts, prepared.pixels[None], spec.prepare, target, device=predictor.device)[0]
     frame = picture.clip.frames[0]
-    placed = heat_on_source(heat, prepared.source_to_prepared, prepared.pixels.shape[1], frame.shape[:2])
+    size = prepared.pixels.shape[1]
+    placed = heat_on_source(heat, prepared.source_to_prepared, size, frame.shape[:2], prepared.region)
     return overlay(
         frame,
         placed,
         score=f"{prediction.probability:.2f}, {prediction.words}",
         target=spec.classes[spec.positive],
         mask=lesion_on_source(picture.clip.lesion, frame.shape[:2]),
-        note=" ".join(MARKS[mark] for mark in spec.marks),
+        marks=[MARKS[mark] for mark in spec.marks],
     )

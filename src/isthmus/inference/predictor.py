@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isthmus.errors import BundleError, InputError
+from isthmus.errors import InputError
 from isthmus.imaging.clip import Clip
 from isthmus.inference.pictures import BoxLike, Picture, picture_of_clip, read_picture
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions, call_in_words
@@ -239,7 +239,7 @@ def load_bundle(folder: str | Path, device: str = "auto", *, own_network: Path |
         part.eval().requires_grad_(False)
         # Channels-last weights spare a reordering at every step; values are the same.
         part.to(device=place, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Predictor(spec, parts, place, _calibration(spec, Path(folder)))
+    return Predictor(spec, parts, place, _calibration(spec))
 
 
 def _device(device: str) -> str:
@@ -254,15 +254,10 @@ def _device(device: str) -> str:
     return device
 
 
-def _calibration(spec: BundleSpec, folder: Path) -> LogisticCalibration | None:
-    if spec.calibration is None or spec.calibration.method == "none":
+def _calibration(spec: BundleSpec) -> LogisticCalibration | None:
+    if spec.calibration is None:
         return None
-    if len(spec.classes) != 2:
-        raise BundleError("a calibration of more than two classes", where=str(folder / "bundle.yaml"))
-    try:
-        return LogisticCalibration(spec.calibration.intercept, spec.calibration.slope, spec.calibration.method)
-    except ValueError as error:
-        raise BundleError(str(error), where=str(folder / "bundle.yaml")) from error
+    return LogisticCalibration(spec.calibration.intercept, spec.calibration.slope, spec.calibration.method)
 
 
 def _named(*given: Sequence[Any] | None) -> list[tuple[str, Sequence[Any] | None]]:

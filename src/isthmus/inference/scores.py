@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from isthmus.errors import InputError
 
@@ -86,16 +87,14 @@ def full_precision(device_type: str) -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = convolutions
 
 
-def probabilities(
-    logits: "np.ndarray[Any, Any]", log_prior_shift: Sequence[float]
-) -> np.ndarray[Any, np.dtype[np.float64]]:
+def probabilities(logits: "np.ndarray[Any, Any]", log_prior_shift: ArrayLike) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return softmax(logits - log_prior_shift): what class weighting added is taken off again.
 
     Parameters
     ----------
     logits : ndarray, shape [N, K]
         Logits of a network.
-    log_prior_shift : sequence of K floats
+    log_prior_shift : array_like of K floats
         log of each class's weight in training; zeros where no class was weighted.
 
     Returns
