@@ -1,6 +1,7 @@
 """PNG, JPEG, TIFF and BMP through Pillow: checked by their header first, then decoded whole or refused.
 
-- EXIF orientation is honoured: width, height and pixels are those of the upright picture.
+- EXIF orientation of JPEG and PNG is honoured: width, height and pixels are those of the upright picture. A turned
+  TIFF is refused: viewers disagree on it.
 - Palettes become colour; transparency is laid over black, as a viewer shows it.
 - 16-bit samples are divided by 257 to 8 bits (full range, as PNG defines them); a picture that uses less than a
   sixteenth of that range is refused, because its grey scale is then a convention that the file does not state.
@@ -54,8 +55,14 @@ def _opened(path: Path, kind: str, limits: Limits) -> Iterator[tuple[Image.Image
     with _decoder(path), Image.open(path, formats=(kind.upper(),)) as image:
         orientation = _orientation(image, kind)
         width, height = image.size
-        # Pillow turns TIFF pages by itself and announces the turned size.
-        if kind != "tiff" and orientation >= 5:
+        if kind == "tiff" and orientation != 1:
+            raise PictureError(
+                f"the TIFF is stored turned (orientation {orientation})",
+                where=str(path),
+                expected="orientation 1",
+                hint="save it upright",
+            )
+        if orientation >= 5:
             width, height = height, width
         frames = getattr(image, "n_frames", 1) if kind == "tiff" else 1
         limits.check_header(str(path), width=width, height=height, frames=frames)
