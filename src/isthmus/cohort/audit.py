@@ -53,8 +53,8 @@ def check_cohort(cohort: Cohort | Path | str, progress: Progress | None = None) 
             return report  # without its columns there is nothing to go on with
     report.name, report.simulated = cohort.name, cohort.simulated
     report.counts = _counts(cohort)
-    report.findings += [*_splits(cohort), *_labels(cohort, report)]
     _pictures(cohort, report, progress or (lambda done, total, what: None))
+    report.findings += [*_splits(cohort), *_labels(cohort, report)]
     order = {"error": 0, "warning": 1, "note": 2}
     report.findings.sort(key=lambda finding: order[finding.severity])
     return report
@@ -94,8 +94,10 @@ def _labels(cohort: Cohort, report: CheckReport) -> Iterator[Finding]:
             nodules["_label"] = nodules["patient_id"].map(labels)
         else:
             nodules["_label"] = nodules[target.column]
-        views = cohort.views["nodule_id"].value_counts()
-        nodules["_views"] = nodules["nodule_id"].map(views).fillna(0).astype(int)
+        marked = cohort.views["view_id"].isin([view.view_id for view in report.views if view.reached])
+        for name, chosen in (("_views", cohort.views), ("_marked", cohort.views[marked])):
+            counts = chosen["nodule_id"].value_counts()
+            nodules[name] = nodules["nodule_id"].map(counts).fillna(0).astype(int)
         for (site, label), rows in nodules.groupby(["site", nodules["_label"].fillna("")]):
             report.balance.append(
                 {
@@ -105,6 +107,7 @@ def _labels(cohort: Cohort, report: CheckReport) -> Iterator[Finding]:
                     "nodules": len(rows),
                     "groups": rows["group_id"].nunique(),
                     "views": int(rows["_views"].sum()),
+                    "views_with_marks": int(rows["_marked"].sum()),
                 }
             )
         labelled = nodules[nodules["_views"] > 0].groupby("_label")["group_id"].nunique()
@@ -177,9 +180,10 @@ def _view(folder: Path, row: dict[Any, Any], frame: NDArray[np.uint8], report: C
         crop = None if lesion is None else _crop(lesion)
         reached = sum(crop is not None and _overlap(text, crop) for text in view.text)
         if reached:
-            found("warning", "text", f"{reached} burned-in marks inside what a lesion network sees")
-        if len(view.text) > reached:
-            found("note", "text", f"{len(view.text) - reached} burned-in marks inside the scan area, off the lesion")
+            view.reached = reached
+            found("warning", "text", "burned-in marks inside what a lesion network sees")
+        else:
+            found("note", "text", "burned-in marks inside the scan area, off the lesion")
 
 
 def _mask(folder: Path, view: CheckedView, frame: NDArray[np.uint8], found: Callable[..., None]) -> Box | None:

@@ -19,6 +19,7 @@ from isthmus.manifest import DISCLAIMER
 THUMBNAILS: Final = 36
 _WIDTH: Final = 360
 _LISTED: Final = 200
+_PLACES: Final = 8
 # Blue, orange and yellow of Okabe and Ito, in OpenCV's order: told apart by colour-blind readers.
 _REGION, _OUTLINE, _MARK = (233, 180, 86), (0, 94, 213), (66, 228, 240)
 
@@ -32,7 +33,8 @@ h1 { font-size: 1.5rem; margin: 0.3rem 0; } h2 { font-size: 1.15rem; margin-top:
 .verdict { font-size: 1.15rem; border-left: 0.4rem solid #0072b2; padding: 0.3rem 0.8rem; }
 .verdict.failed { border-color: #d55e00; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: 0.2rem 0.8rem 0.2rem 0; vertical-align: top; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; } tr { border-bottom: 1px solid #ddd; }
+td.number, th.number { text-align: right; max-width: 9rem; font-variant-numeric: tabular-nums; }
+tr { border-bottom: 1px solid #ddd; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 0.8rem; }
 figure { margin: 0; } img { width: 100%; display: block; } figcaption { font-size: 0.85rem; }
 .error { color: #a63c00; font-weight: 600; } .warning { color: #7a5c00; font-weight: 600; }
@@ -46,16 +48,19 @@ figure { margin: 0; } img { width: 100%; display: block; } figcaption { font-siz
 <tr>{% for count in report.counts.values() %}<td class="number">{{ count }}</td>{% endfor %}</tr></table>{% endif %}
 {% if report.balance %}<h2>Labels by site</h2>
 <table><tr><th>target</th><th>site</th><th>class</th><th class="number">nodules</th><th class="number">groups</th>
-<th class="number">views</th></tr>
+<th class="number">views</th><th class="number">of them with marks a lesion network sees</th></tr>
 {% for row in report.balance %}<tr><td>{{ row.target }}</td><td>{{ row.site }}</td><td>{{ row["class"] }}</td>
 <td class="number">{{ row.nodules }}</td><td class="number">{{ row.groups }}</td><td class="number">{{ row.views }}</td>
-</tr>{% endfor %}</table>{% endif %}
+<td class="number">{{ row.views_with_marks }}</td></tr>{% endfor %}</table>{% endif %}
 <h2>Findings</h2>
 {% if not report.findings %}<p>None.</p>{% else %}
-<table><tr><th>severity</th><th>subject</th><th>where</th><th>what</th></tr>
-{% for finding in report.findings[:listed] %}<tr><td class="{{ finding.severity }}">{{ finding.severity }}</td>
-<td>{{ finding.subject }}</td><td>{{ finding.where }}</td><td>{{ finding.message }}</td></tr>{% endfor %}</table>
-{% if report.findings|length > listed %}<p>and {{ report.findings|length - listed }} more, in check.json.</p>{% endif %}
+<table><tr><th>severity</th><th>subject</th><th class="number">times</th><th>what</th><th>where</th></tr>
+{% for finding, places in kinds[:listed] %}<tr><td class="{{ finding.severity }}">{{ finding.severity }}</td>
+<td>{{ finding.subject }}</td><td class="number">{{ places|length }}</td><td>{{ finding.message }}</td>
+<td>{{ places[:few]|join(", ") }}{% if places|length > few %} and {{ places|length - few }} more{% endif %}</td>
+</tr>{% endfor %}</table>
+<p>{% if kinds|length > listed %}{{ kinds|length - listed }} more kinds are not shown. {% endif %}
+Every single place is in check.json.</p>
 {% endif %}
 {% if pictures %}<h2>Pictures</h2>
 <p>{{ pictures|length }} of {{ report.views|length }} views, those with findings first. Blue: scan region. Red: outline
@@ -90,7 +95,14 @@ def write_check(report: CheckReport, cohort_folder: Path, destination: Path) -> 
     write_json(destination / "check.json", report.to_json())
     write_text(
         destination / "check.html",
-        page.render(report=report, pictures=pictures, notice=DISCLAIMER, listed=_LISTED),
+        page.render(
+            report=report,
+            kinds=report.grouped(),
+            pictures=pictures,
+            notice=DISCLAIMER,
+            listed=_LISTED,
+            few=_PLACES,
+        ),
     )
 
 

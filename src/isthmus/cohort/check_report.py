@@ -45,7 +45,9 @@ class CheckedView:
     mask : str or None
         Its mask file.
     text : list of Box
-        Burned-in text inside the scan area.
+        Burned-in text and marks inside the scan area.
+    reached : int
+        How many of them a lesion network would see.
     marked : bool
         Whether a finding above a note is about it.
     """
@@ -56,6 +58,7 @@ class CheckedView:
     box: Box | None
     mask: str | None
     text: list[Box] = field(default_factory=list)
+    reached: int = 0
     marked: bool = False
 
 
@@ -72,7 +75,8 @@ class CheckReport:
     counts : dict of str to int
         Patients, groups, nodules, views, pictures.
     balance : list of dict
-        For each target, site and class: nodules, groups and views.
+        For each target, site and class: nodules, groups, views, and views with marks that a lesion network would see:
+        where their share differs between the classes, a network can learn the marks.
     findings : list of Finding
         Errors first.
     views : list of CheckedView
@@ -94,6 +98,14 @@ class CheckReport:
     def count(self, severity: Severity) -> int:
         """Return how many findings are of this severity."""
         return sum(finding.severity == severity for finding in self.findings)
+
+    def grouped(self) -> list[tuple[Finding, list[str]]]:
+        """Return one finding of each kind, in order, with all the places where it holds."""
+        places: dict[tuple[str, str, str], tuple[Finding, list[str]]] = {}
+        for finding in self.findings:
+            key = (finding.severity, finding.subject, finding.message)
+            places.setdefault(key, (finding, []))[1].append(finding.where)
+        return list(places.values())
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``check.json`` holds."""
