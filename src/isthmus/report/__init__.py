@@ -1,0 +1,1 @@
+"""From predictions to evidence, and from evidence to a report worth printing."""

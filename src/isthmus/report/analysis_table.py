@@ -1,0 +1,235 @@
+"""A predictions table made ready for statistics: in each row truth, score, probability and call."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame
+
+from isthmus.errors import InputError
+from isthmus.statistics.calibration import LogisticCalibration
+from isthmus.tables.predictions import classes_of
+
+
+@dataclass(frozen=True)
+class AnalysisTable:
+    """Predictions ready for statistics.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``arm, split, seed, fold, unit_id, group_id, label, truth`` (bool), ``score`` (ranking; the uncalibrated
+        ``p_<positive>`` or the score itself), ``probability`` (calibrated where the arm has a calibration, else as
+        given; NaN for scores), ``probability_uncalibrated``, ``call`` (text, '' where none was made), ``p_<class>``.
+    thresholds : dict
+        (arm, split) to the thresholds behind the calls, as evidence.json lists them.
+    notes : dict
+        (arm, split) to what a reader must know of its calls.
+    """
+
+    rows: DataFrame
+    classes: list[str]
+    positive: str
+    target: str
+    unit: str
+    has_probabilities: bool
+    calibrated: set[tuple[str, str]]
+    thresholds: dict[tuple[str, str], list[dict[str, Any]]]
+    notes: dict[tuple[str, str], list[str]]
+
+    def part(self, arm: str, split: str) -> DataFrame:
+        """Return the rows of one arm and split."""
+        return self.rows[(self.rows["arm"] == arm) & (self.rows["split"] == split)]
+
+
+def analysis_table(
+    predictions: DataFrame,
+    *,
+    positive: str | None = None,
+    frozen: dict[str, Any] | None = None,
+    target: str | None = None,
+    unit: str | None = None,
+) -> AnalysisTable:
+    """Make a predictions table ready for statistics.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As ``read_predictions`` returns it.
+    positive : str, optional
+        The positive class; default the last one.
+    frozen : dict, optional
+        ``frozen["arms"][arm]`` with ``calibration`` {intercept, slope}, ``threshold`` on the calibrated probability
+        and, for cross-validation, ``folds["<seed>/<fold>"]`` with the same two.
+    target, unit : str, optional
+        Which one, where the table holds several.
+
+    Raises
+    ------
+    InputError
+        For several targets or units with none chosen, several cohorts in one split, an unknown positive class, or a
+        unit whose label changes from row to row.
+    """
+    rows = _one(_one(predictions, "target", target), "unit", unit).reset_index(drop=True)
+    classes = classes_of(rows)
+    if len(classes) < 2:
+        raise InputError(f"only one class, {classes[0]!r}, among the labels", expected="at least two classes")
+    positive = classes[-1] if positive is None else str(positive)
+    if positive not in classes:
+        raise InputError(f"no class is called {positive!r}", expected=", ".join(classes))
+    unknown = sorted(set(rows["label"]) - set(classes))
+    if unknown:
+        raise InputError(
+            f"labels outside the classes: {', '.join(map(repr, unknown[:5]))}", expected=", ".join(classes)
+        )
+    rows = rows.assign(arm=_arm_names(rows), truth=rows["label"] == positive)
+    _check_labels(rows)
+    _check_cohorts(rows)
+    has_probabilities = f"p_{positive}" in rows.columns
+    score = rows[f"p_{positive}" if has_probabilities else "score"].astype(float)
+    given = score if has_probabilities else np.nan
+    rows = rows.assign(score=score, probability=given, probability_uncalibrated=given)
+    table = AnalysisTable(
+        rows,
+        classes,
+        positive,
+        str(rows["target"].iloc[0]),
+        str(rows["unit"].iloc[0]),
+        has_probabilities,
+        set(),
+        {},
+        {},
+    )
+    for arm, split in rows[["arm", "split"]].drop_duplicates().itertuples(index=False):
+        _calibrate_and_call(table, str(arm), str(split), (frozen or {}).get("arms", {}).get(arm, {}))
+    return table
+
+
+def _one(frame: DataFrame, column: str, chosen: str | None) -> DataFrame:
+    """Keep the rows of one value of a column, which must be the only one or be chosen."""
+    values = sorted(set(frame[column].astype(str)))
+    if chosen is None and len(values) > 1:
+        raise InputError(
+            f"the table holds {len(values)} values of {column}: {', '.join(values[:5])}",
+            expected="one of them at a time",
+            hint=f"choose one with {column}=",
+        )
+    if chosen is not None and chosen not in values:
+        raise InputError(f"no row has {column} {chosen!r}", expected=", ".join(values[:5]))
+    return frame if chosen is None else frame[frame[column] == chosen]
+
+
+def _arm_names(rows: DataFrame) -> "pd.Series[str]":
+    """Name arms by arm, and by candidate too where an arm has several."""
+    several = rows.groupby("arm")["candidate"].transform("nunique") > 1
+    named: pd.Series[str] = rows["arm"].where(~several, rows["arm"] + " · " + rows["candidate"].astype(str))
+    return named
+
+
+def _check_labels(rows: DataFrame) -> None:
+    labels = rows.groupby(["split", "unit_id"])["label"].nunique()
+    changing = labels[labels > 1]
+    if len(changing):
+        named = ", ".join(str(unit) for _, unit in changing.index[:5])
+        raise InputError(
+            f"{len(changing)} units have more than one label: {named}",
+            expected="the same label in all arms, seeds and folds",
+        )
+
+
+def _check_cohorts(rows: DataFrame) -> None:
+    several = rows.groupby("split")["cohort"].nunique()
+    if (several > 1).any():
+        raise InputError(
+            f"split {several.idxmax()!r} holds {several.max()} cohorts",
+            expected="one cohort a split",
+            hint="evaluate one cohort at a time",
+        )
+
+
+def _calibrate_and_call(table: AnalysisTable, arm: str, split: str, frozen: dict[str, Any]) -> None:
+    """Fill probability and call of one arm and split in place, and note how the calls came about."""
+    part = table.part(arm, split)
+    binary = len(table.classes) == 2
+    key = (arm, split)
+    notes = table.notes.setdefault(key, [])
+    table.thresholds[key] = []
+    if binary and table.has_probabilities:
+        _calibrate(table, key, part, frozen)
+    made = part["call"].astype(str) != ""
+    if made.all():
+        table.thresholds[key] = _thresholds(split, part, frozen)
+        return
+    if made.any():
+        notes.append(f"{int((~made).sum())} of {len(part)} rows have no call: calls are left out")
+        table.rows.loc[part.index, "call"] = ""
+        return
+    if not binary:
+        if table.has_probabilities:
+            best = part[[f"p_{label}" for label in table.classes]].to_numpy(dtype=float).argmax(axis=1)
+            table.rows.loc[part.index, "call"] = np.asarray(table.classes, dtype=object)[best]
+            notes.append("no calls were given: the most probable class is called")
+        return
+    table.thresholds[key] = _call(table, key, part, frozen)
+
+
+def _calibrate(table: AnalysisTable, key: tuple[str, str], part: DataFrame, frozen: dict[str, Any]) -> None:
+    methods = []
+    for (seed, fold), rows in part.groupby(["seed", "fold"]):
+        calibration = _choice(key[1], seed, fold, frozen).get("calibration")
+        if calibration:
+            fitted = LogisticCalibration.from_dict(calibration)
+            table.rows.loc[rows.index, "probability"] = fitted.apply(rows["probability"].to_numpy())
+            table.calibrated.add(key)
+            methods.append(fitted.method)
+    reduced = [method for method in methods if method.startswith("intercept only")]
+    if reduced:
+        reasons = "; ".join(sorted({method.partition(": ")[2] for method in reduced if ": " in method}))
+        many = f"{len(reduced)} of {len(methods)} calibrations fit the intercept only"
+        table.notes[key].append(f"{many} ({reasons})" if reasons else many)
+
+
+def _choice(split: str, seed: Any, fold: Any, frozen: dict[str, Any]) -> dict[str, Any]:
+    """Return the frozen choice that may be used on these rows: a fold's own in cross-validation, else the arm's."""
+    if split == "cv":
+        found: dict[str, Any] = frozen.get("folds", {}).get(f"{seed}/{fold}", {})
+        return found
+    return frozen
+
+
+def _thresholds(split: str, part: DataFrame, frozen: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the frozen thresholds of these rows, one a fold: value, rule, and what they were chosen on."""
+    pairs = part[["seed", "fold"]].drop_duplicates().sort_values(["seed", "fold"]).itertuples(index=False)
+    found = []
+    for seed, fold in pairs:
+        choice = _choice(split, seed, fold, frozen)
+        if choice.get("threshold") is not None:
+            facts = {"value": float(choice["threshold"]), "rule": str(choice.get("rule", "frozen"))}
+            told = {name: choice[name] for name in ("chosen_on", "groups_in_smaller_class") if name in choice}
+            found.append({"seed": int(seed), "fold": int(fold), **facts, **told})
+    return found
+
+
+def _call(table: AnalysisTable, key: tuple[str, str], part: DataFrame, frozen: dict[str, Any]) -> list[dict[str, Any]]:
+    """Call by frozen thresholds; without them at 0.5 for probabilities, and not at all for bare scores."""
+    found = _thresholds(key[1], part, frozen)
+    values = {(entry["seed"], entry["fold"]): float(entry["value"]) for entry in found}
+    pairs = set(part[["seed", "fold"]].drop_duplicates().itertuples(index=False, name=None))
+    other = next(label for label in table.classes if label != table.positive)
+    ranked = table.rows.loc[part.index, "probability" if table.has_probabilities else "score"]
+    if pairs <= set(values):
+        limits = [values[pair] for pair in part[["seed", "fold"]].itertuples(index=False, name=None)]
+    elif table.has_probabilities:
+        table.notes[key].append(
+            "no calls and no frozen threshold were given: a probability of 0.5 or more is called positive"
+        )
+        limits, found = [0.5] * len(part), [{"value": 0.5, "rule": "0.5, not chosen on data"}]
+    else:
+        table.notes[key].append(
+            "scores without calls or a frozen threshold: sensitivity, specificity and accuracy are left out, since a "
+            "threshold chosen on these cases would flatter them"
+        )
+        return []
+    table.rows.loc[part.index, "call"] = np.where(ranked.to_numpy() >= np.asarray(limits), table.positive, other)
+    return found

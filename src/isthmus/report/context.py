@@ -1,0 +1,203 @@
+"""What a report is made from: plain facts, filled in by whoever ran the study."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pandas import DataFrame
+
+LOUD_MARKS = ("SMOKE", "SIMULATED")
+"""Marks that stand on every page and figure."""
+
+
+@dataclass(frozen=True)
+class FlowStep:
+    """One box of the flow diagram.
+
+    Parameters
+    ----------
+    label : str
+        What is counted here, e.g. ``"Cases with a label"``.
+    count : int
+        How many are left.
+    detail : str
+        A second line, e.g. ``"402 views of 386 nodules"``.
+    left_out : list of (str, int)
+        What was left out on the way to the next box: reason and count.
+    """
+
+    label: str
+    count: int
+    detail: str = ""
+    left_out: list[tuple[str, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class CohortFacts:
+    """The cohort in counts. ``None`` where a count is not known (foreign tables).
+
+    Parameters
+    ----------
+    reference : str
+        Where the label comes from: ``surgery``, ``cytology``, ``follow_up``, ``tirads``, ``mixed`` or ``unknown``.
+    label_names : dict
+        Class value to the name shown, in class order; the last is the positive class.
+    label_counts : dict
+        Class value to the number of units with it.
+    excluded : list of (stage, reason, count)
+        Who was left out, and why.
+    import_counts : dict
+        The import report in counts, e.g. ``{"labelled": 349, "without outline": 3}``.
+    flow : list of FlowStep
+        Boxes of the flow diagram, from files to units analysed.
+    region_source : str
+        ``drawn``, ``proposed``, ``whole``, or empty where no region is used.
+    """
+
+    name: str
+    licence: str = ""
+    citation: str = ""
+    patients: int | None = None
+    groups: int | None = None
+    nodules: int | None = None
+    views: int | None = None
+    positives: int | None = None
+    sites: int | None = None
+    simulated: bool = False
+    reference: str = "unknown"
+    patient_ids: Literal["real", "absent"] = "real"
+    label_names: dict[str, str] = field(default_factory=dict)
+    label_counts: dict[str, int] = field(default_factory=dict)
+    excluded: list[tuple[str, str, int]] = field(default_factory=list)
+    import_counts: dict[str, int] = field(default_factory=dict)
+    flow: list[FlowStep] = field(default_factory=list)
+    region_source: str = ""
+
+
+@dataclass(frozen=True)
+class ProtocolFacts:
+    """Which protocol ran, and what its profile reduced."""
+
+    name: str
+    title: str = ""
+    citation: str = ""
+    profile: str = "paper"
+    reductions: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """How the groups were divided."""
+
+    folds: int | None = None
+    seeds: list[int] = field(default_factory=list)
+    tune_fraction: float | None = None
+    test_rule: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class ArmFacts:
+    """One arm as tables and figures name it."""
+
+    title: str
+    network: str = ""
+    parameters_millions: float | None = None
+    weights: str = "none (random initialisation)"
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Localisation:
+    """Where an arm's heat maps point, case by case, beside a Gaussian in the middle of the same picture.
+
+    Parameters
+    ----------
+    heat_in_lesion, baseline : list of float
+        Share of the heat inside the lesion's outline, 0 to 1, in the same order of cases.
+    pointing_game, pointing_baseline : float or None
+        Share of cases whose hottest point lies inside the outline.
+    """
+
+    heat_in_lesion: list[float]
+    baseline: list[float]
+    pointing_game: float | None = None
+    pointing_baseline: float | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the gallery; ``alternative`` is read out to those who do not see it."""
+
+    path: Path
+    caption: str
+    alternative: str = ""
+    arm: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A view, a fit or a file that failed, and why."""
+
+    kind: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check in words."""
+
+    name: str
+    status: Literal["passed", "warning", "failed"]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """Everything a report shows. Sections whose facts are missing are left out.
+
+    Parameters
+    ----------
+    title, question : str
+        Heading and clinical question.
+    evidence : dict
+        The content of ``evidence.json``.
+    predictions : DataFrame, optional
+        The predictions behind it (contract 2): ROC curves, calibration plots and the misclassified cases need it.
+    frozen : dict, optional
+        The content of ``frozen.json``: calibrations and thresholds of the arms.
+    learning : dict
+        Arm to fit (``"seed 0, fold 1"``) to the fit's log (columns epoch, train_loss, tune_loss, tune_auc, …).
+    protocol_resolved : dict, optional
+        The resolved protocol; the methods paragraph is written from it.
+    manifest : dict
+        Versions, seeds, precision, device, commit.
+    openings : dict
+        How often ``test`` and ``external`` were opened.
+    marks : list of str
+        ``SMOKE``, ``SIMULATED``, ``SMALL PROFILE``.
+    """
+
+    title: str
+    evidence: dict[str, Any]
+    question: str = ""
+    predictions: DataFrame | None = None
+    frozen: dict[str, Any] | None = None
+    protocol: ProtocolFacts | None = None
+    cohort: CohortFacts | None = None
+    splits: SplitFacts | None = None
+    arms: dict[str, ArmFacts] = field(default_factory=dict)
+    learning: dict[str, dict[str, DataFrame]] = field(default_factory=dict)
+    localisation: dict[str, Localisation] = field(default_factory=dict)
+    gallery: list[Picture] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    protocol_resolved: dict[str, Any] | None = None
+    manifest: dict[str, Any] = field(default_factory=dict)
+    checks: list[Check] = field(default_factory=list)
+    openings: dict[str, int] = field(default_factory=dict)
+    marks: list[str] = field(default_factory=list)
+
+    def title_of(self, arm: str) -> str:
+        """Return an arm's name as shown."""
+        return self.arms[arm].title if arm in self.arms else arm

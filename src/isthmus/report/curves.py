@@ -1,0 +1,144 @@
+"""The curves behind the ROC and calibration figures."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pandas import DataFrame
+
+from isthmus.statistics.calibration_measures import calibration_bins
+
+FloatArray = NDArray[np.float64]
+_GRID = np.linspace(0.0, 1.0, 101)
+
+
+@dataclass(frozen=True)
+class RocSummary:
+    """A ROC curve on a fixed grid of false positive rates, all arrays of shape [101] and in 0..1.
+
+    Parameters
+    ----------
+    folds : list of ndarray
+        Sensitivity inside each fold of each seed; empty where there is one model only.
+    mean, low, high : ndarray
+        The vertical mean over folds and seeds, and its pointwise band.
+    auc_text : str
+        AUC with its interval, as printed inside the panel.
+    """
+
+    false_positive_rate: FloatArray
+    folds: list[FloatArray]
+    mean: FloatArray
+    low: FloatArray
+    high: FloatArray
+    auc_text: str = ""
+
+
+@dataclass(frozen=True)
+class CalibrationCurve:
+    """Observed frequency in bins of equal size, with the interval of each, and how the predictions lie.
+
+    Parameters
+    ----------
+    predicted, observed, low, high : ndarray [bins]
+        Mean prediction, observed frequency and its Wilson limits, 0 to 1.
+    histogram_positive, histogram_negative : ndarray [20]
+        Cases of the positive and of the other classes in twentieths of 0..1.
+    slope : float or None
+        The calibration slope of the evidence.
+    """
+
+    predicted: FloatArray
+    observed: FloatArray
+    low: FloatArray
+    high: FloatArray
+    histogram_positive: FloatArray
+    histogram_negative: FloatArray
+    slope: float | None = None
+
+
+def roc_summary(
+    rows: DataFrame, *, auc_text: str = "", level: float = 0.95, resamples: int = 400, seed: int = 0
+) -> RocSummary:
+    """Return an arm's ROC curve with a pointwise band from resampling its groups.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One arm and split, with ``seed``, ``fold``, ``group_id``, ``truth`` (bool) and ``score``.
+    level : float
+        Of the pointwise band, 0 to 1.
+    resamples : int
+        Group bootstraps behind the band.
+    seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    RocSummary
+        Scores of different fold models are never ranked against each other: the curve is the mean of the folds'.
+    """
+    groups = rows["group_id"].astype("category")
+    count = len(groups.cat.categories)
+    random = np.random.default_rng(seed)
+    weights = random.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
+    weights = np.vstack([np.ones(count), weights])
+    codes = groups.cat.codes.to_numpy()
+    curves: list[FloatArray] = []
+    for places in rows.reset_index(drop=True).groupby(["seed", "fold"], sort=True).groups.values():
+        index = places.to_numpy()
+        truth = rows["truth"].to_numpy(dtype=bool)[index]
+        if truth.all() or not truth.any():
+            continue
+        curves.append(_weighted_roc(truth, rows["score"].to_numpy(dtype=np.float64)[index], weights[:, codes[index]]))
+    if not curves:
+        raise ValueError("no fold holds both classes: there is no ROC curve")
+    stacked = np.stack(curves)
+    with np.errstate(invalid="ignore"):
+        means = np.nanmean(stacked, axis=0)
+    tail = 100 * (1 - level) / 2
+    low, high = np.nanpercentile(means[1:], [tail, 100 - tail], axis=0)
+    folds = [curve[0] for curve in curves] if len(curves) > 1 else []
+    return RocSummary(_GRID, folds, means[0], np.minimum(low, means[0]), np.maximum(high, means[0]), auc_text)
+
+
+def _weighted_roc(truth: NDArray[np.bool_], score: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return sensitivities [resamples, grid] of one fold under case weights [resamples, cases]."""
+    order = np.argsort(-score, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+    sorted_weights, sorted_truth = weights[:, order], truth[order]
+    hits = np.cumsum(sorted_weights * sorted_truth, axis=1)[:, ends]
+    alarms = np.cumsum(sorted_weights * ~sorted_truth, axis=1)[:, ends]
+    curves = np.full((len(weights), len(_GRID)), np.nan)
+    for place, (hit, alarm) in enumerate(zip(hits, alarms, strict=True)):
+        if hit[-1] > 0 and alarm[-1] > 0:
+            curves[place] = np.interp(_GRID, np.append(0, alarm / alarm[-1]), np.append(0, hit / hit[-1]))
+    return curves
+
+
+def calibration_curve(rows: DataFrame, *, slope: float | None = None, level: float = 0.95) -> CalibrationCurve:
+    """Return observed against predicted frequency of one arm and split.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With ``truth`` (bool) and ``probability`` (calibrated where the arm has a calibration).
+    slope : float, optional
+        Printed beside the curve.
+    level : float
+        Of the Wilson limits of each bin, 0 to 1.
+    """
+    probability = rows["probability"].to_numpy(dtype=np.float64)
+    truth = rows["truth"].to_numpy(dtype=bool)
+    number = int(np.clip(len(rows) // 20, 2, 10))
+    bins = calibration_bins(truth, probability, rows["group_id"], number, level)
+    edges = np.linspace(0, 1, 21)
+    return CalibrationCurve(
+        np.array([entry.predicted for entry in bins]),
+        np.array([entry.observed.estimate for entry in bins]),
+        np.array([entry.observed.low for entry in bins]),
+        np.array([entry.observed.high for entry in bins]),
+        np.histogram(probability[truth], edges)[0].astype(np.float64),
+        np.histogram(probability[~truth], edges)[0].astype(np.float64),
+        slope,
+    )

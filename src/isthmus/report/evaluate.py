@@ -1,0 +1,130 @@
+"""Evidence, tables, figures and report from any predictions table: what ``isthmus evaluate`` does."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pandas import DataFrame
+
+from isthmus.files import new_folder, write_json
+from isthmus.manifest import Manifest
+from isthmus.report.analysis_table import analysis_table
+from isthmus.report.context import Check, ReportContext
+from isthmus.report.evidence import compute_evidence
+from isthmus.report.page import write_report
+from isthmus.report.reading import plural
+from isthmus.report.tables import write_tables
+from isthmus.tables.predictions import read_predictions
+
+
+def evaluate(
+    predictions: DataFrame | Path | str | Iterable[Path | str],
+    out: Path,
+    *,
+    title: str = "Evidence from a predictions table",
+    question: str = "",
+    positive: str | None = None,
+    reference_arm: str | None = None,
+    primary: dict[str, str] | None = None,
+    target: str | None = None,
+    unit: str | None = None,
+    reference: str = "unknown",
+    sampling: str | None = None,
+    level: float = 0.95,
+    bootstrap: int = 2000,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Evaluate predictions of any origin, models or readers.
+
+    Parameters
+    ----------
+    predictions : DataFrame, Path or iterable of Path
+        Contract 2: a table, or CSV or Parquet files.
+    out : Path
+        A new folder; it gets ``evidence.json``, ``report.html``, ``figures/``, ``tables/`` and ``manifest.json``.
+    title, question : str
+        Heading of the report, and the question it answers.
+    positive, reference_arm, primary, target, unit, reference, sampling, level, bootstrap, progress
+        As :func:`compute_evidence`.
+
+    Returns
+    -------
+    dict
+        The evidence.
+
+    Raises
+    ------
+    TableError
+        With all bad rows of the tables.
+    InputError
+        When they cannot be analysed as one.
+    OutputError
+        When ``out`` exists or cannot be written.
+    """
+    record = Manifest("evaluate")
+    with new_folder(Path(out)) as folder:
+        frame = _checked(predictions)
+        with record.stage("statistics"):
+            evidence = compute_evidence(
+                frame,
+                positive=positive,
+                reference_arm=reference_arm,
+                primary=primary,
+                target=target,
+                unit=unit,
+                reference=reference,
+                sampling=sampling,
+                level=level,
+                bootstrap=bootstrap,
+                progress=progress,
+            )
+        table = analysis_table(frame, positive=positive, target=target, unit=unit)
+        record.facts |= {"rows": len(table.rows), "arms": list(evidence["arms"])}
+        context = ReportContext(
+            title=title,
+            question=question,
+            evidence=evidence,
+            predictions=frame,
+            checks=table_checks(evidence),
+            manifest={"rows": len(table.rows)},
+        )
+        with record.stage("report"):
+            write_json(folder / "evidence.json", evidence)
+            write_tables(folder / "tables", evidence, table)
+            write_report(folder, context)
+        record.write(folder, [path for path in folder.rglob("*") if path.is_file()])
+    return evidence
+
+
+def _checked(predictions: DataFrame | Path | str | Iterable[Path | str]) -> DataFrame:
+    """Return predictions under the contract; a DataFrame passes the same checks as a file."""
+    if not isinstance(predictions, DataFrame):
+        return read_predictions(predictions)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "DataFrame.csv"
+        predictions.to_csv(path, index=False)
+        return read_predictions(path)
+
+
+def table_checks(evidence: dict[str, Any]) -> list[Check]:
+    """Return what can be checked of a predictions table alone, in words."""
+    checks = [Check("contract", "passed", "Keys are unique; labels and probabilities keep the contract.")]
+    parts = [facts for by_split in evidence["arms"].values() for facts in by_split.values()]
+    sizes = {(split, facts["n"]) for by_split in evidence["arms"].values() for split, facts in by_split.items()}
+    if len(sizes) == len({split for split, _ in sizes}):
+        checks.append(
+            Check("same units", "passed", f"All arms of a split have the same number of {evidence['unit']}s.")
+        )
+    else:
+        checks.append(
+            Check("same units", "warning", "Arms differ in their units; pairs are compared on the shared ones.")
+        )
+    if all(facts["n"] == facts["n_groups"] for facts in parts):
+        checks.append(
+            Check("groups", "warning", f"Every {evidence['unit']} is a group of its own: no clustering was declared.")
+        )
+    smallest = min((min(facts["class_groups"].values()) for facts in parts), default=0)
+    if smallest < 10:
+        checks.append(Check("size", "warning", f"A class has only {plural(smallest, 'group')} in some split."))
+    return checks

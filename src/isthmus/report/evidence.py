@@ -1,0 +1,161 @@
+"""From a predictions table to ``evidence.json``: numbers only, each with its interval and the method behind it."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from pandas import DataFrame
+
+from isthmus.errors import InputError
+from isthmus.report.analysis_table import AnalysisTable, analysis_table
+from isthmus.report.contrasts import comparisons
+from isthmus.report.decisions import PREVALENCES, call_measures
+from isthmus.report.discrimination import ranking_measures, several_class_measures
+from isthmus.report.probabilities import probability_measures
+from isthmus.statistics.interval import undefined
+
+Reference = Literal["surgery", "cytology", "follow_up", "tirads", "mixed", "unknown"]
+_NO_CLASS = "a class has no case here: nothing can be ranked"
+
+
+def compute_evidence(
+    predictions: DataFrame,
+    *,
+    positive: str | None = None,
+    reference_arm: str | None = None,
+    primary: dict[str, str] | None = None,
+    frozen: dict[str, Any] | None = None,
+    target: str | None = None,
+    unit: str | None = None,
+    reference: str = "unknown",
+    sampling: str | None = None,
+    prevalences: tuple[float, ...] = PREVALENCES,
+    level: float = 0.95,
+    bootstrap: int = 2000,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Compute everything that can be said of a predictions table.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        Contract 2, as ``read_predictions`` returns it.
+    positive : str, optional
+        The positive class; default the last one.
+    reference_arm : str, optional
+        Each other arm is compared with this one; without it all pairs are.
+    primary : dict, optional
+        ``{"arm": …, "against": …}``, named before the analysis.
+    frozen : dict, optional
+        Content of ``frozen.json``: ``frozen["arms"][arm]`` with ``calibration`` {intercept, slope}, ``threshold`` and
+        ``folds["<seed>/<fold>"]`` with both. Cross-validation uses the folds' own only.
+    target, unit : str, optional
+        Which one, where the table holds several.
+    reference : str
+        Where the label comes from: surgery, cytology, follow_up, tirads, mixed or unknown.
+    sampling : str, optional
+        ``consecutive``, ``selected`` or ``case_control``; predictive values of the sample count only for the first.
+    prevalences : tuple of float
+        Where PPV and NPV are stated otherwise, 0 to 1.
+    level : float
+        Of all intervals, 0 to 1.
+    bootstrap : int
+        Group resamplings behind F1, MCC and several-class measures.
+    progress : callable, optional
+        Called with (arms and splits done, all).
+
+    Returns
+    -------
+    dict
+        The content of ``evidence.json``; plain values, None where there is no number, then with a note.
+
+    Raises
+    ------
+    InputError
+        When the table cannot be analysed as one: see ``analysis_table``; or for an unknown arm.
+    """
+    table = analysis_table(predictions, positive=positive, frozen=frozen, target=target, unit=unit)
+    arms = list(dict.fromkeys(table.rows["arm"]))
+    for named in filter(None, (reference_arm, *(primary or {}).values())):
+        if named not in arms:
+            raise InputError(f"no arm is called {named!r}", expected=", ".join(arms))
+    parts = list(table.rows[["arm", "split"]].drop_duplicates().itertuples(index=False, name=None))
+    found: dict[str, dict[str, Any]] = {arm: {} for arm in arms}
+    for done, (arm, split) in enumerate(parts):
+        found[arm][split] = _part(table, arm, split, sampling, prevalences, level, bootstrap)
+        if progress:
+            progress(done + 1, len(parts))
+    binary = len(table.classes) == 2
+    pairs, notes = (
+        comparisons(table, reference_arm=reference_arm, primary=primary, level=level)
+        if binary
+        else ([], ["arms are not compared: comparisons are made for two classes"])
+    )
+    return {
+        "format": "isthmus-evidence/1.0",
+        "target": table.target,
+        "unit": table.unit,
+        "classes": table.classes,
+        "positive": table.positive,
+        "reference": reference,
+        "sampling": sampling or "unknown",
+        "has_probabilities": table.has_probabilities,
+        "level": level,
+        "bootstrap": bootstrap,
+        "reference_arm": reference_arm,
+        "primary": primary,
+        "arms": found,
+        "comparisons": pairs,
+        "notes": notes,
+    }
+
+
+def _part(
+    table: AnalysisTable,
+    arm: str,
+    split: str,
+    sampling: str | None,
+    prevalences: tuple[float, ...],
+    level: float,
+    bootstrap: int,
+) -> dict[str, Any]:
+    rows = table.part(arm, split)
+    units = rows.drop_duplicates("unit_id")
+    seeds = int(rows["seed"].nunique())
+    notes = list(table.notes[arm, split])
+    facts: dict[str, Any] = {
+        "n": len(units),
+        "n_groups": int(units["group_id"].nunique()),
+        "classes": {label: int((units["label"] == label).sum()) for label in table.classes},
+        "class_groups": {
+            label: int(units.loc[units["label"] == label, "group_id"].nunique()) for label in table.classes
+        },
+        "seeds": seeds,
+    }
+    several = len(table.classes) > 2
+    if min(facts["classes"].values()) == 0:
+        notes.append(_NO_CLASS)
+        facts["macro_auc" if several else "auc"] = undefined("AUC", _NO_CLASS, level).as_dict()
+    elif several and table.has_probabilities:
+        facts |= several_class_measures(rows, table.classes, level, bootstrap)
+    elif several:
+        facts["macro_auc"] = undefined("AUC", "one score cannot rank several classes", level).as_dict()
+    else:
+        facts |= ranking_measures(rows, level)
+        if table.has_probabilities:
+            calibrated = (arm, split) in table.calibrated
+            facts |= probability_measures(rows, calibrated=calibrated, level=level)
+    if (rows["call"] != "").all():
+        facts |= call_measures(
+            rows,
+            table.classes,
+            table.positive,
+            sampling=sampling,
+            prevalences=prevalences,
+            level=level,
+            bootstrap=bootstrap,
+        )
+        if seeds > 1:
+            notes.append(f"calls of {seeds} seeds are averaged; n counts each {table.unit} once")
+    facts["thresholds"] = table.thresholds[arm, split]
+    facts["notes"] = notes
+    return facts

@@ -1,0 +1,234 @@
+"""Every figure of a report, drawn where its facts exist."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isthmus.report.analysis_table import AnalysisTable
+from isthmus.report.context import LOUD_MARKS, ReportContext
+from isthmus.report.curves import calibration_curve, roc_summary
+from isthmus.report.figure_style import FigureFile, save, style
+from isthmus.report.figures_accuracy import (
+    draw_calibration,
+    draw_comparisons,
+    draw_confusion,
+    draw_intervals,
+    draw_roc,
+)
+from isthmus.report.figures_study import draw_flow, draw_labels, draw_learning, draw_localisation
+from isthmus.report.misclassified import table_of
+from isthmus.report.page_tables import comparisons_of_ranking, leading_comparisons
+from isthmus.report.reading import SPLIT_NAMES, interval, number, ranking_measure, splits_of
+from isthmus.report.sentences import positive_name
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# More panels than this no longer fit a printed page; the tables hold every arm.
+PANELS = 15
+Drawn = tuple["Figure", str, str]
+
+
+def draw_figures(context: ReportContext, folder: Path) -> list[FigureFile]:
+    """Draw all figures that the context has facts for.
+
+    Parameters
+    ----------
+    context : ReportContext
+    folder : Path
+        Where ``<name>.svg`` and ``<name>.png`` go.
+
+    Returns
+    -------
+    list of FigureFile
+        Names: intervals, roc, comparisons, confusion, calibration, flow, labels, learning, localisation.
+    """
+    table = table_of(context)
+    painters: dict[str, Callable[[], Drawn | None]] = {
+        "intervals": lambda: _intervals(context),
+        "roc": lambda: _roc(context, table),
+        "comparisons": lambda: _comparisons(context),
+        "confusion": lambda: _confusion(context),
+        "calibration": lambda: _calibration(context, table),
+        "flow": lambda: _flow(context),
+        "labels": lambda: _labels(context),
+        "learning": lambda: _learning(context),
+        "localisation": lambda: _localisation(context),
+    }
+    files = []
+    mark = ", ".join(mark for mark in context.marks if mark in LOUD_MARKS)
+    with style():
+        for name, paint in painters.items():
+            drawn = paint()
+            if drawn is not None:
+                figure, title, alternative = drawn
+                files.append(save(figure, folder, name, title, alternative, mark))
+    return files
+
+
+def _leading(context: ReportContext) -> tuple[str, dict[str, dict[str, Any]]] | None:
+    splits = splits_of(context.evidence)
+    if not splits:
+        return None
+    arms = context.evidence["arms"]
+    return splits[0], {arm: arms[arm][splits[0]] for arm in arms if splits[0] in arms[arm]}
+
+
+def _titles(context: ReportContext, arms: Any) -> dict[str, str]:
+    return {arm: context.title_of(arm) for arm in arms}
+
+
+def _spoken(context: ReportContext, facts: dict[str, dict[str, Any]], measure: str) -> str:
+    return "; ".join(f"{context.title_of(arm)} {interval(entry.get(measure))}" for arm, entry in facts.items())
+
+
+def _intervals(context: ReportContext) -> Drawn | None:
+    leading = _leading(context)
+    if leading is None:
+        return None
+    split, facts = leading
+    measure = ranking_measure(context.evidence)
+    if not any(measure in entry or "accuracy" in entry for entry in facts.values()):
+        return None
+    figure = draw_intervals(context.evidence, split, _titles(context, facts))
+    title = f"AUC and accuracy of all arms, {SPLIT_NAMES[split]}"
+    return figure, title, f"{title}, with intervals. AUC: {_spoken(context, facts, measure)}."
+
+
+def _roc(context: ReportContext, table: AnalysisTable | None) -> Drawn | None:
+    leading = _leading(context)
+    if table is None or leading is None or len(table.classes) > 2:
+        return None
+    split, facts = leading
+    ranked = [arm for arm, entry in facts.items() if entry.get("auc", {}).get("estimate") is not None][:PANELS]
+    if not ranked:
+        return None
+    curves = {
+        arm: roc_summary(table.part(arm, split), auc_text=interval(facts[arm]["auc"]), level=context.evidence["level"])
+        for arm in ranked
+    }
+    marks = {
+        arm: (1 - facts[arm]["specificity"]["estimate"], facts[arm]["sensitivity"]["estimate"])
+        for arm in ranked
+        if "sensitivity" in facts[arm]
+    }
+    level = f"{100 * context.evidence['level']:.0f}\u202f%"
+    folds = "Thin lines are folds, the thick line their mean; the" if any(c.folds for c in curves.values()) else "The"
+    title = (
+        f"ROC curves, {SPLIT_NAMES[split]}. {folds} band is pointwise {level} from 400 resamplings of the groups"
+        + ("; the ring is where the calls stand." if marks else ".")
+    )
+    if len(facts) > len(ranked):
+        title += f" The first {len(ranked)} of {len(facts)} arms."
+    shown = {arm: facts[arm] for arm in ranked}
+    return (
+        draw_roc(curves, _titles(context, ranked), marks),
+        title,
+        f"ROC curves. AUC: {_spoken(context, shown, 'auc')}.",
+    )
+
+
+def _comparisons(context: ReportContext) -> Drawn | None:
+    every = comparisons_of_ranking(context.evidence)
+    entries = leading_comparisons(every, PANELS)
+    if not entries:
+        return None
+    title = f"Paired differences in AUC with {100 * context.evidence['level']:.0f}\u202f% intervals"
+    if any(entry["primary"] for entry in entries):
+        title += "; the primary contrast is filled"
+    if len(every) > len(entries):
+        title += f": the {len(entries)} with the smallest p of {len(every)}"
+    spoken = "; ".join(
+        f"{context.title_of(entry['a'])} minus {context.title_of(entry['b'])}: {interval(entry, 3)}"
+        for entry in entries
+    )
+    titles = _titles(context, context.evidence["arms"])
+    return draw_comparisons(entries, titles), f"{title}.", f"{title}. {spoken}."
+
+
+def _confusion(context: ReportContext) -> Drawn | None:
+    leading = _leading(context)
+    if leading is None:
+        return None
+    split, facts = leading
+    matrices = {arm: entry["confusion"] for arm, entry in facts.items() if "confusion" in entry}
+    matrices = dict(list(matrices.items())[:PANELS])
+    if not matrices:
+        return None
+    names = dict(context.cohort.label_names) if context.cohort else {}
+    seeds = next(iter(matrices.values()))["mean_of_seeds"]
+    title = f"Confusion matrices, {SPLIT_NAMES[split]}: counts and row percentages"
+    title += f", mean of {seeds} seeds." if seeds > 1 else "."
+    spoken = "; ".join(
+        f"{context.title_of(arm)}: "
+        + ", ".join(
+            f"{names.get(true, true)} called {names.get(called, called)} {number(entry['matrix'][row][column], 0)}"
+            for row, true in enumerate(entry["labels"])
+            for column, called in enumerate(entry["labels"])
+        )
+        for arm, entry in matrices.items()
+    )
+    return draw_confusion(matrices, _titles(context, matrices), names), title, f"{title} {spoken}."
+
+
+def _calibration(context: ReportContext, table: AnalysisTable | None) -> Drawn | None:
+    leading = _leading(context)
+    if table is None or leading is None or not table.has_probabilities or len(table.classes) > 2:
+        return None
+    split, facts = leading
+    arms = [arm for arm, entry in facts.items() if entry.get("brier", {}).get("estimate") is not None][:6]
+    if not arms:
+        return None
+    curves = {
+        arm: calibration_curve(
+            table.part(arm, split), slope=facts[arm]["calibration_slope"]["estimate"], level=context.evidence["level"]
+        )
+        for arm in arms
+    }
+    state = "calibrated" if (arms[0], split) in table.calibrated else "as given"
+    title = (
+        f"Calibration of the probabilities ({state}), {SPLIT_NAMES[split]}: observed against predicted frequency in "
+        "bins of equal size, with Wilson intervals; below, how the predictions lie."
+    )
+    if len(facts) > len(arms):
+        title += f" The first {len(arms)} of {len(facts)} arms."
+    shown = {arm: facts[arm] for arm in arms}
+    spoken = f"Calibration plots. Slopes: {_spoken(context, shown, 'calibration_slope')}."
+    return draw_calibration(curves, _titles(context, arms), positive_name(context).removeprefix("of ")), title, spoken
+
+
+def _flow(context: ReportContext) -> Drawn | None:
+    if context.cohort is None or not context.cohort.flow:
+        return None
+    steps = context.cohort.flow
+    spoken = "; ".join(
+        f"{step.label} {step.count}"
+        + (" (left out: " + ", ".join(f"{n} {reason}" for reason, n in step.left_out) + ")" if step.left_out else "")
+        for step in steps
+    )
+    return draw_flow(steps), "Flow of cases, with what was left out and why.", f"Flow of cases: {spoken}."
+
+
+def _labels(context: ReportContext) -> Drawn | None:
+    if context.cohort is None or not context.cohort.label_counts:
+        return None
+    counts, names = context.cohort.label_counts, context.cohort.label_names
+    spoken = ", ".join(f"{names.get(label, label)} {number}" for label, number in counts.items())
+    return draw_labels(counts, names), "How many have each label.", f"Labels: {spoken}."
+
+
+def _learning(context: ReportContext) -> Drawn | None:
+    logs = {arm: fits for arm, fits in context.learning.items() if fits}
+    if not logs:
+        return None
+    title = "Learning curves: fits thin, their mean thick. The tuning part is what early stopping saw; it is no test."
+    spoken = f"Loss and tuning AUC by epoch for {', '.join(context.title_of(arm) for arm in logs)}."
+    return draw_learning(logs, _titles(context, logs)), title, spoken
+
+
+def _localisation(context: ReportContext) -> Drawn | None:
+    found = {arm: entry for arm, entry in context.localisation.items() if entry.heat_in_lesion}
+    if not found:
+        return None
+    title = "Heat inside the lesion's outline, share by case (bar: median), beside a Gaussian in the middle."
+    return draw_localisation(found, _titles(context, found)), title, title

@@ -1,0 +1,162 @@
+"""The methods paragraph, written from the resolved protocol: it can say nothing else than what ran."""
+
+from typing import Any
+
+from isthmus.report.context import ReportContext
+from isthmus.report.reading import count, plural
+
+_CROPS = {"lesion": "cut out around the lesion", "scan_area": "cut to the scan area"}
+_NORMALISATIONS = {
+    "unit": "scaled to 0–1",
+    "percentile_z": "clipped at its 1st and 99th percentile and standardised (z-score)",
+    "z": "standardised (z-score)",
+}
+_DENOISING = {
+    "none": "",
+    "median": "smoothed by a 3×3 median",
+    "srad": "smoothed by speckle-reducing anisotropic diffusion",
+    "nlm": "smoothed by non-local means",
+}
+_AUGMENTATIONS = {
+    "rotate": "rotation",
+    "scale": "scaling",
+    "flip": "mirroring",
+    "crop": "random cropping",
+    "gain": "gain jitter",
+}
+_OPTIMISERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
+_THRESHOLDS = {
+    "youden": "the threshold that maximises Youden's index",
+    "prevalence": "the training prevalence as threshold on the calibrated probability",
+}
+
+
+def methods_paragraphs(context: ReportContext) -> list[str]:
+    """Return the methods section, one text a paragraph; without a protocol just how the evidence was computed."""
+    paragraphs = []
+    protocol = context.protocol_resolved
+    if protocol:
+        paragraphs.append(_design(context, protocol))
+        paragraphs += _models(context, protocol)
+    paragraphs.append(statistics_paragraph(context.evidence))
+    return [text for text in paragraphs if text]
+
+
+def _design(context: ReportContext, protocol: dict[str, Any]) -> str:
+    splits = protocol.get("splits", {})
+    folds = splits.get("cross_validation", {}).get("folds")
+    seeds = splits.get("seeds", [])
+    text = ""
+    if context.cohort:
+        unit = context.evidence["unit"]
+        text += f"The cohort “{context.cohort.name}” has {plural(context.cohort.patients, 'patient')}"
+        text += f" in {plural(context.cohort.groups, 'group')}" if context.cohort.groups else ""
+        text += f"; the {unit} is the unit of analysis and the group the unit of every split. "
+    if folds:
+        text += f"{folds}-fold cross-validation, stratified by label, was run for {plural(len(seeds), 'seed')}; "
+        text += "a seed sets both the split, which all arms share, and the initialisation. "
+    if splits.get("tune"):
+        text += f"{100 * splits['tune']:.0f}\u202f% of a fold's training groups served early stopping only. "
+    test = splits.get("test")
+    if test:
+        rule = "the cohort's own split" if test.get("column") else f"{100 * test['fraction']:.0f}\u202f% of the groups"
+        text += f"A test part ({rule}) was set aside before and opened after thresholds and calibration were frozen. "
+    rule = _THRESHOLDS.get(protocol.get("threshold", ""), "")
+    if rule:
+        text += f"Calls use {rule}, chosen on out-of-fold predictions."
+    return text.strip()
+
+
+def _models(context: ReportContext, protocol: dict[str, Any]) -> list[str]:
+    arms: dict[str, Any] = protocol.get("arms", {})
+    if not arms:
+        return []
+    names = []
+    for arm, settings in arms.items():
+        facts = context.arms.get(arm)
+        size = f", {facts.parameters_millions:.1f} million parameters" if facts and facts.parameters_millions else ""
+        origin = settings.get("weights") or "random initialisation"
+        names.append(f"{context.title_of(arm)} (network {settings.get('network')}{size}, {origin})")
+    text = f"{plural(len(arms), 'model')} {'was' if len(arms) == 1 else 'were'} trained: {_listed(names)}. "
+    preparations = [settings.get("prepare", {}) for settings in arms.values()]
+    trainings = [settings.get("train", {}) for settings in arms.values()]
+    paragraphs = []
+    if all(item == preparations[0] for item in preparations):
+        text += "Each picture was " + _preparation(preparations[0]) + ". "
+    if all(item == trainings[0] for item in trainings):
+        return [text + _training(trainings[0])]
+    paragraphs.append(text.strip())
+    for arm, settings in arms.items():
+        paragraphs.append(f"{context.title_of(arm)}: {_training(settings.get('train', {}))}")
+    return paragraphs
+
+
+def _preparation(prepare: dict[str, Any]) -> str:
+    crop = _CROPS.get(prepare.get("crop", ""), "used whole")
+    if prepare.get("crop") == "lesion" and prepare.get("margin") is not None:
+        crop += f" with a margin of {100 * prepare['margin']:.0f}\u202f%"
+    steps = [crop, _DENOISING.get(prepare.get("denoise", "none"), "")]
+    if prepare.get("train_size"):
+        size, centre = prepare["train_size"], prepare.get("crop_size", prepare["train_size"])
+        steps.append(
+            f"resized to {size}×{size} pixels" + (f" ({centre}×{centre} after cropping)" if centre != size else "")
+        )
+    steps.append(_NORMALISATIONS.get(prepare.get("normalise", ""), ""))
+    colours = {"gray": "in grey", "rgb": "in colour"}.get(prepare.get("channels", ""), "")
+    return _listed([step for step in steps if step]) + (f", {colours}" if colours else "")
+
+
+def _training(train: dict[str, Any]) -> str:
+    name = _OPTIMISERS.get(train.get("optimiser", ""), train.get("optimiser", "an optimiser"))
+    text = f"Training used {name} at a rate of {train.get('rate')}"
+    schedule = train.get("schedule")
+    text += f" ({schedule} schedule)" if schedule and schedule != "constant" else ""
+    if train.get("weight_decay"):
+        text += f", weight decay {train['weight_decay']}"
+    text += f", batches of {train.get('batch')}, {count(train.get('epochs'))} epochs"
+    stopping = train.get("early_stopping")
+    text += f" at most, stopped after {stopping['patience']} without a better tuning part" if stopping else ""
+    kinds = [_AUGMENTATIONS.get(kind, kind) for kind in train.get("augment") or []]
+    text += f"; training pictures were varied by {_listed(kinds)}" if kinds else "; pictures were not varied"
+    if train.get("class_weight") == "balanced":
+        text += "; classes were weighted to balance, which a prior shift takes back from the probabilities"
+    return text + "."
+
+
+def statistics_paragraph(evidence: dict[str, Any]) -> str:
+    """Return how the evidence was computed; each number's own method stands beside it in ``arms.csv``."""
+    splits = {split for by_split in evidence["arms"].values() for split in by_split}
+    binary = len(evidence["classes"]) == 2
+    text = f"Intervals are {100 * float(evidence['level']):.0f}\u202f% confidence intervals. "
+    if any("folds" in facts for by_split in evidence["arms"].values() for facts in by_split.values()):
+        text += (
+            "The AUC of a cross-validation is the mean of within-fold AUCs, then over seeds; scores of different fold "
+            "models are not ranked against each other. Its interval, and that of paired differences, comes from "
+            "influence values summed by group (LeDell 2015). Standard deviations of folds and seeds describe spread; "
+            "they are no standard errors. "
+        )
+    if splits - {"cv"}:
+        text += (
+            "AUCs of one model have clustered (Obuchowski) intervals on the logit scale, equal to DeLong's where every "
+            "group is one case. "
+        )
+    text += "Proportions have Wilson intervals with the effective number of cases that clustering leaves. "
+    resampled = "F1 and MCC" if binary else "Balanced accuracy, macro AUC and Hand and Till's M"
+    text += f"{resampled} have intervals from {count(evidence.get('bootstrap'))} resamplings of the groups. "
+    if any(entry.get("p_holm") is not None for entry in evidence["comparisons"]):
+        text += (
+            "Comparisons are paired, on the units that both arms have; all but a primary one also carry p after Holm's "
+            "correction within split and measure. "
+        )
+    return text + "The method of every single interval is named in tables/arms.csv."
+
+
+def _listed(words: list[str]) -> str:
+    """Return ``a, b and c``.
+
+    Examples
+    --------
+    >>> _listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""

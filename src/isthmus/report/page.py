@@ -1,0 +1,295 @@
+"""The report: one self-contained HTML file, readable without scripts, without network, and on paper."""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from isthmus.errors import InputError
+from isthmus.files import write_text
+from isthmus.manifest import DISCLAIMER, version
+from isthmus.report import sentences
+from isthmus.report.context import LOUD_MARKS, Picture, ReportContext
+from isthmus.report.figure_style import FigureFile, inline_svg
+from isthmus.report.figures import draw_figures
+from isthmus.report.methods import methods_paragraphs
+from isthmus.report.misclassified import misclassified_rows
+from isthmus.report.page_tables import arm_tables, comparison_rows, fold_table, pointing_rows
+from isthmus.report.reading import SPLIT_NAMES, count, plural, splits_of
+
+TEMPLATES = Path(__file__).parent / "templates"
+_MARKS = {
+    "SMOKE": "SMOKE RUN: every stage ran, no number here means anything",
+    "SIMULATED": "SIMULATED: made from a virtual cohort, not from patients",
+    "SMALL PROFILE": "Small profile: reduced so that it runs in minutes; the changes are listed under Methods",
+}
+_TYPES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".svg": "image/svg+xml",
+    ".webp": "image/webp",
+}
+# Above this a page no longer opens comfortably; the folder of explanations holds the rest.
+_GALLERY_BYTES = 24 * 1024**2
+
+
+def write_report(folder: Path, context: ReportContext) -> Path:
+    """Draw the figures and write ``report.html``.
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder. ``figures/*.svg`` and ``*.png`` and ``report.html`` are written into it.
+    context : ReportContext
+        What is shown; sections whose facts are missing are left out.
+
+    Returns
+    -------
+    Path
+        ``folder / "report.html"``.
+
+    Raises
+    ------
+    OutputError
+        When the folder cannot be written.
+    InputError
+        When a picture of the gallery is missing or is of no kind that a browser shows.
+    """
+    folder = Path(folder)
+    files = {file.name: file for file in draw_figures(context, folder / "figures")}
+    path = folder / "report.html"
+    write_text(path, render_page(context, files))
+    return path
+
+
+def render_page(context: ReportContext, figures: dict[str, FigureFile]) -> str:
+    """Return the page's HTML with the given figures inside."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = _page(context, set(figures))
+    css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    return environment.get_template("report.html.j2").render(page=page, css=_safe(css), figure=_figure_writer(figures))
+
+
+def _safe(text: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(text)
+
+
+def _figure_writer(figures: dict[str, FigureFile]) -> Callable[..., Any]:
+    from markupsafe import escape
+
+    def write(name: str, *, caption: bool = True) -> Any:
+        if name not in figures:
+            return ""
+        file = figures[name]
+        under = f"<figcaption>{escape(file.title)}</figcaption>" if caption else ""
+        return _safe(f'<figure id="figure-{name}">{inline_svg(file)}{under}</figure>')
+
+    return write
+
+
+def _page(context: ReportContext, figures: set[str]) -> dict[str, Any]:
+    evidence = context.evidence
+    wrong, more = misclassified_rows(context)
+    page: dict[str, Any] = {
+        "title": context.title,
+        "browser_title": f"{context.title} – Isthmus report",
+        "question": context.question,
+        "disclaimer": DISCLAIMER,
+        "origin": _origin(context),
+        "marks": [
+            {"text": _MARKS.get(mark, mark), "loud": mark in LOUD_MARKS, "name": mark}
+            for mark in sorted(context.marks, key=lambda mark: mark not in LOUD_MARKS)
+        ],
+        "counts": sentences.cohort_line(context),
+        "headline": sentences.headline(context),
+        "intervals_heading": _intervals_heading(evidence),
+        "label_source": sentences.label_source(context),
+        "checks": context.checks,
+        "cannot_conclude": sentences.cannot_conclude(context),
+        "unit": evidence["unit"],
+        "many_arms": len(evidence["arms"]) > 6,
+        "split_sentence": sentences.split_sentence(context),
+        "openings": _openings(context),
+        "arm_tables": arm_tables(context),
+        "fold_table": fold_table(context),
+        "comparisons": comparison_rows(context),
+        "comparisons_note": _comparisons_note(evidence),
+        "misclassified": wrong,
+        "misclassified_caption": "Wrong calls, the most confident first",
+        "misclassified_note": more,
+        "score_word": "Probability" if evidence["has_probabilities"] else "Score",
+        "pointing": pointing_rows(context),
+        "gallery": embedded_gallery(context.gallery),
+        "failures": context.failures[:100],
+        "failures_note": _failures_note(context),
+        "methods": methods_paragraphs(context),
+        "arm_facts": _arm_facts(context),
+        "profile": context.protocol.profile if context.protocol else "",
+        "reductions": context.protocol.reductions if context.protocol else [],
+        "citations": _citations(context),
+        "notes": evidence.get("notes", []),
+        "versions": _versions(context),
+        **_cohort(context),
+    }
+    page["sections"] = _sections(page, figures)
+    return page
+
+
+def _sections(page: dict[str, Any], figures: set[str]) -> list[tuple[str, str]]:
+    """Return the sections that have something to show."""
+    shown = {
+        "cohort": ("Cohort and flow", page["cohort"] or figures & {"flow", "labels"} or page["split_sentence"]),
+        "results": ("Results by arm", page["arm_tables"]),
+        "ranking": ("ROC curves", "roc" in figures or page["fold_table"].rows),
+        "comparisons": ("Comparisons", page["comparisons"]),
+        "calls": ("Calls and mistakes", "confusion" in figures or page["misclassified"]),
+        "calibration": ("Calibration", "calibration" in figures),
+        "learning": ("Learning curves", "learning" in figures),
+        "heat": ("Heat maps", "localisation" in figures or page["gallery"]),
+        "failures": ("Failures", page["failures"]),
+        "methods": ("Methods", page["methods"]),
+        "versions": ("Versions", page["versions"]),
+    }
+    return [(key, name) for key, (name, something) in shown.items() if something]
+
+
+def _origin(context: ReportContext) -> str:
+    text = f"Isthmus {version()}"
+    if context.protocol:
+        text += f" · protocol {context.protocol.name}, profile {context.protocol.profile}"
+    return text + (f" · cohort {context.cohort.name}" if context.cohort else "")
+
+
+def _intervals_heading(evidence: dict[str, Any]) -> str:
+    splits = splits_of(evidence)
+    where = SPLIT_NAMES.get(splits[0], splits[0]) if splits else ""
+    return f"All arms, {where}, with {100 * evidence['level']:.0f}\u202f% intervals"
+
+
+def _openings(context: ReportContext) -> str:
+    if not context.openings:
+        return ""
+    parts = [
+        f"the {SPLIT_NAMES.get(split, split)} was opened {plural(times, 'time')}"
+        for split, times in context.openings.items()
+    ]
+    text = "; ".join(parts)
+    return text[:1].upper() + text[1:] + "."
+
+
+def _comparisons_note(evidence: dict[str, Any]) -> str:
+    compared = evidence["comparisons"]
+    text = ""
+    if any(entry.get("primary") for entry in compared):
+        text = "The contrast in bold was named before the run and stands on its own; the others are secondary. "
+    if any(entry.get("p_holm") is not None for entry in compared):
+        text += "Holm's correction is over all comparisons of a split and measure"
+        text += ", the primary one left out. " if any(entry.get("primary") for entry in compared) else ". "
+    if len(compared) > 30:
+        text += f"Shown are the 30 of {len(compared)} with the smallest p; tables/comparisons.csv holds all."
+    return text.strip()
+
+
+def _failures_note(context: ReportContext) -> str:
+    more = len(context.failures) - 100
+    return f"{count(more)} more are in manifest.json." if more > 0 else ""
+
+
+def _arm_facts(context: ReportContext) -> list[list[str]]:
+    return [
+        [
+            facts.title,
+            facts.network or "–",
+            "–" if facts.parameters_millions is None else f"{facts.parameters_millions:.1f}",
+            facts.weights,
+        ]
+        for facts in context.arms.values()
+        if facts.network
+    ]
+
+
+def _citations(context: ReportContext) -> list[str]:
+    texts = [context.protocol.citation if context.protocol else "", context.cohort.citation if context.cohort else ""]
+    return [text for text in texts if text]
+
+
+def _versions(context: ReportContext) -> list[tuple[str, str]]:
+    shown: list[tuple[str, str]] = [("isthmus", version())]
+    for name, value in context.manifest.items():
+        if name in ("format", "notice", "isthmus", "outputs") or value in (None, "", [], {}):
+            continue
+        shown.append((name.replace("_", " "), _flat_text(value)))
+    return shown
+
+
+def _flat_text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_flat_text(entry)}" for key, entry in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_flat_text(entry) for entry in value)
+    return str(value)
+
+
+def _cohort(context: ReportContext) -> dict[str, Any]:
+    cohort = context.cohort
+    if cohort is None:
+        return {"cohort": None, "cohort_facts": [], "excluded": [], "import_counts": []}
+    facts = [
+        ("Cohort", cohort.name),
+        ("Licence", cohort.licence),
+        ("Patients", _count_or_nothing(cohort.patients)),
+        ("Groups (unit of every split)", _count_or_nothing(cohort.groups)),
+        ("Nodules", _count_or_nothing(cohort.nodules)),
+        ("Views", _count_or_nothing(cohort.views)),
+        ("Sites", _count_or_nothing(cohort.sites)),
+        ("Lesion region", cohort.region_source),
+    ]
+    return {
+        "cohort": cohort,
+        "cohort_facts": [(name, value) for name, value in facts if value],
+        "excluded": [(stage, reason, count(number)) for stage, reason, number in cohort.excluded],
+        "import_counts": [(outcome, count(number)) for outcome, number in cohort.import_counts.items()],
+    }
+
+
+def _count_or_nothing(value: int | None) -> str:
+    return "" if value is None else count(value)
+
+
+def embedded_gallery(pictures: list[Picture]) -> list[dict[str, str]]:
+    """Return the pictures as data addresses with caption and alternative text, up to 24 MiB in all.
+
+    Raises
+    ------
+    InputError
+        For a missing picture, or one that no browser shows.
+    """
+    shown, used = [], 0
+    for picture in pictures:
+        kind = _TYPES.get(picture.path.suffix.lower())
+        if kind is None:
+            raise InputError(
+                "a browser does not show this kind of picture", where=picture.path.name, expected=", ".join(_TYPES)
+            )
+        if not picture.path.is_file():
+            raise InputError("no such picture for the report's gallery", where=str(picture.path))
+        content = picture.path.read_bytes()
+        used += len(content)
+        if used > _GALLERY_BYTES:
+            break
+        source = f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+        shown.append(
+            {"source": source, "caption": picture.caption, "alternative": picture.alternative or picture.caption}
+        )
+    return shown

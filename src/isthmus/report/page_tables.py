@@ -1,0 +1,205 @@
+"""The tables of the page: cells as text, estimates over their intervals."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from isthmus.report.context import ReportContext
+from isthmus.report.reading import MEASURES, SPLIT_NAMES, count, interval, number, p_value, ranking_measure, splits_of
+
+_RANKING_AND_CALLS = (
+    "auc",
+    "macro_auc",
+    "hand_till",
+    "sensitivity",
+    "specificity",
+    "accuracy",
+    "balanced_accuracy",
+    "f1",
+    "mcc",
+)
+_PROBABILITIES = ("ppv", "npv", "brier", "calibration_slope", "calibration_intercept")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell: the estimate, and beneath it what belongs to it."""
+
+    main: str
+    small: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table by arm."""
+
+    name: str
+    cells: list[Cell]
+    primary: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table by arm."""
+
+    caption: str
+    columns: list[str]
+    rows: list[Row]
+    notes: list[str] = field(default_factory=list)
+
+
+def arm_tables(context: ReportContext) -> list[Table]:
+    """Return, for each split, what is measured of every arm."""
+    tables = []
+    for split in splits_of(context.evidence):
+        facts = {arm: found[split] for arm, found in context.evidence["arms"].items() if split in found}
+        head = SPLIT_NAMES.get(split, split).capitalize()
+        notes = _notes(context, facts)
+        ranking = _table(context, facts, f"{head}: ranking and calls", _RANKING_AND_CALLS)
+        others = _table(context, facts, f"{head}: predictive values and probabilities", _PROBABILITIES)
+        others = _with_stated_prevalences(others, facts)
+        shown = [table for table in (ranking, others, _per_class(context, facts, head)) if table.columns]
+        if shown:
+            last = shown[-1]
+            shown[-1] = Table(last.caption, last.columns, last.rows, notes)
+        tables += shown
+    return tables
+
+
+def _table(context: ReportContext, facts: dict[str, Any], caption: str, measures: Iterable[str]) -> Table:
+    present = [name for name in measures if any(_known(entry.get(name)) for entry in facts.values())]
+    if any(entry.get("predictive_values") for entry in facts.values()):
+        # At the sample's own prevalence they would mislead; arms.csv keeps them, marked.
+        present = [name for name in present if name not in ("ppv", "npv")]
+    main = {context.evidence["primary"]["arm"]} if context.evidence.get("primary") else set()
+    rows = [
+        Row(context.title_of(arm), [_cell(entry, name) for name in present], arm in main)
+        for arm, entry in facts.items()
+    ]
+    return Table(caption, [MEASURES[name] for name in present], rows)
+
+
+def _known(entry: dict[str, Any] | None) -> bool:
+    return entry is not None and entry.get("estimate") is not None
+
+
+def _cell(facts: dict[str, Any], name: str) -> Cell:
+    entry = facts.get(name)
+    if entry is None or entry.get("estimate") is None:
+        return Cell("–", (entry or {}).get("note", ""))
+    digits = 3 if name.startswith("brier") else 2
+    small = interval(entry, digits).partition(" ")[2].strip("()")
+    small += " *" if entry.get("note") else ""
+    if name == "accuracy" and facts.get("majority_rate") is not None:
+        small += f"; majority {number(facts['majority_rate'])}"
+    return Cell(number(entry["estimate"], digits), small)
+
+
+def _with_stated_prevalences(table: Table, facts: dict[str, Any]) -> Table:
+    """Add PPV and NPV at stated prevalences, as two columns a prevalence."""
+    prevalences = sorted({key for entry in facts.values() for key in entry.get("predictive_values", {})}, key=float)
+    columns, rows = [], [[] for _ in table.rows]  # type: tuple[list[str], list[list[Cell]]]
+    for prevalence in prevalences:
+        for name in ("ppv", "npv"):
+            columns.append(f"{name.upper()} at {100 * float(prevalence):.0f}\u202f%")
+            for cells, entry in zip(rows, facts.values(), strict=True):
+                cells.append(_cell(entry.get("predictive_values", {}).get(prevalence, {}), name))
+    merged = [Row(row.name, cells + row.cells, row.primary) for row, cells in zip(table.rows, rows, strict=True)]
+    return Table(table.caption, columns + table.columns, merged, table.notes)
+
+
+def _per_class(context: ReportContext, facts: dict[str, Any], head: str) -> Table:
+    classes = [label for entry in facts.values() for label in entry.get("one_vs_rest", {})]
+    classes = list(dict.fromkeys(classes))
+    names = context.cohort.label_names if context.cohort else {}
+    rows = [
+        Row(context.title_of(arm), [_cell(entry.get("one_vs_rest", {}), label) for label in classes])
+        for arm, entry in facts.items()
+    ]
+    return Table(f"{head}: AUC of each class against the rest", [names.get(label, label) for label in classes], rows)
+
+
+def _notes(context: ReportContext, facts: dict[str, Any]) -> list[str]:
+    """Return the notes of the arms, then those of starred measures; a note that all arms share names none."""
+    of_arms: dict[str, list[str]] = {}
+    hidden = ("ppv", "npv") if any(entry.get("predictive_values") for entry in facts.values()) else ()
+    for arm, entry in facts.items():
+        for note in entry.get("notes", []):
+            of_arms.setdefault(note, []).append(arm)
+    for arm, entry in facts.items():
+        for name in (name for name in MEASURES if name not in hidden):
+            value = entry.get(name)
+            if value and value.get("note"):
+                of_arms.setdefault(f"* {MEASURES[name]}: {value['note']}", []).append(arm)
+    texts = []
+    for note, arms in of_arms.items():
+        star, text = ("* ", note[2:]) if note.startswith("* ") else ("", note)
+        who = "" if len(arms) == len(facts) else f"{', '.join(context.title_of(arm) for arm in arms)}: "
+        sentence = who + (text if who else text[:1].upper() + text[1:])
+        texts.append(star + sentence + ("" if text.endswith(".") else "."))
+    return texts
+
+
+def fold_table(context: ReportContext) -> Table:
+    """Return fold and seed spread of the cross-validated arms, and the pooled AUC as often published."""
+    rows, columns = [], ["Lowest fold", "Highest fold", "SD of folds", "SD of seeds", "Pooled AUC, as often published"]
+    for arm, by_split in context.evidence["arms"].items():
+        facts = by_split.get("cv", {})
+        folds = facts.get("folds")
+        if not folds or len(folds.get("auc", [])) < 2:
+            continue
+        values = [entry["auc"] for entry in folds["auc"]]
+        cells = [Cell(number(min(values))), Cell(number(max(values))), Cell(number(folds["fold_sd"], 3))]
+        cells += [Cell(number(folds["seed_sd"], 3)), Cell(interval(facts.get("pooled_auc")))]
+        rows.append(Row(context.title_of(arm), cells))
+    return Table("Cross-validation: spread of the AUC", columns, rows)
+
+
+def comparison_rows(context: ReportContext, limit: int = 30) -> list[dict[str, Any]]:
+    """Return the comparisons as text, at most ``limit``: see :func:`leading_comparisons`."""
+    return [
+        {
+            "name": f"{context.title_of(entry['a'])} − {context.title_of(entry['b'])}",
+            "split": SPLIT_NAMES.get(entry["split"], entry["split"]),
+            "measure": MEASURES.get(entry["measure"], entry["measure"]),
+            "difference": interval(entry, 3),
+            "p": p_value(entry["p"]),
+            "holm": "primary" if entry.get("primary") else p_value(entry.get("p_holm")),
+            "primary": bool(entry.get("primary")),
+        }
+        for entry in leading_comparisons(context.evidence["comparisons"], limit)
+    ]
+
+
+def leading_comparisons(entries: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+    """Return all comparisons in their order, or, where they are too many, those with the smallest p; primary first."""
+    if len(entries) <= limit:
+        return entries
+    return sorted(entries, key=lambda entry: (not entry.get("primary"), 1.0 if entry["p"] is None else entry["p"]))[
+        :limit
+    ]
+
+
+def comparisons_of_ranking(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the comparisons that the forest figure is about: ranking measure, leading split, with a difference."""
+    splits, measure = splits_of(evidence), ranking_measure(evidence)
+    found = [entry for entry in evidence["comparisons"] if splits and entry["split"] == splits[0]]
+    return [entry for entry in found if entry["measure"] == measure and entry["difference"] is not None]
+
+
+def pointing_rows(context: ReportContext) -> list[list[str]]:
+    """Return where the heat maps point, one row an arm."""
+    from statistics import median
+
+    return [
+        [
+            context.title_of(arm),
+            count(len(found.heat_in_lesion)),
+            number(median(found.heat_in_lesion)),
+            number(median(found.baseline)),
+            number(found.pointing_game),
+            number(found.pointing_baseline),
+        ]
+        for arm, found in context.localisation.items()
+        if found.heat_in_lesion
+    ]

@@ -1,0 +1,114 @@
+"""How numbers of ``evidence.json`` are read and put in words: one place for rounding, order and names."""
+
+from typing import Any
+
+SPLIT_ORDER = ("test", "external", "cv", "tune", "train")
+SPLIT_NAMES = {
+    "cv": "cross-validation",
+    "test": "test set",
+    "external": "external set",
+    "tune": "tuning part",
+    "train": "training part",
+}
+MEASURES = {
+    "auc": "AUC",
+    "macro_auc": "Macro AUC",
+    "hand_till": "Hand–Till M",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "f1": "F1",
+    "mcc": "MCC",
+    "brier": "Brier score",
+    "calibration_slope": "Calibration slope",
+    "calibration_intercept": "Calibration intercept",
+    "brier_uncalibrated": "Brier score, uncalibrated",
+    "calibration_slope_uncalibrated": "Calibration slope, uncalibrated",
+    "calibration_intercept_uncalibrated": "Calibration intercept, uncalibrated",
+}
+MINUS = "\u2212"
+
+
+def splits_of(evidence: dict[str, Any]) -> list[str]:
+    """Return the splits that have evidence, the one that counts most first."""
+    found = {split for by_split in evidence["arms"].values() for split in by_split}
+    return [split for split in SPLIT_ORDER if split in found]
+
+
+def ranking_measure(evidence: dict[str, Any]) -> str:
+    """Return the measure arms are compared by: ``auc`` with two classes, ``macro_auc`` with more."""
+    return "auc" if len(evidence["classes"]) == 2 else "macro_auc"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number with a real minus sign, an en dash where there is none.
+
+    Examples
+    --------
+    >>> number(-0.048), number(None), number(0.9996, 3)
+    ('−0.05', '–', '1.000')
+    """
+    if value is None:
+        return "–"
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.removeprefix("-")
+    return text.replace("-", MINUS)
+
+
+def interval(entry: dict[str, Any] | None, digits: int = 2) -> str:
+    """Return ``0.61 (0.54–0.68)``; ``to`` stands between the limits where one is negative.
+
+    Examples
+    --------
+    >>> interval({"estimate": 0.01, "low": -0.05, "high": 0.07})
+    '0.01 (−0.05 to 0.07)'
+    """
+    if entry is None or _middle(entry) is None:
+        return "–"
+    if entry.get("low") is None or entry.get("high") is None:
+        return number(_middle(entry), digits)
+    between = " to " if entry["low"] < 0 or entry["high"] < 0 else "–"
+    return f"{number(_middle(entry), digits)} ({number(entry['low'], digits)}{between}{number(entry['high'], digits)})"
+
+
+def _middle(entry: dict[str, Any]) -> float | None:
+    value = entry.get("estimate", entry.get("difference"))
+    return None if value is None else float(value)
+
+
+def p_value(p: float | None) -> str:
+    """Return a p-value as journals print it.
+
+    Examples
+    --------
+    >>> p_value(0.00004), p_value(0.0312), p_value(0.41)
+    ('< 0.001', '0.031', '0.41')
+    """
+    if p is None:
+        return "–"
+    if p < 0.001:
+        return "< 0.001"
+    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def count(value: int | float | None) -> str:
+    """Return a count with thin spaces between thousands; means of counts keep one decimal.
+
+    Examples
+    --------
+    >>> count(12345), count(3.5), count(None)
+    ('12\u202f345', '3.5', '–')
+    """
+    if value is None:
+        return "–"
+    text = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+    return text.replace(",", "\u202f")
+
+
+def plural(value: int | None, one: str, many: str | None = None) -> str:
+    """Return ``1 patient``, ``2 patients``."""
+    return f"{count(value)} {one if value == 1 else many or one + 's'}"

@@ -1,0 +1,316 @@
+"""What the report says in words, generated from the numbers: also when nothing was shown."""
+
+from typing import Any
+
+from isthmus.report.context import ReportContext
+from isthmus.report.reading import (
+    SPLIT_NAMES,
+    count,
+    interval,
+    number,
+    p_value,
+    plural,
+    ranking_measure,
+    splits_of,
+)
+
+LABEL_SOURCES = {
+    "surgery": "The label is pathology after surgery.",
+    "cytology": "The label is cytology, which itself misses some cancers and leaves some nodules undecided.",
+    "follow_up": "The label is follow-up: nodules that did not change are taken to be benign.",
+    "mixed": "The label comes from several sources (surgery, cytology, follow-up), which may differ between classes.",
+    "tirads": (
+        "The label is the TI-RADS category that readers gave from the same pictures, not pathology. "
+        "“Suspicious” here stands for “{positive}”; it does not mean cancer."
+    ),
+    "simulated": "The label is set by the simulation.",
+    "unknown": "Where the label comes from is not recorded in this table.",
+}
+
+
+def positive_name(context: ReportContext) -> str:
+    """Return the positive class as shown; a TI-RADS label is ``suspicious``, never malignant."""
+    evidence = context.evidence
+    positive = str(evidence["positive"])
+    if evidence.get("reference") == "tirads":
+        return "suspicious"
+    if context.cohort and positive in context.cohort.label_names:
+        return context.cohort.label_names[positive]
+    return f"of class {positive}"
+
+
+def headline(context: ReportContext) -> str:
+    """Return the report's one statement, with its intervals."""
+    evidence = context.evidence
+    splits = splits_of(evidence)
+    if not splits:
+        return "There is no evidence: no arm has predictions that could be evaluated."
+    split, measure = splits[0], ranking_measure(evidence)
+    if "SMOKE" in context.marks:
+        return _for_the_record(context, split, measure)
+    contrast = _primary(evidence, split, measure)
+    if contrast is not None:
+        text = _contrast(context, split, measure, contrast)
+    elif len(evidence["arms"]) == 1:
+        text = _single(context, split, measure)
+    else:
+        text = _several(context, split, measure)
+    return text
+
+
+def _for_the_record(context: ReportContext, split: str, measure: str) -> str:
+    shown = "; ".join(
+        f"{context.title_of(arm)} {interval(by_split[split].get(measure))}"
+        for arm, by_split in context.evidence["arms"].items()
+        if split in by_split
+    )
+    return f"This smoke run shows that every stage works; no number in it means anything. AUC, for the record: {shown}."
+
+
+def _primary(evidence: dict[str, Any], split: str, measure: str) -> dict[str, Any] | None:
+    for entry in evidence["comparisons"]:
+        if entry.get("primary") and entry["split"] == split and entry["measure"] == measure:
+            return dict(entry)
+    return None
+
+
+def _on_whom(facts: dict[str, Any], split: str, unit: str) -> str:
+    where = "In cross-validation" if split == "cv" else f"On the {SPLIT_NAMES.get(split, split)}"
+    groups = f" of {plural(facts['n_groups'], 'group')}" if facts["n_groups"] != facts["n"] else ""
+    return f"{where} ({plural(facts['n'], unit)}{groups})"
+
+
+def _contrast(context: ReportContext, split: str, measure: str, entry: dict[str, Any]) -> str:
+    evidence = context.evidence
+    first, second = (evidence["arms"][entry[side]][split] for side in ("a", "b"))
+    names = context.title_of(entry["a"]), context.title_of(entry["b"])
+    word = "an AUC" if measure == "auc" else "a macro AUC"
+    text = (
+        f"{_on_whom(first, split, evidence['unit'])}, {names[0]} reached {word} of {_first(first[measure])} "
+        f"and {names[1]} {interval(second[measure])}. "
+    )
+    return text + _difference(entry, names) + _above_chance(measure, [first, second], names)
+
+
+def _first(entry: dict[str, Any]) -> str:
+    """Return the first interval of a sentence, which says what the brackets are."""
+    text = interval(entry)
+    return text.replace("(", f"({100 * entry['level']:.0f}\u202f% interval ", 1) if "(" in text else text
+
+
+def _difference(entry: dict[str, Any], names: tuple[str, str]) -> str:
+    if entry["difference"] is None or entry["low"] is None:
+        return "Their difference cannot be estimated from these data."
+    text = f"The difference is {interval(entry)}"
+    if entry.get("p") is not None:
+        text += f", p {_p_relation(entry['p'])}"
+    if entry["low"] > 0:
+        return f"{text}: {names[0]} was better here."
+    if entry["high"] < 0:
+        return f"{text}: {names[1]} was better here."
+    reach = max(abs(entry["low"]), abs(entry["high"]))
+    return (
+        f"{text}: this study does not show that either is better, "
+        f"and differences of up to {number(reach)} stay compatible with it."
+    )
+
+
+def _p_relation(p: float) -> str:
+    text = p_value(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _above_chance(measure: str, facts: list[dict[str, Any]], names: tuple[str, ...]) -> str:
+    """Say it when an interval does not exclude chance."""
+    unsure = [
+        name
+        for name, entry in zip(names, facts, strict=True)
+        if entry[measure]["low"] is not None and entry[measure]["low"] <= 0.5
+    ]
+    if not unsure:
+        return ""
+    if len(unsure) == len(names):
+        return (
+            " It is not shown that it ranks better than chance."
+            if len(names) == 1
+            else (" For neither is it shown that it ranks better than chance.")
+        )
+    return f" For {unsure[0]} it is not shown that it ranks better than chance."
+
+
+def _single(context: ReportContext, split: str, measure: str) -> str:
+    (arm,) = context.evidence["arms"]
+    facts = context.evidence["arms"][arm][split]
+    name = context.title_of(arm)
+    text = f"{_on_whom(facts, split, context.evidence['unit'])}, {name} reached an AUC of {_first(facts[measure])}."
+    return text + _above_chance(measure, [facts], (name,))
+
+
+def _several(context: ReportContext, split: str, measure: str) -> str:
+    evidence = context.evidence
+    ranked = sorted(
+        (
+            (facts[split][measure]["estimate"], arm)
+            for arm, facts in evidence["arms"].items()
+            if split in facts and facts[split].get(measure, {}).get("estimate") is not None
+        ),
+        key=lambda pair: (-pair[0], pair[1]),
+    )
+    if not ranked:
+        return "No arm has an AUC that could be estimated."
+    best, worst = evidence["arms"][ranked[0][1]][split], evidence["arms"][ranked[-1][1]][split]
+    shown = [
+        entry
+        for entry in evidence["comparisons"]
+        if entry["split"] == split and entry["measure"] == measure and (entry.get("p_holm") or 1.0) < 0.05
+    ]
+    pairs = [entry for entry in evidence["comparisons"] if entry["split"] == split and entry["measure"] == measure]
+    text = (
+        f"{_on_whom(best, split, evidence['unit'])}, {len(ranked)} arms reached AUCs from "
+        f"{_named(_first(worst[measure]), context.title_of(ranked[-1][1]))} to "
+        f"{_named(interval(best[measure]), context.title_of(ranked[0][1]))}. "
+        "No contrast was named before the analysis. "
+    )
+    if pairs:
+        text += (
+            f"Of {plural(len(pairs), 'paired comparison')}, {len(shown)} stay below p = 0.05 after Holm's correction."
+            if shown
+            else f"None of {plural(len(pairs), 'paired comparison')} stays below p = 0.05 after Holm's correction: "
+            "this study does not show that any arm is better than another."
+        )
+    return text + " The best of several is flattered by having been picked."
+
+
+def _named(text: str, name: str) -> str:
+    return f"{text[:-1]}; {name})" if text.endswith(")") else f"{text} ({name})"
+
+
+def label_source(context: ReportContext) -> str:
+    """Return the sentence on where the label comes from."""
+    reference = "simulated" if context.cohort and context.cohort.simulated else context.evidence.get("reference")
+    positive = str(context.evidence["positive"])
+    shown = context.cohort.label_names.get(positive, positive) if context.cohort else positive
+    return LABEL_SOURCES.get(str(reference), LABEL_SOURCES["unknown"]).format(positive=shown)
+
+
+def cannot_conclude(context: ReportContext) -> list[str]:
+    """Return what a reader might be tempted to conclude and may not, the gravest first."""
+    evidence, cohort, found = context.evidence, context.cohort, []
+    if "SMOKE" in context.marks:
+        found.append("Anything at all: networks and training were cut to seconds so that every stage runs.")
+    if cohort and cohort.simulated:
+        found.append("Anything about patients: the cohort is simulated.")
+    found += _about_the_label(context)
+    found += _about_the_sample(context)
+    profile = context.protocol.profile if context.protocol else "paper"
+    if profile not in ("paper", "smoke"):
+        changes = plural(len(context.protocol.reductions) if context.protocol else 0, "changed setting")
+        found.append(
+            f"That the published method does as well or as badly: the profile “{profile}” reduces it "
+            f"({changes}, listed under Methods)."
+        )
+    if cohort and "drawn" in cohort.region_source:
+        found.append("How it does without a reader: each lesion was outlined by hand, by a reader who saw the picture.")
+    if not any(
+        name in facts for by_split in evidence["arms"].values() for facts in by_split.values() for name in ("brier",)
+    ):
+        found.append("Whether the scores are probabilities: calibration was not measured.")
+    return found
+
+
+def _about_the_label(context: ReportContext) -> list[str]:
+    reference = context.evidence.get("reference")
+    if context.cohort and context.cohort.simulated:
+        return []
+    if reference == "tirads":
+        return [
+            "Anything about cancer, missed cancers or avoided biopsies: the label is a reader's TI-RADS category, so "
+            "the figures measure agreement with readers."
+        ]
+    if reference == "unknown":
+        return ["Accuracy against disease, unless the label is known to be a reference standard."]
+    if reference == "follow_up":
+        return ["That nodules called benign stay so: follow-up is no histology."]
+    return []
+
+
+def _about_the_sample(context: ReportContext) -> list[str]:
+    evidence, cohort, found = context.evidence, context.cohort, []
+    splits = splits_of(evidence)
+    if "external" not in splits:
+        single = cohort is not None and (cohort.sites or 1) <= 1
+        place = (
+            "another hospital or scanner: there is one source of data" if single else "hospitals outside this cohort"
+        )
+        found.append(f"How it does at {place}, and no external set.".replace("cohort, and", "cohort: there is"))
+    if splits and set(splits) <= {"cv", "tune", "train"}:
+        found.append("How one finished model does on new cases: cross-validation measures the training recipe.")
+    if evidence.get("sampling") != "consecutive":
+        found.append(
+            "Predictive values in practice: the cases are not known to be consecutive; PPV and NPV are given at "
+            "stated prevalences instead."
+        )
+    if cohort and cohort.patient_ids == "absent":
+        found.append(
+            "That intervals are wide enough: without patient ids, pictures of one patient may count as several."
+        )
+    if splits:
+        smallest = min(
+            (
+                min(facts[splits[0]]["class_groups"].values())
+                for facts in evidence["arms"].values()
+                if splits[0] in facts
+            ),
+            default=0,
+        )
+        if smallest < 20:
+            found.append(f"Much from so few: the smaller class has {plural(smallest, 'group')}.")
+    return found
+
+
+def split_sentence(context: ReportContext) -> str:
+    """Return how the groups were divided, in one sentence; empty where nothing is known."""
+    facts = context.splits
+    if facts is None:
+        return ""
+    text = ""
+    if facts.folds is not None:
+        text = (
+            f"Groups were divided by {facts.folds}-fold cross-validation, stratified by label, "
+            f"for {plural(len(facts.seeds), 'seed')}"
+        )
+        if facts.tune_fraction is not None:
+            text += (
+                f"; {100 * facts.tune_fraction:.0f}\u202f% of each fold's training groups were kept for early stopping"
+            )
+        text += ". "
+    return text + (f"Set aside as test set: {facts.test_rule}." if facts.test_rule else "No test set was set aside.")
+
+
+def cohort_line(context: ReportContext) -> list[tuple[str, str]]:
+    """Return the cohort's counts for the first screen: value and what it counts; unknown counts are left out."""
+    cohort, evidence = context.cohort, context.evidence
+    if cohort is None:
+        return _counts_of_the_table(evidence, positive_name(context))
+    known = [
+        (cohort.patients, "patient" if cohort.patients == 1 else "patients"),
+        (cohort.nodules, "nodule" if cohort.nodules == 1 else "nodules"),
+        (cohort.views, "picture" if cohort.views == 1 else "pictures"),
+        (cohort.positives, positive_name(context)),
+        (cohort.sites, "site" if cohort.sites == 1 else "sites"),
+    ]
+    return [(count(value), word) for value, word in known if value is not None]
+
+
+def _counts_of_the_table(evidence: dict[str, Any], positive: str) -> list[tuple[str, str]]:
+    for split in splits_of(evidence):
+        for by_split in evidence["arms"].values():
+            if split in by_split:
+                facts = by_split[split]
+                return [
+                    (count(facts["n"]), f"{evidence['unit']}s"),
+                    (count(facts["n_groups"]), "groups"),
+                    (count(facts["classes"].get(str(evidence["positive"]))), positive),
+                    (count(len(evidence["arms"])), "arms"),
+                ]
+    return []

@@ -1,0 +1,98 @@
+"""The tables beside the report, as CSV with full precision."""
+
+from pathlib import Path
+from typing import Any
+
+from pandas import DataFrame
+
+from isthmus.report.analysis_table import AnalysisTable
+from isthmus.report.misclassified import misclassified
+from isthmus.report.reading import splits_of
+from isthmus.tables.check import write_table
+
+_COMPARED = (
+    "a", "b", "split", "measure", "difference", "low", "high", "level", "statistic", "p", "p_holm", "method", "primary",
+    "n", "note",
+)  # fmt: skip
+
+
+def write_tables(folder: Path, evidence: dict[str, Any], table: AnalysisTable | None = None) -> list[Path]:
+    """Write ``arms.csv, comparisons.csv, confusion.csv, folds.csv, thresholds.csv`` and ``misclassified.csv``.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they go; made if needed. Tables without rows are left out.
+    evidence : dict
+        The content of ``evidence.json``.
+    table : AnalysisTable, optional
+        The predictions behind it, for ``misclassified.csv``.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    OutputError
+        When the folder cannot be written.
+    """
+    frames = {
+        "arms": DataFrame(_arm_rows(evidence)),
+        "comparisons": DataFrame(evidence["comparisons"]).reindex(columns=list(_COMPARED)),
+        "confusion": DataFrame(_confusion_rows(evidence)),
+        "folds": DataFrame(_fold_rows(evidence)),
+        "thresholds": DataFrame(_threshold_rows(evidence)),
+    }
+    if table is not None and (splits := splits_of(evidence)):
+        frames["misclassified"] = misclassified(table, splits[0])
+    written = []
+    for name, frame in frames.items():
+        if len(frame):
+            path = Path(folder) / f"{name}.csv"
+            write_table(path, frame)
+            written.append(path)
+    return written
+
+
+def _parts(evidence: dict[str, Any]) -> list[tuple[dict[str, str], dict[str, Any]]]:
+    return [
+        ({"arm": arm, "split": split}, facts)
+        for arm, by_split in evidence["arms"].items()
+        for split, facts in by_split.items()
+    ]
+
+
+def _arm_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = []
+    for named, facts in _parts(evidence):
+        sizes = {"n": facts["n"], "n_groups": facts["n_groups"]}
+        measured = {name: value for name, value in facts.items() if isinstance(value, dict) and "estimate" in value}
+        measured |= {f"auc, {label} against rest": value for label, value in facts.get("one_vs_rest", {}).items()}
+        for prevalence, pair in facts.get("predictive_values", {}).items():
+            measured |= {f"{name} at prevalence {prevalence}": value for name, value in pair.items()}
+        for name, value in measured.items():
+            limits = {key: value.get(key) for key in ("estimate", "low", "high", "level", "method", "note")}
+            rows.append({**named, **sizes, "measure": name, **limits})
+        if "majority_rate" in facts:
+            rows.append({**named, **sizes, "measure": "majority_rate", "estimate": facts["majority_rate"]})
+    return rows
+
+
+def _confusion_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {**named, "label": label, "call": call, "count": facts["confusion"]["matrix"][row][column]}
+        for named, facts in _parts(evidence)
+        if "confusion" in facts
+        for row, label in enumerate(facts["confusion"]["labels"])
+        for column, call in enumerate(facts["confusion"]["labels"])
+    ]
+
+
+def _fold_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{**named, **entry} for named, facts in _parts(evidence) for entry in facts.get("folds", {}).get("auc", [])]
+
+
+def _threshold_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{**named, **entry} for named, facts in _parts(evidence) for entry in facts["thresholds"]]

@@ -1,0 +1,70 @@
+import pandas as pd
+import pytest
+
+from isthmus.report.evidence import compute_evidence
+from isthmus.statistics.interval import holm
+from isthmus.statistics.roc import compare_aucs
+from tests.report.made import made_predictions
+
+
+def compared(arms: tuple[str, ...], **options: object) -> list[dict]:
+    return compute_evidence(made_predictions(arms), bootstrap=10, **options)["comparisons"]
+
+
+def test_the_primary_contrast_is_first_marked_and_outside_holm() -> None:
+    found = compared(("a", "b", "c"), primary={"arm": "c", "against": "a"})
+    assert (found[0]["a"], found[0]["b"], found[0]["primary"]) == ("c", "a", True)
+    assert found[0]["p_holm"] is None
+    others = [entry for entry in found if entry["measure"] == "auc" and not entry["primary"]]
+    assert {(entry["a"], entry["b"]) for entry in others} == {("a", "b"), ("b", "c")}
+    assert [entry["p_holm"] for entry in others] == pytest.approx(list(holm([entry["p"] for entry in others])))
+
+
+def test_with_a_reference_arm_the_others_are_compared_with_it_alone() -> None:
+    found = compared(("a", "b", "c"), reference_arm="b")
+    assert {(entry["a"], entry["b"]) for entry in found} == {("a", "b"), ("c", "b")}
+    assert {entry["measure"] for entry in found} == {"auc", "sensitivity", "specificity", "accuracy"}
+
+
+def test_without_one_all_pairs_are_compared_by_auc_alone() -> None:
+    found = compared(("a", "b", "c"))
+    assert len(found) == 3
+    assert {entry["measure"] for entry in found} == {"auc"}
+
+
+def test_a_difference_is_that_of_the_two_aucs() -> None:
+    evidence = compute_evidence(made_predictions(), bootstrap=10)
+    (entry,) = evidence["comparisons"]
+    a, b = (evidence["arms"][arm]["cv"]["auc"]["estimate"] for arm in ("new", "old"))
+    assert entry["difference"] == pytest.approx(a - b)
+
+
+def test_one_model_each_is_compared_as_delong_does() -> None:
+    frame = made_predictions(seeds=(0,), folds=1, split="test")
+    (entry,) = compute_evidence(frame, bootstrap=10)["comparisons"]
+    new, old = (frame[frame["arm"] == arm] for arm in ("new", "old"))
+    expected = compare_aucs(new["label"] == "1", new["p_1"], old["p_1"], new["group_id"])
+    assert entry["p"] == pytest.approx(expected.p)
+
+
+def test_only_shared_units_are_compared_and_the_rest_is_said() -> None:
+    frame = made_predictions(seeds=(0,), folds=1, split="test")
+    lacking = frame[~((frame["arm"] == "old") & (frame["unit_id"] < "n010"))]
+    (entry,) = compute_evidence(lacking, bootstrap=10)["comparisons"]
+    assert entry["n"] == 110
+    assert "110 shared units; 10 are in one arm only" in entry["note"]
+
+
+def test_arms_with_other_folds_are_not_compared_and_it_is_said() -> None:
+    frame = made_predictions(seeds=(0,))
+    frame.loc[frame["arm"] == "old", "fold"] += 10
+    evidence = compute_evidence(frame, bootstrap=10)
+    assert evidence["comparisons"] == []
+    assert "share no unit in the same seed and fold" in evidence["notes"][0]
+
+
+def test_identical_arms_differ_by_nothing() -> None:
+    frame = made_predictions(("a",), seeds=(0,), folds=1, split="test")
+    twin = frame.assign(arm="b")
+    (entry,) = compute_evidence(pd.concat([frame, twin]), bootstrap=10)["comparisons"]
+    assert (entry["difference"], entry["p"]) == (0.0, 1.0)
