@@ -27,7 +27,8 @@ def denoise(picture: NDArray[np.uint8], method: Denoise) -> NDArray[np.uint8]:
     picture : uint8 array [H, W, C]
         At source resolution, before any resizing: speckle has its own size there.
     method : str
-        ``none``; ``median`` (5 x 5); ``nlm`` (non-local means, h = 10, 7 x 7 patches in 21 x 21); ``srad``.
+        ``none``; ``median`` (5 x 5); ``nlm`` (non-local means, 7 x 7 patches in 21 x 21, h = 10 grey levels: for speckle
+        of about that spread, as on displays; stronger speckle stays); ``srad``.
 
     Returns
     -------

@@ -1,0 +1,182 @@
+"""The cache: decoded once, found again, whole or not at all, never larger than its limit."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from isthmus.errors import InputError, OutputError
+from isthmus.imaging import cache as cache_module
+from isthmus.imaging.cache import CacheItem, PreparedCache
+from isthmus.imaging.clip import Lesion
+from isthmus.imaging.prepare import Preparation, prepare
+from isthmus.imaging.read import read_clip, write_mask
+
+from .speckle import speckle
+
+SMALL = Preparation(train_size=24)
+
+
+@pytest.fixture
+def items(tmp_path):
+    """Four views: by box, by mask, by both, and one whose file is cut short."""
+    mask = np.zeros((80, 100), bool)
+    mask[20:50, 30:70] = True
+    write_mask(tmp_path / "mask.png", mask)
+    paths = []
+    for number in range(4):
+        paths.append(tmp_path / f"{number}.png")
+        Image.fromarray(speckle(80, 100, number)).save(paths[-1])
+    paths[3].write_bytes(paths[3].read_bytes()[:3000])
+    return [
+        CacheItem("a", paths[0], box=(10, 10, 50, 40)),
+        CacheItem("b", paths[3], box=(10, 10, 50, 40)),
+        CacheItem("c", paths[1], mask=tmp_path / "mask.png"),
+        CacheItem("d", paths[2], mask=tmp_path / "mask.png", box=(30, 20, 70, 50), scan_area=(0, 0, 90, 80)),
+    ]
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Count how often a picture is decoded."""
+    counted = []
+    monkeypatch.setattr(cache_module, "read_clip", lambda path, **_: counted.append(path.name) or read_clip(path))
+    return counted
+
+
+def test_a_store_holds_what_prepare_gives_and_names_what_failed(tmp_path, items):
+    calls = []
+    store = PreparedCache(tmp_path / "cache").store(items, SMALL, progress=lambda *call: calls.append(call))
+    assert store.view_ids == ["a", "c", "d"]
+    assert store.pixels.shape == (3, 1, 24, 24, 1)
+    assert store.lesion_masks.shape == (3, 1, 24, 24)
+    assert calls == [("preparing pictures", done, 4) for done in (1, 2, 3, 4)]
+    assert list(store.failures) == ["b"]
+    assert "3.png" in store.failures["b"]
+    assert str(tmp_path) not in store.failures["b"]
+    clip = read_clip(items[0].path)
+    expected = prepare(type(clip)(clip.frames, lesion=Lesion.still(box=(10, 10, 50, 40))), SMALL)
+    np.testing.assert_array_equal(store.pixels[0], expected.pixels)
+    np.testing.assert_array_equal(store.lesion_masks[0], expected.lesion_mask)
+    np.testing.assert_array_equal(store.source_to_prepared[0], expected.source_to_prepared)
+    assert store.rows(["d", "a"]).tolist() == [2, 0]
+    with pytest.raises(InputError, match=r"view b .*cut short"):
+        store.rows(["b"])
+    with pytest.raises(InputError, match="view z"):
+        store.rows(["z"])
+
+
+def test_the_second_call_decodes_nothing_and_is_memory_mapped(tmp_path, items, reads):
+    first = PreparedCache(tmp_path / "cache").store(items, SMALL)
+    assert len(reads) == 4
+    second = PreparedCache(tmp_path / "cache").store(items, SMALL.model_copy(update={"normalise": "z"}))
+    assert len(reads) == 4
+    assert isinstance(second.pixels, np.memmap)
+    assert not second.pixels.flags.writeable
+    assert second.key == first.key
+    np.testing.assert_array_equal(first.pixels, second.pixels)
+    assert second.failures == first.failures
+
+
+def test_any_change_of_what_matters_makes_another_store(tmp_path, items, monkeypatch):
+    cache = PreparedCache(tmp_path / "cache")
+    keys = {cache.store(items, SMALL).key}
+    keys.add(cache.store(items, Preparation(train_size=24, margin=0.3)).key)
+    keys.add(cache.store([CacheItem("a", items[0].path, box=(10, 10, 50, 41)), *items[1:]], SMALL).key)
+    keys.add(cache.store([CacheItem("a", items[0].path, box=(10, 10, 50, 40), scan_area=(0, 0, 80, 80))], SMALL).key)
+    monkeypatch.setattr(cache_module, "CODE_VERSION", 999)
+    keys.add(cache.store(items, SMALL).key)
+    mask = np.zeros((80, 100), bool)
+    mask[5:9, 5:9] = True
+    write_mask(items[2].mask, mask)
+    keys.add(cache.store(items, SMALL).key)
+    Image.fromarray(speckle(80, 100, 77)).save(items[0].path)
+    keys.add(cache.store(items, SMALL).key)
+    assert len(keys) == 7
+
+
+@pytest.mark.parametrize("damage", ["cut", "missing", "index"])
+def test_a_damaged_store_is_noticed_and_filled_again(tmp_path, items, reads, damage):
+    cache = PreparedCache(tmp_path / "cache")
+    whole = np.array(cache.store(items, SMALL).pixels)
+    folder = next(path for path in (tmp_path / "cache").iterdir() if path.is_dir())
+    if damage == "cut":
+        (folder / "pixels.npy").write_bytes((folder / "pixels.npy").read_bytes()[:-1])
+    elif damage == "missing":
+        (folder / "lesion_masks.npy").unlink()
+    else:
+        (folder / "index.json").write_text("{")
+    np.testing.assert_array_equal(cache.store(items, SMALL).pixels, whole)
+    assert len(reads) == 8
+
+
+def test_two_at_once_fill_it_once(tmp_path, items, reads):
+    stores = []
+    threads = [
+        threading.Thread(target=lambda: stores.append(PreparedCache(tmp_path / "cache").store(items, SMALL)))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(stores) == 3
+    assert len(reads) == 4
+
+
+def test_a_failed_fill_leaves_no_store(tmp_path, items, monkeypatch):
+    def stop(what, done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    cache = PreparedCache(tmp_path / "cache")
+    with pytest.raises(KeyboardInterrupt):
+        cache.store(items, SMALL, progress=stop)
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["fill.lock"]
+    assert len(cache.store(items, SMALL).view_ids) == 3
+
+
+def test_a_full_disk_is_told_in_one_line(tmp_path, items, monkeypatch):
+    def full(self, rows):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache_module._ArrayFile, "append", full)
+    with pytest.raises(OutputError, match="disk is full"):
+        PreparedCache(tmp_path / "cache").store(items, SMALL)
+
+
+def test_stores_unused_for_longest_go_first_and_leftovers_too(tmp_path, items):
+    cache = PreparedCache(tmp_path / "cache")
+    keys = [cache.store(items, Preparation(train_size=24, margin=margin)).key for margin in (0.1, 0.2, 0.3)]
+    for age, key in enumerate(keys):
+        os.utime(tmp_path / "cache" / key / "index.json", (1000 + age, 1000 + age))
+    cache.store(items, Preparation(train_size=24, margin=0.1))  # used again: now the youngest
+    (tmp_path / "cache" / ("0" * 32 + ".partial")).mkdir()
+    (tmp_path / "cache" / "notes").mkdir()  # not a store: not ours to remove
+    size = sum(file.stat().st_size for file in (tmp_path / "cache" / keys[0]).iterdir())
+    bounded = PreparedCache(tmp_path / "cache", limit_bytes=2 * size + size // 2)
+    newest = bounded.store(items, Preparation(train_size=24, margin=0.4)).key
+    left = {path.name for path in (tmp_path / "cache").iterdir() if path.is_dir()}
+    assert left == {keys[0], newest, "notes"}
+
+
+def test_a_store_in_which_every_picture_failed_is_empty_but_whole(tmp_path, items):
+    cache = PreparedCache(tmp_path / "cache")
+    missing = CacheItem("m", tmp_path / "missing.png", box=(1, 1, 9, 9))
+    for _ in range(2):
+        store = cache.store([items[1], missing], SMALL)
+        assert store.pixels.shape == (0, 1, 24, 24, 1)
+        assert set(store.failures) == {"b", "m"}
+
+
+def test_a_view_may_come_only_once(tmp_path, items):
+    with pytest.raises(InputError, match="view a comes twice"):
+        PreparedCache(tmp_path / "cache").store([items[0], items[0]], SMALL)
+
+
+def test_a_picture_without_a_region_is_a_failure_not_the_end(tmp_path, items):
+    store = PreparedCache(tmp_path / "cache").store([CacheItem("n", items[0].path), items[2]], SMALL)
+    assert store.view_ids == ["c"]
+    assert "lesion" in store.failures["n"]
