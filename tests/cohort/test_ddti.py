@@ -163,6 +163,17 @@ def test_the_same_tree_gives_the_same_cohort(faulty, tmp_path):
     assert load_cohort(tmp_path / "again").fingerprint() == load_cohort(faulty[2]).fingerprint()
 
 
+def test_a_faultless_tree_loses_no_panel_and_has_both_classes(tmp_path):
+    tree = write_ddti_tree(tmp_path / "tree", 20, seed=2)
+    report = import_ddti(tree.folder, tmp_path / "cohort")
+    assert set(report.counts("picture")) == {"labelled", "unlabelled"}
+    assert report.totals["patients"] == 20
+    # Of every ten cases four are of grade 2 or 3, five higher, and one has no grade.
+    assert report.totals["nodules of TI-RADS 2 or 3"] == 8
+    assert report.totals["nodules of TI-RADS 4a or higher"] == 10
+    assert load_cohort(tmp_path / "cohort").excluded.empty
+
+
 def test_progress_is_told_for_every_picture(tmp_path):
     tree = write_ddti_tree(tmp_path / "tree", 3, seed=1)
     seen = []

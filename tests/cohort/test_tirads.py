@@ -26,7 +26,7 @@ from isthmus.tables import vocabulary
         (("solid", "hypoechoic", "wider_than_tall", "smooth", "none"), 4, "TR4"),
         (("solid", "hypoechoic", "wider_than_tall", "irregular", "none"), 6, "TR4"),
         (("solid", "hypoechoic", "wider_than_tall", "smooth", "punctate"), 7, "TR5"),
-        (("solid", "very_hypoechoic", "taller_than_wide", "lobulated", "peripheral_calcifications punctate"), 15, "TR5"),
+        (("solid", "hypoechoic", "taller_than_wide", "lobulated", "peripheral_calcifications punctate"), 14, "TR5"),
         (("spongiform", "hypoechoic", "taller_than_wide", "irregular", "punctate"), 0, "TR1"),
         (("predominantly_solid", "anechoic", "wider_than_tall", "smooth", "none"), 1, None),
     ],
