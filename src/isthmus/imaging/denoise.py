@@ -16,7 +16,8 @@ _SRAD_STEP_SIZE = 0.2  # below 0.25 the four-neighbour scheme is stable
 _MAD_TO_SIGMA = 1.4826
 
 BORDER = 32
-"""Pixels around a window after which more surroundings change nothing (SRAD: one pixel a step)."""
+"""Pixels around a window that take part in its denoising. For median and non-local means more would change nothing;
+SRAD takes its speckle scale from window and border, and what diffuses in from further away is not seen."""
 
 
 def denoise(picture: NDArray[np.uint8], method: Denoise) -> NDArray[np.uint8]:
@@ -27,8 +28,8 @@ def denoise(picture: NDArray[np.uint8], method: Denoise) -> NDArray[np.uint8]:
     picture : uint8 array [H, W, C]
         At source resolution, before any resizing: speckle has its own size there.
     method : str
-        ``none``; ``median`` (5 x 5); ``nlm`` (non-local means, 7 x 7 patches in 21 x 21, h = 10 grey levels: for speckle
-        of about that spread, as on displays; stronger speckle stays); ``srad``.
+        ``none``; ``median`` (5 x 5); ``srad``; ``nlm`` (non-local means, 7 x 7 patches in 21 x 21, h = 10 grey
+        levels: for speckle of about that spread, as on displays; stronger speckle stays).
 
     Returns
     -------
