@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 import pandera.pandas as pa
 
 from isthmus.tables import vocabulary
@@ -212,8 +211,3 @@ EXCLUDED = pa.DataFrameSchema(
     },
     name="excluded",
 )
-
-
-def is_blank(value: object) -> bool:
-    """Return whether a table's cell is missing or empty."""
-    return value is None or value == "" or bool(pd.isna(value))  # type: ignore[call-overload]
