@@ -19,6 +19,7 @@ from isthmus.explain.overlay import (
     legend,
     lesion_on_source,
     overlay,
+    window_on_source,
 )
 from isthmus.imaging.clip import Clip, Lesion
 from isthmus.imaging.prepare import Preparation, prepare
@@ -56,6 +57,20 @@ def test_there_is_no_heat_outside_the_window_and_the_scan_area() -> None:
     assert x1 > 92
     assert not found[~inside].any()
     assert found[y0 + 2 : y1 - 2, x0 + 2 : 92].min() == pytest.approx(1.0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(30, 120), st.integers(30, 80), st.sampled_from([64, 96, 200]))
+def test_the_frame_is_the_window_that_was_prepared(x: int, y: int, size: int) -> None:
+    clip = Clip(speckle()[None], lesion=Lesion.still(box=(x - 20, y - 20, x + 20, y + 20)), scan_area=(0, 0, 160, 120))
+    prepared = prepare(clip, Preparation(train_size=size))
+    np.testing.assert_allclose(window_on_source(prepared.source_to_prepared, size, size), prepared.window, atol=1e-6)
+    x0, y0, x1, y1 = prepared.window
+    share = 8 / size * (x1 - x0)
+    inner = window_on_source(prepared.source_to_prepared, size, size - 16)
+    np.testing.assert_allclose(inner, (x0 + share, y0 + share, x1 - share, y1 - share), atol=1e-6)
+    cut = window_on_source(prepared.source_to_prepared, size, size, (0, 0, x, y))
+    np.testing.assert_allclose(cut, (max(x0, 0), max(y0, 0), x, y), atol=1e-6)
 
 
 def test_the_map_grows_lighter_with_the_heat() -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isthmus.explain.gallery import GalleryCase
-from isthmus.explain.overlay import heat_on_source, lesion_on_source, overlay, to_png
+from isthmus.explain.overlay import heat_on_source, lesion_on_source, overlay, to_png, window_on_source
 from isthmus.files import atomic_path
 from isthmus.imaging.clip import Box, Lesion
 from isthmus.imaging.read import read_clip, read_mask
@@ -83,10 +83,12 @@ class CaseDrawer:
         heat = _enlarged(small, size)
         place = self.store.rows([view_id])
         words = call_in_words(str(row["call"]), self.classes, self.reference)
-        score, label = f"{row['probability']:.2f}, {words}", self.classes[str(row["label"])]
+        score, label = f"{row['probability']:.2f}", self.classes[str(row["label"])]
         path = self.destination / "overlays" / f"{number:02d}.png"
         with atomic_path(path) as temporary:
-            drawn = self._overlay(view_id, heat, np.asarray(self.store.source_to_prepared[place])[0], score)
+            drawn = self._overlay(
+                view_id, heat, np.asarray(self.store.source_to_prepared[place])[0], f"{score}, {words}"
+            )
             to_png(drawn).save(temporary, format="PNG")
         inside = _localisation(row)
         panel = GalleryCase(
@@ -94,9 +96,9 @@ class CaseDrawer:
             middle(np.asarray(self.store.pixels[place])[:, 0], size)[0],
             heat,
             middle(np.asarray(self.store.lesion_masks[place])[:, 0], size)[0].astype(bool),
-            (f"View {view_id}: score {score}", f"Label: {label}", inside),
+            (f"View {view_id}: score {score}", f"Call: {words}", f"Label: {label}", inside),
         )
-        caption = f"{heading}. View {view_id}: score {score}; label {label}. {inside}."
+        caption = f"{heading}. View {view_id}: score {score}, {words}; label {label}. {inside}."
         alternative = f"Ultrasound picture {view_id} with a Grad-CAM heat map and the outline of the lesion."
         return DrawnCase(path, heading, caption, alternative), panel
 
@@ -105,7 +107,7 @@ class CaseDrawer:
     ) -> NDArray[np.uint8]:
         view: Mapping[Any, Any] = self.views.loc[view_id].to_dict()
         frame = read_clip(view["path"]).frames[0]
-        shape, lesion = frame.shape[:2], None
+        shape, size, region, lesion = frame.shape[:2], self.preparation.train_size, _box(view["region"]), None
         if isinstance(view["mask"], str | Path):
             lesion = Lesion.still(mask=read_mask(view["mask"]))
         elif _box(view["box"]) is not None:
@@ -118,6 +120,7 @@ class CaseDrawer:
             score=score,
             target=list(self.classes.values())[-1],
             mask=lesion_on_source(lesion, shape),
+            window=window_on_source(source_to_prepared, size, heat.shape[0], region),
             marks=[MARKS.get(mark, mark) for mark in self.marks],
         )
 
@@ -139,6 +142,8 @@ def _enlarged(small: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
 
 
 def _localisation(row: Mapping[Any, Any]) -> str:
+    if np.isnan(row["lesion_area"]):
+        return "No outline to compare with"
     if np.isnan(row["heat_in_lesion"]):
-        return "No heat for this class, or no outline"
+        return "No heat: nothing spoke for the positive class"
     return f"Heat in lesion {row['heat_in_lesion']:.2f}, centred Gaussian {row['gaussian_in_lesion']:.2f}"

@@ -34,7 +34,7 @@ class GalleryCase:
     mask : ndarray of bool, shape [h, w], optional
         The lesion on the crop.
     caption : tuple of str
-        Up to three short lines.
+        A few short lines.
     """
 
     heading: str
@@ -44,7 +44,9 @@ class GalleryCase:
     caption: tuple[str, ...] = ()
 
 
-def gallery(rows: Sequence[GalleryCase], path: Path, *, title: str = "", marks: Sequence[str] = ()) -> Path:
+def gallery(
+    rows: Sequence[GalleryCase], path: Path, *, title: str = "", target: str = "", marks: Sequence[str] = ()
+) -> Path:
     """Draw the cases as one PNG.
 
     Parameters
@@ -55,6 +57,8 @@ def gallery(rows: Sequence[GalleryCase], path: Path, *, title: str = "", marks: 
         The PNG to write.
     title : str
         Heading of the sheet.
+    target : str
+        The class whose evidence the heat shows.
     marks : sequence of str
         Sentences that nobody may overlook, such as SMOKE.
 
@@ -78,7 +82,7 @@ def gallery(rows: Sequence[GalleryCase], path: Path, *, title: str = "", marks: 
         blocks.append(_words(width, heading, 15, _HEADING))
         blocks += [_line_of_cases(cases[at : at + columns], width) for at in range(0, len(cases), columns)]
     text = "Left: what the network saw. Right: Grad-CAM. White line: the lesion as given. Research use only."
-    blocks.append(legend(width, [text], marks))
+    blocks.append(legend(width, [text, *([f"Heat: evidence for {target}."] if target else [])], marks))
     with atomic_path(path) as temporary:
         to_png(np.vstack(blocks)).save(temporary, format="PNG")
     return path

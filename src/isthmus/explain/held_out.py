@@ -185,7 +185,8 @@ def explain_held_out(
     path = None
     if sheet:
         words = f"Grad-CAM on held-out cases{': ' + title if title else ''}"
-        path = gallery(sheet, destination / "gallery.png", title=words, marks=[MARKS.get(mark, mark) for mark in marks])
+        positive, sentences = list(classes.values())[-1], [MARKS.get(mark, mark) for mark in marks]
+        path = gallery(sheet, destination / "gallery.png", title=words, target=positive, marks=sentences)
     return HeldOutHeat(rows, summary, drawn, path)
 
 

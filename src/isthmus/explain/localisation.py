@@ -38,8 +38,8 @@ def centred_gaussian(size: int, sigma: float = GAUSSIAN_SIGMA) -> NDArray[np.flo
 
     Examples
     --------
-    >>> centred_gaussian(3, 0.5).round(2).tolist()
-    [[0.64, 0.8, 0.64], [0.8, 1.0, 0.8], [0.64, 0.8, 0.64]]
+    >>> (100 * centred_gaussian(3, 0.5)).round().astype(int).tolist()
+    [[64, 80, 64], [80, 100, 80], [64, 80, 64]]
     """
     distance = np.arange(size) - (size - 1) / 2
     line = np.exp(-0.5 * (distance / (sigma * size)) ** 2)

@@ -5,6 +5,7 @@ stays visible. Words and scale stand under the picture, never on it.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -26,6 +27,7 @@ SMALLEST_WIDTH = 640
 
 _PAPER, _INK, _QUIET, _MARK = (255, 255, 255), (26, 26, 26), (95, 95, 95), (178, 62, 0)
 _OUTLINE, _OUTLINE_EDGE = (255, 255, 255), (0, 0, 0)
+_FRAME = (150, 150, 150)
 _LINE = 20
 _MARGIN = 16
 Colours = NDArray[np.uint8]
@@ -84,6 +86,22 @@ def heat_on_source(
     return np.asarray(warped * inside, dtype=np.float32)
 
 
+def window_on_source(
+    source_to_prepared: NDArray[np.float64], prepared_size: int, crop_size: int, region: Box | None = None
+) -> Box:
+    """Return the box of the centre crop in source pixels, cut to the scan area where that is given.
+
+    Without it the box may reach outside the picture.
+    """
+    offset = (prepared_size - crop_size) // 2
+    # Whole numbers are centres of pixels, so the crop's edges lie half a pixel before and after them.
+    edges = np.array([[offset - 0.5, offset - 0.5], [offset + crop_size - 0.5] * 2])
+    (x0, y0), (x1, y1) = (edges - source_to_prepared[:, 2]) / np.diag(source_to_prepared[:, :2]) + 0.5
+    if region is not None:
+        x0, y0, x1, y1 = max(x0, region[0]), max(y0, region[1]), min(x1, region[2]), min(y1, region[3])
+    return float(x0), float(y0), float(x1), float(y1)
+
+
 def blend(picture: Colours, heat: NDArray[Any]) -> Colours:
     """Lay heat [H, W] in [0, 1] over a picture [H, W, 3]; where there is no heat the picture is unchanged."""
     if picture.shape[:2] != heat.shape:
@@ -111,6 +129,7 @@ def overlay(
     score: str,
     target: str,
     mask: NDArray[np.bool_] | None = None,
+    window: Box | None = None,
     marks: Sequence[str] = (),
 ) -> Colours:
     """Draw heat over the whole source picture, with outline, scale and words.
@@ -127,6 +146,8 @@ def overlay(
         The class whose evidence the heat shows.
     mask : ndarray of bool, shape [H, W], optional
         The lesion as drawn or boxed.
+    window : Box, optional
+        What the networks saw, from :func:`window_on_source`; framed.
     marks : sequence of str
         Sentences that nobody may overlook, such as SMOKE.
 
@@ -140,12 +161,15 @@ def overlay(
     large = cv2.resize(as_colour(picture), size, interpolation=cv2.INTER_CUBIC)
     warm = cv2.resize(heat, size, interpolation=cv2.INTER_LINEAR)
     drawn = blend(np.asarray(large, np.uint8), warm)
+    if window is not None:
+        corners = [round(edge * factor) for edge in window]
+        cv2.rectangle(drawn, (corners[0], corners[1]), (corners[2] - 1, corners[3] - 1), _FRAME, 1)
     if mask is not None and mask.any():
-        enlarged = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
-        drawn = draw_outline(drawn, enlarged)
+        drawn = draw_outline(drawn, _resized(mask, size))
     lines = [f"Grad-CAM, model score {score}; research use only", f"Heat: evidence for {target}."]
     if mask is not None and mask.any():
         lines[1] += " White line: the lesion as given to the model."
+    lines[1] += " Grey frame: all that the model saw." if window is not None else ""
     return np.vstack([drawn, legend(size[0], lines, marks)])
 
 
@@ -173,6 +197,7 @@ def legend(width: int, lines: Sequence[str], marks: Sequence[str] = ()) -> Colou
     return np.asarray(strip, dtype=np.uint8)
 
 
+@cache
 def font(size: int) -> "FreeTypeFont | ImageFont":
     """Return the letters that Pillow brings along, the same on every machine."""
     from PIL import ImageFont
@@ -227,9 +252,13 @@ def crop_panel(
     left = np.asarray(cv2.resize(as_colour(picture), (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
     right = blend(left, cv2.resize(heat, (side, side), interpolation=cv2.INTER_LINEAR))
     if mask is not None and mask.any():
-        shape = cv2.resize(mask.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST).astype(bool)
-        right = draw_outline(right, shape)
+        right = draw_outline(right, _resized(mask, (side, side)))
     return np.hstack([left, np.full((side, 4, 3), 255, np.uint8), right])
+
+
+def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    grey = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(grey > 127, dtype=np.bool_)
 
 
 def to_png(pixels: Colours) -> "Image":

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isthmus.errors import InputError
 from isthmus.explain.gradcam import heat_of_pixels
-from isthmus.explain.overlay import heat_on_source, lesion_on_source, overlay, to_png
+from isthmus.explain.overlay import heat_on_source, lesion_on_source, overlay, to_png, window_on_source
 from isthmus.files import atomic_path, new_folder, refuse_existing
 from isthmus.inference.output import MARKS, model_facts, prediction_as_json, remarks, write_predictions
 from isthmus.inference.pictures import Picture
@@ -214,5 +214,6 @@ def draw_picture(predictor: Predictor, picture: Picture, prediction: Prediction)
         score=f"{prediction.probability:.2f}, {prediction.words}",
         target=spec.classes[spec.positive],
         mask=lesion_on_source(picture.clip.lesion, frame.shape[:2]),
+        window=window_on_source(prepared.source_to_prepared, size, spec.prepare.crop_size, prepared.region),
         marks=[MARKS[mark] for mark in spec.marks],
     )

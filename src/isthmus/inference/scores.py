@@ -41,7 +41,7 @@ def view_logits(
     preparation : Preparation
         The one the network was trained with.
     batch_size : int
-        Views a step; the logits do not depend on it (1e-6).
+        Views a step; the logits depend on it by rounding only (1e-6 of their size).
     device : str or torch.device
         Where to compute.
 
