@@ -136,7 +136,7 @@ def test_a_panel_shows_the_crop_untouched_beside_the_heat() -> None:
 def test_a_sheet_holds_every_case_and_the_same_cases_give_the_same_bytes(tmp_path: Path) -> None:
     heat = np.random.default_rng(1).random((64, 64)).astype(np.float32)
     cases = [
-        GalleryCase(heading, speckle(64, 64), heat, heat > 0.9, ("View 1: score 0.91", "Label: x" * 40))
+        GalleryCase(heading, speckle(64, 64), heat, heat > 0.9, ("View 1: score 0.91", "Label: x" * 12))
         for heading in ("right", "right", "right", "wrong")
     ]
     first = gallery(cases, tmp_path / "a.png", title="Heat", marks=["SMOKE"]).read_bytes()
