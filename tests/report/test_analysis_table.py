@@ -78,5 +78,5 @@ def test_a_table_that_cannot_be_analysed_as_one_is_refused_in_one_line(change, m
 
 
 def test_an_unknown_positive_class_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="no class is called 'cancer'.*0, 1"):
+    with pytest.raises(InputError, match=r"no class is called 'cancer'.*0, 1"):
         analysis_table(made_predictions(), positive="cancer")

@@ -6,12 +6,14 @@ import pytest
 
 from isthmus.errors import OutputError, TableError
 from isthmus.report.evaluate import evaluate
+from isthmus.report.evidence import compute_evidence
+from isthmus.report.tables import write_tables
 from isthmus.statistics.roc import auc
 from tests.report.made import made_predictions
 
 
 def test_a_table_becomes_evidence_tables_figures_and_a_report(tmp_path: Path) -> None:
-    frame = made_predictions()
+    frame = made_predictions(folds=2)
     frame.to_csv(tmp_path / "predictions.csv", index=False)
     out = tmp_path / "out"
     evidence = evaluate(tmp_path / "predictions.csv", out, reference_arm="old", bootstrap=50)
@@ -25,14 +27,15 @@ def test_a_table_becomes_evidence_tables_figures_and_a_report(tmp_path: Path) ->
 
 
 def test_the_csv_tables_hold_the_evidence_at_full_precision(tmp_path: Path) -> None:
-    evidence = evaluate(made_predictions(), tmp_path / "out", bootstrap=50)
-    arms = pd.read_csv(tmp_path / "out" / "tables" / "arms.csv")
+    evidence = compute_evidence(made_predictions(), bootstrap=50)
+    write_tables(tmp_path, evidence)
+    arms = pd.read_csv(tmp_path / "arms.csv")
     row = arms[(arms["arm"] == "new") & (arms["measure"] == "auc")].iloc[0]
     entry = evidence["arms"]["new"]["cv"]["auc"]
     assert (row["estimate"], row["low"], row["high"]) == (entry["estimate"], entry["low"], entry["high"])
-    confusion = pd.read_csv(tmp_path / "out" / "tables" / "confusion.csv")
+    confusion = pd.read_csv(tmp_path / "confusion.csv")
     assert confusion.groupby("arm")["count"].sum().tolist() == [120, 120]
-    assert len(pd.read_csv(tmp_path / "out" / "tables" / "folds.csv")) == 12
+    assert len(pd.read_csv(tmp_path / "folds.csv")) == 12
 
 
 def test_a_frame_passes_the_same_checks_as_a_file(tmp_path: Path) -> None:

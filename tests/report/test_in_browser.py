@@ -6,18 +6,14 @@ from typing import Any
 
 import pytest
 
-from isthmus.report.page import write_report
-from tests.report.made import made_context
-
 CHROMIUM = Path("/usr/bin/chromium")
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def page(written: tuple[Path, str]) -> Iterator[Any]:
     if not CHROMIUM.is_file():
         pytest.skip(f"no {CHROMIUM}: install Debian's chromium to see the report in a browser")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
-    path = write_report(tmp_path_factory.mktemp("report"), made_context())
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         opened = browser.new_page(viewport={"width": 1280, "height": 800})
@@ -31,7 +27,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
                 else None
             ),
         )
-        opened.goto(path.as_uri())
+        opened.goto((written[0] / "report.html").as_uri())
         yield opened
         browser.close()
 

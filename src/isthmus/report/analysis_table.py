@@ -201,13 +201,14 @@ def _choice(split: str, seed: Any, fold: Any, frozen: dict[str, Any]) -> dict[st
 def _thresholds(split: str, part: DataFrame, frozen: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the frozen thresholds of these rows, one a fold: value, rule, and what they were chosen on."""
     pairs = part[["seed", "fold"]].drop_duplicates().sort_values(["seed", "fold"]).itertuples(index=False)
-    found = []
+    found: list[dict[str, Any]] = []
     for seed, fold in pairs:
         choice = _choice(split, seed, fold, frozen)
         if choice.get("threshold") is not None:
-            facts = {"value": float(choice["threshold"]), "rule": str(choice.get("rule", "frozen"))}
-            told = {name: choice[name] for name in ("chosen_on", "groups_in_smaller_class") if name in choice}
-            found.append({"seed": int(seed), "fold": int(fold), **facts, **told})
+            facts: dict[str, Any] = {"seed": int(seed), "fold": int(fold), "value": float(choice["threshold"])}
+            facts["rule"] = str(choice.get("rule", "frozen"))
+            facts |= {name: choice[name] for name in ("chosen_on", "groups_in_smaller_class") if name in choice}
+            found.append(facts)
     return found
 
 

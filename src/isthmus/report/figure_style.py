@@ -96,6 +96,7 @@ def save(figure: "Figure", folder: Path, name: str, title: str, alternative: str
         figure.suptitle(mark, x=0.995, ha="right", color="#8a2500", fontsize=8, fontweight="bold")
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
+    figure.set_layout_engine("none")  # the layout stands: the PNG is the same figure, and no second layout is paid for
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=200, metadata={"Software": None})
     svg, png = folder / f"{name}.svg", folder / f"{name}.png"

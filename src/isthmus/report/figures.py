@@ -1,6 +1,7 @@
 """Every figure of a report, drawn where its facts exist."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,15 +42,14 @@ def draw_figures(context: ReportContext, folder: Path) -> list[FigureFile]:
     Returns
     -------
     list of FigureFile
-        Names: intervals, roc, comparisons, confusion, calibration, flow, labels, learning, localisation.
+        Names: intervals, roc, confusion, calibration, comparisons, flow, labels, learning, localisation; roc_cv and so
+        on where a split stands beside the leading one.
     """
     table = table_of(context)
     painters: dict[str, Callable[[], Drawn | None]] = {
         "intervals": lambda: _intervals(context),
-        "roc": lambda: _roc(context, table),
+        **_of_each_split(context, table),
         "comparisons": lambda: _comparisons(context),
-        "confusion": lambda: _confusion(context),
-        "calibration": lambda: _calibration(context, table),
         "flow": lambda: _flow(context),
         "labels": lambda: _labels(context),
         "learning": lambda: _learning(context),
@@ -66,12 +66,21 @@ def draw_figures(context: ReportContext, folder: Path) -> list[FigureFile]:
     return files
 
 
-def _leading(context: ReportContext) -> tuple[str, dict[str, dict[str, Any]]] | None:
-    splits = splits_of(context.evidence)
-    if not splits:
-        return None
-    arms = context.evidence["arms"]
-    return splits[0], {arm: arms[arm][splits[0]] for arm in arms if splits[0] in arms[arm]}
+def _of_each_split(context: ReportContext, table: AnalysisTable | None) -> dict[str, Callable[[], Drawn | None]]:
+    """Return the painters of those figures that every held-out split gets."""
+    painters: dict[str, Callable[[], Drawn | None]] = {}
+    for place, split in enumerate(splits_of(context.evidence)):
+        if place and split in ("tune", "train"):
+            continue
+        end = f"_{split}" if place else ""
+        painters[f"roc{end}"] = partial(_roc, context, table, split)
+        painters[f"confusion{end}"] = partial(_confusion, context, split)
+        painters[f"calibration{end}"] = partial(_calibration, context, table, split)
+    return painters
+
+
+def _facts(context: ReportContext, split: str) -> dict[str, dict[str, Any]]:
+    return {arm: found[split] for arm, found in context.evidence["arms"].items() if split in found}
 
 
 def _titles(context: ReportContext, arms: Any) -> dict[str, str]:
@@ -83,10 +92,10 @@ def _spoken(context: ReportContext, facts: dict[str, dict[str, Any]], measure: s
 
 
 def _intervals(context: ReportContext) -> Drawn | None:
-    leading = _leading(context)
-    if leading is None:
+    splits = splits_of(context.evidence)
+    if not splits:
         return None
-    split, facts = leading
+    split, facts = splits[0], _facts(context, splits[0])
     measure = ranking_measure(context.evidence)
     if not any(measure in entry or "accuracy" in entry for entry in facts.values()):
         return None
@@ -95,11 +104,10 @@ def _intervals(context: ReportContext) -> Drawn | None:
     return figure, title, f"{title}, with intervals. AUC: {_spoken(context, facts, measure)}."
 
 
-def _roc(context: ReportContext, table: AnalysisTable | None) -> Drawn | None:
-    leading = _leading(context)
-    if table is None or leading is None or len(table.classes) > 2:
+def _roc(context: ReportContext, table: AnalysisTable | None, split: str) -> Drawn | None:
+    facts = _facts(context, split)
+    if table is None or len(table.classes) > 2:
         return None
-    split, facts = leading
     ranked = [arm for arm, entry in facts.items() if entry.get("auc", {}).get("estimate") is not None][:PANELS]
     if not ranked:
         return None
@@ -146,11 +154,8 @@ def _comparisons(context: ReportContext) -> Drawn | None:
     return draw_comparisons(entries, titles), f"{title}.", f"{title}. {spoken}."
 
 
-def _confusion(context: ReportContext) -> Drawn | None:
-    leading = _leading(context)
-    if leading is None:
-        return None
-    split, facts = leading
+def _confusion(context: ReportContext, split: str) -> Drawn | None:
+    facts = _facts(context, split)
     matrices = {arm: entry["confusion"] for arm, entry in facts.items() if "confusion" in entry}
     matrices = dict(list(matrices.items())[:PANELS])
     if not matrices:
@@ -171,11 +176,10 @@ def _confusion(context: ReportContext) -> Drawn | None:
     return draw_confusion(matrices, _titles(context, matrices), names), title, f"{title} {spoken}."
 
 
-def _calibration(context: ReportContext, table: AnalysisTable | None) -> Drawn | None:
-    leading = _leading(context)
-    if table is None or leading is None or not table.has_probabilities or len(table.classes) > 2:
+def _calibration(context: ReportContext, table: AnalysisTable | None, split: str) -> Drawn | None:
+    facts = _facts(context, split)
+    if table is None or not table.has_probabilities or len(table.classes) > 2:
         return None
-    split, facts = leading
     arms = [arm for arm, entry in facts.items() if entry.get("brier", {}).get("estimate") is not None][:6]
     if not arms:
         return None

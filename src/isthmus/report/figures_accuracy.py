@@ -58,7 +58,7 @@ def _interval_panel(axis: Any, facts: list[dict[str, Any]], name: str) -> None:
 
 
 def _columns(panels: int) -> int:
-    return min(panels, 3 if panels <= 6 else 4)
+    return {1: 1, 2: 2, 4: 2}.get(panels, 3 if panels <= 6 else 4)
 
 
 def _tone(place: int, panels: int) -> str:
@@ -90,7 +90,7 @@ def draw_roc(bands: dict[str, RocSummary], titles: dict[str, str], marks: dict[s
         axis.plot(band.false_positive_rate, band.mean, color=tone, linewidth=1.9)
         if arm in marks:
             axis.plot(*marks[arm], "o", markersize=6, markerfacecolor="white", markeredgecolor=INK, markeredgewidth=1.3)
-        axis.set_title(titles.get(arm, arm))
+        axis.set_title(_wrapped(titles.get(arm, arm), 26))
         axis.text(0.97, 0.05, f"AUC {band.auc_text}", ha="right", va="bottom", fontsize=8.5)
         axis.set_box_aspect(1)
         axis.set_xlim(-0.01, 1.01)
@@ -149,7 +149,7 @@ def draw_confusion(matrices: dict[str, dict[str, Any]], titles: dict[str, str], 
         axis.set_xticks(range(len(shown)), shown, fontsize=8)
         first_of_row = axis.get_subplotspec().is_first_col()
         axis.set_yticks(range(len(shown)), shown if first_of_row else [""] * len(shown), fontsize=8)
-        axis.set_title(titles.get(arm, arm))
+        axis.set_title(_wrapped(titles.get(arm, arm), 26))
     for axis in axes.flat[len(matrices) :]:
         axis.set_visible(False)
     figure.supxlabel("Called", fontsize=9)
@@ -163,15 +163,15 @@ def _confusion_panel(axis: Any, matrix: "np.ndarray[Any, np.dtype[np.float64]]")
     totals = np.maximum(matrix.sum(axis=1, keepdims=True), 1e-9)
     share = matrix / totals
     tones = LinearSegmentedColormap.from_list("white to blue", ["#ffffff", "#0072B2"])
-    axis.imshow(share, cmap=tones, vmin=0, vmax=1, aspect="equal")
+    # Two thirds of the scale: dark text stays readable on the fullest cell.
+    axis.imshow(share, cmap=tones, vmin=0, vmax=1.5, aspect="equal")
     for row in range(matrix.shape[0]):
         for column in range(matrix.shape[1]):
-            ink = "white" if share[row, column] > 0.6 else INK
             value = matrix[row, column]
             text = f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
-            axis.text(column, row - 0.1, text, ha="center", va="center", color=ink, fontsize=11, fontweight="bold")
+            axis.text(column, row - 0.1, text, ha="center", va="center", color=INK, fontsize=11, fontweight="bold")
             percent = f"{100 * share[row, column]:.0f}\u202f%"
-            axis.text(column, row + 0.2, percent, ha="center", va="center", color=ink, fontsize=8.5)
+            axis.text(column, row + 0.2, percent, ha="center", va="center", color=INK, fontsize=8.5)
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(True)
@@ -206,7 +206,7 @@ def draw_calibration(curves: dict[str, CalibrationCurve], titles: dict[str, str]
         upper.set_ylim(-0.02, 1.02)
         upper.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         upper.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
-        upper.set_title(titles.get(arm, arm))
+        upper.set_title(_wrapped(titles.get(arm, arm), 26))
         slope = "" if curve.slope is None else f"slope {number(curve.slope)}"
         upper.text(0.03, 0.96, slope, va="top", fontsize=8.5, transform=upper.transAxes)
         edges = np.linspace(0, 1, 21)

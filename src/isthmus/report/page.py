@@ -15,7 +15,7 @@ from isthmus.report.figures import draw_figures
 from isthmus.report.methods import methods_paragraphs
 from isthmus.report.misclassified import misclassified_rows
 from isthmus.report.page_tables import arm_tables, comparison_rows, fold_table, pointing_rows
-from isthmus.report.reading import SPLIT_NAMES, count, plural, splits_of
+from isthmus.report.reading import SPLIT_NAMES, SPLIT_ORDER, count, plural, splits_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 _MARKS = {
@@ -57,14 +57,15 @@ def write_report(folder: Path, context: ReportContext) -> Path:
         When a picture of the gallery is missing or is of no kind that a browser shows.
     """
     folder = Path(folder)
+    gallery = embedded_gallery(context.gallery)
     files = {file.name: file for file in draw_figures(context, folder / "figures")}
     path = folder / "report.html"
-    write_text(path, render_page(context, files))
+    write_text(path, render_page(context, files, gallery))
     return path
 
 
-def render_page(context: ReportContext, figures: dict[str, FigureFile]) -> str:
-    """Return the page's HTML with the given figures inside."""
+def render_page(context: ReportContext, figures: dict[str, FigureFile], gallery: list[dict[str, str]]) -> str:
+    """Return the page's HTML with the given figures and pictures inside."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -74,7 +75,7 @@ def render_page(context: ReportContext, figures: dict[str, FigureFile]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = _page(context, set(figures))
+    page = _page(context, set(figures), gallery)
     css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     return environment.get_template("report.html.j2").render(page=page, css=_safe(css), figure=_figure_writer(figures))
 
@@ -98,7 +99,7 @@ def _figure_writer(figures: dict[str, FigureFile]) -> Callable[..., Any]:
     return write
 
 
-def _page(context: ReportContext, figures: set[str]) -> dict[str, Any]:
+def _page(context: ReportContext, figures: set[str], gallery: list[dict[str, str]]) -> dict[str, Any]:
     evidence = context.evidence
     wrong, more = misclassified_rows(context)
     page: dict[str, Any] = {
@@ -116,6 +117,7 @@ def _page(context: ReportContext, figures: set[str]) -> dict[str, Any]:
         "intervals_heading": _intervals_heading(evidence),
         "label_source": sentences.label_source(context),
         "checks": context.checks,
+        "figures": sorted(figures, key=_figure_order),
         "cannot_conclude": sentences.cannot_conclude(context),
         "unit": evidence["unit"],
         "many_arms": len(evidence["arms"]) > 6,
@@ -130,7 +132,7 @@ def _page(context: ReportContext, figures: set[str]) -> dict[str, Any]:
         "misclassified_note": more,
         "score_word": "Probability" if evidence["has_probabilities"] else "Score",
         "pointing": pointing_rows(context),
-        "gallery": embedded_gallery(context.gallery),
+        "gallery": gallery,
         "failures": context.failures[:100],
         "failures_note": _failures_note(context),
         "methods": methods_paragraphs(context),
@@ -144,6 +146,12 @@ def _page(context: ReportContext, figures: set[str]) -> dict[str, Any]:
     }
     page["sections"] = _sections(page, figures)
     return page
+
+
+def _figure_order(name: str) -> int:
+    """Return the place of a split's figure among its kind: the leading split has no ending."""
+    ending = name.partition("_")[2]
+    return SPLIT_ORDER.index(ending) + 1 if ending in SPLIT_ORDER else 0
 
 
 def _sections(page: dict[str, Any], figures: set[str]) -> list[tuple[str, str]]:

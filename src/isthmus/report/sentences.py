@@ -165,8 +165,9 @@ def _several(context: ReportContext, split: str, measure: str) -> str:
         if entry["split"] == split and entry["measure"] == measure and (entry.get("p_holm") or 1.0) < 0.05
     ]
     pairs = [entry for entry in evidence["comparisons"] if entry["split"] == split and entry["measure"] == measure]
+    word = "AUCs" if measure == "auc" else "macro AUCs"
     text = (
-        f"{_on_whom(best, split, evidence['unit'])}, {len(ranked)} arms reached AUCs from "
+        f"{_on_whom(best, split, evidence['unit'])}, {len(ranked)} arms reached {word} from "
         f"{_named(_first(worst[measure]), context.title_of(ranked[-1][1]))} to "
         f"{_named(interval(best[measure]), context.title_of(ranked[0][1]))}. "
         "No contrast was named before the analysis. "
@@ -215,6 +216,7 @@ def cannot_conclude(context: ReportContext) -> list[str]:
         name in facts for by_split in evidence["arms"].values() for facts in by_split.values() for name in ("brier",)
     ):
         found.append("Whether the scores are probabilities: calibration was not measured.")
+    found.append("Whether its use changes what happens to patients: only accuracy was measured.")
     return found
 
 
@@ -245,7 +247,8 @@ def _about_the_sample(context: ReportContext) -> list[str]:
         found.append(f"How it does at {place}, and no external set.".replace("cohort, and", "cohort: there is"))
     if splits and set(splits) <= {"cv", "tune", "train"}:
         found.append("How one finished model does on new cases: cross-validation measures the training recipe.")
-    if evidence.get("sampling") != "consecutive":
+    stated = any("predictive_values" in facts for by_split in evidence["arms"].values() for facts in by_split.values())
+    if stated and evidence.get("sampling") != "consecutive":
         found.append(
             "Predictive values in practice: the cases are not known to be consecutive; PPV and NPV are given at "
             "stated prevalences instead."
@@ -307,10 +310,11 @@ def _counts_of_the_table(evidence: dict[str, Any], positive: str) -> list[tuple[
         for by_split in evidence["arms"].values():
             if split in by_split:
                 facts = by_split[split]
-                return [
-                    (count(facts["n"]), f"{evidence['unit']}s"),
-                    (count(facts["n_groups"]), "groups"),
-                    (count(facts["classes"].get(str(evidence["positive"]))), positive),
-                    (count(len(evidence["arms"])), "arms"),
-                ]
+                classes = (
+                    [(count(facts["classes"][str(evidence["positive"])]), positive)]
+                    if len(evidence["classes"]) == 2
+                    else [(count(number), f"of class {label}") for label, number in facts["classes"].items()]
+                )
+                sizes = [(count(facts["n"]), f"{evidence['unit']}s"), (count(facts["n_groups"]), "groups")]
+                return [*sizes, *classes, (count(len(evidence["arms"])), "arms")]
     return []
