@@ -120,13 +120,17 @@ def cohort_check(
     Leaves check.html (with thumbnails) and check.json. Exit code 1 when there is an error, 0 with warnings only.
     """
     from isthmus.cohort.audit import check_cohort
-    from isthmus.cohort.check_page import write_check_page
+    from isthmus.cohort.check_page import write_check
 
     with _progress(as_json) as progress:
-        report = check_cohort(cohort, progress=progress)
-    page = write_check_page(report, out or cohort)
-    _show(report.to_json(), as_json, [*report.lines(), f"Page: {page}"])
-    if not report.passed:
+        move = None if progress is None else lambda done, total, what: progress(what, done, total)
+        report = check_cohort(cohort, move)
+    destination = out or cohort
+    write_check(report, cohort, destination)
+    found = [f"{finding.severity}: {finding.subject}: {finding.message}" for finding, _ in report.grouped()]
+    counts = ", ".join(f"{report.count(severity)} {severity}s" for severity in ("error", "warning", "note"))
+    _show(report.to_json(), as_json, [*found, f"{counts}. Page: {destination / 'check.html'}"])
+    if report.failed:
         raise typer.Exit(1)
 
 

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from isthmus.errors import PictureError, RegionMissing
 from isthmus.imaging.clip import Clip, Lesion
+from isthmus.imaging.marks import find_burned_in_text
 from isthmus.imaging.prepare import Preparation, prepare
 from isthmus.imaging.read import read_clip
-from isthmus.imaging.region import find_burned_in_text, find_scan_area
+from isthmus.imaging.region import find_scan_area
 
 from .speckle import screen
 

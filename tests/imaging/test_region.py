@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isthmus.imaging.marks import find_burned_in_text
 from isthmus.imaging.read import read_clip
-from isthmus.imaging.region import ScanArea, find_burned_in_text, find_scan_area
+from isthmus.imaging.region import ScanArea, find_scan_area
 
 from .speckle import screen, speckle
 
@@ -78,30 +79,6 @@ def test_a_point_belongs_to_its_panel_or_to_the_nearest():
     assert area.panel_at(8.9, 5) == area.panels[0]
     assert area.panel_at(10.5, 5) == area.panels[1]
     assert area.panel_at(30, 50) == area.panels[1]
-
-
-@pytest.mark.parametrize("size", [0.4, 0.6, 0.9])
-def test_text_drawn_over_speckle_is_found_and_speckle_alone_is_not(size):
-    for seed in range(20):
-        tissue = speckle(240, 320, seed, brightness=40.0 + 4 * seed)[..., None].copy()
-        assert find_burned_in_text(tissue) == []
-        cv2.putText(tissue, "TIRADS 4", (40, 120), cv2.FONT_HERSHEY_SIMPLEX, size, (255,), 1)
-        assert find_burned_in_text(tissue)
-        assert find_burned_in_text(tissue, (0, 150, 320, 240)) == []
-
-
-def test_boxes_of_marks_are_in_pixels_of_the_whole_frame():
-    frame = np.zeros((200, 300, 3), np.uint8)
-    frame[100:110, 150:152] = 255
-    frame[105:107, 220:223] = (0, 255, 255)
-    assert find_burned_in_text(frame, (90, 50, 290, 190)) == [(150, 100, 152, 110), (220, 105, 223, 107)]
-    assert find_burned_in_text(frame, (400, 50, 290, 190)) == []
-
-
-def test_colour_doppler_is_no_mark():
-    frame = np.repeat(speckle(240, 320, 5)[..., None], 3, axis=2)
-    frame[80:160, 100:200] = (0, 60, 200)
-    assert find_burned_in_text(frame) == []
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from isthmus.cohort.check_report import CheckedView, CheckReport, Finding, Sever
 from isthmus.cohort.cohort import Cohort, inspect_cohort
 from isthmus.errors import InputError, PictureError
 from isthmus.imaging.clip import Box
+from isthmus.imaging.marks import find_burned_in_text
 from isthmus.imaging.read import read_clip, read_mask
-from isthmus.imaging.region import find_burned_in_text
 from isthmus.tables.cohort import parse_box
 
 Progress = Callable[[int, int, str], None]
@@ -181,7 +181,7 @@ def _view(folder: Path, row: dict[Any, Any], frame: NDArray[np.uint8], report: C
         reached = sum(crop is not None and _overlap(text, crop) for text in view.text)
         if reached:
             view.reached = reached
-            found("warning", "text", "burned-in marks inside what a lesion network sees")
+            found("warning", "text", "burned-in marks inside the lesion crop; a network sees it with them filled in")
         else:
             found("note", "text", "burned-in marks inside the scan area, off the lesion")
 

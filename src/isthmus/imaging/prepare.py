@@ -1,9 +1,9 @@
 """From a clip to the square pictures that a network gets, with the way back to the source's pixels.
 
-Order: grey or colour, what lies outside the view's scan area painted black, speckle reduction at source resolution,
-a square window of whole source pixels, one resize. Nothing outside the scan area can reach a network, because it is
-painted over before anything mixes neighbouring pixels; speckle reduction sees a border of 32 pixels around the window,
-of the scan area only.
+Order: marks over the tissue filled in, grey or colour, what lies outside the view's scan area painted black, speckle
+reduction at source resolution, a square window of whole source pixels, one resize. Nothing outside the scan area can
+reach a network, because it is painted over before anything mixes neighbouring pixels; speckle reduction sees a border
+of 32 pixels around the window, of the scan area only.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from isthmus.errors import PictureError, RegionMissing
 from isthmus.imaging.clip import Box, Clip
 from isthmus.imaging.denoise import BORDER, Denoise, denoise
+from isthmus.imaging.marks import erase_marks
 from isthmus.imaging.region import ScanArea, find_scan_area
 
 Window = tuple[int, int, int, int]
@@ -32,10 +33,13 @@ class Preparation(BaseModel):
         ``lesion``: a square around the lesion; ``scan_area``: a square around the ultrasound picture.
     margin : float
         Surroundings on each side of a lesion, as a share of its longer side.
+    marks : str
+        ``erase``: letters, ticks and calipers that the scanner drew over the tissue are filled in from around them
+        (:mod:`isthmus.imaging.marks`); ``keep``: they stay.
     denoise : str
         ``none``, ``median``, ``srad`` or ``nlm``; at source resolution.
     normalise : str
-        ``unit`` (0 to 1), ``z`` (mean 0, standard deviation 1) or ``percentile_z`` (clipped at the 0.5th and 99.5th
+        ``unit`` (0 to 1), ``z`` (mean 0, standard deviation 1) or ``percentile_z`` (clipped at its 1st and 99th
         percentile first), each for one picture; done on the batch, not here.
     channels : str
         ``gray`` (luminance) or ``rgb``.
@@ -56,6 +60,7 @@ class Preparation(BaseModel):
 
     crop: Literal["lesion", "scan_area"] = "lesion"
     margin: float = Field(0.15, ge=0.0, le=2.0)
+    marks: Literal["erase", "keep"] = "erase"
     denoise: Denoise = "none"
     normalise: Literal["unit", "percentile_z", "z"] = "unit"
     channels: Literal["gray", "rgb"] = "gray"
@@ -155,7 +160,7 @@ def prepare(clip: Clip, preparation: Preparation) -> Prepared:
         frame_indices=np.arange(len(clip.frames)),
         source_to_prepared=np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]]),
         window=window,
-        region=(float(region[0]), float(region[1]), float(region[2]), float(region[3])),
+        region=_as_box(region),
     )
 
 
@@ -207,6 +212,10 @@ def _shown(box: tuple[float, ...]) -> str:
     return ", ".join(f"{value:g}" for value in box)
 
 
+def _as_box(window: Window) -> Box:
+    return float(window[0]), float(window[1]), float(window[2]), float(window[3])
+
+
 def _square(box: tuple[float, ...], factor: float) -> Window:
     # Whole pixels: the window is then cut, not interpolated, and the affine is exact.
     side = max(1, round(max(box[2] - box[0], box[3] - box[1]) * factor))
@@ -221,7 +230,8 @@ def _picture(frame: NDArray[np.uint8], window: Window, region: Window, preparati
     side = window[2] - window[0]
     square = np.zeros((side, side, 1 if preparation.channels == "gray" else 3), dtype=np.uint8)
     if x0 < x1 and y0 < y1:
-        tissue = denoise(_channels(frame[y0:y1, x0:x1], preparation.channels), preparation.denoise)
+        clean = frame if preparation.marks == "keep" else erase_marks(frame, _as_box(region))
+        tissue = denoise(_channels(clean[y0:y1, x0:x1], preparation.channels), preparation.denoise)
         left, top = max(x0, window[0]), max(y0, window[1])
         right, bottom = min(x1, window[2]), min(y1, window[3])
         part = tissue[top - y0 : bottom - y0, left - x0 : right - x0]

@@ -2,8 +2,7 @@
 
 A screen is background, thin things (text, ticks, a grey bar, a body mark) and one or two solid pictures. Solid is what
 survives an opening by a square larger than any letter is wide. Side by side pictures are told by their seam: speckle is
-smooth from column to column, and at a seam it is not. By the same token a letter drawn over tissue is told from tissue:
-it is bright, thin, and sharp from one column to the next.
+smooth from column to column, and at a seam it is not.
 """
 
 from dataclasses import dataclass
@@ -34,14 +33,6 @@ _SEAM_PARTS = 8
 _SEAM_PARTS_WITHOUT = 2  # black tissue or an empty corner shows no jump
 _SEAM_MIDDLE = (0.4, 0.6)
 _SEAM_NEIGHBOURS = 15
-
-# Marks drawn over tissue. On the scan areas of 480 DDTI pictures 50 levels find 1,299 grey marks, of which about 2 are
-# speckle; 40 levels find 200 more, of which one in four is.
-_MARK_LEVELS = 50
-_MARK_STROKE = 0.02
-_MARK_LARGEST = 0.15
-_MARK_PIXELS, _MARK_HEIGHT = 6, 5
-_COLOURED_LEVELS, _COLOURED_PIXELS = 60, 4
 
 
 @dataclass(frozen=True)
@@ -89,14 +80,14 @@ def find_scan_area(frame: NDArray[np.uint8]) -> ScanArea:
     >>> find_scan_area(screen).box
     (40.0, 20.0, 260.0, 180.0)
     """
-    grey = _brightest(frame)
+    grey = brightest(frame)
     height, width = grey.shape
     light = _light(grey)
     solids = _solid_boxes(light > _ABOVE_BACKGROUND)
     if not solids:
         whole = (0.0, 0.0, float(width), float(height))
         return ScanArea(whole, (whole,))
-    reach = _odd(_DENSITY_WINDOW, light.shape) // 2
+    reach = odd_length(_DENSITY_WINDOW, light.shape) // 2
     panels = tuple(sorted(_tight(light, solid, reach) for solid in solids))
     if len(panels) == 1:
         # Each panel has its own depth: a mark above the shallower one is not tissue.
@@ -109,7 +100,8 @@ def find_scan_area(frame: NDArray[np.uint8]) -> ScanArea:
 _Pixels = tuple[int, int, int, int]
 
 
-def _brightest(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def brightest(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the brightest channel of each pixel [H, W]."""
     if frame.shape[2] == 1:
         return frame[..., 0]
     result: NDArray[np.uint8] = np.maximum(np.maximum(frame[..., 0], frame[..., 1]), frame[..., 2])
@@ -126,12 +118,13 @@ def _light(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.abs(grey.astype(np.int16) - commonest).astype(np.uint8)
 
 
-def _odd(share: float, shape: tuple[int, ...]) -> int:
+def odd_length(share: float, shape: tuple[int, ...]) -> int:
+    """Return a share of the shorter side as an odd number of pixels, at least 3."""
     return max(3, 2 * round(share * min(shape) / 2) + 1)
 
 
 def _solid_boxes(foreground: NDArray[np.bool_]) -> list[_Pixels]:
-    window, solid = (_odd(share, foreground.shape) for share in (_DENSITY_WINDOW, _SOLID))
+    window, solid = (odd_length(share, foreground.shape) for share in (_DENSITY_WINDOW, _SOLID))
     # Reflection would count a picture that fills the frame to its rim as one, and a letter at the rim as two.
     density = cv2.boxFilter(foreground.astype(np.float32), -1, (window, window), borderType=cv2.BORDER_REPLICATE)
     dense = (density > _DENSE).astype(np.uint8)
@@ -222,52 +215,4 @@ def _jump(columns: NDArray[np.float32], step: int) -> NDArray[np.float32]:
     padded = np.pad(jump, _SEAM_NEIGHBOURS, mode="reflect")
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _SEAM_NEIGHBOURS + 1)
     result: NDArray[np.float32] = jump / (np.median(around, axis=1) + 1.0)
-    return result
-
-
-def find_burned_in_text(frame: NDArray[np.uint8], within: Box | None = None) -> list[Box]:
-    """Find what the scanner wrote into a picture: letters, digits, calipers, arrows, coloured marks.
-
-    Parameters
-    ----------
-    frame : uint8 array [H, W, C]
-        One frame, grey or colour.
-    within : Box, optional
-        Where to look, for example a scan area or a lesion crop; the whole frame by default.
-
-    Returns
-    -------
-    list of Box
-        One box a mark (letters of a word may share one), top to bottom, in pixels of the whole frame. Large coloured
-        areas (colour Doppler) are not marks. Grey text dimmer than 50 levels above its surroundings is not found.
-    """
-    height, width = frame.shape[:2]
-    x0, y0, x1, y1 = (0, 0, width, height) if within is None else map(round, within)
-    x0, y0, x1, y1 = max(0, x0), max(0, y0), min(width, x1), min(height, y1)
-    if x1 <= x0 or y1 <= y0:
-        return []
-    part = frame[y0:y1, x0:x1]
-    grey = _brightest(part)
-    coloured = grey - part.min(axis=2) > _COLOURED_LEVELS
-    marked = _sharp_strokes(grey, max(7, _odd(_MARK_STROKE, frame.shape[:2]))) | coloured
-    _, labels, statistics, _ = cv2.connectedComponentsWithStats(cv2.dilate(marked.astype(np.uint8), np.ones((5, 5))))
-    largest = _MARK_LARGEST * min(height, width)
-    found = []
-    for label, (x, y, w, h, _) in enumerate(statistics[1:].tolist(), start=1):
-        own = labels[y : y + h, x : x + w] == label
-        pixels = marked[y : y + h, x : x + w] & own
-        columns, lines = np.flatnonzero(pixels.any(axis=0)), np.flatnonzero(pixels.any(axis=1))
-        colour = np.count_nonzero(coloured[y : y + h, x : x + w] & own)
-        drawn = np.count_nonzero(pixels) >= _MARK_PIXELS and len(lines) >= _MARK_HEIGHT
-        if (drawn or colour >= _COLOURED_PIXELS) and not (colour and min(w, h) > largest):
-            left, top = x0 + x + int(columns[0]), y0 + y + int(lines[0])
-            found.append((float(left), float(top), float(left + np.ptp(columns) + 1), float(top + np.ptp(lines) + 1)))
-    return sorted(found, key=lambda box: (box[1], box[0]))
-
-
-def _sharp_strokes(grey: NDArray[np.uint8], stroke: int) -> NDArray[np.bool_]:
-    thin = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((1, stroke), np.uint8)) > _MARK_LEVELS
-    step = np.abs(np.diff(grey.astype(np.int16), axis=1)) > _MARK_LEVELS
-    sharp = np.pad(step, ((0, 0), (0, 1))) | np.pad(step, ((0, 0), (1, 0)))
-    result: NDArray[np.bool_] = thin & sharp
     return result
