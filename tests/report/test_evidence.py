@@ -142,3 +142,8 @@ def test_progress_counts_arms_and_splits() -> None:
     seen = []
     compute_evidence(made_predictions(), bootstrap=10, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 2), (2, 2)]
+
+
+def test_the_arms_of_the_primary_contrast_stand_first() -> None:
+    evidence = evidence_of(made_predictions(("a", "b", "c")), primary={"arm": "c", "against": "b"})
+    assert list(evidence["arms"]) == ["c", "b", "a"]

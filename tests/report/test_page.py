@@ -126,3 +126,10 @@ def test_a_missing_gallery_picture_is_one_clear_line(tmp_path: Path) -> None:
         write_report(tmp_path, context)
     with pytest.raises(InputError, match="does not show this kind"):
         write_report(tmp_path, replace(context, gallery=[Picture(tmp_path / "scan.dcm", "DICOM")]))
+
+
+def test_without_the_frozen_calibrators_probabilities_are_not_called_calibrated(tmp_path: Path, written) -> None:
+    text = write_report(tmp_path, made_context(frozen=None)).read_text(encoding="utf-8")
+    assert "Calibration of the probabilities (as given)" in text
+    assert "Probability, uncalibrated" in text
+    assert "Calibration of the probabilities (calibrated)" in written[1]

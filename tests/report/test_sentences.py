@@ -5,6 +5,7 @@ import pytest
 from isthmus.report import sentences
 from isthmus.report.context import CohortFacts, ReportContext
 from isthmus.report.evidence import compute_evidence
+from isthmus.report.limits import cannot_conclude
 from isthmus.report.methods import methods_paragraphs
 from isthmus.report.reading import interval
 from tests.report.made import made_context, made_predictions, made_protocol
@@ -64,20 +65,20 @@ def test_a_tirads_label_is_called_suspicious_and_never_malignant(context) -> Non
     assert sentences.positive_name(context) == "suspicious"
     assert "does not mean cancer" in sentences.label_source(context)
     assert "TI-RADS 4a or higher" in sentences.label_source(context)
-    said = " ".join([sentences.headline(context), *sentences.cannot_conclude(context)])
+    said = " ".join([sentences.headline(context), *cannot_conclude(context)])
     assert "malignan" not in said
     assert "Anything about cancer" in said
 
 
 def test_what_cannot_be_concluded_follows_from_the_facts(context) -> None:
-    said = " ".join(sentences.cannot_conclude(context))
+    said = " ".join(cannot_conclude(context))
     for part in ("one source of data", "cross-validation measures the training recipe", "“small”", "outlined by hand"):
         assert part in said, part
     assert "without patient ids" not in said
     assert "so few" not in said
     assert context.cohort is not None
     other = replace(context.cohort, patient_ids="absent", sites=3, region_source="", simulated=True)
-    said = " ".join(sentences.cannot_conclude(replace(context, cohort=other, marks=["SMOKE"])))
+    said = " ".join(cannot_conclude(replace(context, cohort=other, marks=["SMOKE"])))
     assert "without patient ids" in said
     assert "the cohort is simulated" in said
     assert "Anything at all" in said
@@ -90,7 +91,7 @@ def test_a_small_class_is_warned_of() -> None:
     context = ReportContext("t", compute_evidence(frame, bootstrap=10))
     # 12 of 30 are negative, in 12 groups of the pairs (0, 1), (2, 3), …: counted from the label rule.
     groups = frame.loc[frame["label"] == "0", "group_id"].nunique()
-    assert f"the smaller class has {groups} groups" in " ".join(sentences.cannot_conclude(context))
+    assert f"the smaller class has {groups} groups" in " ".join(cannot_conclude(context))
 
 
 def test_a_foreign_table_counts_itself() -> None:

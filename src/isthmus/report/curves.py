@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pandas import DataFrame
 
+from isthmus.statistics.bootstrap import group_counts
 from isthmus.statistics.calibration_measures import calibration_bins
 
 FloatArray = NDArray[np.float64]
@@ -79,27 +80,32 @@ def roc_summary(
         Scores of different fold models are never ranked against each other: the curve is the mean of the folds'.
     """
     groups = rows["group_id"].astype("category")
-    count = len(groups.cat.categories)
-    random = np.random.default_rng(seed)
-    weights = random.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
-    weights = np.vstack([np.ones(count), weights])
-    codes = groups.cat.codes.to_numpy()
-    curves: list[FloatArray] = []
-    for places in rows.reset_index(drop=True).groupby(["seed", "fold"], sort=True).groups.values():
-        index = places.to_numpy()
-        truth = rows["truth"].to_numpy(dtype=bool)[index]
-        if truth.all() or not truth.any():
-            continue
-        curves.append(_weighted_roc(truth, rows["score"].to_numpy(dtype=np.float64)[index], weights[:, codes[index]]))
-    if not curves:
+    codes, count = groups.cat.codes.to_numpy(), len(groups.cat.categories)
+    places = rows.reset_index(drop=True).groupby(["seed", "fold"], sort=True).groups.values()
+    truth, score = rows["truth"].to_numpy(dtype=bool), rows["score"].to_numpy(dtype=np.float64)
+    folds = [index.to_numpy() for index in places if 0 < truth[index.to_numpy()].sum() < len(index)]
+    if not folds:
         raise ValueError("no fold holds both classes: there is no ROC curve")
-    stacked = np.stack(curves)
-    with np.errstate(invalid="ignore"):
-        means = np.nanmean(stacked, axis=0)
+    observed = [_weighted_roc(truth[fold], score[fold], np.ones((1, len(fold))))[0] for fold in folds]
+    drawn = []
+    for weights in group_counts(count, resamples, seed):
+        curves = [_weighted_roc(truth[fold], score[fold], weights[:, codes[fold]]) for fold in folds]
+        drawn.append(_mean_of_known(np.stack(curves)))
+    mean = np.mean(observed, axis=0)
     tail = 100 * (1 - level) / 2
-    low, high = np.nanpercentile(means[1:], [tail, 100 - tail], axis=0)
-    folds = [curve[0] for curve in curves] if len(curves) > 1 else []
-    return RocSummary(_GRID, folds, means[0], np.minimum(low, means[0]), np.maximum(high, means[0]), auc_text)
+    low, high = np.nanpercentile(np.concatenate(drawn), [tail, 100 - tail], axis=0)
+    shown = observed if len(observed) > 1 else []
+    return RocSummary(_GRID, shown, mean, np.minimum(low, mean), np.maximum(high, mean), auc_text)
+
+
+def _mean_of_known(curves: FloatArray) -> FloatArray:
+    """Return the mean [resamples, grid] over those folds [folds, resamples, grid] in which both classes were drawn."""
+    known = np.isfinite(curves)
+    total = np.where(known, curves, 0.0).sum(axis=0)
+    number = known.sum(axis=0)
+    mean = np.full(total.shape, np.nan)
+    np.divide(total, number, out=mean, where=number > 0)
+    return mean
 
 
 def _weighted_roc(truth: NDArray[np.bool_], score: FloatArray, weights: FloatArray) -> FloatArray:

@@ -66,7 +66,8 @@ def compute_evidence(
     Returns
     -------
     dict
-        The content of ``evidence.json``; plain values, None where there is no number, then with a note.
+        The content of ``evidence.json``, the arms of the primary contrast first; plain values, None where there is no
+        number, then with a note.
 
     Raises
     ------
@@ -79,7 +80,8 @@ def compute_evidence(
         if named not in arms:
             raise InputError(f"no arm is called {named!r}", expected=", ".join(arms))
     parts = list(table.rows[["arm", "split"]].drop_duplicates().itertuples(index=False, name=None))
-    found: dict[str, dict[str, Any]] = {arm: {} for arm in arms}
+    named_first = [*(primary or {}).values(), *arms]
+    found: dict[str, dict[str, Any]] = {arm: {} for arm in dict.fromkeys(named_first)}
     for done, (arm, split) in enumerate(parts):
         found[arm][split] = _part(table, arm, split, sampling, prevalences, level, bootstrap)
         if progress:

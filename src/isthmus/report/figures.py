@@ -183,13 +183,16 @@ def _calibration(context: ReportContext, table: AnalysisTable | None, split: str
     arms = [arm for arm, entry in facts.items() if entry.get("brier", {}).get("estimate") is not None][:6]
     if not arms:
         return None
+    calibrated = (arms[0], split) in table.calibrated
+    raw = not calibrated and "calibration_slope_uncalibrated" in facts[arms[0]]
+    slope = "calibration_slope_uncalibrated" if raw else "calibration_slope"
     curves = {
         arm: calibration_curve(
-            table.part(arm, split), slope=facts[arm]["calibration_slope"]["estimate"], level=context.evidence["level"]
+            table.part(arm, split), slope=facts[arm][slope]["estimate"], level=context.evidence["level"]
         )
         for arm in arms
     }
-    state = "calibrated" if (arms[0], split) in table.calibrated else "as given"
+    state = "calibrated" if calibrated else "as given"
     title = (
         f"Calibration of the probabilities ({state}), {SPLIT_NAMES[split]}: observed against predicted frequency in "
         "bins of equal size, with Wilson intervals; below, how the predictions lie."
@@ -197,7 +200,7 @@ def _calibration(context: ReportContext, table: AnalysisTable | None, split: str
     if len(facts) > len(arms):
         title += f" The first {len(arms)} of {len(facts)} arms."
     shown = {arm: facts[arm] for arm in arms}
-    spoken = f"Calibration plots. Slopes: {_spoken(context, shown, 'calibration_slope')}."
+    spoken = f"Calibration plots. Slopes: {_spoken(context, shown, slope)}."
     return draw_calibration(curves, _titles(context, arms), positive_name(context).removeprefix("of ")), title, spoken
 
 

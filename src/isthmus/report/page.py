@@ -1,17 +1,17 @@
 """The report: one self-contained HTML file, readable without scripts, without network, and on paper."""
 
-import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from isthmus.errors import InputError
 from isthmus.files import write_text
 from isthmus.manifest import DISCLAIMER, version
 from isthmus.report import sentences
-from isthmus.report.context import LOUD_MARKS, Picture, ReportContext
+from isthmus.report.context import LOUD_MARKS, ReportContext
 from isthmus.report.figure_style import FigureFile, inline_svg
 from isthmus.report.figures import draw_figures
+from isthmus.report.gallery import embedded_gallery
+from isthmus.report.limits import cannot_conclude
 from isthmus.report.methods import methods_paragraphs
 from isthmus.report.misclassified import misclassified_rows
 from isthmus.report.page_tables import arm_tables, comparison_rows, fold_table, pointing_rows
@@ -23,15 +23,6 @@ _MARKS = {
     "SIMULATED": "SIMULATED: made from a virtual cohort, not from patients",
     "SMALL PROFILE": "Small profile: reduced so that it runs in minutes; the changes are listed under Methods",
 }
-_TYPES = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".svg": "image/svg+xml",
-    ".webp": "image/webp",
-}
-# Above this a page no longer opens comfortably; the folder of explanations holds the rest.
-_GALLERY_BYTES = 24 * 1024**2
 
 
 def write_report(folder: Path, context: ReportContext) -> Path:
@@ -118,7 +109,7 @@ def _page(context: ReportContext, figures: set[str], gallery: list[dict[str, str
         "label_source": sentences.label_source(context),
         "checks": context.checks,
         "figures": sorted(figures, key=_figure_order),
-        "cannot_conclude": sentences.cannot_conclude(context),
+        "cannot_conclude": cannot_conclude(context),
         "unit": evidence["unit"],
         "many_arms": len(evidence["arms"]) > 6,
         "split_sentence": sentences.split_sentence(context),
@@ -130,7 +121,7 @@ def _page(context: ReportContext, figures: set[str], gallery: list[dict[str, str
         "misclassified": wrong,
         "misclassified_caption": "Wrong calls, the most confident first",
         "misclassified_note": more,
-        "score_word": "Probability" if evidence["has_probabilities"] else "Score",
+        "score_word": _score_word(context),
         "pointing": pointing_rows(context),
         "gallery": gallery,
         "failures": context.failures[:100],
@@ -183,6 +174,15 @@ def _intervals_heading(evidence: dict[str, Any]) -> str:
     splits = splits_of(evidence)
     where = SPLIT_NAMES.get(splits[0], splits[0]) if splits else ""
     return f"All arms, {where}, with {100 * evidence['level']:.0f}\u202f% intervals"
+
+
+def _score_word(context: ReportContext) -> str:
+    if not context.evidence["has_probabilities"]:
+        return "Score"
+    calibrated = any(
+        "brier_uncalibrated" in facts for found in context.evidence["arms"].values() for facts in found.values()
+    )
+    return "Probability, uncalibrated" if calibrated and context.frozen is None else "Probability"
 
 
 def _openings(context: ReportContext) -> str:
@@ -273,31 +273,3 @@ def _cohort(context: ReportContext) -> dict[str, Any]:
 
 def _count_or_nothing(value: int | None) -> str:
     return "" if value is None else count(value)
-
-
-def embedded_gallery(pictures: list[Picture]) -> list[dict[str, str]]:
-    """Return the pictures as data addresses with caption and alternative text, up to 24 MiB in all.
-
-    Raises
-    ------
-    InputError
-        For a missing picture, or one that no browser shows.
-    """
-    shown, used = [], 0
-    for picture in pictures:
-        kind = _TYPES.get(picture.path.suffix.lower())
-        if kind is None:
-            raise InputError(
-                "a browser does not show this kind of picture", where=picture.path.name, expected=", ".join(_TYPES)
-            )
-        if not picture.path.is_file():
-            raise InputError("no such picture for the report's gallery", where=str(picture.path))
-        content = picture.path.read_bytes()
-        used += len(content)
-        if used > _GALLERY_BYTES:
-            break
-        source = f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
-        shown.append(
-            {"source": source, "caption": picture.caption, "alternative": picture.alternative or picture.caption}
-        )
-    return shown

@@ -1,0 +1,44 @@
+"""Pictures inside the page, as data addresses."""
+
+import base64
+
+from isthmus.errors import InputError
+from isthmus.report.context import Picture
+
+_TYPES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".svg": "image/svg+xml",
+    ".webp": "image/webp",
+}
+# Above this a page no longer opens comfortably; the folder of explanations holds the rest.
+_GALLERY_BYTES = 24 * 1024**2
+
+
+def embedded_gallery(pictures: list[Picture]) -> list[dict[str, str]]:
+    """Return the pictures as data addresses with caption and alternative text, up to 24 MiB in all.
+
+    Raises
+    ------
+    InputError
+        For a missing picture, or one that no browser shows.
+    """
+    shown, used = [], 0
+    for picture in pictures:
+        kind = _TYPES.get(picture.path.suffix.lower())
+        if kind is None:
+            raise InputError(
+                "a browser does not show this kind of picture", where=picture.path.name, expected=", ".join(_TYPES)
+            )
+        if not picture.path.is_file():
+            raise InputError("no such picture for the report's gallery", where=str(picture.path))
+        content = picture.path.read_bytes()
+        used += len(content)
+        if used > _GALLERY_BYTES:
+            break
+        source = f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+        shown.append(
+            {"source": source, "caption": picture.caption, "alternative": picture.alternative or picture.caption}
+        )
+    return shown
