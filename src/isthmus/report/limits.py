@@ -20,11 +20,9 @@ def cannot_conclude(context: ReportContext) -> list[str]:
             f"That the published method does as well or as badly: the profile “{profile}” reduces it "
             f"({changes}, listed under Methods)."
         )
-    if cohort and "drawn" in cohort.region_source:
+    if cohort and "drawn" in cohort.region_source and not cohort.simulated:
         found.append("How it does without a reader: each lesion was outlined by hand, by a reader who saw the picture.")
-    if not any(
-        name in facts for by_split in evidence["arms"].values() for facts in by_split.values() for name in ("brier",)
-    ):
+    if not any("brier" in facts for by_split in evidence["arms"].values() for facts in by_split.values()):
         found.append("Whether the scores are probabilities: calibration was not measured.")
     found.append("Whether its use changes what happens to patients: only accuracy was measured.")
     return found
@@ -51,10 +49,11 @@ def _about_the_sample(context: ReportContext) -> list[str]:
     splits = splits_of(evidence)
     if "external" not in splits:
         single = cohort is not None and (cohort.sites or 1) <= 1
-        place = (
-            "another hospital or scanner: there is one source of data" if single else "hospitals outside this cohort"
+        found.append(
+            "How it does at another hospital or scanner: there is one source of data, and no external set."
+            if single
+            else "How it does at hospitals outside this cohort: there is no external set."
         )
-        found.append(f"How it does at {place}, and no external set.".replace("cohort, and", "cohort: there is"))
     if splits and set(splits) <= {"cv", "tune", "train"}:
         found.append("How one finished model does on new cases: cross-validation measures the training recipe.")
     stated = any("predictive_values" in facts for by_split in evidence["arms"].values() for facts in by_split.values())
