@@ -203,6 +203,9 @@ def predict(
     out: OutOption,
     box: Annotated[str | None, typer.Option("--box", help="Lesion box x0,y0,x1,y1 in the picture's pixels.")] = None,
     mask: Annotated[Path | None, typer.Option("--mask", help="Lesion mask, a picture of the same size.")] = None,
+    network: Annotated[
+        Path | None, typer.Option("--network", help="The Python file of a bundle's own network; never run unasked.")
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Add a Grad-CAM overlay for each picture.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -213,7 +216,9 @@ def predict(
     from isthmus.explain.prediction import predict_files
 
     with _progress(as_json) as progress:
-        done = predict_files(bundle, inputs, out, box=box, mask=mask, explain=explain, progress=progress)
+        done = predict_files(
+            bundle, inputs, out, box=box, mask=mask, explain=explain, own_network=network, progress=progress
+        )
     _show(done.to_json(), as_json, done.lines())
     if done.failed:
         raise typer.Exit(1)

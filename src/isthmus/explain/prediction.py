@@ -85,6 +85,7 @@ def predict_files(
     box: str | None = None,
     mask: Path | None = None,
     explain: bool = False,
+    own_network: Path | None = None,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> PredictedFiles:
@@ -102,7 +103,7 @@ def predict_files(
         The region of the one picture.
     explain : bool
         True draws a Grad-CAM overlay for each picture, of the positive class.
-    device : str
+    own_network, device
         As for :func:`isthmus.inference.predictor.load_bundle`.
     progress : callable, optional
         Called with what, done, total.
@@ -126,7 +127,7 @@ def predict_files(
             expected="one picture with its region",
             hint="predict them one by one, or give boxes= in Python",
         )
-    predictor = load_bundle(bundle, device)
+    predictor = load_bundle(bundle, device, own_network=own_network)
     record = Manifest("predict", {**model_facts(predictor.spec), "device": predictor.device})
     with new_folder(out) as partial:
         with record.stage("predict"):
