@@ -39,6 +39,7 @@ def report_context(
     folder: Path,
     predictions: pd.DataFrame,
     evidence: dict[str, Any],
+    frozen: dict[str, Any],
     failures: Mapping[str, str],
     localisation: Mapping[str, Localisation],
     gallery: Sequence[Picture],
@@ -57,8 +58,8 @@ def report_context(
         The groups' parts.
     fits : sequence of FitSpec
         The finished fits, in `folder`.
-    predictions, evidence : DataFrame and dict
-        What the run found.
+    predictions, evidence, frozen : DataFrame and dict
+        What the run found, and the calibrators and thresholds it found it with.
     failures : mapping
         View to the reason why its picture could not be prepared.
     localisation, gallery : mapping and sequence
@@ -80,6 +81,7 @@ def report_context(
         question=protocol.question,
         evidence=evidence,
         predictions=predictions,
+        frozen=frozen,
         protocol=ProtocolFacts(
             name=protocol.protocol,
             title=protocol.title,

@@ -163,6 +163,7 @@ class _Work:
                 folder=self.folder,
                 predictions=predictions,
                 evidence=evidence,
+                frozen=frozen,
                 failures=failures,
                 localisation=heat.localisation,
                 gallery=heat.gallery,
@@ -254,7 +255,9 @@ class _Work:
         )
         write_json(self.folder / "evidence.json", evidence)
         shutil.rmtree(self.folder / "tables", ignore_errors=True)
-        write_tables(self.folder / "tables", evidence, analysis_table(held_out, positive=usable.classes[-1]))
+        write_tables(
+            self.folder / "tables", evidence, analysis_table(held_out, positive=usable.classes[-1], frozen=frozen)
+        )
         return evidence
 
     def note(self, split: pd.DataFrame, failures: Mapping[str, str]) -> None:

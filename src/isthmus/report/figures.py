@@ -228,7 +228,10 @@ def _learning(context: ReportContext) -> Drawn | None:
     logs = {arm: fits for arm, fits in context.learning.items() if fits}
     if not logs:
         return None
-    title = "Learning curves: fits thin, their mean thick. The tuning part is what early stopping saw; it is no test."
+    title = (
+        "Learning curves: fits thin, their mean thick. The tuning part is no test: the epoch, the calibration and the "
+        "threshold may be chosen on it."
+    )
     spoken = f"Loss and tuning AUC by epoch for {', '.join(context.title_of(arm) for arm in logs)}."
     return draw_learning(logs, _titles(context, logs)), title, spoken
 

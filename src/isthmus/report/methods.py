@@ -21,6 +21,7 @@ _AUGMENTATIONS = {
     "rotate": "rotation",
     "scale": "scaling",
     "flip": "mirroring",
+    "vertical_flip": "turning upside down",
     "crop": "random cropping",
     "gain": "gain jitter",
 }
@@ -56,15 +57,30 @@ def _design(context: ReportContext, protocol: dict[str, Any]) -> str:
         text += f"{folds}-fold cross-validation, stratified by label, was run for {plural(len(seeds), 'seed')}; "
         text += "a seed sets both the split, which all arms share, and the initialisation. "
     if splits.get("tune"):
-        text += f"{100 * splits['tune']:.0f}\u202f% of a fold's training groups served early stopping only. "
+        text += f"{100 * splits['tune']:.0f}\u202f% of a fold's training groups were set aside for tuning: "
+        text += "no network's weights were fitted on them. "
     test = splits.get("test")
     if test:
         rule = "the cohort's own split" if test.get("column") else f"{100 * test['fraction']:.0f}\u202f% of the groups"
         text += f"A test part ({rule}) was set aside before and opened after thresholds and calibration were frozen. "
+    return f"{text}{_thresholds(context, protocol)}".strip()
+
+
+def _thresholds(context: ReportContext, protocol: dict[str, Any]) -> str:
+    """Say where calibration and thresholds came from, and where there were too few groups to choose much."""
     rule = _THRESHOLDS.get(protocol.get("threshold", ""), "")
-    if rule:
-        text += f"Calls use {rule}, chosen on out-of-fold predictions."
-    return text.strip()
+    if not rule or not context.frozen:
+        return ""
+    points = [point for arm in context.frozen["arms"].values() for point in arm["folds"].values()]
+    few = sum(point["rule"] not in _THRESHOLDS for point in points)
+    text = (
+        "In cross-validation each fold's probabilities are calibrated, and its calls made, by what its own tuning part "
+    )
+    text += f"gave: logistic recalibration and {rule}"
+    if few:
+        text += ", or, where its smaller class had under 20 groups, the intercept only and the prevalence as threshold "
+        text += f"({few} of {len(points)} fits)"
+    return text + ". The final model of an arm, the mean of its fold models, has both from out-of-fold predictions."
 
 
 def _models(context: ReportContext, protocol: dict[str, Any]) -> list[str]:
@@ -95,7 +111,8 @@ def _preparation(prepare: dict[str, Any]) -> str:
     crop = _CROPS.get(prepare.get("crop", ""), "used whole")
     if prepare.get("crop") == "lesion" and prepare.get("margin") is not None:
         crop += f" with a margin of {100 * prepare['margin']:.0f}\u202f%"
-    steps = [crop, _DENOISING.get(prepare.get("denoise", "none"), "")]
+    erased = "freed from letters and calipers over the tissue" if prepare.get("marks") == "erase" else ""
+    steps = [erased, crop, _DENOISING.get(prepare.get("denoise", "none"), "")]
     if prepare.get("train_size"):
         size, centre = prepare["train_size"], prepare.get("crop_size", prepare["train_size"])
         steps.append(

@@ -206,9 +206,7 @@ def split_sentence(context: ReportContext) -> str:
             f"for {plural(len(facts.seeds), 'seed')}"
         )
         if facts.tune_fraction is not None:
-            text += (
-                f"; {100 * facts.tune_fraction:.0f}\u202f% of each fold's training groups were kept for early stopping"
-            )
+            text += f"; {100 * facts.tune_fraction:.0f}\u202f% of each fold's training groups were kept for tuning"
         text += ". "
     return text + (f"Set aside as test set: {facts.test_rule}." if facts.test_rule else "No test set was set aside.")
 
