@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from isthmus.imaging.prepare import Preparation
-from isthmus.models.bundle import BundleSpec, write_bundle
+from isthmus.models.bundle import write_bundle
+from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.registry import create
 
 SIZE = 64

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from isthmus.errors import BundleError, OutputError
 from isthmus.imaging.prepare import Preparation
-from isthmus.models.bundle import (
+from isthmus.models.bundle import load_parts, read_bundle, write_bundle
+from isthmus.models.bundle_spec import (
     BundleSpec,
     Calibration,
     CohortFacts,
@@ -20,9 +21,6 @@ from isthmus.models.bundle import (
     Requires,
     Thresholds,
     WeightsFacts,
-    load_parts,
-    read_bundle,
-    write_bundle,
 )
 from isthmus.models.card import render_card
 from isthmus.models.registry import create

@@ -17,7 +17,7 @@ from isthmus.inference.pictures import Picture
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions
 from isthmus.inference.predictor import Predictor, load_bundle
 from isthmus.manifest import DISCLAIMER, Manifest
-from isthmus.models.bundle import BundleSpec
+from isthmus.models.bundle_spec import BundleSpec
 
 Progress = Callable[[str, int, int], None]
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".ima")

@@ -8,7 +8,7 @@ import pandas as pd
 from isthmus.files import write_json
 from isthmus.inference.prediction import Prediction, Predictions
 from isthmus.manifest import DISCLAIMER
-from isthmus.models.bundle import BundleSpec
+from isthmus.models.bundle_spec import BundleSpec
 from isthmus.tables.check import write_table
 
 TIRADS = (

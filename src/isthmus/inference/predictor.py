@@ -14,7 +14,8 @@ from isthmus.imaging.clip import Clip
 from isthmus.inference.pictures import BoxLike, Picture, picture_of_clip, read_picture
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions, call_in_words
 from isthmus.inference.scores import probabilities, view_logits
-from isthmus.models.bundle import BundleSpec, load_parts, read_bundle
+from isthmus.models.bundle import load_parts, read_bundle
+from isthmus.models.bundle_spec import BundleSpec
 from isthmus.statistics.calibration import LogisticCalibration
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from isthmus.manifest import DISCLAIMER
 
 if TYPE_CHECKING:
-    from isthmus.models.bundle import BundleSpec
+    from isthmus.models.bundle_spec import BundleSpec
 
 _REFERENCES = {
     "surgery": "Labels rest on the pathology of surgical specimens.",

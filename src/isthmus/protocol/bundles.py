@@ -7,7 +7,8 @@ from typing import Any
 
 from isthmus.files import read_json
 from isthmus.manifest import package_versions, version
-from isthmus.models.bundle import (
+from isthmus.models.bundle import write_bundle
+from isthmus.models.bundle_spec import (
     BundleSpec,
     Calibration,
     CohortFacts,
@@ -16,7 +17,6 @@ from isthmus.models.bundle import (
     Requires,
     Thresholds,
     WeightsFacts,
-    write_bundle,
 )
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.fits import fit_folder

@@ -1,0 +1,138 @@
+"""What a bundle says of itself: the content of ``bundle.yaml`` (contract 3)."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from isthmus.imaging.prepare import Preparation
+
+FORMAT = "isthmus-bundle/1.0"
+
+Option = bool | int | float | str
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Facts(BaseModel):
+    # A newer minor version may add keys; one that changed what others mean would be a newer major.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class NetworkSpec(_Facts):
+    """Which network, with which options; ``file_sha256`` of a network of the user's own."""
+
+    name: str
+    options: dict[str, Option] = {}
+    classes: int = Field(ge=2)
+    channels: int = Field(ge=1)
+    file_sha256: Sha256 | None = None
+
+
+class Requires(_Facts):
+    """What a case must bring: modalities, and a region for networks trained on lesion crops."""
+
+    modalities: list[str] = Field(min_length=1)
+    region: Literal["none", "box", "mask"]
+
+
+class Part(_Facts):
+    """One fold model. ``file`` and ``sha256`` are filled in by :func:`write_bundle`."""
+
+    log_prior_shift: list[float]
+    file: str = Field("", pattern=r"^(parts/[A-Za-z0-9_-]+\.safetensors)?$")
+    sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+
+
+class Calibration(_Facts):
+    """``logit(p calibrated) = intercept + slope * logit(p)`` of the positive class's mean probability.
+
+    The fields of ``isthmus.statistics.calibration.LogisticCalibration.as_dict()`` go in as they are.
+    """
+
+    intercept: float = Field(allow_inf_nan=False)
+    slope: float = Field(gt=0, allow_inf_nan=False)
+    method: str = "logistic recalibration"
+    fitted_on: str = ""
+
+
+class Thresholds(_Facts):
+    """The frozen operating point: positive at ``value`` or above."""
+
+    rule: str
+    value: float = Field(ge=0, le=1)
+    on: str = "calibrated probability of the positive class"
+    chosen_on: str
+
+
+class CohortFacts(_Facts):
+    """What the model was trained on, and what its labels rest on."""
+
+    name: str
+    fingerprint: str
+    licence: str
+    simulated: bool
+    reference: Literal["surgery", "cytology", "follow_up", "tirads", "mixed"]
+
+
+class WeightsFacts(_Facts):
+    """Where the weights started from."""
+
+    origin: str = "random initial weights"
+    licence: str = "none needed"
+    sha256: Sha256 | None = None
+    notes: list[str] = []
+
+
+class BundleSpec(_Facts):
+    """The content of ``bundle.yaml``.
+
+    Parameters
+    ----------
+    classes : dict
+        Class code to shown name, in the order of the network's outputs; the last is the positive one.
+    unit : {'nodule', 'patient'}
+        What one prediction belongs to.
+    calibration, thresholds
+        None where nothing was fitted (more than two classes).
+    smoke : bool
+        True for a rehearsal whose numbers mean nothing.
+    """
+
+    format: str = Field(FORMAT, pattern=r"^isthmus-bundle/\d+\.\d+$")
+    name: str = Field(min_length=1)
+    network: NetworkSpec
+    target: str
+    unit: Literal["nodule", "patient"] = "nodule"
+    classes: dict[str, str] = Field(min_length=2)
+    requires: Requires
+    prepare: Preparation
+    parts: list[Part] = Field(min_length=1)
+    calibration: Calibration | None = None
+    thresholds: Thresholds | None = None
+    cohort: CohortFacts
+    weights: WeightsFacts = WeightsFacts()
+    versions: dict[str, str] = {}
+    smoke: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        count = len(self.classes)
+        if self.network.classes != count:
+            raise ValueError(f"the network has {self.network.classes} classes, the bundle {count}")
+        if any(len(part.log_prior_shift) != count for part in self.parts):
+            raise ValueError(f"every part needs {count} values of log_prior_shift")
+        channels = 1 if self.prepare.channels == "gray" else 3
+        if self.prepare.layout == "2d" and self.network.channels != channels:
+            raise ValueError(f"prepare gives {channels} channels, the network takes {self.network.channels}")
+        if self.prepare.crop == "lesion" and self.requires.region == "none":
+            raise ValueError("prepare crops the lesion, so requires.region is 'box' or 'mask'")
+        return self
+
+    @property
+    def positive(self) -> str:
+        """The code of the positive class."""
+        return list(self.classes)[-1]
+
+    @property
+    def marks(self) -> list[str]:
+        """``SIMULATED`` and ``SMOKE`` where they apply; they stand on everything made from this model."""
+        return [mark for mark, applies in (("SIMULATED", self.cohort.simulated), ("SMOKE", self.smoke)) if applies]
