@@ -44,9 +44,14 @@ def choose_arithmetic(run_folder: Path, protocol: Protocol, classes: int) -> Map
     if path.is_file():
         kept = read_json(path, name="arithmetic")["arms"]
         return {arm: Arithmetic(**kept[arm]) for arm in protocol.arms}
-    chosen = {key: _trial(arm, classes) for key, arm in protocol.arms.items()}
+    chosen = try_arithmetic(protocol, classes)
     write_json(path, {"format": "isthmus-arithmetic/1.0", "arms": {key: asdict(one) for key, one in chosen.items()}})
     return chosen
+
+
+def try_arithmetic(protocol: Protocol, classes: int) -> dict[str, Arithmetic]:
+    """Return each arm's faster arithmetic on this machine and what a step takes, from a few timed steps."""
+    return {key: _trial(arm, classes) for key, arm in protocol.arms.items()}
 
 
 def _trial(arm: Arm, classes: int) -> Arithmetic:

@@ -126,9 +126,9 @@ class Plan:
     pending: int
     epochs: int
     disk_mib: float
-    seconds: float | None = None
-    precisions: Mapping[str, str] | None = None
-    reductions: tuple[str, ...] = ()
+    seconds: float
+    precisions: Mapping[str, str]
+    reductions: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
         """Return plain values."""
@@ -136,15 +136,13 @@ class Plan:
 
     def lines(self) -> list[str]:
         """Return the plan in words."""
-        time = "measured when the run starts" if self.seconds is None else _duration(self.seconds)
         lines = [
             f"{self.protocol}, profile {self.profile}, on cohort {self.cohort}: {self.groups} patients, "
             f"{self.nodules} nodules ({self.positives} positive), {self.views} views; {self.left_out} views left out",
             f"{self.fits} fits ({self.pending} to do), up to {self.epochs} epochs each; "
-            f"about {self.disk_mib:.0f} MiB of disk; expected time: {time}",
+            f"about {self.disk_mib:.0f} MiB of disk; expected time of training: {_duration(self.seconds)}",
+            "precision: " + ", ".join(f"{arm} {value}" for arm, value in self.precisions.items()),
         ]
-        if self.precisions:
-            lines.append("precision: " + ", ".join(f"{arm} {value}" for arm, value in self.precisions.items()))
         if self.reductions:
             lines.append(f"profile {self.profile} changes {len(self.reductions)} values of the published protocol:")
             lines += [f"  {line}" for line in self.reductions]
@@ -159,8 +157,15 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def make_plan(name: str, protocol: Protocol, cases: Cases, fits: Sequence[FitSpec], pending: int) -> Plan:
-    """Return what a run will do, as far as it is known before a picture is prepared."""
+def make_plan(
+    name: str,
+    protocol: Protocol,
+    cases: Cases,
+    fits: Sequence[FitSpec],
+    pending: Sequence[FitSpec],
+    arithmetic: Mapping[str, Arithmetic],
+) -> Plan:
+    """Return what a run will do and cost: `fits` are all of it, `pending` those that are not done."""
     units = cases.units
     pixels = {arm.prepare.model_dump_json(): arm.prepare.train_size**2 for arm in protocol.arms.values()}
     views = pd.concat(cases.views.values()).drop_duplicates("view_id")
@@ -178,9 +183,14 @@ def make_plan(name: str, protocol: Protocol, cases: Cases, fits: Sequence[FitSpe
         positives=int((units["label"] == cases.classes[-1]).sum()),
         left_out=cases.left_out["view_id"].nunique(),
         fits=len(fits),
-        pending=pending,
+        pending=len(pending),
         epochs=max(fit.train.epochs for fit in fits),
         # Weights, their copy in the bundle, one checkpoint (weights and two moments), and the prepared pictures.
         disk_mib=2.0 * weights + 3.0 * weights / len(fits) + 2.0 * len(views) * sum(pixels.values()) / 2**20,
+        seconds=sum(
+            arithmetic[fit.arm].seconds_an_epoch(len(fit.train_views), fit.train.batch) * fit.train.epochs
+            for fit in pending
+        ),
+        precisions={arm: chosen.precision for arm, chosen in arithmetic.items()},
         reductions=tuple(reductions(name, protocol.profile)),
     )

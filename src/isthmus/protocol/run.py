@@ -16,7 +16,7 @@ from isthmus.files import locked, sha256_of_json, write_json
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.manifest import DISCLAIMER, Manifest, commit, package_versions, version
 from isthmus.models.weights import locate
-from isthmus.protocol.arithmetic import Arithmetic, choose_arithmetic
+from isthmus.protocol.arithmetic import choose_arithmetic, try_arithmetic
 from isthmus.protocol.bundles import write_bundles
 from isthmus.protocol.cases import Cases, cache_items, find_cases, without_failures
 from isthmus.protocol.fits import Plan, fit_folder, list_fits, make_plan
@@ -101,7 +101,7 @@ def run(
 
 
 def plan_run(protocol: str, cohort: Path | str, *, profile: str = "paper", settings: Iterable[str] = ()) -> Plan:
-    """Return what a run will do, without preparing a picture or training.
+    """Return what a run will do and how long it takes here, after a few timed steps; nothing is written.
 
     Raises
     ------
@@ -111,9 +111,9 @@ def plan_run(protocol: str, cohort: Path | str, *, profile: str = "paper", setti
     resolved = resolve_protocol(protocol, profile, list(settings))
     cases = find_cases(resolved, load_cohort(cohort))
     split, _ = divide(resolved, cases)
-    untimed = Arithmetic("fp32", 1, "", 0.0)
-    fits = list_fits(resolved, cases, split, dict.fromkeys(resolved.arms, ""), dict.fromkeys(resolved.arms, untimed))
-    return make_plan(protocol, resolved, cases, fits, pending=len(fits))
+    arithmetic = try_arithmetic(resolved, len(cases.classes))
+    fits = list_fits(resolved, cases, split, dict.fromkeys(resolved.arms, ""), arithmetic)
+    return make_plan(protocol, resolved, cases, fits, fits, arithmetic)
 
 
 @dataclass
@@ -191,13 +191,8 @@ class _Work:
         fits = list_fits(self.protocol, usable, split, {arm: store.key for arm, store in stores.items()}, arithmetic)
         jobs = [Fit(fit, fit_folder(self.folder, fit)) for fit in fits]
         pending = [job.spec for job in pending_fits(jobs)]
-        plan = make_plan(self.name, self.protocol, usable, fits, pending=len(pending))
-        seconds = sum(
-            arithmetic[fit.arm].seconds_an_epoch(len(fit.train_views), fit.train.batch) * fit.train.epochs
-            for fit in pending
-        )
-        precisions = {arm: chosen.precision for arm, chosen in arithmetic.items()}
-        for line in replace(plan, seconds=seconds, precisions=precisions).lines():
+        plan = make_plan(self.name, self.protocol, usable, fits, pending, arithmetic)
+        for line in plan.lines():
             self.say(line)
         failed = run_pending(jobs, {store.key: store for store in stores.values()}, _steps(pending, self.progress))
         if failed:
