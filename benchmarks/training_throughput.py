@@ -47,6 +47,7 @@ class Job:
     train: list[Picture]
     held_out: list[Picture]
     folder: Path
+    seed: int
 
     @property
     def prepare(self) -> Any:
@@ -86,7 +87,7 @@ def isthmus_fit(job: Job, turn: Callable[[], None]) -> np.ndarray[Any, Any]:
     )  # fmt: skip
     views = [*job.train, *job.held_out]
     spec = FitSpec(
-        arm="benchmark", candidate=job.network, seed=0, fold=0, network=job.network,
+        arm="benchmark", candidate=job.network, seed=job.seed, fold=0, network=job.network,
         classes=["0", "1"], prepare=job.prepare, train=settings, precision=job.precision, threads=job.threads,
         train_views=[view.name for view in job.train], tune_views=[],
         held_out_views=[view.name for view in job.held_out],
@@ -113,14 +114,14 @@ def bare_loop(job: Job, turn: Callable[[], None]) -> np.ndarray[Any, Any]:
 
     engine.keep_memory()
     torch.set_num_threads(job.threads)
-    torch.manual_seed(0)
+    torch.manual_seed(job.seed)
     store = job.store()
     pixels = torch.from_numpy(np.array(store.pixels[store.rows([view.name for view in job.train])]))
     labels = torch.tensor([view.label for view in job.train])
     weights = torch.tensor(job.weights())
     network = create(job.network, classes=2, channels=1).to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(network.parameters(), RATE, fused=True)
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(job.seed)
     count = -(-len(labels) // job.batch)
     for _ in range(job.epochs):
         for rows in torch.randperm(len(labels), generator=generator).tensor_split(count):
@@ -145,7 +146,7 @@ def naive_loop(job: Job, turn: Callable[[], None]) -> np.ndarray[Any, Any]:
     from isthmus.models.registry import create
 
     torch.set_num_threads(job.threads)
-    torch.manual_seed(0)
+    torch.manual_seed(job.seed)
     network = create(job.network, classes=2, channels=1)
     optimiser = torch.optim.Adam(network.parameters(), RATE)
     criterion = torch.nn.CrossEntropyLoss(torch.tensor(job.weights()))
@@ -260,6 +261,7 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=200, help="training and held-out views, at most")
     parser.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto")
     parser.add_argument("--threads", type=int, help="by default as torch has it")
+    parser.add_argument("--seed", type=int, default=0, help="of initial weights and order; AUCs vary with it")
     parser.add_argument("--loops", nargs="+", choices=sorted(LOOPS), default=list(LOOPS))
     options = parser.parse_args()
 
@@ -278,7 +280,16 @@ def main() -> None:
         train, held_out = pictures_of.halves(views[: options.views], 0.25)
         threads = options.threads or torch.get_num_threads()
         job = Job(
-            options.network, options.size, options.batch, options.epochs, "fp32", threads, train, held_out, folder
+            options.network,
+            options.size,
+            options.batch,
+            options.epochs,
+            "fp32",
+            threads,
+            train,
+            held_out,
+            folder,
+            options.seed,
         )
         precision = choose_precision(
             options.network, {}, classes=2, prepare=job.prepare, device="cpu", threads=threads,
@@ -289,7 +300,7 @@ def main() -> None:
         seconds, scores = take_turns(job, options.loops)
     source = "cohort" if options.cohort else "synthetic"
     facts = {"network": job.network, "size": job.size, "batch": job.batch, "epochs": job.epochs,
-             "precision": precision, "pictures": source, "training_views": len(train),
+             "seed": job.seed, "precision": precision, "pictures": source, "training_views": len(train),
              "held_out_views": len(held_out), **tables.machine(), "threads": threads}  # fmt: skip
     tables.write(
         f"training_throughput_{job.network}_{job.size}_{source}", facts, _rows(job, seconds, scores),
