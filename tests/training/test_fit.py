@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from isthmus.errors import FitError, InputError
+from isthmus.files import sha256_of_file
 from isthmus.inference.scores import probabilities, view_logits
 from isthmus.models.registry import create
 from isthmus.training.checkpoint import NAME, Checkpoint
@@ -183,3 +184,18 @@ def test_a_newer_fit_yaml_is_refused(tmp_path):
     (tmp_path / "fit.yaml").write_text(text.replace("isthmus-fit/1.0", "isthmus-fit/2.0"))
     with pytest.raises(InputError, match="newer"):
         FitSpec.read(tmp_path / "fit.yaml")
+
+
+def test_a_fit_starts_from_initial_weights_and_says_whose_they_are(tmp_path):
+    torch.manual_seed(5)
+    start = create("resnet18", classes=2, channels=1, width=8).state_dict()
+    save_file(start, tmp_path / "mine.safetensors")
+    spec = spec_of(weights=str(tmp_path / "mine.safetensors"), train={"epochs": 1, "rate": 1e-9})
+    run_fit(spec, STORE, tmp_path / "fit", device="cpu")
+    kept = load_file(tmp_path / "fit" / "weights.safetensors")
+    convolutions = [name for name, value in start.items() if value.ndim == 4]
+    assert len(convolutions) > 15
+    assert all(torch.allclose(kept[name], start[name], atol=1e-6) for name in convolutions)
+    origin = read_done(tmp_path / "fit")["weights"]
+    assert origin["sha256"] == sha256_of_file(tmp_path / "mine.safetensors")
+    assert origin["name"] == "mine"

@@ -17,7 +17,7 @@ from isthmus.files import read_json, write_bytes, write_json
 from isthmus.inference.scores import probabilities, view_logits
 from isthmus.models.classifier import Classifier, parameter_count
 from isthmus.models.registry import create
-from isthmus.models.weights import load_initial_weights
+from isthmus.models.weights import Provenance, load_initial_weights
 from isthmus.tables.check import write_table
 from isthmus.training import engine, steps
 from isthmus.training.checkpoint import Checkpoint
@@ -85,7 +85,7 @@ def _run(spec: FitSpec, store: Store, folder: Path, progress: Progress | None, d
     shift = steps.log_prior_shift(weights)
     checkpoint = Checkpoint(folder, spec.fingerprint())
     state = checkpoint.load()
-    classifier = _classifier(spec, fit_seed, fresh=state is None)
+    classifier, origin = _classifier(spec, fit_seed)
     batches = TrainingBatches(
         store, spec.train_views, spec.labels_of(spec.train_views), spec.prepare, spec.train.augment,
         batch=spec.train.batch, seed=fit_seed,
@@ -115,6 +115,7 @@ def _run(spec: FitSpec, store: Store, folder: Path, progress: Progress | None, d
             "classes": spec.classes,
             "log_prior_shift": shift,
             "parameters": parameter_count(classifier),
+            "weights": None if origin is None else origin.to_json(),
             "seconds": round(sum(entry["seconds"] for entry in curves.rows), 3),
             "images_per_s": round(
                 float(np.median([entry["images_per_s"] for entry in curves.rows[1:] or curves.rows])), 2
@@ -151,12 +152,11 @@ def _claim(spec: FitSpec, folder: Path) -> None:
         )
 
 
-def _classifier(spec: FitSpec, fit_seed: int, *, fresh: bool) -> Classifier:
+def _classifier(spec: FitSpec, fit_seed: int) -> tuple[Classifier, Provenance | None]:
     torch.manual_seed(seed_of(fit_seed, "initialisation"))
     classifier = create(spec.network, classes=len(spec.classes), channels=spec.channels, **spec.options)
-    if spec.weights is not None and fresh:
-        load_initial_weights(classifier, spec.weights)
-    return classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    origin = None if spec.weights is None else load_initial_weights(classifier, spec.weights)
+    return classifier.to(memory_format=torch.channels_last), origin  # type: ignore[call-overload]
 
 
 def _train(module: FitModule, recorder: "Recorder", spec: FitSpec, folder: Path, device: str) -> None:
