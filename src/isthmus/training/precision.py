@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WORTH = 1.05
 """How many times faster bf16 must be in the trial to be taken: less is noise, and fp32 is the safer arithmetic."""
 
-_TIMED_STEPS = 2
+_TIMED_STEPS = 3
 _ENOUGH_S = 10.0
 
 
