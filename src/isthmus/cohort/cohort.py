@@ -34,7 +34,7 @@ class Cohort:
     ----------
     folder : Path
         Where it lies.
-    name, licence, citation, simulated, patient_ids, targets, read_scale
+    name, licence, citation, simulated, patient_ids, targets, remarks, read_scale
         As in ``cohort.yaml``, see :class:`isthmus.cohort.description.Description`.
     patients, nodules, views : DataFrame
         The tables, with ``group_id`` filled in.
@@ -55,6 +55,7 @@ class Cohort:
     reads: pd.DataFrame | None = None
     excluded: pd.DataFrame | None = None
     boxes: pd.DataFrame | None = None
+    remarks: tuple[str, ...] = ()
     read_scale: ReadScale | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
 
@@ -200,6 +201,7 @@ def _assemble(
         reads=_optional(tables, "reads"),
         excluded=_optional(tables, "excluded"),
         boxes=_optional(tables, "boxes"),
+        remarks=tuple(description.remarks),
         read_scale=description.reads,
         files={name: path.absolute() for name, path in files.items()},
     )

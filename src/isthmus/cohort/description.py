@@ -96,6 +96,8 @@ class Description(_Strict):
         Marks every page, figure, card and DICOM object made from it.
     patient_ids : {'real', 'absent'}
         Whether pictures of one patient can be told to belong together.
+    remarks : list of str
+        What a reader of a report should know of the source; shown in every report.
     targets : dict of str to Target
         At least one.
     reads : ReadScale, optional
@@ -107,6 +109,7 @@ class Description(_Strict):
     citation: str
     simulated: bool = False
     patient_ids: Literal["real", "absent"] = "real"
+    remarks: list[str] = []
     targets: dict[str, Target] = Field(min_length=1)
     reads: ReadScale | None = None
 

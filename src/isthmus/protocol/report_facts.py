@@ -104,7 +104,7 @@ def report_context(
         failures=[Failure("view", view, reason) for view, reason in sorted(failures.items())],
         protocol_resolved=protocol.model_dump(mode="json"),
         manifest=manifest,
-        checks=_checks(cases, split, failures, openings),
+        checks=_checks(protocol, cases, split, failures, openings),
         openings=dict(Counter(opening["split"] for opening in openings)),
         marks=marks,
     )
@@ -134,6 +134,7 @@ def _cohort_facts(cases: Cases, failures: Mapping[str, str]) -> CohortFacts:
         import_counts=_import_counts(cohort.folder),
         flow=_flow(cases, failures),
         region_source=" and ".join(sources),
+        remarks=list(cohort.remarks),
     )
 
 
@@ -217,11 +218,16 @@ def _test_rule(protocol: Protocol) -> str:
 
 
 def _checks(
-    cases: Cases, split: pd.DataFrame, failures: Mapping[str, str], openings: Sequence[Mapping[str, str]]
+    protocol: Protocol,
+    cases: Cases,
+    split: pd.DataFrame,
+    failures: Mapping[str, str],
+    openings: Sequence[Mapping[str, str]],
 ) -> list[Check]:
     groups = cases.units["group_id"].nunique()
     tied = cases.units["patient_id"].nunique() - groups
     folds = split.groupby(["seed", "fold"]).ngroups
+    erased = all(arm.prepare.marks == "erase" for arm in protocol.arms.values())
     checks = [
         Check("No leak", "passed", f"In none of {folds} folds does a group of patients stand on two sides."),
         Check(
@@ -236,7 +242,9 @@ def _checks(
             "warning" if failures else "passed",
             f"{len(failures)} views could not be read and are listed below."
             if failures
-            else "Every picture could be read; all outside the scan area was painted black before any network saw it.",
+            else "Every picture could be read; what lies outside the scan area was painted black"
+            + (", and marks over the tissue were filled in," if erased else "")
+            + " before any network saw it.",
         ),
     ]
     if cases.cohort.patient_ids == "absent":

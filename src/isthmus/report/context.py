@@ -50,6 +50,8 @@ class CohortFacts:
         The import report in counts, e.g. ``{"labelled": 349, "without outline": 3}``.
     flow : list of FlowStep
         Boxes of the flow diagram, from files to units analysed.
+    remarks : list of str
+        What the cohort's maker says of the source.
     region_source : str
         ``drawn``, ``proposed``, ``whole``, or empty where no region is used.
     """
@@ -72,6 +74,7 @@ class CohortFacts:
     import_counts: dict[str, int] = field(default_factory=dict)
     flow: list[FlowStep] = field(default_factory=list)
     region_source: str = ""
+    remarks: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from isthmus.cohort.sources.import_report import ImportReport, ReportLine
 from isthmus.errors import CohortError
 from isthmus.files import new_folder, refuse_existing, writing
 from isthmus.imaging.read import write_mask
+from isthmus.manifest import Manifest
 from isthmus.tables.check import write_table
 from isthmus.tables.cohort import format_box
 
@@ -31,6 +32,14 @@ SIMULATED_MARK: Final = "SIMULATED.txt"
 """A file of this name beside the pictures says that the tree is synthetic, and so is then the cohort."""
 
 Progress = Callable[[int, int, str], None]
+
+_REASONS: Final = {
+    "ambiguous": "in no picture is it clear which outline was graded",
+    "duplicate": "every picture is pixel-identical to one of another case",
+    "without outline": "no picture has an outline",
+    "unreadable": "the case file or every picture cannot be read",
+}
+"""Why a case that gives no view is left out, by the status of its line; the line itself says more."""
 _PICTURE = re.compile(r"([0-9]{1,6})_([0-9]{1,6})\.jpe?g", re.IGNORECASE)
 _CASE = re.compile(r"([0-9]{1,6})\.xml", re.IGNORECASE)
 _NODULE_COLUMNS = ("composition", "echogenicity", "margin", "echogenic_foci", "tirads")
@@ -75,11 +84,13 @@ def import_ddti(source: Path | str, destination: Path | str, progress: Progress 
     source, destination = Path(source), Path(destination)
     refuse_existing(destination)
     found = _read_source(source, progress or (lambda done, total, what: None))
-    report = ImportReport()
+    report, record = ImportReport(), Manifest("cohort import ddti")
     simulated = (source / SIMULATED_MARK).is_file()
     with new_folder(destination) as folder:
         _write_cohort(folder, found, report, simulated)
         report.write(folder)
+        record.facts |= {"pictures": report.counts("picture"), "cases": report.counts("case"), "cohort": report.totals}
+        record.write(folder, [path for path in folder.iterdir() if path.is_file()])
         load_cohort(folder)  # what we write keeps our own contract, or is not written
     return report
 
@@ -159,16 +170,16 @@ def _write_cohort(folder: Path, found: _Source, report: ImportReport, simulated:
     nodules = [_nodule(case, found.groups) for case in cases]
     report.lines = _lines(found)
     excluded = [
-        {"patient_id": line.case, "stage": "import", "reason": f"{line.status}: {line.detail}"}
+        {"patient_id": line.case, "stage": "import", "reason": _REASONS[line.status.split(" of ")[0]]}
         for line in report.lines
         if line.kind == "case" and line.case and line.views == 0
     ]
     for name, rows in (("patients", patients), ("nodules", nodules), ("views", views)):
         write_table(folder / f"{name}.csv", pd.DataFrame(rows))
     write_table(folder / "excluded.csv", pd.DataFrame(excluded, columns=["patient_id", "stage", "reason"]))
-    write_description(folder, _description(simulated))
     report.totals = _totals(nodules, views)
     report.remarks = _remarks(found, simulated)
+    write_description(folder, _description(simulated).model_copy(update={"remarks": report.remarks}))
 
 
 def _write_views(folder: Path, picture: Picture, found: _Source) -> Iterable[dict[str, str]]:
