@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -97,12 +98,21 @@ def test_an_outline_changes_only_its_line() -> None:
 
 def test_a_small_picture_is_enlarged_and_its_words_stand_below_it() -> None:
     picture = speckle(channels=3)
-    drawn = overlay(picture, np.zeros((120, 160), np.float32), score="0.73", target="x")
+    drawn = overlay(picture, np.zeros((120, 160), np.float32), score="0.73", target="x", region=(0, 0, 160, 120))
     # 160 pixels become 640; the strip under the picture is white paper.
     assert drawn.shape[1] == 640
     assert drawn.shape[0] > 480
     np.testing.assert_array_equal(drawn[480], 255)
     assert (drawn[480:] < 60).any()
+
+
+def test_what_the_scanner_wrote_beside_the_picture_is_not_drawn() -> None:
+    picture = np.zeros((120, 160, 3), np.uint8)
+    written = picture.copy()
+    cv2.putText(written, "NAME", (5, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1)
+    heat, region = np.zeros((120, 160), np.float32), (0.0, 30.0, 160.0, 120.0)
+    drawn, expected = (overlay(one, heat, score="0.73", target="x", region=region) for one in (written, picture))
+    np.testing.assert_array_equal(drawn, expected)
 
 
 def test_marks_and_long_words_make_the_strip_taller_not_wider() -> None:

@@ -14,10 +14,12 @@ from isthmus.errors import PictureError
 from isthmus.files import write_json, write_text
 from isthmus.imaging.clip import Box
 from isthmus.imaging.read import read_clip, read_mask
+from isthmus.imaging.region import find_scan_area
 from isthmus.manifest import DISCLAIMER
 
 THUMBNAILS: Final = 36
 _WIDTH: Final = 360
+_BLOCKS: Final = 35  # letters are about a 40th of a screen high
 _LISTED: Final = 200
 _PLACES: Final = 8
 # Blue, orange and yellow of Okabe and Ito, in OpenCV's order: told apart by colour-blind readers.
@@ -127,6 +129,7 @@ def _thumbnail(folder: Path, view: CheckedView) -> str:
             picture = _colour(read_clip(folder / view.path).frames[0])
         except PictureError:
             return ""
+    picture = _illegible_outside(picture, view.region or find_scan_area(picture).box)
     if view.region:
         _rectangle(picture, view.region, _REGION)
     if mask is not None and mask.shape == picture.shape[:2]:
@@ -145,6 +148,17 @@ def _thumbnail(folder: Path, view: CheckedView) -> str:
 def _colour(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     turned = frame[:, :, ::-1] if frame.shape[2] == 3 else np.repeat(frame, 3, axis=2)
     return np.ascontiguousarray(turned)
+
+
+def _illegible_outside(picture: NDArray[np.uint8], region: Box) -> NDArray[np.uint8]:
+    """Return the picture with coarse blocks outside the scan area: a name printed there must not reach the page."""
+    height, width = picture.shape[:2]
+    block = max(8, width // _BLOCKS)
+    coarse = cv2.resize(picture, (max(1, width // block), max(1, height // block)), interpolation=cv2.INTER_AREA)
+    hidden = np.array(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+    x0, y0, x1, y1 = (max(0, round(value)) for value in region)
+    hidden[y0:y1, x0:x1] = picture[y0:y1, x0:x1]
+    return hidden
 
 
 def _rectangle(picture: NDArray[np.uint8], box: Box, colour: tuple[int, int, int]) -> None:

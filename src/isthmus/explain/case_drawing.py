@@ -15,6 +15,7 @@ from isthmus.explain.overlay import heat_on_source, lesion_on_source, overlay, t
 from isthmus.files import atomic_path
 from isthmus.imaging.clip import Box, Lesion
 from isthmus.imaging.read import read_clip, read_mask
+from isthmus.imaging.region import find_scan_area
 from isthmus.inference.output import MARKS
 from isthmus.inference.prediction import call_in_words
 
@@ -107,18 +108,18 @@ class CaseDrawer:
     ) -> NDArray[np.uint8]:
         view: Mapping[Any, Any] = self.views.loc[view_id].to_dict()
         frame = read_clip(view["path"]).frames[0]
-        shape, size, region, lesion = frame.shape[:2], self.preparation.train_size, _box(view["region"]), None
+        shape, size, lesion = frame.shape[:2], self.preparation.train_size, None
+        region = _box(view["region"]) or find_scan_area(frame).box
         if isinstance(view["mask"], str | Path):
             lesion = Lesion.still(mask=read_mask(view["mask"]))
         elif _box(view["box"]) is not None:
             lesion = Lesion.still(box=_box(view["box"]))
         return overlay(
             frame,
-            heat_on_source(
-                heat, source_to_prepared, self.preparation.train_size, frame.shape[:2], _box(view["region"])
-            ),
+            heat_on_source(heat, source_to_prepared, self.preparation.train_size, frame.shape[:2], region),
             score=score,
             target=list(self.classes.values())[-1],
+            region=region,
             mask=lesion_on_source(lesion, shape),
             window=window_on_source(source_to_prepared, size, heat.shape[0], region),
             marks=[MARKS.get(mark, mark) for mark in self.marks],

@@ -128,11 +128,14 @@ def overlay(
     *,
     score: str,
     target: str,
+    region: Box,
     mask: NDArray[np.bool_] | None = None,
     window: Box | None = None,
     marks: Sequence[str] = (),
 ) -> Colours:
-    """Draw heat over the whole source picture, with outline, scale and words.
+    """Draw heat over the ultrasound picture, with outline, scale and words.
+
+    What a scanner writes beside the picture, a patient's name among it, is cut off.
 
     Parameters
     ----------
@@ -144,6 +147,8 @@ def overlay(
         What stands after "model score", e.g. ``0.73, suspicious (TI-RADS 4a or higher)``.
     target : str
         The class whose evidence the heat shows.
+    region : Box
+        The scan area, or the panel of it that holds the lesion; nothing outside it is drawn.
     mask : ndarray of bool, shape [H, W], optional
         The lesion as drawn or boxed.
     window : Box, optional
@@ -156,13 +161,17 @@ def overlay(
     ndarray of uint8, shape [H', W', 3]
         Picture with a strip of words under it.
     """
+    (left, top), (right, bottom) = (int(edge) for edge in region[:2]), (round(edge) for edge in region[2:])
+    picture, heat = picture[top:bottom, left:right], heat[top:bottom, left:right]
+    mask = None if mask is None else mask[top:bottom, left:right]
     factor = max(1, -(-SMALLEST_WIDTH // picture.shape[1]))
     size = (picture.shape[1] * factor, picture.shape[0] * factor)
     large = cv2.resize(as_colour(picture), size, interpolation=cv2.INTER_CUBIC)
     warm = cv2.resize(heat, size, interpolation=cv2.INTER_LINEAR)
     drawn = blend(np.asarray(large, np.uint8), warm)
     if window is not None:
-        corners = [round(edge * factor) for edge in window]
+        starts = (left, top, left, top)
+        corners = [round((edge - start) * factor) for edge, start in zip(window, starts, strict=True)]
         cv2.rectangle(drawn, (corners[0], corners[1]), (corners[2] - 1, corners[3] - 1), _FRAME, 1)
     if mask is not None and mask.any():
         drawn = draw_outline(drawn, _resized(mask, size))

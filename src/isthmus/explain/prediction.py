@@ -214,6 +214,7 @@ def draw_picture(predictor: Predictor, picture: Picture, prediction: Prediction)
         placed,
         score=f"{prediction.probability:.2f}, {prediction.words}",
         target=spec.classes[spec.positive],
+        region=prepared.region,
         mask=lesion_on_source(picture.clip.lesion, frame.shape[:2]),
         window=window_on_source(prepared.source_to_prepared, size, spec.prepare.crop_size, prepared.region),
         marks=[MARKS[mark] for mark in spec.marks],

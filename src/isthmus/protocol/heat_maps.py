@@ -85,11 +85,11 @@ def draw_heat_maps(
             device=default_device(),
             progress=progress,
         )
-        _add(result, key, heat)
+        _add(result, key, arm.title or key, heat)
     return result
 
 
-def _add(result: HeatMaps, key: str, heat: HeldOutHeat) -> None:
+def _add(result: HeatMaps, key: str, title: str, heat: HeldOutHeat) -> None:
     if heat.summary is not None:
         known = heat.localisation.dropna(subset=["heat_in_lesion", "pointing"])
         result.localisation[key] = Localisation(
@@ -98,4 +98,9 @@ def _add(result: HeatMaps, key: str, heat: HeldOutHeat) -> None:
             pointing_game=heat.summary["pointing"]["estimate"],
             pointing_baseline=heat.summary["gaussian_pointing"]["estimate"],
         )
-    result.gallery.extend(Picture(case.path, case.caption, case.alternative, arm=key) for case in heat.cases)
+    if heat.gallery is not None:
+        caption = (
+            f"{title}: {len(heat.cases)} held-out cases, each as the network saw it and with its heat map. "
+            f"One file a case: explanations/{key}/overlays/."
+        )
+        result.gallery.append(Picture(heat.gallery, caption, " ".join(case.caption for case in heat.cases), arm=key))
