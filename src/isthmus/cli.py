@@ -139,7 +139,7 @@ def run(
     protocol: Annotated[str, typer.Argument(help="A shipped protocol (see `isthmus protocols`) or a YAML file.")],
     cohort: Annotated[Path, typer.Option("--cohort", help="Cohort folder.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Run folder to make, or to go on with.", show_default=False)],
-    external: Annotated[list[Path] | None, typer.Option("--external", help="External cohort; may be repeated.")] = None,
+    external: Annotated[Path | None, typer.Option("--external", help="Cohort of other patients, opened once.")] = None,
     profile: Annotated[str, typer.Option(help="paper, small (minutes on 2 cores) or smoke (seconds).")] = "paper",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key=value over the protocol, e.g. defaults.train.epochs=20.")
@@ -164,7 +164,7 @@ def run(
             protocol,
             cohort,
             out,
-            external=external or (),
+            external=external,
             profile=profile,
             settings=settings or (),
             resume=resume,

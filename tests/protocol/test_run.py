@@ -48,9 +48,7 @@ def cache(tmp_path_factory):
 def finished(cohorts, cache, tmp_path_factory):
     said: list[str] = []
     out = tmp_path_factory.mktemp("runs") / "wang2025"
-    result = run(
-        "wang2025", cohorts[0], out, external=[cohorts[1]], profile="smoke", settings=SETTINGS, say=said.append
-    )
+    result = run("wang2025", cohorts[0], out, external=cohorts[1], profile="smoke", settings=SETTINGS, say=said.append)
     return result, said
 
 
@@ -120,7 +118,7 @@ def test_sets_are_opened_once_and_the_count_is_kept(finished, cohorts):
         "wang2025",
         cohorts[0],
         finished[0].folder,
-        external=[cohorts[1]],
+        external=cohorts[1],
         profile="smoke",
         settings=SETTINGS,
         resume=True,
@@ -136,7 +134,7 @@ def test_a_choice_changed_after_an_opening_stops_the_run(finished, cohorts, tmp_
         encoding="utf-8",
     )
     with pytest.raises(FrozenError, match="changed since"):
-        run("wang2025", cohorts[0], folder, external=[cohorts[1]], profile="smoke", settings=SETTINGS, resume=True)
+        run("wang2025", cohorts[0], folder, external=cohorts[1], profile="smoke", settings=SETTINGS, resume=True)
 
 
 def test_nothing_that_is_written_names_this_machine_or_its_user(finished):
@@ -180,7 +178,17 @@ def test_a_run_folder_of_another_cohort_is_refused(finished, cohorts):
 
 def test_the_own_cohort_is_no_external_one(cohorts, tmp_path):
     with pytest.raises(CohortError, match="own cohort"):
-        run("wang2025", cohorts[0], tmp_path / "x", external=[cohorts[0]], profile="smoke")
+        run("wang2025", cohorts[0], tmp_path / "x", external=cohorts[0], profile="smoke")
+
+
+def test_an_external_cohort_without_the_runs_target_is_refused(cohorts, tmp_path):
+    shutil.copytree(cohorts[1], tmp_path / "other")
+    description = tmp_path / "other" / "cohort.yaml"
+    text = description.read_text(encoding="utf-8").replace("  tirads_4a_or_higher:", "  malignant:", 1)
+    description.write_text(text, encoding="utf-8")
+    with pytest.raises(CohortError, match="none of the targets"):
+        run("wang2025", cohorts[0], tmp_path / "x", external=tmp_path / "other", profile="smoke")
+    assert not (tmp_path / "x").exists()
 
 
 def test_absent_weights_stop_a_run_before_anything_is_made(cohorts, tmp_path, monkeypatch):

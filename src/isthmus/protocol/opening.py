@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from isthmus.files import sha256_of_json
 from isthmus.imaging.cache import PreparedCache
 from isthmus.inference.predictor import load_bundle
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items, without_failures
@@ -54,9 +53,7 @@ def open_cohort(
     FrozenError
         When nothing is frozen yet, or the frozen choices changed since an earlier opening.
     """
-    kept = (
-        run_folder / "opened" / f"{split}-{cases.cohort.name}-{sha256_of_json(cases.cohort.fingerprint())[:8]}.parquet"
-    )
+    kept = run_folder / "opened" / f"{split}-{cases.cohort.fingerprint()[:16]}.parquet"
     if kept.is_file():
         return read_predictions(kept).drop(columns=["unit", "unit_id"])
     frozen = Lock(run_folder).open(split, cases.cohort.name)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from isthmus.cohort.cohort import Cohort, load_cohort
+from isthmus.cohort.cohort import load_cohort
 from isthmus.errors import CohortError, FitError
 from isthmus.files import locked, sha256_of_json, write_json
 from isthmus.imaging.cache import PreparedCache, PreparedStore
@@ -48,7 +48,7 @@ def run(
     cohort: Path | str,
     out: Path | str,
     *,
-    external: Iterable[Path | str] = (),
+    external: Path | str | None = None,
     profile: str = "paper",
     settings: Iterable[str] = (),
     resume: bool = False,
@@ -65,8 +65,8 @@ def run(
         Cohort folder.
     out : Path
         Run folder; it may not exist, unless `resume`.
-    external : iterable of Path
-        Cohorts that meet each arm's frozen model once.
+    external : Path, optional
+        A cohort of other patients, with the same target; it meets each arm's frozen model once.
     profile : str
         `paper`, `small` or `smoke`.
     settings : iterable of str
@@ -90,7 +90,7 @@ def run(
     """
     resolved = resolve_protocol(protocol, profile, list(settings))
     cases = find_cases(resolved, load_cohort(cohort))
-    outside = [find_cases(resolved, _external(Path(path), cases.cohort)) for path in external]
+    outside = None if external is None else _external_cases(resolved, Path(external), cases)
     _check_weights(resolved)
     folder = Path(out)
     claim_folder(folder, resolved, cases.cohort.fingerprint(), resume)
@@ -123,7 +123,7 @@ class _Work:
     name: str
     protocol: Protocol
     cases: Cases
-    outside: list[Cases]
+    outside: Cases | None
     folder: Path
     progress: Progress | None
     say: Say
@@ -219,10 +219,10 @@ class _Work:
 
     def open_sets(self, rows: pd.DataFrame, test: Cases | None) -> pd.DataFrame:
         """Let the bundles meet the test part and the external cohorts, once."""
-        sets = [("test", test)] if test is not None else []
-        sets += [("external", cases) for cases in self.outside]
         opened = [
-            open_cohort(self.folder, split, cases, self.protocol, self.cache, self.progress) for split, cases in sets
+            open_cohort(self.folder, split, cases, self.protocol, self.cache, self.progress)
+            for split, cases in (("test", test), ("external", self.outside))
+            if cases is not None
         ]
         return pd.concat([rows, *opened], ignore_index=True)
 
@@ -272,7 +272,7 @@ class _Work:
             "split": split_fingerprint(split),
             "weights": {key: arm.weights or "random" for key, arm in self.protocol.arms.items()},
             "excluded_views": dict(sorted(failures.items())),
-            "external": [cases.cohort.name for cases in self.outside],
+            "external": None if self.outside is None else self.outside.cohort.name,
             "versions": {"isthmus": version(), **package_versions()},
             "commit": commit(),
         }
@@ -306,11 +306,18 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "isthmus" / "pictures"
 
 
-def _external(folder: Path, own: Cohort) -> Cohort:
+def _external_cases(protocol: Protocol, folder: Path, own: Cases) -> Cases:
     cohort = load_cohort(folder)
-    if cohort.fingerprint() == own.fingerprint():
+    if cohort.fingerprint() == own.cohort.fingerprint():
         raise CohortError("the external cohort is the run's own cohort", where=str(folder), expected="another one")
-    return cohort
+    cases = find_cases(protocol.model_copy(update={"target": [own.target.name]}), cohort)
+    if cases.classes != own.classes:
+        raise CohortError(
+            f"target {own.target.name} has other classes in the external cohort: {', '.join(cases.classes)}",
+            where=str(folder),
+            expected=", ".join(own.classes),
+        )
+    return cases
 
 
 def _check_weights(protocol: Protocol) -> None:
