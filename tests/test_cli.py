@@ -72,6 +72,31 @@ def test_an_error_with_json_is_json(tmp_path):
     assert json.loads(done.stdout)["kind"] == "ProtocolError"
 
 
+WITHOUT_TORCH = (
+    "import sys; sys.modules['torch'] = None; sys.argv = ['isthmus', *sys.argv[1:]]; import isthmus.cli as c; c.main()"
+)
+
+
+def without_torch(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command where torch cannot be imported, as after a plain `pip install isthmus`."""
+    command = [sys.executable, "-c", WITHOUT_TORCH, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_without_torch_a_run_is_refused_with_the_extra_to_install(cohort, tmp_path):
+    done = without_torch("run", "wang2025", "--cohort", cohort, "--out", tmp_path / "r")
+    assert done.returncode == 1
+    assert done.stderr == "isthmus: this command needs torch. Next: pip install 'isthmus[train]'\n"
+
+
+def test_without_torch_scores_are_evaluated_and_a_cohort_is_checked(cohort, tmp_path):
+    rows = [f"a,test,{index},{index % 2},{index % 5 + index % 2}" for index in range(40)]
+    (tmp_path / "p.csv").write_text("\n".join(["arm,split,unit_id,label,score", *rows]), encoding="utf-8")
+    assert without_torch("evaluate", tmp_path / "p.csv", "--out", tmp_path / "o").returncode == 0
+    assert without_torch("cohort", "check", cohort, "--out", tmp_path / "c").returncode == 0
+    assert without_torch("models").returncode == without_torch("protocols").returncode == 0
+
+
 def test_wrong_usage_is_exit_code_2():
     assert call("run")[0] == 2
     assert call("nothing")[0] == 2

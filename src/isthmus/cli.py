@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -28,6 +28,8 @@ app.add_typer(weights_app, name="weights")
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder to make; it may not exist yet.", show_default=False)]
 Progress = Callable[[str, int, int], None]
+# What the extra `train` brings; `evaluate`, `cohort`, `protocols`, `models` and `doctor` run without.
+TRAINING_MODULES = ("torch", "lightning", "monai", "safetensors", "sklearn", "tensorboard")
 
 
 def main() -> None:
@@ -35,14 +37,22 @@ def main() -> None:
     try:
         app()
     except IsthmusError as error:
-        if "--json" in sys.argv:
-            print(json.dumps({"error": str(error), "kind": type(error).__name__}))
-        else:
-            print(f"isthmus: {error}", file=sys.stderr)
-        sys.exit(1)
+        _refuse(str(error), type(error).__name__)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in TRAINING_MODULES:
+            raise
+        _refuse(f"this command needs {error.name}. Next: pip install 'isthmus[train]'", "MissingExtra")
     except KeyboardInterrupt:
         print("isthmus: stopped by you; a run goes on from here with --resume", file=sys.stderr)
         sys.exit(130)
+
+
+def _refuse(sentence: str, kind: str) -> NoReturn:
+    if "--json" in sys.argv:
+        print(json.dumps({"error": sentence, "kind": kind}))
+    else:
+        print(f"isthmus: {sentence}", file=sys.stderr)
+    sys.exit(1)
 
 
 @contextmanager
