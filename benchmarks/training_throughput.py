@@ -303,7 +303,7 @@ def main() -> None:
              "seed": job.seed, "precision": precision, "pictures": source, "training_views": len(train),
              "held_out_views": len(held_out), **tables.machine(), "threads": threads}  # fmt: skip
     tables.write(
-        f"training_throughput_{job.network}_{job.size}_{source}", facts, _rows(job, seconds, scores),
+        f"training_throughput_{job.network}_{job.size}_{source}_{job.epochs}_epochs", facts, _rows(job, seconds, scores),
         "Images per second from the second epoch (median), ratios round by round; isthmus against each.",
     )  # fmt: skip
 
