@@ -302,8 +302,9 @@ def main() -> None:
     facts = {"network": job.network, "size": job.size, "batch": job.batch, "epochs": job.epochs,
              "seed": job.seed, "precision": precision, "pictures": source, "training_views": len(train),
              "held_out_views": len(held_out), **tables.machine(), "threads": threads}  # fmt: skip
+    name = f"training_throughput_{job.network}_{job.size}_{source}_{job.epochs}_epochs"
     tables.write(
-        f"training_throughput_{job.network}_{job.size}_{source}_{job.epochs}_epochs", facts, _rows(job, seconds, scores),
+        name, facts, _rows(job, seconds, scores),
         "Images per second from the second epoch (median), ratios round by round; isthmus against each.",
     )  # fmt: skip
 
