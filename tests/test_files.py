@@ -12,6 +12,7 @@ from isthmus.errors import InputError, OutputError
 from isthmus.files import (
     atomic_path,
     locked,
+    make_folder,
     new_folder,
     read_json,
     read_yaml,
@@ -77,6 +78,12 @@ def test_a_folder_below_a_file_is_refused(tmp_path):
     (tmp_path / "x").write_text("x")
     with pytest.raises(OutputError, match="not a folder"), new_folder(tmp_path / "x" / "y"):
         pass
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc here: Linux only")
+def test_where_no_folder_can_be_made_it_is_said(tmp_path):
+    with pytest.raises(OutputError, match="no folder can be made here"):
+        make_folder(Path("/proc/isthmus/a"))
 
 
 def test_a_second_worker_is_refused_until_the_first_has_ended(tmp_path):

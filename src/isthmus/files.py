@@ -48,6 +48,21 @@ def writing(path: Path) -> Iterator[None]:
         raise
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder with its parents, if it is not there.
+
+    Raises
+    ------
+    OutputError
+        When the system refuses.
+    """
+    with writing(path):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except (FileNotFoundError, FileExistsError) as error:
+            raise OutputError("no folder can be made here", where=str(path), hint="choose another --out") from error
+
+
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; when the block ends well, sync it and rename it there.
@@ -70,7 +85,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         try:
             yield temporary
             _sync(temporary)
@@ -201,7 +216,7 @@ def new_folder(destination: Path) -> Iterator[Path]:
     partial = destination.with_name(destination.name + ".partial")
     with writing(destination):
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        make_folder(partial)
         try:
             yield partial
             for path in sorted(partial.rglob("*"), reverse=True):
@@ -258,7 +273,7 @@ def locked(path: Path, *, seconds: float = 0.0) -> Iterator[None]:
     """
     path = Path(path)
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         lock = FileLock(path)
         try:
             lock.acquire(timeout=seconds)

@@ -86,3 +86,14 @@ def test_fifteen_networks_of_a_published_reader_study_are_evaluated_as_they_come
     assert len(compared) == 14
     text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "No contrast was named before the analysis" in text
+
+
+def test_rows_that_choices_were_made_on_are_left_out_and_counted(tmp_path: Path) -> None:
+    rows = [
+        {"arm": "a", "split": split, "unit_id": str(unit), "label": str(unit % 2), "score": unit % 2 + unit % 3}
+        for split in ("tune", "test")
+        for unit in range(60)
+    ]
+    evidence = evaluate(pd.DataFrame(rows), tmp_path / "out")
+    assert list(evidence["arms"]["a"]) == ["test"]
+    assert "60 rows of the tuning part are left out" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

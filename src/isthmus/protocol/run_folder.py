@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from isthmus.errors import InputError, OutputError
-from isthmus.files import read_json, read_yaml, refuse_existing, write_json, write_yaml, writing
+from isthmus.files import make_folder, read_json, read_yaml, refuse_existing, write_json, write_yaml
 from isthmus.protocol.fits import own_file
 from isthmus.protocol.schema import Protocol, validate
 from isthmus.report.summary import evidence_lines
@@ -116,8 +116,7 @@ def claim_folder(folder: Path, protocol: Protocol, cohort_fingerprint: str, resu
     cohort = {"format": "isthmus-cohort-used/1.0", "fingerprint": cohort_fingerprint}
     if not (folder / "protocol.yaml").exists():
         refuse_existing(folder)
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write_json(folder / "cohort_used.json", cohort)
         write_yaml(folder / "protocol.yaml", content)
         return

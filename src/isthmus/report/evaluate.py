@@ -40,7 +40,7 @@ def evaluate(
     Parameters
     ----------
     predictions : DataFrame, Path or iterable of Path
-        Contract 2: a table, or CSV or Parquet files.
+        Contract 2: a table, or CSV or Parquet files. Rows of the split ``tune`` are left out and counted.
     out : Path
         A new folder; it gets ``evidence.json``, ``report.html``, ``figures/``, ``tables/`` and ``manifest.json``.
     title, question : str
@@ -64,7 +64,7 @@ def evaluate(
     """
     record = Manifest("evaluate")
     with new_folder(Path(out)) as folder:
-        frame = _checked(predictions)
+        frame, tuned = _without_tuning(_checked(predictions))
         with record.stage("statistics"):
             evidence = compute_evidence(
                 frame,
@@ -86,7 +86,7 @@ def evaluate(
             question=question,
             evidence=evidence,
             predictions=frame,
-            checks=table_checks(evidence),
+            checks=[*table_checks(evidence), *_tuning_check(tuned)],
             manifest={"rows": len(table.rows)},
         )
         with record.stage("report"):
@@ -105,6 +105,21 @@ def _checked(predictions: DataFrame | Path | str | Iterable[Path | str]) -> Data
         path = Path(folder) / "DataFrame.csv"
         predictions.to_csv(path, index=False)
         return read_predictions(path)
+
+
+def _without_tuning(frame: DataFrame) -> tuple[DataFrame, int]:
+    """Return the rows that are evidence and the number of the others: on `tune`, thresholds and epochs were chosen."""
+    tuned = frame["split"] == "tune"
+    if tuned.all():
+        return frame, 0
+    return frame[~tuned].reset_index(drop=True), int(tuned.sum())
+
+
+def _tuning_check(rows: int) -> list[Check]:
+    if not rows:
+        return []
+    sentence = f"{plural(rows, 'row')} of the tuning part are left out: choices were made on them."
+    return [Check("tuning", "passed", sentence)]
 
 
 def table_checks(evidence: dict[str, Any]) -> list[Check]:
