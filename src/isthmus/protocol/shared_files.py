@@ -1,0 +1,33 @@
+"""Whether one picture file stands in several groups, and so perhaps on two sides of a split."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import pandas as pd
+
+from isthmus.files import sha256_of_file
+
+
+def groups_sharing_a_file(views: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return the sets of groups that hold the same picture file, byte for byte.
+
+    Parameters
+    ----------
+    views : DataFrame
+        Columns `path` and `group_id`, as `Cohort.examples` gives them. Files that cannot be opened are passed over:
+        they are listed as unreadable elsewhere.
+
+    Returns
+    -------
+    list of tuple of str
+        Sorted; empty where no file stands in two groups. Pictures that were saved anew are not found here;
+        `isthmus cohort check` compares decoded pixels.
+    """
+    holders: dict[str, set[str]] = defaultdict(set)
+    named: dict[Path, set[str]] = defaultdict(set)
+    for path, group in zip(views["path"].tolist(), views["group_id"].tolist(), strict=True):
+        named[path].add(group)
+    for path, groups in named.items():
+        if path.is_file():
+            holders[sha256_of_file(path)] |= groups
+    return sorted({tuple(sorted(groups)) for groups in holders.values() if len(groups) > 1})
