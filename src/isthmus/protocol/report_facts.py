@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from isthmus.files import read_json
-from isthmus.manifest import DISCLAIMER
 from isthmus.models.registry import cards
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.fits import candidate_of, fit_folder
@@ -236,7 +235,7 @@ def _checks(
             f"{len(failures)} views could not be read and are listed below."
             if failures
             else "Every picture could be read; what lies outside the scan area was painted black"
-            + (", and marks over the tissue were filled in," if erased else "")
+            + (", and marks found over the tissue were filled in," if erased else "")
             + " before any network saw it.",
         ),
     ]
@@ -251,7 +250,6 @@ def _checks(
         checks.append(
             Check("Openings", "passed" if worst == 1 else "warning", sentence[0].upper() + sentence[1:] + ".")
         )
-    checks.append(Check("Use", "passed", DISCLAIMER))
     return checks
 
 

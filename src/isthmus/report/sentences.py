@@ -219,7 +219,7 @@ def cohort_line(context: ReportContext) -> list[tuple[str, str]]:
     known = [
         (cohort.patients, "patient" if cohort.patients == 1 else "patients"),
         (cohort.nodules, "nodule" if cohort.nodules == 1 else "nodules"),
-        (cohort.views, "picture" if cohort.views == 1 else "pictures"),
+        (cohort.views, "view" if cohort.views == 1 else "views"),
         (cohort.positives, positive_name(context)),
         (cohort.sites, "site" if cohort.sites == 1 else "sites"),
     ]
