@@ -1,12 +1,37 @@
 """What the sound meets in one image plane: the meeting point of :mod:`tissue` (makes it) and :mod:`acoustics`."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Field = NDArray[np.float32]
+
+
+Orientation = Literal["transverse", "longitudinal"]
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Where an image plane lies against the nodule.
+
+    Parameters
+    ----------
+    orientation : str
+        ``transverse`` (across the neck) or ``longitudinal`` (along it).
+    offset_mm : float
+        Of the plane from the nodule's centre, across the plane.
+    lateral_mm : float
+        Of the picture's middle from the nodule's centre, along the plane.
+    tilt_degrees : float
+        Rotation of the nodule's section about its centre in the picture, -20 to 20.
+    """
+
+    orientation: Orientation
+    offset_mm: float = 0.0
+    lateral_mm: float = 0.0
+    tilt_degrees: float = 0.0
 
 
 @dataclass(frozen=True)
