@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pandas import DataFrame
 
+from isthmus.report.truth import Truth
+
 LOUD_MARKS = ("SMOKE", "SIMULATED")
 """Marks that stand on every page and figure."""
 
@@ -120,12 +122,48 @@ class Localisation:
         Share of the heat inside the lesion's outline, 0 to 1, in the same order of cases.
     pointing_game, pointing_baseline : float or None
         Share of cases whose hottest point lies inside the outline.
+    heat_in_calcifications, calcification_share : list of float
+        Of the cases that show calcifications (known on simulated cohorts only), in the same order of cases: share of
+        the heat on them, and the share of the picture's area that they fill, which even heat would score. 0 to 1.
+    calcification_pointing : float or None
+        Share of those cases whose hottest point lies on a calcification.
     """
 
     heat_in_lesion: list[float]
     baseline: list[float]
     pointing_game: float | None = None
     pointing_baseline: float | None = None
+    heat_in_calcifications: list[float] = field(default_factory=list)
+    calcification_share: list[float] = field(default_factory=list)
+    calcification_pointing: float | None = None
+
+
+@dataclass(frozen=True)
+class LeakDemonstration:
+    """What the AUC would have looked like had pictures been divided instead of patients: the fault, run on purpose.
+
+    Parameters
+    ----------
+    arm, title : str
+        The arm that was trained once more, and its name as shown.
+    unit : str
+        What was ranked in both: ``view``.
+    picture_level, honest : dict
+        AUC {estimate, low, high, level, method} of views when views, and when groups of patients, were divided.
+    difference : dict or None
+        Picture level minus honest, {estimate, low, high, level, method}; None where no interval could be had.
+    views, patients, folds : int
+    """
+
+    arm: str
+    title: str
+    unit: Literal["view"]
+    picture_level: dict[str, Any]
+    honest: dict[str, Any]
+    difference: dict[str, Any] | None
+    views: int
+    patients: int
+    folds: int
 
 
 @dataclass(frozen=True)
@@ -180,6 +218,12 @@ class ReportContext:
         How often ``test`` and ``external`` were opened.
     marks : list of str
         ``SMOKE``, ``SIMULATED``, ``SMALL PROFILE``.
+    leak : LeakDemonstration, optional
+        The same arm with pictures divided instead of patients.
+    reads : DataFrame, optional
+        Readings (contract 1), of simulated readers where the cohort is.
+    truth : Truth, optional
+        What is true of a simulated cohort.
     """
 
     title: str
@@ -200,6 +244,9 @@ class ReportContext:
     checks: list[Check] = field(default_factory=list)
     openings: dict[str, int] = field(default_factory=dict)
     marks: list[str] = field(default_factory=list)
+    leak: LeakDemonstration | None = None
+    reads: DataFrame | None = None
+    truth: Truth | None = None
 
     def title_of(self, arm: str) -> str:
         """Return an arm's name as shown."""
