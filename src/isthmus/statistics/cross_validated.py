@@ -111,20 +111,26 @@ def compare_cross_validated_aucs(
     seeds: ArrayLike,
     groups: ArrayLike,
     level: float = 0.95,
+    *,
+    folds_b: ArrayLike | None = None,
 ) -> Comparison:
-    """Compare two arms that share the splits: difference a - b of cross-validated AUCs, interval, z, two-sided p.
+    """Compare two arms on the same units: difference a - b of cross-validated AUCs, interval, z, two-sided p.
 
-    Parameters as `cross_validated_auc`; both arms' scores stand in the same order of rows.
+    Parameters as `cross_validated_auc`; both arms' scores stand in the same order of rows. Arms share their splits;
+    `folds_b` gives those of the second where the units were dealt differently: a group's two influence values pair up
+    whichever folds its units stood in.
     """
     size = np.size(labels)
-    both = np.concatenate([as_scores(scores_a, size, "scores_a")[:1], as_scores(scores_b, size, "scores_b")[:1]])
-    linear = _linearise(labels, both, folds, seeds, groups)
-    variance = float(np.sum((linear.influence[0] - linear.influence[1]) ** 2))
-    note = few_groups_note(linear.positive_groups, linear.negative_groups)
-    if linear.thin_folds:
-        note = "; ".join(filter(None, (note, _thin_note(linear.thin_folds))))
+    one = _linearise(labels, as_scores(scores_a, size, "scores_a")[:1], folds, seeds, groups)
+    other_folds = folds if folds_b is None else folds_b
+    other = _linearise(labels, as_scores(scores_b, size, "scores_b")[:1], other_folds, seeds, groups)
+    variance = float(np.sum((one.influence[0] - other.influence[0]) ** 2))
+    note = few_groups_note(one.positive_groups, one.negative_groups)
+    thin_folds = max(one.thin_folds, other.thin_folds)
+    if thin_folds:
+        note = "; ".join(filter(None, (note, _thin_note(thin_folds))))
     method = "cross-validated influence values by group, paired z"
-    return compare(float(linear.aucs[0]), float(linear.aucs[1]), variance, level, method, note)
+    return compare(float(one.aucs[0]), float(other.aucs[0]), variance, level, method, note)
 
 
 def pooled_auc(

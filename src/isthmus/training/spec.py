@@ -25,6 +25,9 @@ class FitSpec(BaseModel):
     candidate: str = Field(description="candidate of the arm")
     seed: int = Field(ge=0, description="sets split, initialisation, order, augmentation and dropout")
     fold: int = Field(ge=0, description="fold of cross-validation")
+    divided: Literal["groups", "pictures"] = Field(
+        "groups", description="what was dealt into parts; pictures: a group stands on both sides, to show that error"
+    )
     network: str = Field(description="name in the registry, or file.py:function")
     options: dict[str, Any] = Field(default_factory=dict, description="options of the network")
     weights: str | None = Field(None, description="initial weights, by name or path; null starts from random ones")
@@ -50,9 +53,9 @@ class FitSpec(BaseModel):
                     raise ValueError(f"view {view} has no label or no group")
                 if not 0 <= self.labels[view] < len(self.classes):
                     raise ValueError(f"view {view} has label index {self.labels[view]} of {len(self.classes)} classes")
-                group = self.groups[view]
-                if seen.setdefault(group, part) != part:
-                    raise ValueError(f"group {group} stands in the {seen[group]} part and in the {part} part")
+                one = f"group {self.groups[view]}" if self.divided == "groups" else f"view {view}"
+                if seen.setdefault(one, part) != part:
+                    raise ValueError(f"{one} stands in the {seen[one]} part and in the {part} part")
         if len(set(self.train_views)) < len(self.train_views):
             raise ValueError("a view stands twice in train_views")
         return self
@@ -60,7 +63,8 @@ class FitSpec(BaseModel):
     @property
     def name(self) -> str:
         """Short name for messages and progress bars."""
-        return f"{self.arm}/{self.candidate}/seed-{self.seed}/fold-{self.fold}"
+        split = f"seed-{self.seed}" if self.divided == "groups" else "picture-level"
+        return f"{self.arm}/{self.candidate}/{split}/fold-{self.fold}"
 
     @property
     def channels(self) -> int:
