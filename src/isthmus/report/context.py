@@ -220,8 +220,6 @@ class ReportContext:
         ``SMOKE``, ``SIMULATED``, ``SMALL PROFILE``.
     leak : LeakDemonstration, optional
         The same arm with pictures divided instead of patients.
-    reads : DataFrame, optional
-        Readings (contract 1), of simulated readers where the cohort is.
     truth : Truth, optional
         What is true of a simulated cohort.
     """
@@ -245,7 +243,6 @@ class ReportContext:
     openings: dict[str, int] = field(default_factory=dict)
     marks: list[str] = field(default_factory=list)
     leak: LeakDemonstration | None = None
-    reads: DataFrame | None = None
     truth: Truth | None = None
 
     def title_of(self, arm: str) -> str:
