@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isthmus.errors import InputError
+from isthmus.explain.calcifications import Masks, localise_calcifications, masks_on_crops, summarise_calcifications
 from isthmus.explain.case_drawing import CaseDrawer, DrawnCase, middle
 from isthmus.explain.cases import choose_cases
 from isthmus.explain.gallery import gallery
@@ -77,12 +78,15 @@ class HeldOutHeat:
         The overlays.
     gallery : Path or None
         All drawn cases on one sheet.
+    calcifications : dict or None
+        As :func:`isthmus.explain.localisation.summarise_calcifications`; None where no mask was given.
     """
 
     localisation: pd.DataFrame
     summary: dict[str, Any] | None
     cases: list[DrawnCase]
     gallery: Path | None
+    calcifications: dict[str, Any] | None = None
 
 
 def read_fold(folder: Path, *, calibration: "LogisticCalibration | None" = None, threshold: float = 0.5) -> FoldNetwork:
@@ -121,6 +125,7 @@ def explain_held_out(
     title: str = "",
     cases: int = 12,
     marks: Sequence[str] = (),
+    calcifications: Masks | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> HeldOutHeat:
@@ -150,6 +155,8 @@ def explain_held_out(
         Overlays to draw: confident and right, confident and wrong, near the threshold.
     marks : sequence of str
         ``SMOKE``, ``SIMULATED``.
+    calcifications : callable, optional
+        Where they are known (:data:`isthmus.explain.calcifications.Masks`), the heat on them is measured too.
     device : str
         Where to compute.
     progress : callable, optional
@@ -165,14 +172,19 @@ def explain_held_out(
         When a view is held out twice or is unknown.
     """
     _check_folds(folds, views)
-    rows, heat = _measure(folds, store, views, preparation, classes, device, progress)
+    rows, heat = _measure(folds, store, views, preparation, classes, calcifications, device, progress)
     write_table(destination / "localisation.csv", rows)
     with atomic_path(destination / "heat.npy") as temporary:
         np.save(temporary, heat)
     has_answer = (rows["heat_in_lesion"].notna() & rows["pointing"].notna()).any()
     summary = summarise(rows, list(rows["group_id"])) if has_answer else None
+    on_calcifications = None if calcifications is None else summarise_calcifications(rows, list(rows["group_id"]))
     if summary is not None:
-        write_json(destination / "localisation.json", {"format": "isthmus-localisation/1.0", **summary})
+        content = {"format": "isthmus-localisation/1.0", **summary}
+        write_json(
+            destination / "localisation.json",
+            content if on_calcifications is None else {**content, "calcifications": on_calcifications},
+        )
     chosen = choose_cases(rows, cases, list(classes)[-1])
     drawer = CaseDrawer(store, views.set_index("view_id"), preparation, classes, reference, tuple(marks), destination)
     drawn, sheet = [], []
@@ -187,7 +199,7 @@ def explain_held_out(
         words = f"Grad-CAM on held-out cases{': ' + title if title else ''}"
         positive, sentences = list(classes.values())[-1], [MARKS.get(mark, mark) for mark in marks]
         path = gallery(sheet, destination / "gallery.png", title=words, target=positive, marks=sentences)
-    return HeldOutHeat(rows, summary, drawn, path)
+    return HeldOutHeat(rows, summary, drawn, path, on_calcifications)
 
 
 def _check_folds(folds: Sequence[FoldNetwork], views: pd.DataFrame) -> None:
@@ -207,6 +219,7 @@ def _measure(
     views: pd.DataFrame,
     preparation: "Preparation",
     classes: Mapping[str, str],
+    calcifications: Masks | None,
     device: str,
     progress: Progress | None,
 ) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
@@ -218,7 +231,7 @@ def _measure(
         ids = sorted(fold.held_out_views)
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
-            table, heat = _measure_chunk(fold, store, chunk, preparation, classes, device)
+            table, heat = _measure_chunk(fold, store, chunk, preparation, classes, calcifications, device)
             tables.append(table.join(facts, on="view_id"))
             kept.append(heat)
             done += len(chunk)
@@ -237,6 +250,7 @@ def _measure_chunk(
     ids: Sequence[str],
     preparation: "Preparation",
     classes: Mapping[str, str],
+    calcifications: Masks | None,
     device: str,
 ) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
     places = store.rows(ids)
@@ -254,6 +268,9 @@ def _measure_chunk(
         threshold=fold.threshold,
         call=np.where(score >= fold.threshold, codes[-1], codes[0]),
     )
+    if calcifications is not None:
+        on_crops = masks_on_crops(store, ids, preparation, calcifications)
+        table = table.assign(**localise_calcifications(heat, on_crops))
     side = min(HEAT_SIDE, size)
     small = [cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA) for one in heat]
     return table, np.round(np.stack(small) * 255).astype(np.uint8)

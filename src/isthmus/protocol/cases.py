@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
-from isthmus.cohort.cohort import Cohort
+from isthmus.cohort.cohort import Cohort, load_cohort
 from isthmus.cohort.description import Target
 from isthmus.errors import CohortError
 from isthmus.imaging.cache import CacheItem
@@ -81,6 +82,37 @@ def find_cases(protocol: Protocol, cohort: Cohort) -> Cases:
                 hint=f"isthmus cohort check {cohort.folder.name}",
             )
     return Cases(cohort, target, views, pd.concat(left_out)[["arm", "view_id", "nodule_id", "reason"]])
+
+
+def external_cases(protocol: Protocol, folder: Path, own: Cases) -> Cases:
+    """Find the cases of a second cohort, whose patients are predicted only.
+
+    Raises
+    ------
+    CohortError
+        When it is the run's own cohort, has another target or other classes, or the own cohort has an external part
+        already: two sets of patients would share one name.
+    """
+    rule = protocol.splits.test
+    fixed = int((own.units["fixed_split"] == "external").sum())
+    if rule is not None and rule.column and fixed:
+        raise CohortError(
+            f"cohort {own.cohort.name} has an external part of its own ({fixed} nodules)",
+            where=str(folder),
+            expected="one external set a run",
+            hint="leave out --external, or give splits.test a fraction so that the own split is not used",
+        )
+    cohort = load_cohort(folder)
+    if cohort.fingerprint() == own.cohort.fingerprint():
+        raise CohortError("the external cohort is the run's own cohort", where=str(folder), expected="another one")
+    cases = find_cases(protocol.model_copy(update={"target": [own.target.name]}), cohort)
+    if cases.classes != own.classes:
+        raise CohortError(
+            f"target {own.target.name} has other classes in the external cohort: {', '.join(cases.classes)}",
+            where=str(folder),
+            expected=", ".join(own.classes),
+        )
+    return cases
 
 
 def _usable(examples: pd.DataFrame, arm: Arm) -> pd.Series:

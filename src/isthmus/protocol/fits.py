@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
+from isthmus.cohort.splits import PARTS, cross_validation_split
 from isthmus.errors import CohortError
 from isthmus.models.registry import card, cards, is_own_file
 from isthmus.protocol.arithmetic import Arithmetic
@@ -15,8 +17,8 @@ from isthmus.training.spec import FitSpec
 
 
 def fit_folder(run_folder: Path, fit: FitSpec) -> Path:
-    """Return where a fit lies: `arms/<arm>/<candidate>/seed-<s>/fold-<k>`."""
-    return run_folder / "arms" / fit.arm / fit.candidate / f"seed-{fit.seed}" / f"fold-{fit.fold}"
+    """Return where a fit lies: `arms/<arm>/<candidate>/seed-<s>/fold-<k>`, or `…/picture-level/fold-<k>`."""
+    return run_folder / "arms" / fit.name
 
 
 def candidate_of(arm: Arm) -> str:
@@ -56,44 +58,81 @@ def list_fits(
     CohortError
         When a part of a fold holds no view of a class.
     """
-    codes = {name: code for code, name in enumerate(cases.classes)}
     fits = []
-    for key, arm in protocol.arms.items():
+    for key in protocol.arms:
         views = cases.views[key]
-        ids: list[str] = views["view_id"].tolist()
-        labels = {view: codes[label] for view, label in zip(ids, views["label"].tolist(), strict=True)}
-        groups: dict[str, str] = dict(zip(ids, views["group_id"].tolist(), strict=True))
         for seed, fold in split[["seed", "fold"]].drop_duplicates().to_numpy().tolist():
-            parts = split[(split["seed"] == seed) & (split["fold"] == fold)]
-            side: dict[str, str] = dict(zip(parts["group_id"].tolist(), parts["part"].tolist(), strict=True))
-            members: dict[str, list[str]] = {"train": [], "tune": [], "cv": []}
-            for view_id, group in groups.items():
-                if group in side:
-                    members[side[group]].append(view_id)
-            _check_classes(members, labels, cases, f"arm {key}, seed {seed}, fold {fold}")
-            fits.append(
-                FitSpec(
-                    arm=key,
-                    candidate=candidate_of(arm),
-                    seed=seed,
-                    fold=fold,
-                    network=arm.network,
-                    options=arm.options,
-                    weights=arm.weights,
-                    classes=cases.classes,
-                    prepare=arm.prepare,
-                    train=arm.train,
-                    precision=arithmetic[key].precision,
-                    threads=arithmetic[key].threads,
-                    train_views=sorted(members["train"]),
-                    tune_views=sorted(members["tune"]),
-                    held_out_views=sorted(members["cv"]),
-                    labels={view: label for view, label in sorted(labels.items()) if groups[view] in side},
-                    groups={view: group for view, group in sorted(groups.items()) if group in side},
-                    store_key=store_keys[key],
-                )
-            )
+            part_of = views["group_id"].map(_sides(split, seed, fold))
+            fits.append(_spec(protocol, cases, key, part_of, (seed, fold), store_keys[key], arithmetic[key]))
     return fits
+
+
+def list_picture_level_fits(
+    protocol: Protocol, cases: Cases, store_keys: Mapping[str, str], arithmetic: Mapping[str, Arithmetic]
+) -> list[FitSpec]:
+    """List the fits of the arm that `leak` names, with pictures dealt into folds and tuning parts, not patients.
+
+    Parameters as for :func:`list_fits`. Empty where the protocol does not ask for the demonstration.
+    """
+    if protocol.leak is None:
+        return []
+    key, seed, rules = protocol.leak.arm, protocol.splits.seeds[0], protocol.splits
+    views = cases.views[key]
+    # The error itself: every picture is dealt as if it were a patient of its own.
+    pictures = views.assign(group_id=views["view_id"], nodule_id=views["view_id"])
+    split = cross_validation_split(pictures, rules.cross_validation.folds, seed, rules.tune)
+    fits = []
+    for fold in range(rules.cross_validation.folds):
+        part_of, place = views["view_id"].map(_sides(split, seed, fold)), (seed, fold)
+        spec = _spec(protocol, cases, key, part_of, place, store_keys[key], arithmetic[key], divided="pictures")
+        fits.append(spec)
+    return fits
+
+
+def _sides(split: pd.DataFrame, seed: int, fold: int) -> dict[str, str]:
+    parts = split[(split["seed"] == seed) & (split["fold"] == fold)]
+    return dict(zip(parts["group_id"].tolist(), parts["part"].tolist(), strict=True))
+
+
+def _spec(
+    protocol: Protocol,
+    cases: Cases,
+    key: str,
+    part_of: pd.Series,
+    place: tuple[int, int],
+    store_key: str,
+    arithmetic: Arithmetic,
+    divided: Literal["groups", "pictures"] = "groups",
+) -> FitSpec:
+    """Return one fit; `place` is (seed, fold), `part_of` the part of each of the arm's views, NaN where it has none."""
+    arm, (seed, fold) = protocol.arms[key], place
+    codes = {name: code for code, name in enumerate(cases.classes)}
+    views = cases.views[key].assign(part=part_of).dropna(subset=["part"]).sort_values("view_id")
+    members: dict[str, list[str]] = {part: views.loc[views["part"] == part, "view_id"].tolist() for part in PARTS}
+    ids: list[str] = views["view_id"].tolist()
+    labels = {view: codes[label] for view, label in zip(ids, views["label"].tolist(), strict=True)}
+    _check_classes(members, labels, cases, f"arm {key}, seed {seed}, fold {fold}")
+    return FitSpec(
+        arm=key,
+        candidate=candidate_of(arm),
+        seed=seed,
+        fold=fold,
+        divided=divided,
+        network=arm.network,
+        options=arm.options,
+        weights=arm.weights,
+        classes=cases.classes,
+        prepare=arm.prepare,
+        train=arm.train,
+        precision=arithmetic.precision,
+        threads=arithmetic.threads,
+        train_views=members["train"],
+        tune_views=members["tune"],
+        held_out_views=members["cv"],
+        labels=labels,
+        groups=dict(zip(ids, views["group_id"].tolist(), strict=True)),
+        store_key=store_key,
+    )
 
 
 def _check_classes(members: Mapping[str, list[str]], labels: Mapping[str, int], cases: Cases, where: str) -> None:
@@ -123,6 +162,7 @@ class Plan:
     positives: int
     left_out: int
     fits: int
+    picture_level: int
     pending: int
     epochs: int
     disk_mib: float
@@ -139,7 +179,7 @@ class Plan:
         lines = [
             f"{self.protocol}, profile {self.profile}, on cohort {self.cohort}: {self.groups} patients, "
             f"{self.nodules} nodules ({self.positives} positive), {self.views} views; {self.left_out} views left out",
-            f"{self.fits} fits ({self.pending} to do), up to {self.epochs} epochs each; "
+            f"{self.fits} fits ({self.pending} to do{self._picture_level()}), up to {self.epochs} epochs each; "
             f"about {self.disk_mib:.0f} MiB of disk; expected time of training: {_duration(self.seconds)}",
             "precision: " + ", ".join(f"{arm} {value}" for arm, value in self.precisions.items()),
         ]
@@ -147,6 +187,11 @@ class Plan:
             lines.append(f"profile {self.profile} changes {len(self.reductions)} values of the published protocol:")
             lines += [f"  {line}" for line in self.reductions]
         return lines
+
+    def _picture_level(self) -> str:
+        if not self.picture_level:
+            return ""
+        return f"; {self.picture_level} of them with pictures divided instead of patients, to show that error"
 
 
 def _duration(seconds: float) -> str:
@@ -183,6 +228,7 @@ def make_plan(
         positives=int((units["label"] == cases.classes[-1]).sum()),
         left_out=cases.left_out["view_id"].nunique(),
         fits=len(fits),
+        picture_level=sum(fit.divided == "pictures" for fit in fits),
         pending=len(pending),
         epochs=max(fit.train.epochs for fit in fits),
         # Weights, their copy in the bundle, one checkpoint (weights and two moments), and the prepared pictures.

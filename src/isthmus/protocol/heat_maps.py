@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from isthmus.explain.calcifications import Masks
 from isthmus.explain.held_out import HeldOutHeat, explain_held_out, read_fold
 from isthmus.imaging.cache import PreparedStore
 from isthmus.protocol.cases import Cases
@@ -33,6 +34,7 @@ def draw_heat_maps(
     fits: Sequence[FitSpec],
     stores: Mapping[str, PreparedStore],
     frozen: Mapping[str, Any],
+    calcifications: Masks | None = None,
     progress: Progress | None = None,
 ) -> HeatMaps:
     """Explain the protocol's arms into `explanations/<arm>/`.
@@ -51,6 +53,8 @@ def draw_heat_maps(
         Each arm's prepared pictures.
     frozen : mapping
         The content of `frozen.json`: each fold's calibrator and threshold.
+    calcifications : callable, optional
+        Gives a view's true calcifications, on a simulated cohort.
     progress : callable, optional
         Called with what, done, total.
     """
@@ -82,6 +86,7 @@ def draw_heat_maps(
             title=arm.title or key,
             cases=protocol.explain.cases,
             marks=marks,
+            calcifications=calcifications,
             device=default_device(),
             progress=progress,
         )
@@ -92,11 +97,20 @@ def draw_heat_maps(
 def _add(result: HeatMaps, key: str, title: str, heat: HeldOutHeat) -> None:
     if heat.summary is not None:
         known = heat.localisation.dropna(subset=["heat_in_lesion", "pointing"])
+        on_calcifications: dict[str, Any] = {}
+        if heat.calcifications is not None:
+            measured = heat.localisation.dropna(subset=["heat_in_calcifications"])
+            on_calcifications = {
+                "heat_in_calcifications": measured["heat_in_calcifications"].tolist(),
+                "calcification_share": measured["calcification_area"].tolist(),
+                "calcification_pointing": heat.calcifications["pointing"]["estimate"],
+            }
         result.localisation[key] = Localisation(
             heat_in_lesion=known["heat_in_lesion"].tolist(),
             baseline=known["gaussian_in_lesion"].tolist(),
             pointing_game=heat.summary["pointing"]["estimate"],
             pointing_baseline=heat.summary["gaussian_pointing"]["estimate"],
+            **on_calcifications,
         )
     if heat.gallery is not None:
         caption = (

@@ -1,37 +1,86 @@
 """Who is trained on, tuned on, held out, and set aside for the test: always whole groups."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pandas as pd
 
 from isthmus.cohort.splits import check_split, cross_validation_split, test_split
+from isthmus.errors import CohortError
 from isthmus.files import sha256_of_json
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.schema import Protocol
 
+ELSEWHERE = ("temporal", "external")
+"""Parts of a fixed split beside `test` that no network is trained on: a later period, and other sites."""
 
-def divide(protocol: Protocol, cases: Cases) -> tuple[pd.DataFrame, list[str]]:
-    """Return the groups' parts for every seed, and the groups of the test part."""
+
+def divide(protocol: Protocol, cases: Cases) -> tuple[pd.DataFrame, dict[str, list[str]]]:
+    """Return the groups' parts for every seed, and the groups that are set aside, by the split they are opened as.
+
+    Where `splits.test` names the cohort's own split, its parts `test`, `temporal` and `external` are set aside;
+    `train`, `tune` and what has no part are dealt into the folds.
+
+    Raises
+    ------
+    CohortError
+        When a group stands on two sides, an external site has patients elsewhere too, or a part lacks a class.
+    """
     units, rule = cases.units, protocol.splits.test
-    test = [] if rule is None else test_split(units, rule.model_dump(exclude_none=True))
-    rest = units[~units["group_id"].isin(test)]
+    aside = _elsewhere(units) if rule is not None and rule.column else {}
+    rest = units[~units["group_id"].isin(_all(aside))]
+    if rule is not None:
+        aside = {"test": test_split(rest, rule.model_dump(exclude_none=True)), **aside}
+        rest = rest[~rest["group_id"].isin(aside["test"])]
     folds = protocol.splits.cross_validation.folds
     split = pd.concat(
         [cross_validation_split(rest, folds, seed, protocol.splits.tune) for seed in protocol.splits.seeds],
         ignore_index=True,
     )
     check_split(split)
-    return split, test
+    return split, aside
 
 
-def set_aside(cases: Cases, groups: list[str]) -> tuple[Cases, Cases | None]:
-    """Return the cases without the test groups, and those of the test groups."""
-    if not groups:
-        return cases, None
-    inside = {arm: views["group_id"].isin(groups) for arm, views in cases.views.items()}
-    training = {arm: views[~inside[arm]].reset_index(drop=True) for arm, views in cases.views.items()}
-    test = {arm: views[inside[arm]].reset_index(drop=True) for arm, views in cases.views.items()}
-    return replace(cases, views=training), replace(cases, views=test)
+def _elsewhere(units: pd.DataFrame) -> dict[str, list[str]]:
+    where = "nodules.csv, column 'split'"
+    found = {}
+    for part in ELSEWHERE:
+        inside = units["fixed_split"] == part
+        mixed = sorted(set(units.loc[inside, "group_id"]) & set(units.loc[~inside, "group_id"]))
+        if mixed:
+            raise CohortError(
+                f"{len(mixed)} groups stand both in the {part} part and outside it: {', '.join(mixed[:10])}",
+                where=where,
+                expected="one part for all nodules of a group",
+            )
+        if inside.any():
+            found[part] = sorted(set(units.loc[inside, "group_id"]))
+    outside = units["fixed_split"] == "external"
+    shared = sorted(set(units.loc[outside, "site"]) & set(units.loc[~outside, "site"]))
+    if shared:
+        raise CohortError(
+            f"{len(shared)} sites of the external part have patients in other parts: {', '.join(shared[:10])}",
+            where=where,
+            expected="external: patients of sites that stand in no other part",
+            hint="call a random part test, and a later period temporal",
+        )
+    return found
+
+
+def set_aside(cases: Cases, aside: Mapping[str, list[str]]) -> tuple[Cases, dict[str, Cases]]:
+    """Return the cases to train on, and those of each part that was set aside."""
+    return _only(cases, _all(aside), inside=False), {
+        part: _only(cases, groups, inside=True) for part, groups in aside.items()
+    }
+
+
+def _all(aside: Mapping[str, list[str]]) -> list[str]:
+    return [group for groups in aside.values() for group in groups]
+
+
+def _only(cases: Cases, groups: list[str], *, inside: bool) -> Cases:
+    views = {arm: rows[rows["group_id"].isin(groups) == inside] for arm, rows in cases.views.items()}
+    return replace(cases, views={arm: rows.reset_index(drop=True) for arm, rows in views.items()})
 
 
 def split_fingerprint(split: pd.DataFrame) -> str:

@@ -19,12 +19,14 @@ from isthmus.report.context import (
     CohortFacts,
     Failure,
     FlowStep,
+    LeakDemonstration,
     Localisation,
     Picture,
     ProtocolFacts,
     ReportContext,
     SplitFacts,
 )
+from isthmus.report.truth import Truth
 from isthmus.training.spec import FitSpec
 
 
@@ -44,6 +46,8 @@ def report_context(
     localisation: Mapping[str, Localisation],
     gallery: Sequence[Picture],
     openings: Sequence[Mapping[str, str]],
+    leak: LeakDemonstration | None,
+    truth: Truth | None,
     manifest: dict[str, Any],
 ) -> ReportContext:
     """Fill in the report's facts from a run.
@@ -66,6 +70,10 @@ def report_context(
         From the heat maps.
     openings : sequence
         Of test and external sets.
+    leak : LeakDemonstration, optional
+        The arm whose pictures were divided on purpose.
+    truth : Truth, optional
+        Of a simulated cohort.
     manifest : dict
         Versions, device, precision, seeds.
     """
@@ -107,6 +115,8 @@ def report_context(
         checks=_checks(protocol, cases, split, failures, openings),
         openings=dict(Counter(opening["split"] for opening in openings)),
         marks=marks,
+        leak=leak,
+        truth=truth,
     )
 
 

@@ -11,27 +11,31 @@ from typing import Any
 import pandas as pd
 
 from isthmus.cohort.cohort import load_cohort
-from isthmus.errors import CohortError, FitError
+from isthmus.errors import FitError
 from isthmus.files import locked, sha256_of_json, write_json
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.manifest import DISCLAIMER, Manifest, commit, package_versions, version
 from isthmus.models.weights import locate
 from isthmus.protocol.arithmetic import choose_arithmetic, try_arithmetic
 from isthmus.protocol.bundles import write_bundles
-from isthmus.protocol.cases import Cases, cache_items, find_cases, without_failures
-from isthmus.protocol.fits import Plan, fit_folder, list_fits, make_plan
+from isthmus.protocol.cases import Cases, cache_items, external_cases, find_cases, without_failures
+from isthmus.protocol.fits import Plan, fit_folder, list_fits, list_picture_level_fits, make_plan
 from isthmus.protocol.frozen import Lock, calls, freeze
 from isthmus.protocol.gather import gather_views, nodule_predictions, write_view_rows
 from isthmus.protocol.heat_maps import draw_heat_maps
+from isthmus.protocol.leak import as_evidence, demonstrate_leak
 from isthmus.protocol.opening import open_cohort
 from isthmus.protocol.parts import divide, set_aside, split_fingerprint
 from isthmus.protocol.report_facts import report_context
 from isthmus.protocol.run_folder import Run, claim_folder, open_run
 from isthmus.protocol.schema import Protocol, resolve_protocol
+from isthmus.protocol.simulated import stills_masks
 from isthmus.report.analysis_table import analysis_table
+from isthmus.report.context import LeakDemonstration
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.page import write_report
 from isthmus.report.tables import write_tables
+from isthmus.report.truth import read_truth
 from isthmus.tables.check import write_table
 from isthmus.tables.predictions import read_predictions, write_predictions
 from isthmus.training.fit import FitProgress
@@ -90,7 +94,7 @@ def run(
     """
     resolved = resolve_protocol(protocol, profile, list(settings))
     cases = find_cases(resolved, load_cohort(cohort))
-    outside = None if external is None else _external_cases(resolved, Path(external), cases)
+    outside = None if external is None else external_cases(resolved, Path(external), cases)
     _check_weights(resolved)
     folder = Path(out)
     claim_folder(folder, resolved, cases.cohort.fingerprint(), resume)
@@ -110,9 +114,12 @@ def plan_run(protocol: str, cohort: Path | str, *, profile: str = "paper", setti
     """
     resolved = resolve_protocol(protocol, profile, list(settings))
     cases = find_cases(resolved, load_cohort(cohort))
-    split, _ = divide(resolved, cases)
+    split, aside = divide(resolved, cases)
     arithmetic = try_arithmetic(resolved, len(cases.classes))
-    fits = list_fits(resolved, cases, split, dict.fromkeys(resolved.arms, ""), arithmetic)
+    training, _ = set_aside(cases, aside)
+    keys = dict.fromkeys(resolved.arms, "")
+    fits = list_fits(resolved, training, split, keys, arithmetic)
+    fits += list_picture_level_fits(resolved, training, keys, arithmetic)
     return make_plan(protocol, resolved, cases, fits, fits, arithmetic)
 
 
@@ -135,22 +142,25 @@ class _Work:
         self.cache = PreparedCache(cache_folder())
 
     def do(self) -> None:
-        split, test_groups = divide(self.protocol, self.cases)
+        split, aside = divide(self.protocol, self.cases)
         write_table(self.folder / "split.csv", split)
         with self.record.stage("pictures"):
             stores, usable, failures = self.prepare()
-        training, test = set_aside(usable, test_groups)
+        training, unseen = set_aside(usable, aside)
         with self.record.stage("fits"):
-            fits = self.fit(split, stores, training)
+            fits, picture_level = self.fit(split, stores, training)
         with self.record.stage("predictions"):
             rows, frozen = self.predict(fits, training)
             write_bundles(self.folder, self.protocol, training, fits, frozen)
-            rows = self.open_sets(rows, test)
+            rows = self.open_sets(rows, unseen)
             predictions = self.write_predictions(rows, training, frozen)
+        truth = read_truth(self.cases.cohort.folder)
         with self.record.stage("evidence"):
-            evidence = self.evidence(predictions, training, frozen)
+            leak = demonstrate_leak(self.folder, self.protocol, training, rows, picture_level)
+            evidence = self.evidence(predictions, training, frozen, leak)
         with self.record.stage("heat maps"):
-            heat = draw_heat_maps(self.folder, self.protocol, training, fits, stores, frozen, self.progress)
+            masks = None if truth is None else stills_masks(truth)
+            heat = draw_heat_maps(self.folder, self.protocol, training, fits, stores, frozen, masks, self.progress)
         self.note(split, failures)
         with self.record.stage("report"):
             context = report_context(
@@ -168,6 +178,8 @@ class _Work:
                 localisation=heat.localisation,
                 gallery=heat.gallery,
                 openings=Lock(self.folder).openings(),
+                leak=leak,
+                truth=truth,
                 manifest=self.record.facts,
             )
             write_report(self.folder, context)
@@ -185,25 +197,29 @@ class _Work:
             self.say(f"left out: view {view}: {reason}")
         return stores, replace(self.cases, views=views), failures
 
-    def fit(self, split: pd.DataFrame, stores: Mapping[str, PreparedStore], usable: Cases) -> list[FitSpec]:
-        """Run the pending fits; finished ones are kept."""
+    def fit(
+        self, split: pd.DataFrame, stores: Mapping[str, PreparedStore], usable: Cases
+    ) -> tuple[list[FitSpec], list[FitSpec]]:
+        """Run the pending fits and return them all, those that divide pictures apart; finished ones are kept."""
         arithmetic = choose_arithmetic(self.folder, self.protocol, len(usable.classes))
-        fits = list_fits(self.protocol, usable, split, {arm: store.key for arm, store in stores.items()}, arithmetic)
-        jobs = [Fit(fit, fit_folder(self.folder, fit)) for fit in fits]
+        keys = {arm: store.key for arm, store in stores.items()}
+        fits = list_fits(self.protocol, usable, split, keys, arithmetic)
+        picture_level = list_picture_level_fits(self.protocol, usable, keys, arithmetic)
+        jobs = [Fit(fit, fit_folder(self.folder, fit)) for fit in [*fits, *picture_level]]
         pending = [job.spec for job in pending_fits(jobs)]
-        plan = make_plan(self.name, self.protocol, usable, fits, pending, arithmetic)
+        plan = make_plan(self.name, self.protocol, usable, [job.spec for job in jobs], pending, arithmetic)
         for line in plan.lines():
             self.say(line)
         failed = run_pending(jobs, {store.key: store for store in stores.values()}, _steps(pending, self.progress))
         if failed:
             reasons = "; ".join(f"{failure.fit.spec.name}: {failure.reason}" for failure in failed)
             raise FitError(
-                f"{len(failed)} of {len(fits)} fits failed: {reasons}",
+                f"{len(failed)} of {len(jobs)} fits failed: {reasons}",
                 where=str(self.folder / "arms"),
                 hint="mend the cause and repeat the command with --resume: finished fits are kept",
             )
         self.record.facts["arithmetic"] = {arm: asdict(chosen) for arm, chosen in arithmetic.items()}
-        return fits
+        return fits, picture_level
 
     def predict(self, fits: list[FitSpec], usable: Cases) -> tuple[pd.DataFrame, dict[str, Any]]:
         """Collect the out-of-fold scores and freeze what is chosen on them."""
@@ -217,12 +233,12 @@ class _Work:
         Lock(self.folder).freeze(frozen)
         return rows, frozen
 
-    def open_sets(self, rows: pd.DataFrame, test: Cases | None) -> pd.DataFrame:
-        """Let the bundles meet the test part and the external cohorts, once."""
+    def open_sets(self, rows: pd.DataFrame, unseen: Mapping[str, Cases]) -> pd.DataFrame:
+        """Let the bundles meet the parts that were set aside and the external cohort, once."""
+        sets = unseen if self.outside is None else {**unseen, "external": self.outside}
         opened = [
             open_cohort(self.folder, split, cases, self.protocol, self.cache, self.progress)
-            for split, cases in (("test", test), ("external", self.outside))
-            if cases is not None
+            for split, cases in sets.items()
         ]
         return pd.concat([rows, *opened], ignore_index=True)
 
@@ -234,7 +250,9 @@ class _Work:
         write_predictions(self.folder / "predictions.csv", nodules)
         return read_predictions(self.folder / "predictions.csv")
 
-    def evidence(self, predictions: pd.DataFrame, usable: Cases, frozen: dict[str, Any]) -> dict[str, Any]:
+    def evidence(
+        self, predictions: pd.DataFrame, usable: Cases, frozen: dict[str, Any], leak: LeakDemonstration | None
+    ) -> dict[str, Any]:
         """Compute every estimate with its interval."""
         samplings = usable.cohort.nodules.get("sampling", pd.Series(dtype=str)).dropna().unique()
         held_out = predictions[predictions["split"] != "tune"].reset_index(drop=True)
@@ -248,6 +266,8 @@ class _Work:
             sampling=str(samplings[0]) if len(samplings) == 1 else None,
             prevalences=tuple(self.protocol.report.prevalences),
         )
+        if leak is not None:
+            evidence["leak"] = as_evidence(leak)
         write_json(self.folder / "evidence.json", evidence)
         shutil.rmtree(self.folder / "tables", ignore_errors=True)
         write_tables(
@@ -304,20 +324,6 @@ def cache_folder() -> Path:
         return Path(named)
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
     return (Path(base) if base else Path.home() / ".cache") / "isthmus" / "pictures"
-
-
-def _external_cases(protocol: Protocol, folder: Path, own: Cases) -> Cases:
-    cohort = load_cohort(folder)
-    if cohort.fingerprint() == own.cohort.fingerprint():
-        raise CohortError("the external cohort is the run's own cohort", where=str(folder), expected="another one")
-    cases = find_cases(protocol.model_copy(update={"target": [own.target.name]}), cohort)
-    if cases.classes != own.classes:
-        raise CohortError(
-            f"target {own.target.name} has other classes in the external cohort: {', '.join(cases.classes)}",
-            where=str(folder),
-            expected=", ".join(own.classes),
-        )
-    return cases
 
 
 def _check_weights(protocol: Protocol) -> None:

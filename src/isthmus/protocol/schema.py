@@ -58,7 +58,9 @@ class TestPart(Part):
 
     __test__ = False  # this is no test, whatever pytest makes of its name
 
-    column: Literal["split"] | None = Field(None, description="the cohort's own fixed split")
+    column: Literal["split"] | None = Field(
+        None, description="the cohort's own fixed split; its parts temporal and external are set aside and opened too"
+    )
     fraction: float | None = Field(None, gt=0, lt=0.9, description="share of the groups, stratified, drawn at seed 0")
 
     @model_validator(mode="after")
@@ -88,6 +90,16 @@ class Primary(Part):
 
     arm: str
     against: str
+
+
+class Leak(Part):
+    """What the AUC would have looked like if pictures, not patients, had been divided: the error, run to be shown.
+
+    One arm is trained once more by the same recipe, with pictures dealt into folds and tuning parts; a patient's
+    pictures then stand on both sides. Its scores enter `evidence.json` under `leak` and nothing else.
+    """
+
+    arm: str = Field(description="arm to show it on")
 
 
 class Explain(Part):
@@ -121,12 +133,14 @@ class Protocol(Part):
     )
     arms: dict[str, Arm] = Field(min_length=1)
     explain: Explain = Explain()
+    leak: Leak | None = Field(None, description="one arm with pictures instead of patients divided, as a warning")
     report: ReportSettings = ReportSettings()
 
     @model_validator(mode="after")
     def _named_arms_exist(self) -> "Protocol":
         named = {"primary.arm": self.primary.arm, "primary.against": self.primary.against}
         named |= {f"explain.arms[{index}]": arm for index, arm in enumerate(self.explain.arms)}
+        named |= {"leak.arm": self.leak.arm} if self.leak else {}
         for place, arm in named.items():
             if arm not in self.arms:
                 raise ValueError(f"{place} is {arm!r}, which is no arm of this protocol ({', '.join(self.arms)})")
