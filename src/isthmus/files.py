@@ -219,16 +219,28 @@ def new_folder(destination: Path) -> Iterator[Path]:
         make_folder(partial)
         try:
             yield partial
-            for path in sorted(partial.rglob("*"), reverse=True):
-                _sync(path)
-            _sync(partial)
-            if destination.exists():
-                destination.rmdir()
-            partial.rename(destination)
-            _sync(destination.parent)
+            publish_folder(partial, destination)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
+
+
+def publish_folder(partial: Path, destination: Path) -> None:
+    """Sync a finished folder with all that is in it, and rename it to ``destination``, which may be an empty folder.
+
+    Raises
+    ------
+    OutputError
+        When the system refuses.
+    """
+    with writing(destination):
+        for path in sorted(partial.rglob("*"), reverse=True):
+            _sync(path)
+        _sync(partial)
+        if destination.exists():
+            destination.rmdir()
+        partial.rename(destination)
+        _sync(destination.parent)
 
 
 def refuse_existing(destination: Path) -> None:
