@@ -1,8 +1,8 @@
 """Reads of simulated readers with a model's help, made after the model was trained.
 
 The reading is sequential: the reader reads alone, then sees the model's result and revises. What a reader believes
-after it is a weighted mean of both log likelihood ratios (a logarithmic opinion pool: C. Genest, J. V. Zidek, Stat Sci 1
-(1986) 114-135); with a set probability the reader gives up an own opinion and takes the model's call over, right or
+after it is a weighted mean of both log likelihood ratios (a logarithmic opinion pool: C. Genest, J. V. Zidek, Stat Sci
+1 (1986) 114-135); with a set probability the reader gives up an own opinion and takes the model's call over, right or
 wrong.
 """
 
@@ -17,11 +17,11 @@ from isthmus.cohort.cohort import load_cohort
 from isthmus.errors import CohortError, TableError
 from isthmus.files import read_yaml
 from isthmus.phantom.readers import ReaderSettings
-from isthmus.phantom.reads import UNAIDED, Numbers, generator, stated
+from isthmus.phantom.reads import UNAIDED, Numbers, stated
+from isthmus.phantom.streams import stream
 from isthmus.tables.check import write_table
 
 AIDED: Final = "aided"
-_FOLLOWS, _TIME = 100, 101  # purposes of random numbers, beside those of the unaided reads
 _LEAST: Final = 5e-4  # what a score of 0.0 may still have been
 
 
@@ -64,11 +64,11 @@ def aided_reads(
         advice = np.log(np.clip(shown[[f"p_{label}" for label in classes]].to_numpy(dtype=float), _LEAST, 1))
         advice -= np.log([prevalence[label] for label in classes])
         weighed = (1 - group.reliance) * read_likelihoods(own, classes) + group.reliance * advice
-        follows = generator(seed, number, _FOLLOWS).random(len(own)) < group.over_reliance
+        follows = stream(seed, "reader follows", number).random(len(own)) < group.over_reliance
         columns = stated(np.where(follows[:, None], advice, weighed), classes)
         call = shown["call"].to_numpy(dtype=object)
         call = np.where(pd.isna(call) | (call == ""), np.array(classes)[advice.argmax(axis=1)], call)
-        spread = generator(seed, number, _TIME).standard_normal(len(own))
+        spread = stream(seed, "aided seconds", number).standard_normal(len(own))
         longer = group.aided_seconds * np.exp(settings.seconds_spread * spread)
         own = own.assign(condition=AIDED, **columns, followed=follows)
         parts.append(

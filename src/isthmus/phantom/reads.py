@@ -17,12 +17,11 @@ from scipy.special import expit, ndtri, softmax
 from scipy.stats import rankdata
 
 from isthmus.phantom.readers import ReaderGroup, ReaderSettings, VarianceComponents, separation
+from isthmus.phantom.streams import stream
 
 Numbers = NDArray[np.float64]
 
 UNAIDED: Final = "unaided"
-_PURPOSE: Final = 0x5EAD  # keeps the readers' random numbers apart from the population's
-_TRAITS, _READER_CASE, _ERROR, _TIME, _ORDER, _CRITERION = range(6)
 _LEAST: Final = 1e-6  # an observer's probability below it counts as it
 
 
@@ -57,9 +56,9 @@ def latent_evidence(
     drawn = np.empty((sum(group.readers for group in settings.groups.values()), count, classes - 1))
     for number, _, _, group in settings.readers():
         means = contrasts.T * separation(group.auc, variance) / np.sqrt(2)
-        traits = generator(seed, number, _TRAITS).standard_normal((classes, classes - 1))
-        together = generator(seed, number, _READER_CASE).standard_normal((count, classes - 1))
-        error = generator(seed, number, _ERROR, session).standard_normal((count, classes - 1))
+        traits = stream(seed, "reader traits", number).standard_normal((classes, classes - 1))
+        together = stream(seed, "reader and case", number).standard_normal((count, classes - 1))
+        error = stream(seed, "reader error", number, session).standard_normal((count, classes - 1))
         drawn[number] = (means + np.sqrt(variance.reader) * traits)[labels] + case
         drawn[number] += np.sqrt(variance.reader_case) * together + np.sqrt(variance.error) * error
     return drawn
@@ -107,14 +106,14 @@ def unaided_reads(
         likelihoods = _log_likelihoods(evidence[number, shown], len(classes), group, settings.variance)
         if len(classes) == 2:
             likelihoods[:, 1] -= _criterion_shift(group, settings.variance, seed, number)
-        spread = generator(seed, number, _TIME).standard_normal(len(units))[shown]
+        spread = stream(seed, "reader seconds", number).standard_normal(len(units))[shown]
         part = pd.DataFrame(
             {
                 "reader_id": reader,
                 "experience": experience,
                 "condition": UNAIDED,
                 "session": "1",
-                "order": generator(seed, number, _ORDER).permutation(len(shown)) + 1,
+                "order": stream(seed, "reader order", number).permutation(len(shown)) + 1,
                 "target": target,
                 "unit_id": ids,
                 **stated(likelihoods, classes),
@@ -158,11 +157,6 @@ def _log_likelihoods(evidence: Numbers, classes: int, group: ReaderGroup, varian
 
 
 def _criterion_shift(group: ReaderGroup, variance: VarianceComponents, seed: int, number: int) -> float:
-    drawn = generator(seed, number, _CRITERION).standard_normal()
+    drawn = stream(seed, "reader criterion", number).standard_normal()
     criterion = group.criterion + group.criterion_sd * drawn
     return float(criterion * separation(group.auc, variance) / np.sqrt(1 + variance.reader))
-
-
-def generator(seed: int, *key: int) -> np.random.Generator:
-    """Return the generator of one reader's purpose; the first number of ``key`` is the reader's."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, _PURPOSE, *key])))
