@@ -1,0 +1,80 @@
+"""Acoustic properties of the tissues of the neck.
+
+Attenuation is per tissue from measurements; levels of backscatter against normal thyroid are set by how bright the
+tissues look beside it in ordinary pictures (hyperechoic gland, hypoechoic muscle, anechoic fluid).
+
+Sources: Goss, Johnston and Dunn, J Acoust Soc Am 1978;64:423 and 1980;68:93; Duck, *Physical Properties of Tissue*,
+Academic Press 1990, chapter 4; Szabo, *Diagnostic Ultrasound Imaging*, 2nd ed. 2014, appendix B; Fujii et al.,
+J Ultrasound Med 2003;22:1067 (thyroid in vivo: normal 1.50, Graves 0.91, Hashimoto 1.10 dB/(cm MHz)); "In vivo
+attenuation estimation in human thyroid nodules using the regularized spectral log difference technique", IEEE IUS 2017
+(healthy 1.62, adenomatoid nodules 0.94, papillary carcinoma 0.87). These are about twice those of other glands (Duck);
+the table takes the gland's from between, and keeps their order: normal gland above thyroiditis above nodule.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+
+class Label(IntEnum):
+    """Codes of :attr:`isthmus.phantom.tissue.Regions.labels`."""
+
+    CONNECTIVE = 0
+    SKIN = 1
+    FAT = 2
+    STRAP_MUSCLE = 3
+    STERNOCLEIDOMASTOID = 4
+    DEEP_MUSCLE = 5
+    GLAND = 6
+    CARTILAGE = 7
+    AIR = 8
+    ARTERY = 9
+    VEIN = 10
+    OESOPHAGUS = 11
+    BONE = 12
+    NODULE = 13
+    FLUID = 14
+    CALCIFICATION = 15
+
+
+@dataclass(frozen=True)
+class Material:
+    """One tissue.
+
+    Parameters
+    ----------
+    level_db : float
+        Backscatter amplitude against normal thyroid.
+    attenuation : float
+        One way, dB/(cm MHz).
+    source : str
+        Of the attenuation.
+    """
+
+    level_db: float
+    attenuation: float
+    source: str
+
+
+MATERIALS: Final = {
+    Label.CONNECTIVE: Material(-1.0, 0.9, "Duck 1990, connective tissue mixed with fat; dense connective tissue 1.57"),
+    Label.SKIN: Material(3.0, 1.5, "Duck 1990, skin 0.4 to 3.5 at 1 to 10 MHz"),
+    Label.FAT: Material(-9.0, 0.55, "Szabo 2014, fat 0.6; Goss 1978, adipose 0.48 to 0.63"),
+    Label.STRAP_MUSCLE: Material(-11.0, 0.9, "Goss 1978, skeletal muscle across its fibres 0.7 to 1.1"),
+    Label.STERNOCLEIDOMASTOID: Material(-10.5, 0.9, "Goss 1978, skeletal muscle across its fibres 0.7 to 1.1"),
+    Label.DEEP_MUSCLE: Material(-11.0, 0.9, "Goss 1978, skeletal muscle across its fibres 0.7 to 1.1"),
+    Label.GLAND: Material(0.0, 0.8, "between Duck 1990, glands 0.5 to 0.8, and Fujii 2003, thyroid in vivo 1.5"),
+    Label.CARTILAGE: Material(-15.0, 4.0, "Duck 1990, cartilage about 5 at 1 MHz"),
+    Label.AIR: Material(-16.0, 0.8, "nothing passes: what is drawn here is reverberation before it"),
+    Label.ARTERY: Material(-34.0, 0.18, "Szabo 2014, blood 0.14 f^1.21; Goss 1978, 0.18"),
+    Label.VEIN: Material(-36.0, 0.18, "Szabo 2014, blood 0.14 f^1.21; Goss 1978, 0.18"),
+    Label.OESOPHAGUS: Material(-8.0, 0.8, "Duck 1990, smooth muscle 0.5 to 1.1"),
+    Label.BONE: Material(4.0, 10.0, "Szabo 2014, bone 3.54 f^0.9 to Duck 1990, cortical bone up to 20"),
+    Label.NODULE: Material(
+        0.0, 0.62, "IEEE IUS 2017 (above): nodules have 0.6 times the attenuation of healthy thyroid"
+    ),
+    Label.FLUID: Material(-46.0, 0.03, "Duck 1990, cyst fluid about 0.02 to 0.1; water 0.002 f^2"),
+    Label.CALCIFICATION: Material(
+        13.0, 25.0, "above cortical bone (Duck 1990), since coarse calcium casts a full shadow"
+    ),
+}
