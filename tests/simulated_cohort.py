@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from isthmus.cohort.description import Description, Target, write_description
+from isthmus.cohort.description import Description, ReadScale, Target, write_description
 from isthmus.files import write_yaml
 from isthmus.imaging.read import write_mask
+from isthmus.phantom.readers import ReaderGroup, ReaderSettings
+from isthmus.phantom.reads import unaided_reads
 from isthmus.tables.check import write_table
 
 HEIGHT, WIDTH = 72, 96
@@ -24,6 +26,13 @@ TARGET = Target(
     unit="nodule",
     classes={"0": "benign", "1": "malignant"},
     reference="surgery",
+)
+READERS = ReaderSettings(
+    observer="bmode",
+    groups={
+        "junior": ReaderGroup(readers=2, auc=0.7, seconds=30, reliance=0.6, over_reliance=0.2),
+        "senior": ReaderGroup(readers=1, auc=0.85, seconds=20, reliance=0.2),
+    },
 )
 _PARTS = ("train", "train", "tune", "train", "test", "external")
 
@@ -48,9 +57,19 @@ def write_simulated_cohort(folder: Path, patients: int = 48, seed: int = 0) -> P
     write_description(
         folder,
         Description(
-            name="blobs", licence="none", citation="none", simulated=True, targets={"malignant": TARGET}
+            name="blobs",
+            licence="none",
+            citation="none",
+            simulated=True,
+            targets={"malignant": TARGET},
+            reads=ReadScale(low=0, high=100, higher_is="positive"),
         ),
-    )  # fmt: skip
+    )
+    units = pd.DataFrame(
+        {"unit_id": nodules["nodule_id"], "label": label, "read": np.isin(np.repeat(parts, 2), ("test", "external"))}
+    )
+    observed = np.column_stack([1 - p_true, p_true])
+    write_table(folder / "reads.csv", unaided_reads(READERS, "malignant", units, list(TARGET.classes), observed, seed))
     _write_truth(folder / "truth", nodules, views, p_true, label, seed)
     return folder
 
@@ -98,7 +117,8 @@ def _write_truth(
     write_yaml(
         folder / "truth.yaml",
         {"format": "isthmus-truth/1.0", "preset": "blobs", "nodules": len(nodules), "seed": seed,
-         "observers": population},
+         "observers": population, "readers": READERS.model_dump(mode="json"),
+         "prevalence": {"malignant": {"0": 0.5, "1": 0.5}}},
     )  # fmt: skip
     write_table(folder / "nodules.csv", nodules.assign(p_true_1=p_true, true_malignant=label, label_flipped=False))
     # Knowing less pulls an observer's probabilities towards each other.

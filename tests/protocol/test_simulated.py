@@ -156,5 +156,35 @@ def test_heat_on_true_calcifications_is_measured_where_there_are_some(finished, 
     assert summary["views"] == int((shows & has_heat).sum())
 
 
+def test_each_arm_stands_beside_its_ideal_observer_on_every_part(finished):
+    ideal = finished[0].evidence["ideal_observer"]
+    for arm in ("thyronet_x4", "resnet34"):
+        assert ideal["arms"][arm]["observer"] == "bmode"
+        assert set(ideal["arms"][arm]["splits"]) == {"cv", "test", "external"}
+        found = ideal["arms"][arm]["splits"]["test"]
+        assert found["gap"]["estimate"] == pytest.approx(found["observer"]["estimate"] - found["arm"]["estimate"])
+        assert found["arm"]["estimate"] == finished[0].evidence["arms"][arm]["test"]["auc"]["estimate"]
+
+
+def test_the_simulated_readers_read_again_with_the_primary_arms_calibrated_help(finished, cohort):
+    reads = pd.read_csv(finished[0].folder / "reads.csv", dtype=str)
+    nodules = load_cohort(cohort).nodules
+    unseen = nodules.loc[nodules["split"].isin(["test", "external"]), "nodule_id"]
+    assert set(reads["unit_id"]) == set(unseen)
+    assert reads["condition"].value_counts().to_dict() == {"unaided": 3 * len(unseen), "aided": 3 * len(unseen)}
+    rows = finished[0].evidence["readers"]
+    assert rows["simulated"] is True
+    assert {(row["kind"], row["condition"]) for row in rows["rows"]} >= {("reader", "aided"), ("reader", "unaided")}
+
+
+def test_another_cohorts_patients_are_not_looked_up_in_this_ones_truth(cohort, cache, tmp_path):
+    other = write_simulated_cohort(tmp_path / "other", 30, seed=1)
+    settings = ["splits.test={fraction: 0.2}", "explain.arms=[]", "defaults.train.epochs=1", *SETTINGS[3:]]
+    found = run("wang2025", cohort, tmp_path / "run", external=other, profile="smoke", settings=settings).evidence
+    assert set(found["arms"]["resnet34"]) == {"cv", "test", "external"}
+    assert set(found["ideal_observer"]["arms"]["resnet34"]["splits"]) == {"cv", "test"}
+    assert "leak" not in found
+
+
 def test_the_report_is_written_from_it(finished):
     assert "SIMULATED" in finished[0].report.read_text(encoding="utf-8")

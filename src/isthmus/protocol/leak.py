@@ -1,7 +1,6 @@
 """What the AUC would have looked like with pictures divided instead of patients: the fault, run to be shown."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -76,8 +75,3 @@ def demonstrate_leak(
 
 def _held_out(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["split"] == "cv"].sort_values("view_id", ignore_index=True)
-
-
-def as_evidence(leak: LeakDemonstration) -> dict[str, object]:
-    """Return what `evidence.json` keeps under `leak`."""
-    return {**asdict(leak), "meaning": "an error shown on purpose: pictures of one patient stood on both sides"}

@@ -2,7 +2,6 @@
 
 import math
 import os
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -12,29 +11,26 @@ import pandas as pd
 
 from isthmus.cohort.cohort import load_cohort
 from isthmus.errors import FitError
-from isthmus.files import locked, sha256_of_json, write_json
+from isthmus.files import locked, sha256_of_json
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.manifest import DISCLAIMER, Manifest, commit, package_versions, version
 from isthmus.models.weights import locate
 from isthmus.protocol.arithmetic import choose_arithmetic, try_arithmetic
 from isthmus.protocol.bundles import write_bundles
 from isthmus.protocol.cases import Cases, cache_items, external_cases, find_cases, without_failures
+from isthmus.protocol.findings import write_evidence
 from isthmus.protocol.fits import Plan, fit_folder, list_fits, list_picture_level_fits, make_plan
 from isthmus.protocol.frozen import Lock, calls, freeze
 from isthmus.protocol.gather import gather_views, nodule_predictions, write_view_rows
 from isthmus.protocol.heat_maps import draw_heat_maps
-from isthmus.protocol.leak import as_evidence, demonstrate_leak
+from isthmus.protocol.leak import demonstrate_leak
 from isthmus.protocol.opening import open_cohort
 from isthmus.protocol.parts import divide, set_aside, split_fingerprint
 from isthmus.protocol.report_facts import report_context
 from isthmus.protocol.run_folder import Run, claim_folder, open_run
 from isthmus.protocol.schema import Protocol, resolve_protocol
 from isthmus.protocol.simulated import stills_masks
-from isthmus.report.analysis_table import analysis_table
-from isthmus.report.context import LeakDemonstration
-from isthmus.report.evidence import compute_evidence
 from isthmus.report.page import write_report
-from isthmus.report.tables import write_tables
 from isthmus.report.truth import read_truth
 from isthmus.tables.check import write_table
 from isthmus.tables.predictions import read_predictions, write_predictions
@@ -157,7 +153,17 @@ class _Work:
         truth = read_truth(self.cases.cohort.folder)
         with self.record.stage("evidence"):
             leak = demonstrate_leak(self.folder, self.protocol, training, rows, picture_level)
-            evidence = self.evidence(predictions, training, frozen, leak)
+            outside = None if self.outside is None else "external"
+            evidence = write_evidence(
+                self.folder,
+                self.protocol,
+                training,
+                predictions,
+                frozen,
+                leak=leak,
+                truth=truth,
+                outside=outside,
+            )
         with self.record.stage("heat maps"):
             masks = None if truth is None else stills_masks(truth)
             heat = draw_heat_maps(self.folder, self.protocol, training, fits, stores, frozen, masks, self.progress)
@@ -249,31 +255,6 @@ class _Work:
         nodules = nodules.assign(call=calls(nodules, usable.classes, frozen))
         write_predictions(self.folder / "predictions.csv", nodules)
         return read_predictions(self.folder / "predictions.csv")
-
-    def evidence(
-        self, predictions: pd.DataFrame, usable: Cases, frozen: dict[str, Any], leak: LeakDemonstration | None
-    ) -> dict[str, Any]:
-        """Compute every estimate with its interval."""
-        samplings = usable.cohort.nodules.get("sampling", pd.Series(dtype=str)).dropna().unique()
-        held_out = predictions[predictions["split"] != "tune"].reset_index(drop=True)
-        evidence = compute_evidence(
-            held_out,
-            positive=usable.classes[-1],
-            reference_arm=self.protocol.primary.against,
-            primary=self.protocol.primary.model_dump(),
-            frozen=frozen,
-            reference=usable.target.reference,
-            sampling=str(samplings[0]) if len(samplings) == 1 else None,
-            prevalences=tuple(self.protocol.report.prevalences),
-        )
-        if leak is not None:
-            evidence["leak"] = as_evidence(leak)
-        write_json(self.folder / "evidence.json", evidence)
-        shutil.rmtree(self.folder / "tables", ignore_errors=True)
-        write_tables(
-            self.folder / "tables", evidence, analysis_table(held_out, positive=usable.classes[-1], frozen=frozen)
-        )
-        return evidence
 
     def note(self, split: pd.DataFrame, failures: Mapping[str, str]) -> None:
         """Record what the run was made from."""

@@ -1,10 +1,20 @@
-"""What a run asks of a simulated cohort's truth, after everything was predicted."""
+"""What a run asks of a simulated cohort, after everything was predicted."""
+
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from isthmus.cohort.cohort import Cohort
 from isthmus.explain.calcifications import Masks
+from isthmus.phantom.aided import write_aided_reads
 from isthmus.report.truth import Truth
+from isthmus.statistics.calibration import LogisticCalibration
+from isthmus.tables.check import read_table
+from isthmus.tables.cohort import READS
+from isthmus.tables.predictions import classes_of
 
 
 def stills_masks(truth: Truth) -> Masks:
@@ -15,3 +25,34 @@ def stills_masks(truth: Truth) -> Masks:
         return None if frames is None else frames[0]
 
     return mask_of
+
+
+def read_again(
+    run_folder: Path, cohort: Cohort, predictions: pd.DataFrame, frozen: dict[str, Any], arm: str
+) -> pd.DataFrame | None:
+    """Let the simulated readers read once more with an arm's help.
+
+    Parameters
+    ----------
+    run_folder : Path
+        Gets `reads.csv`: the readers' reads of what the arm met once, without and with its help.
+    cohort : Cohort
+        Simulated.
+    predictions : DataFrame
+        The run's, of this cohort.
+    frozen : dict
+        The content of `frozen.json`: the readers are shown calibrated probabilities.
+    arm : str
+        Whose help it is.
+
+    Returns
+    -------
+    DataFrame or None
+        Contract 1; None where the cohort has no readers.
+    """
+    rows, classes = predictions[predictions["arm"] == arm], classes_of(predictions)
+    calibration = LogisticCalibration.from_dict(frozen["arms"][arm]["calibration"])
+    positive = calibration.apply(rows[f"p_{classes[-1]}"].to_numpy(dtype=np.float64))
+    shown = rows.assign(**{f"p_{classes[0]}": 1 - positive, f"p_{classes[-1]}": positive})
+    path = write_aided_reads(cohort.folder, shown, arm, run_folder / "reads.csv")
+    return None if path is None else read_table(path, READS)

@@ -1,0 +1,94 @@
+"""Everything that a run found, computed: `evidence.json` and its tables, from the predictions and what is true."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from isthmus.files import write_json
+from isthmus.protocol.cases import Cases
+from isthmus.protocol.schema import Protocol
+from isthmus.protocol.simulated import read_again
+from isthmus.report.analysis_table import analysis_table
+from isthmus.report.context import LeakDemonstration
+from isthmus.report.evidence import compute_evidence
+from isthmus.report.ideal_observer import ideal_observer_evidence
+from isthmus.report.readers import reader_evidence
+from isthmus.report.tables import write_tables
+from isthmus.report.truth import Truth
+
+
+def write_evidence(
+    run_folder: Path,
+    protocol: Protocol,
+    cases: Cases,
+    predictions: pd.DataFrame,
+    frozen: dict[str, Any],
+    *,
+    leak: LeakDemonstration | None,
+    truth: Truth | None,
+    outside: str | None,
+) -> dict[str, Any]:
+    """Compute every estimate with its interval, and write `evidence.json` and `tables/`.
+
+    Parameters
+    ----------
+    run_folder : Path
+        The run.
+    protocol : Protocol
+        Resolved.
+    cases : Cases
+        What the arms were trained on.
+    predictions : DataFrame
+        The table of the run.
+    frozen : dict
+        The content of `frozen.json`.
+    leak : LeakDemonstration, optional
+        The arm whose pictures were divided on purpose.
+    truth : Truth, optional
+        Of a simulated cohort: adds `ideal_observer`.
+    outside : str, optional
+        Split of the rows that are of another cohort; that cohort's truth and readers are not asked.
+
+    Returns
+    -------
+    dict
+        The content of `evidence.json`.
+    """
+    positive, primary = cases.classes[-1], protocol.primary
+    held_out = predictions[predictions["split"] != "tune"].reset_index(drop=True)
+    samplings = cases.cohort.nodules.get("sampling", pd.Series(dtype=str)).dropna().unique()
+    evidence = compute_evidence(
+        held_out,
+        positive=positive,
+        reference_arm=primary.against,
+        primary=primary.model_dump(),
+        frozen=frozen,
+        reference=cases.target.reference,
+        sampling=str(samplings[0]) if len(samplings) == 1 else None,
+        prevalences=tuple(protocol.report.prevalences),
+    )
+    own = held_out[held_out["split"] != outside].reset_index(drop=True)
+    if leak is not None:
+        evidence["leak"] = asdict(leak)
+    if truth is not None:
+        shown = {key: [arm.view.modality] for key, arm in protocol.arms.items()}
+        evidence["ideal_observer"] = ideal_observer_evidence(own, truth, shown, positive=positive)
+    reads = read_again(run_folder, cases.cohort, own, frozen, primary.arm) if truth else cases.cohort.reads
+    scale = cases.cohort.read_scale
+    asked = None if reads is None else reads[reads["target"] == cases.target.name]
+    if asked is not None and asked["unit_id"].isin(own["unit_id"]).any():
+        evidence["readers"] = reader_evidence(
+            asked,
+            own,
+            simulated=cases.cohort.simulated,
+            higher_is=scale.higher_is if scale else "positive",
+            frozen=frozen,
+            positive=positive,
+        )
+    write_json(run_folder / "evidence.json", evidence)
+    shutil.rmtree(run_folder / "tables", ignore_errors=True)
+    write_tables(run_folder / "tables", evidence, analysis_table(held_out, positive=positive, frozen=frozen))
+    return evidence
