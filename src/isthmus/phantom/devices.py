@@ -1,5 +1,6 @@
 """The scanners of the virtual hospitals: transducer, beam former and display as data (``tables/devices.yaml``)."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal
@@ -14,6 +15,8 @@ TABLE: Final = Path(__file__).parent / "tables" / "devices.yaml"
 
 Geometry = Literal["linear", "trapezoid", "curved"]
 Quality = Literal["still", "clip"]
+ROW_STEP: Final[Mapping[Quality, float]] = {"still": 1 / 6, "clip": 3 / 8}
+"""Distance of a grid's rows in wavelengths; the echo of a still has three samples a period."""
 
 
 class Device(BaseModel):
@@ -97,6 +100,13 @@ class Device(BaseModel):
         """At the centre frequency, in soft tissue (1.54 mm a microsecond)."""
         return 1.54 / self.frequency_mhz
 
+    @property
+    def angles(self) -> tuple[float, ...]:
+        """Steering angle of each look, degrees."""
+        if self.looks == 1:
+            return (0.0,)
+        return tuple((np.linspace(-1, 1, self.looks) * self.steering_degrees).tolist())
+
     def half_width_mm(self, depth_mm: float) -> float:
         """Return the lateral reach, to one side, of the outermost beam down to ``depth_mm``."""
         half = self.footprint_mm / 2
@@ -114,17 +124,11 @@ class Device(BaseModel):
         depth_mm : float
             Of the picture below the probe's face.
         quality : str
-            ``still``: rows of a sixth of the wavelength, fine enough for the RF signal. ``clip``: about a third as many
-            points; the same physics in the envelope (the carrier is taken off before anything is sampled), no RF.
+            ``still``: rows fine enough for the RF signal. ``clip``: less than half as many; the same physics in the
+            envelope (the carrier is taken off before anything is sampled), but no RF.
         """
-        row, column = {"still": (1 / 6, 1.0), "clip": (3 / 8, 4 / 3)}[quality]
-        width = 2 * self.half_width_mm(depth_mm)
-        return Grid(
-            width_mm=width,
-            depth_mm=depth_mm,
-            columns=round(self.lines / column),
-            rows=round(depth_mm / (row * self.wavelength_mm)),
-        )
+        rows = round(depth_mm / (ROW_STEP[quality] * self.wavelength_mm))
+        return Grid(2 * self.half_width_mm(depth_mm), depth_mm, self.lines, rows)
 
 
 @cache

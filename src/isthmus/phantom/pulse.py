@@ -3,7 +3,7 @@
 Lengths in mm, frequencies in MHz, times in microseconds; amplitudes are of two-way (pulse-echo) signals.
 """
 
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from isthmus.phantom.devices import Device
 from isthmus.phantom.medium import Field
 
-Profile = NDArray[np.float64]
+Real = TypeVar("Real", np.float32, np.float64)
+Profile = NDArray[np.floating[Any]]
+Signal = NDArray[np.complex64]
 
 SPEED: Final = 1.54
 """Of sound in soft tissue, mm a microsecond."""
@@ -60,7 +62,7 @@ def cumulative(attenuation: Field, step_mm: float) -> Field:
     return whole
 
 
-def loss(device: Device, attenuation: NDArray[np.floating]) -> NDArray[np.floating]:
+def loss(device: Device, attenuation: NDArray[Real]) -> NDArray[Real]:
     """Return the loss of an echo's amplitude, nepers, after ``attenuation`` (two-way, nepers / MHz).
 
     For a Gaussian spectrum exp(-(f - f0)^2 / 2 s^2), attenuation exp(-c f) leaves a Gaussian of the same width about
@@ -72,17 +74,17 @@ def loss(device: Device, attenuation: NDArray[np.floating]) -> NDArray[np.floati
     shifted = np.minimum(attenuation, attenuation.dtype.type(turn))
     result = shifted * (attenuation.dtype.type(-0.5 * s2) * shifted + attenuation.dtype.type(device.frequency_mhz))
     result += attenuation.dtype.type(lowest) * (attenuation - shifted)
-    return result
+    return np.asarray(result)
 
 
 def centre_frequency(device: Device, attenuation: Profile) -> Profile:
     """Return the echo's centre frequency, MHz, after ``attenuation`` (two-way, nepers / MHz); see :func:`loss`."""
     shifted = device.frequency_mhz - spectral_sigma(device) ** 2 * attenuation
-    return np.maximum(shifted, LOWEST_SHARE * device.frequency_mhz)
+    return np.asarray(np.maximum(shifted, LOWEST_SHARE * device.frequency_mhz))
 
 
 def compensation(device: Device, range_mm: Profile) -> Profile:
-    """Return the time-gain compensation, a factor of amplitude: the loss in tissue of the device's assumed attenuation."""
+    """Return the time-gain compensation, a factor of amplitude: the loss at the attenuation that the device assumes."""
     assumed = 2.0 * NEPERS_PER_DB * device.compensation_db_cm_mhz / 10.0 * range_mm
     return np.asarray(np.exp(loss(device, assumed)), np.float64)
 

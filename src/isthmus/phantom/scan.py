@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from isthmus.phantom.devices import Device
 from isthmus.phantom.medium import Field, Grid
+from isthmus.phantom.pulse import Profile
 
 MOULDED_MM: Final = 15.0
 """Depth over which the skin's fit to a curved probe fades: tissue there follows the face, deeper tissue stays."""
@@ -31,9 +32,9 @@ class Beams:
         Column and row of each sample in the medium's grid; None where they are its own.
     """
 
-    range_mm: NDArray[np.float64]
+    range_mm: Profile
     step_mm: float
-    pitch_mm: NDArray[np.float64]
+    pitch_mm: Profile
     maps: tuple[Field, Field] | None
 
     def sample(self, field: Field) -> Field:
@@ -142,9 +143,7 @@ def conversion(device: Device, grid: Grid) -> Conversion:
     )
 
 
-def _along_beams(
-    device: Device, start: NDArray[np.float64], reach: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _along_beams(device: Device, start: Profile, reach: Profile) -> tuple[Profile, Profile]:
     """Where in the medium a beam that starts at ``start`` along the face is after ``reach`` mm."""
     radius = device.radius_mm or np.inf
     if device.geometry == "trapezoid":
@@ -155,9 +154,7 @@ def _along_beams(
     return x, z + _moulding(device, x, z)
 
 
-def to_beams(
-    device: Device, x: NDArray[np.float64], z: NDArray[np.float64], *, in_tissue: bool = False
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def to_beams(device: Device, x: Profile, z: Profile, *, in_tissue: bool = False) -> tuple[Profile, Profile]:
     """Return the start along the face and the range, mm, of the beam sample at a place of the picture.
 
     With ``in_tissue`` the place is the medium's, before a curved probe has moulded the skin.
@@ -176,7 +173,7 @@ def to_beams(
     return np.arctan2(x, z + radius) * radius, np.hypot(x, z + radius) - radius
 
 
-def _moulding(device: Device, x: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.float64]:
+def _moulding(device: Device, x: Profile, z: Profile) -> Profile:
     """How much deeper than its place in the picture the tissue was, before a curved probe was pressed on the skin."""
     radius = device.radius_mm or np.inf
     reach = np.hypot(x, z + radius) - radius

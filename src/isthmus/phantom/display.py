@@ -1,0 +1,55 @@
+"""From an envelope to grey values: logarithm, speckle filter, edge enhancement, grey map."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.phantom.devices import Device
+from isthmus.phantom.medium import Field
+
+SPECKLE_DB: Final = 5.57
+"""Standard deviation of one look's log-compressed speckle (Dutt & Greenleaf, Ultrason. Imaging 18:82, 1996)."""
+BELOW_BLACK_DB: Final = 20.0
+"""How far below black levels are still told apart, so that filters do not see a cliff there."""
+
+
+def decibels(envelope: Field, device: Device, gain_db: float) -> Field:
+    """Return the level above the display's black, dB."""
+    levels = np.log10(np.maximum(envelope, np.float32(1e-9)))
+    levels *= np.float32(20)
+    levels += np.float32(gain_db - device.headroom_db + device.dynamic_range_db)
+    return np.maximum(levels, np.float32(-BELOW_BLACK_DB), out=levels)
+
+
+def smoothed(levels: Field, device: Device) -> Field:
+    """Reduce speckle where levels vary no more than speckle does.
+
+    Lee's filter (IEEE Trans. Pattern Anal. Mach. Intell. 2:165, 1980) on the logarithm, in part: ``device.smoothing``.
+    """
+    if device.smoothing == 0:
+        return levels
+    mean = cv2.GaussianBlur(levels, (0, 0), 2.0)
+    away = levels - mean
+    variance = cv2.GaussianBlur(away**2, (0, 0), 2.0)
+    speckle = np.float32(SPECKLE_DB**2 / device.looks)
+    signal = np.maximum(variance - speckle, 0) / np.maximum(variance, speckle)
+    return np.asarray(mean + (1 - np.float32(device.smoothing) * (1 - signal)) * away)
+
+
+def enhanced(levels: Field, device: Device) -> Field:
+    """Sharpen edges: what differs from the surroundings, raised by ``device.edge``."""
+    if device.edge == 0:
+        return levels
+    return levels + np.float32(device.edge) * (levels - cv2.GaussianBlur(levels, (0, 0), 1.5))
+
+
+def grey(levels: Field, device: Device) -> NDArray[np.uint8]:
+    """Return levels (dB above black) as grey values by the device's map."""
+    steps = 1024
+    knots = np.array(device.grey)
+    table = np.interp(np.linspace(0, 1, steps), knots[:, 0], knots[:, 1])
+    greys: NDArray[np.uint8] = np.round(table * 255).astype(np.uint8)
+    place = np.clip(levels * np.float32(steps / device.dynamic_range_db), 0, steps - 1)
+    return np.asarray(greys[place.astype(np.int32)])
