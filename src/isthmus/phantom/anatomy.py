@@ -32,6 +32,8 @@ class Neck:
         Half axes of a lobe, mm.
     lobe_turn, lobe_slope, lobe_spread : float
         Rotation of the lobe's section (radians); deepening and parting of the lobes along y.
+    layer_slope, deep_slope : float
+        Deepening along y of the layers in front of the gland and of what lies behind it.
     carotid, jugular : tuple
         Radius of the artery; half axes of the vein (it is flattened by the probe's weight).
     """
@@ -48,6 +50,8 @@ class Neck:
     lobe_turn: float
     lobe_slope: float
     lobe_spread: float
+    layer_slope: float
+    deep_slope: float
     carotid: float
     carotid_depth: float
     jugular: tuple[float, float]
@@ -95,6 +99,8 @@ def draw_neck(seed: int) -> Neck:
         lobe_turn=float(random.uniform(-0.2, 0.5)),
         lobe_slope=float(random.uniform(-0.12, 0.16)),
         lobe_spread=float(random.uniform(-0.14, 0.02)),
+        layer_slope=float(random.normal(0, 0.03)),
+        deep_slope=float(random.normal(0, 0.07)),
         carotid=float(random.uniform(2.5, 3.8)),
         carotid_depth=float(random.uniform(-1.0, 5.0)),
         jugular=(float(random.uniform(3.0, 7.5)), float(random.uniform(0.8, 3.6))),
@@ -171,7 +177,8 @@ class Anatomy:
         neck = self.neck
         fade = np.float32(neck.undulation * min(1.0, depth / 4.0))
         flat = np.zeros((1, 1), dtype=np.float32)
-        return np.float32(depth) + fade * noise(x, y, flat, (14.0, 25.0, 9.0), neck.shifts[kind % len(neck.shifts)])
+        wave = noise(x, y, flat, (14.0, 22.0, 9.0), neck.shifts[kind % len(neck.shifts)])
+        return np.float32(depth) + fade * (wave + np.float32(neck.layer_slope / 0.5) * y)
 
     def lobes(self, x: Array, y: Array, z: Array) -> Array:
         """Both lobes."""
@@ -236,10 +243,11 @@ class Anatomy:
         wave = self.layer(x, y, neck.fascia, 2) - np.float32(neck.fascia)
         first = np.float32(neck.fascia + 0.35 + neck.sternohyoid / 2) + wave
         second = np.float32(neck.fascia + 0.8 + neck.sternohyoid + neck.sternothyroid / 2) + 0.7 * wave
+        thick = 1 + np.float32(0.25) * noise(x, y, np.zeros((1, 1), np.float32), (16.0, 26.0, 9.0), neck.shifts[3])
         bow = np.float32(0.012) * np.maximum(u - 10, 0) ** 2
         return (
-            stadium(u - 13, z - first - bow, 11.0, neck.sternohyoid / 2),
-            stadium(u - 16, z - second - bow, 12.0, neck.sternothyroid / 2),
+            stadium(u - 13, z - first - bow, 11.0, thick * np.float32(neck.sternohyoid / 2)),
+            stadium(u - 16, z - second - bow, 12.0, thick * np.float32(neck.sternothyroid / 2)),
         )
 
     def cleidomastoid(self, x: Array, y: Array, z: Array) -> Array:
@@ -252,11 +260,20 @@ class Anatomy:
     def longus(self, x: Array, y: Array, z: Array) -> Array:
         """The longus colli muscles, behind the lobes."""
         du = np.abs(x) - np.float32(11.5)
-        return stadium(du, z - np.float32(self.spine_depth - 4.6) - np.float32(0.15) * du, 10.0, 3.6)
+        deep = z - np.float32(self.spine_depth - 4.6) - np.float32(0.15) * du - self._deepening(x, y)
+        return stadium(du, deep, 10.0, 3.6)
 
     def scalene(self, x: Array, y: Array, z: Array) -> Array:
         """The anterior scalenes, deep and lateral."""
-        return ellipse(np.abs(x) - np.float32(34), z - np.float32(self.spine_depth - 3.5), 9.5, 6.0)
+        deep = z - np.float32(self.spine_depth - 3.5) - self._deepening(x, y)
+        return ellipse(np.abs(x) - np.float32(34), deep, 9.5, 6.0)
+
+    def _deepening(self, x: Array, y: Array) -> Array:
+        """Return how much deeper than at y = 0 the prevertebral tissues lie."""
+        flat = np.zeros((1, 1), dtype=np.float32)
+        return np.float32(self.neck.deep_slope) * y + np.float32(0.7) * noise(
+            x, y, flat, (14.0, 20.0, 9.0), self.neck.shifts[2]
+        )
 
     @property
     def spine_depth(self) -> float:
@@ -268,13 +285,20 @@ class Anatomy:
         """The vertebrae: a rounded front, with discs every 17 mm."""
         discs = np.float32(0.9) * np.cos(y * np.float32(2 * np.pi / 17))
         side = np.maximum(np.abs(x) - 16, 0)
-        return np.float32(self.spine_depth) - discs + np.float32(0.02) * x**2 + np.float32(0.6) * side - z
+        front = np.float32(self.spine_depth) - discs + np.float32(0.02) * x**2 + np.float32(0.6) * side
+        return front + self._deepening(x, y) - z
 
     def oesophagus(self, x: Array, y: Array, z: Array) -> Array:
         """The oesophagus, which comes out behind the trachea on the left."""
         neck = self.neck
         depth = neck.trachea_depth + 0.75 * neck.trachea + 0.5 * self.deep_shift
         return ellipse(x - np.float32(0.95 * neck.trachea), z - np.float32(depth), 5.5, 3.8)
+
+
+def united(first: Array, second: Array, blend_mm: float) -> Array:
+    """Return the distance to two bodies joined with a fillet of about ``blend_mm``."""
+    share = np.clip(0.5 + (first - second) / np.float32(2 * blend_mm), 0, 1)
+    return first + (second - first) * share - np.float32(blend_mm) * share * (1 - share)
 
 
 def ellipse(u: Array, v: Array, a: float, b: float) -> Array:
@@ -292,7 +316,7 @@ def ellipsoid(u: Array, v: Array, w: Array, axes: tuple[float, float, float]) ->
     return (level * (level - 1) / slope).astype(np.float32)
 
 
-def stadium(u: Array, v: Array, length: float, half: float) -> Array:
+def stadium(u: Array, v: Array, length: float, half: Array | float) -> Array:
     """Return the distance to a flat band with tapering ends, of half length ``length`` and half thickness ``half``."""
     taper = np.sqrt(np.clip(1 - np.abs(u / length) ** 3, 0, 1))
     return np.maximum(np.abs(v) - np.float32(half) * taper, np.abs(u) - np.float32(length)).astype(np.float32)

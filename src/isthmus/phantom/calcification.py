@@ -116,7 +116,7 @@ class Coarse:
         self.centres, self.sizes = _place_coarse(nodule, morphology.macrocalcifications, random)
         self._rough = draw_shift(random)
         self.rim = float(np.clip(morphology.rim_calcification, 0, 1))
-        self.rim_mm = float(random.uniform(0.5, 0.9)) * min(1.0, nodule.mean_radius / 4)
+        self.rim_mm = float(random.uniform(0.2, 0.45)) * min(1.0, nodule.mean_radius / 4)
         self._pole = np.array([random.normal(0, 0.3), random.normal(0, 0.3), -1.0])
         self._pole /= np.linalg.norm(self._pole)
         self._rim_level = 0.0
@@ -137,7 +137,8 @@ class Coarse:
         return ((level - 1 + np.float32(0.22) * rough) * np.float32(size.min())).astype(np.float32)
 
     def _rim(self, x: Array, y: Array, z: Array, outline: Array) -> Array:
-        shell = np.abs(outline + np.float32(self.rim_mm)) - np.float32(self.rim_mm)
+        thickness = np.float32(self.rim_mm) * (1 + np.float32(0.4) * noise(x, y, z, (1.5,) * 3, self._rough))
+        shell = np.abs(outline + np.float32(self.rim_mm)) - thickness
         near = shell < 1.0
         full = np.stack([part[near] for part in np.broadcast_arrays(x, y, z)]) / self._nodule.half_axes[:, None]
         directions = full / (np.linalg.norm(full, axis=0) + 1e-6)

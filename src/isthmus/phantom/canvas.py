@@ -83,15 +83,26 @@ class Canvas:
         self.labels[np.broadcast_to(distance, self.labels.shape) < 0] = label
 
     def brighten(self, distance: Array, width_mm: float, gain_db: Array | float, *, darkest_db: float = -6.0) -> None:
-        """Raise the backscatter to at least ``darkest_db`` plus ``gain_db`` along a surface, like a sheath."""
-        share = np.exp(-((distance / np.float32(width_mm)) ** 2))
+        """Raise the backscatter to at least ``darkest_db`` plus ``gain_db`` along a sheath, most where it faces us."""
+        whole = np.ascontiguousarray(np.broadcast_to(distance, self.labels.shape), dtype=np.float32)
+        share = np.exp(-((whole / np.float32(width_mm)) ** 2)) * self._facing(whole)
         target = np.maximum(self.level_db, np.float32(darkest_db)) + gain_db
         self.level_db += share * (target - self.level_db)
+
+    def _facing(self, distance: Array) -> Array:
+        """Return the squared cosine between a surface's normal and the beam: collagen reflects along its normal."""
+        down = cv2.Sobel(distance, cv2.CV_32F, 0, 1, ksize=1) * np.float32(self.grid.rows / self.grid.depth_mm)
+        across = cv2.Sobel(distance, cv2.CV_32F, 1, 0, ksize=1) * np.float32(self.grid.columns / self.grid.width_mm)
+        return np.asarray(down**2 / (down**2 + across**2 + np.float32(1e-9)), dtype=np.float32)
 
     def reflect(self, distance: Array, amplitude: Array | float) -> None:
         """Note a smooth interface at ``distance`` zero that reflects ``amplitude`` where it faces the probe."""
         whole = np.broadcast_to(np.float32(amplitude) if np.isscalar(amplitude) else amplitude, self.labels.shape)
         self.interfaces.append((np.broadcast_to(distance, self.labels.shape), whole))
+
+    def graze(self, distance: Array, attenuation: float, width_mm: float = 0.5) -> None:
+        """Weaken the sound in a thin shell about a surface: who passes along it casts the edge shadow of refraction."""
+        self.attenuation += np.float32(attenuation) * np.exp(-((distance / np.float32(width_mm)) ** 2))
 
     def hide(self, where: NDArray[np.bool_]) -> None:
         """Drop the interfaces noted so far where ``where``: something opaque or later lies there."""

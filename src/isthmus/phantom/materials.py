@@ -8,7 +8,7 @@ Academic Press 1990, chapter 4; Szabo, *Diagnostic Ultrasound Imaging*, 2nd ed. 
 J Ultrasound Med 2003;22:1067 (thyroid in vivo: normal 1.50, Graves 0.91, Hashimoto 1.10 dB/(cm MHz)); "In vivo
 attenuation estimation in human thyroid nodules using the regularized spectral log difference technique", IEEE IUS 2017
 (healthy 1.62, adenomatoid nodules 0.94, papillary carcinoma 0.87). These are about twice those of other glands (Duck);
-the table takes the gland's from between, and keeps their order: normal gland above thyroiditis above nodule.
+the table keeps their order (normal gland above thyroiditis above nodule) at the level of other glands.
 """
 
 from dataclasses import dataclass
@@ -57,13 +57,13 @@ class Material:
 
 
 MATERIALS: Final = {
-    Label.CONNECTIVE: Material(-1.0, 0.9, "Duck 1990, connective tissue mixed with fat; dense connective tissue 1.57"),
-    Label.SKIN: Material(3.0, 1.5, "Duck 1990, skin 0.4 to 3.5 at 1 to 10 MHz"),
+    Label.CONNECTIVE: Material(-1.5, 0.8, "Duck 1990, connective tissue mixed with fat; dense connective tissue 1.57"),
+    Label.SKIN: Material(3.0, 1.2, "Duck 1990, skin 0.4 to 3.5 at 1 to 10 MHz"),
     Label.FAT: Material(-9.0, 0.55, "Szabo 2014, fat 0.6; Goss 1978, adipose 0.48 to 0.63"),
-    Label.STRAP_MUSCLE: Material(-11.0, 0.9, "Goss 1978, skeletal muscle across its fibres 0.7 to 1.1"),
-    Label.STERNOCLEIDOMASTOID: Material(-10.5, 0.9, "Goss 1978, skeletal muscle across its fibres 0.7 to 1.1"),
-    Label.DEEP_MUSCLE: Material(-11.0, 0.9, "Goss 1978, skeletal muscle across its fibres 0.7 to 1.1"),
-    Label.GLAND: Material(0.0, 0.8, "between Duck 1990, glands 0.5 to 0.8, and Fujii 2003, thyroid in vivo 1.5"),
+    Label.STRAP_MUSCLE: Material(-11.0, 0.75, "Goss 1978, skeletal muscle across its fibres 0.7 to 1.1"),
+    Label.STERNOCLEIDOMASTOID: Material(-10.5, 0.75, "Goss 1978, skeletal muscle across its fibres 0.7 to 1.1"),
+    Label.DEEP_MUSCLE: Material(-11.0, 0.75, "Goss 1978, skeletal muscle across its fibres 0.7 to 1.1"),
+    Label.GLAND: Material(0.0, 0.7, "Duck 1990, glands 0.5 to 0.8; Fujii 2003 finds more, 1.5, in vivo"),
     Label.CARTILAGE: Material(-15.0, 4.0, "Duck 1990, cartilage about 5 at 1 MHz"),
     Label.AIR: Material(-16.0, 0.8, "nothing passes: what is drawn here is reverberation before it"),
     Label.ARTERY: Material(-34.0, 0.18, "Szabo 2014, blood 0.14 f^1.21; Goss 1978, 0.18"),

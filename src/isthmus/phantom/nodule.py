@@ -132,7 +132,7 @@ class _FluidPattern:
         morphology = nodule.morphology
         self.share = float(np.clip(morphology.cystic_fraction, 0.0, 1.0))
         self.spongiform = morphology.composition == "spongiform"
-        self.grain_mm = float(random.uniform(0.9, 1.6)) if self.spongiform else 0.0
+        self.grain_mm = float(random.uniform(0.8, 1.4)) if self.spongiform else 0.0
         self._nodule = nodule
         self._shifts = [draw_shift(random) for _ in range(2)]
         self.wall_mm = 0.0 if self.share > 0.9 else min(0.5, 0.12 * nodule.mean_radius)
@@ -149,14 +149,17 @@ class _FluidPattern:
         if self.share <= 0.005:
             return np.ones_like(distance)
         if self.spongiform:
-            field = noise(x, y, z, (self.grain_mm, self.grain_mm, 0.7 * self.grain_mm), self._shifts[0])
-            level = (field - np.float32(self._level)) * np.float32(0.35 * self.grain_mm)
+            level = (self._cells(x, y, z) - np.float32(self._level)) * np.float32(0.35 * self.grain_mm)
         else:
             level = self._pockets(x, y, z) - np.float32(self._level)
             if self._septum:
                 sheets = np.abs(noise(x, y, z, (7.0, 7.0, 7.0), self._shifts[1])) - np.float32(self._septum)
                 level = np.maximum(level, -sheets * np.float32(3.0))
         return np.maximum(level, distance + np.float32(self.wall_mm)).astype(np.float32)
+
+    def _cells(self, x: Array, y: Array, z: Array) -> Array:
+        """Return a level that is lowest in the middle of tiny closed cells and 0 in the septa between them."""
+        return -np.abs(noise(x, y, z, (self.grain_mm,) * 3, self._shifts[0]))
 
     def _pockets(self, x: Array, y: Array, z: Array) -> Array:
         """Return a level in mm that grows away from the pockets' centres, shaped like the nodule."""
@@ -179,7 +182,7 @@ class _FluidPattern:
         self._level = 0.0
         open_to_fluid = self._nodule.signed_distance(x, y, z) < -self.wall_mm
         if self.spongiform:
-            values = noise(x, y, z, (self.grain_mm, self.grain_mm, 0.7 * self.grain_mm), self._shifts[0])
+            values = self._cells(x, y, z)
         else:
             values = self._pockets(x, y, z)
             if self._septum:

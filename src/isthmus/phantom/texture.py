@@ -73,6 +73,17 @@ def _in_plane(axis: int, steps: list[Array]) -> Array:
     ).reshape(across.shape)
 
 
+def fractal(x: Array, y: Array, z: Array, scale_mm: tuple[float, float, float], shift: Array) -> Array:
+    """Return :func:`noise` of unit variance with features of ``scale_mm``, 0.45 and 0.2 of it: no scale of its own."""
+    total = None
+    for octave, (share, weight) in enumerate(((1.0, 0.74), (0.45, 0.54), (0.2, 0.4))):
+        scales = (share * scale_mm[0], share * scale_mm[1], share * scale_mm[2])
+        part = np.float32(weight) * noise(x, y, z, scales, shift + np.float32(31.0 * octave))
+        total = part if total is None else total + part
+    assert total is not None
+    return total
+
+
 def lines(x: Array, y: Array, z: Array, scale_mm: tuple[float, float, float], shift: Array, thinness: float) -> Array:
     """Return ridges, 1 along sheets where :func:`noise` is zero and falling to 0 away: septa, fibres, striations.
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.phantom.anatomy import Anatomy, draw_neck, place
+from isthmus.phantom.anatomy import Anatomy, draw_neck, place, united
 from isthmus.phantom.appearance import Section, draw_looks, paint_gland, paint_neck, paint_trachea, paint_vessels
 from isthmus.phantom.calcification import SLICE_MM, Coarse, draw_comets, draw_foci
 from isthmus.phantom.canvas import Canvas, coarse_grid, enlarge
@@ -22,7 +22,7 @@ from isthmus.phantom.materials import MATERIALS, Label
 from isthmus.phantom.medium import Field, Grid, Medium, Plane
 from isthmus.phantom.nodule import Nodule
 from isthmus.phantom.scatterers import FixedScatterers
-from isthmus.phantom.texture import Array, draw_shift, noise
+from isthmus.phantom.texture import Array, draw_shift, fractal, noise
 
 _POINT_REACH_MM: Final = 3.0
 """Point reflectors up to this far from the plane are handed on: beyond, no probe's slice reaches."""
@@ -106,7 +106,9 @@ class Tissue:
         self._rim_mm = float(random.uniform(0.6, 2.0))
         self._halo_mm = float(random.uniform(0.5, 1.1)) * min(1.0, self.nodule.mean_radius / 4)
         self._patch_mm = float(random.uniform(1.6, 4.0))
+        self._haze_db = self._draw_haze(random)
         self._shifts = [draw_shift(random) for _ in range(3)]
+        self._mean_unevenness = float(fractal(*self.nodule.inside, (self._patch_mm,) * 3, self._shifts[0]).mean())
         self.coarse = Coarse(self.nodule, random)
         self.foci = draw_foci(self.nodule, microcalcifications, random)
         self._echoes = self._reverberations(draw_comets(self.nodule, morphology.comet_tails, random), random)
@@ -207,12 +209,11 @@ class Tissue:
     def _gland(self, section: Section, outline: Array) -> Array:
         """Return the distance to the capsule: lobes and isthmus, swollen where the nodule needs room."""
         x, y, z = section
-        whole = np.minimum(self.anatomy.lobes(x, y, z), self.anatomy.isthmus(x, y, z))
+        whole = united(self.anatomy.lobes(x, y, z), self.anatomy.isthmus(x, y, z), 2.0)
         swollen = outline - np.float32(self._rim_mm)
         if self._protrusion_mm:
             swollen = np.maximum(swollen, np.float32(self.anatomy.neck.front) - z)
-        blend = np.clip(0.5 + (whole - swollen) / np.float32(5.0), 0, 1)
-        return whole + (swollen - whole) * blend - np.float32(2.5) * blend * (1 - blend)
+        return united(whole, swollen, 2.5)
 
     def _paint_nodule(self, canvas: Canvas, local: Section, outline: Array) -> None:
         morphology = self.morphology
@@ -222,27 +223,42 @@ class Tissue:
         if morphology.halo:
             ring = np.exp(-(((outline - np.float32(0.4 * self._halo_mm)) / np.float32(0.6 * self._halo_mm)) ** 2))
             canvas.level_db += ring * (np.minimum(canvas.level_db, np.float32(-11.0)) - canvas.level_db)
-        texture = np.float32(self.looks.gland_db + morphology.contrast_db) + np.float32(
-            morphology.heterogeneity_db
-        ) * noise(x, y, z, (self._patch_mm,) * 3, self._shifts[0])
+        texture = np.float32(self.looks.gland_db + morphology.contrast_db) + self._unevenness(x, y, z)
         attenuation = MATERIALS[Label.NODULE].attenuation + 0.02 * max(0.0, -morphology.contrast_db)
         canvas.paint(outline, Label.NODULE, texture, np.float32(attenuation), edge_mm=float(edge))
         fluid = self.nodule.fluid(x, y, z, outline)
-        canvas.paint(fluid, Label.FLUID, edge_mm=0.2)
-        if not morphology.margin == "ill_defined":
-            canvas.reflect(outline, np.float32(1.2 * min(1.0, 0.4 / edge)))
+        haze = np.float32(self._haze_db) + np.float32(10.0) * np.exp(np.minimum(fluid, 0) / np.float32(0.8))
+        canvas.paint(fluid, Label.FLUID, haze, edge_mm=0.25)
+        sharpness = min(1.0, 0.3 / float(edge))
+        canvas.reflect(outline, np.float32(1.2 * sharpness))
+        canvas.graze(outline, 0.7 * sharpness if morphology.margin == "smooth" else 0.2 * sharpness)
         canvas.reflect(fluid, np.float32(2.5))
         calcium = self.coarse.distance(x, y, z, outline)
         if calcium is not None:
-            canvas.paint(calcium, Label.CALCIFICATION, np.float32(1.5) * noise(x, y, z, (0.6,) * 3, self._shifts[1]))
-            canvas.reflect(calcium, np.float32(8.0))
+            shade = np.float32(2.0) * noise(x, y, z, (0.6,) * 3, self._shifts[1])
+            canvas.paint(calcium, Label.CALCIFICATION, shade, edge_mm=0.2)
+            canvas.reflect(calcium, np.float32(6.0) * np.clip(1 + 0.5 * shade, 0.1, 2))
+
+    def _draw_haze(self, random: np.random.Generator) -> float:
+        """Draw how far the fluid is above clear: debris in some, and tiny cysts share their voxels with septa."""
+        if self.morphology.composition == "spongiform":
+            return float(random.uniform(14, 24))
+        return float(random.uniform(16, 24) if random.random() < 0.2 else random.uniform(0, 10))
+
+    def _unevenness(self, x: Array, y: Array, z: Array) -> Array:
+        """Return slow variations of the solid part in dB, of mean 0 over the nodule."""
+        scale = (self._patch_mm,) * 3
+        return np.float32(self.morphology.heterogeneity_db) * (
+            fractal(x, y, z, scale, self._shifts[0]) - np.float32(self._mean_unevenness)
+        )
 
     def _reverberations(self, crystals: Array, random: np.random.Generator) -> Array:
         """Return crystals and the echoes behind them [N, 4] (position from the nodule's centre, amplitude)."""
         rows = []
         for crystal in crystals:
-            step, fall = random.uniform(0.3, 0.5), random.uniform(0.6, 0.8)
-            rows += [(*(crystal + (0, 0, step * order)), 7.0 * fall**order) for order in range(9)]
+            step, fall = random.uniform(0.25, 0.4), random.uniform(0.5, 0.7)
+            x, y, z = crystal
+            rows += [(x, y, z + step * order, 6.0 * fall**order) for order in range(7)]
         return np.array(rows, dtype=np.float32).reshape(-1, 4)
 
     def _points(self, plane: Plane) -> Field:
