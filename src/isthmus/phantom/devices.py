@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from isthmus.files import read_yaml
 from isthmus.phantom.medium import Grid
@@ -94,6 +94,12 @@ class Device(BaseModel):
     grey: tuple[tuple[float, float], ...]
     height: int = Field(ge=64, le=2048)
     layout: str
+
+    @model_validator(mode="after")
+    def _radius(self) -> Self:
+        if (self.geometry == "linear") != (self.radius_mm is None):
+            raise ValueError("radius_mm belongs to trapezoid and curved devices, and to them only")
+        return self
 
     @property
     def wavelength_mm(self) -> float:
