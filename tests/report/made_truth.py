@@ -45,10 +45,14 @@ def made_truth(
         {"view_id": ["V1", "V2", "V3"], "calcifications": ["calcifications/V1.png", "", "calcifications/V3.tiff"]}
     ).to_csv(folder / "views.csv", index=False)
     population = {name: {"auc": 0.5 + 0.3 * value / 1.6, "standard_error": 0.0004} for name, value in strengths.items()}
-    write_yaml(
-        folder / "truth.yaml",
-        {"format": "isthmus-truth/1.0", "preset": "made", "nodules": len(units), "seed": 0, "observers": population},
-    )
+    content = {
+        "preset": "made",
+        "nodules": len(units),
+        "seed": 0,
+        "observers_draws": 1_000_000,
+        "observers": population,
+    }
+    write_yaml(folder / "truth.yaml", {"format": "isthmus-truth/1.0", **content})
     truth = read_truth(cohort)
     assert truth is not None
     return truth

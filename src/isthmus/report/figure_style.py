@@ -20,6 +20,10 @@ INK, GREY, PALE = "#1a1a1a", "#6b6b6b", "#c9c9c9"
 _FONTS = ("Arial", "Helvetica", "Liberation Sans", "DejaVu Sans")
 
 
+Drawn = tuple["Figure", str, str]
+"""A figure, its title, and what is read out of it."""
+
+
 @dataclass(frozen=True)
 class FigureFile:
     """A figure on disk: ``figures/<name>.svg`` and ``.png``."""

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.context import LOUD_MARKS, ReportContext
 from isthmus.report.curves import calibration_curve, roc_summary
-from isthmus.report.figure_style import FigureFile, save, style
+from isthmus.report.figure_style import Drawn, FigureFile, save, style
 from isthmus.report.figures_accuracy import (
     draw_calibration,
     draw_comparisons,
@@ -16,18 +16,17 @@ from isthmus.report.figures_accuracy import (
     draw_intervals,
     draw_roc,
 )
+from isthmus.report.figures_simulated import draw_heat_on_calcifications, draw_ideal_observer, draw_leak
 from isthmus.report.figures_study import draw_flow, draw_labels, draw_learning, draw_localisation
 from isthmus.report.misclassified import table_of
+from isthmus.report.nearness import ideal_of, shown_to
 from isthmus.report.page_tables import comparisons_of_ranking, leading_comparisons
 from isthmus.report.reading import SPLIT_NAMES, interval, number, ranking_measure, splits_of
 from isthmus.report.sentences import positive_name
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 # More panels than this no longer fit a printed page; the tables hold every arm.
 PANELS = 15
-Drawn = tuple["Figure", str, str]
+COLUMNS = 8
 
 
 def draw_figures(context: ReportContext, folder: Path) -> list[FigureFile]:
@@ -42,8 +41,8 @@ def draw_figures(context: ReportContext, folder: Path) -> list[FigureFile]:
     Returns
     -------
     list of FigureFile
-        Names: intervals, roc, confusion, calibration, comparisons, flow, labels, learning, localisation; roc_cv and so
-        on where a split stands beside the leading one.
+        Names: intervals, ideal, roc, confusion, calibration, comparisons, flow, labels, learning, localisation,
+        heat_on_calcifications, leak; roc_cv and so on where a split stands beside the leading one.
     """
     table = table_of(context)
     painters: dict[str, Callable[[], Drawn | None]] = {
@@ -54,6 +53,8 @@ def draw_figures(context: ReportContext, folder: Path) -> list[FigureFile]:
         "labels": lambda: _labels(context),
         "learning": lambda: _learning(context),
         "localisation": lambda: _localisation(context),
+        "heat_on_calcifications": lambda: _heat_on_calcifications(context),
+        "leak": lambda: _leak(context),
     }
     files = []
     mark = ", ".join(mark for mark in context.marks if mark in LOUD_MARKS)
@@ -73,6 +74,7 @@ def _of_each_split(context: ReportContext, table: AnalysisTable | None) -> dict[
         if place and split in ("tune", "train"):
             continue
         end = f"_{split}" if place else ""
+        painters[f"ideal{end}"] = partial(_ideal, context, split)
         painters[f"roc{end}"] = partial(_roc, context, table, split)
         painters[f"confusion{end}"] = partial(_confusion, context, split)
         painters[f"calibration{end}"] = partial(_calibration, context, table, split)
@@ -242,3 +244,39 @@ def _localisation(context: ReportContext) -> Drawn | None:
         return None
     title = "Heat inside the lesion's outline, share by case (bar: median), beside a Gaussian in the middle."
     return draw_localisation(found, _titles(context, found)), title, title
+
+
+def _ideal(context: ReportContext, split: str) -> Drawn | None:
+    every = {arm: facts for arm, facts in ideal_of(context, split).items() if facts["arm"]["estimate"] is not None}
+    facts = dict(list(every.items())[:COLUMNS])
+    if not facts:
+        return None
+    title = (
+        f"What each arm reached and what was possible on the same {context.evidence['unit']}s, {SPLIT_NAMES[split]}."
+    )
+    if len(every) > len(facts):
+        title += f" The first {len(facts)} of {len(every)} arms."
+    spoken = "; ".join(
+        f"{context.title_of(arm)} reached {interval(entry['arm'])}, possible {interval(entry.get('observer'))}, "
+        f"knowing every finding {interval(entry['latents'])}"
+        for arm, entry in facts.items()
+    )
+    shown = {arm: shown_to(context, arm) for arm in facts}
+    return draw_ideal_observer(facts, _titles(context, facts), shown), title, f"{title} {spoken}."
+
+
+def _heat_on_calcifications(context: ReportContext) -> Drawn | None:
+    found = {arm: entry for arm, entry in context.localisation.items() if entry.heat_in_calcifications}
+    if not found:
+        return None
+    title = "Heat on the true calcifications, case by case (bar: median), against heat spread evenly over the picture."
+    return draw_heat_on_calcifications(found, _titles(context, found)), title, title
+
+
+def _leak(context: ReportContext) -> Drawn | None:
+    leak = context.leak
+    if leak is None or leak.picture_level["estimate"] is None or leak.honest["estimate"] is None:
+        return None
+    title = f"{leak.title}, trained twice: with pictures divided into folds (wrong) and with patients divided (right)."
+    spoken = f"With pictures divided {interval(leak.picture_level)}, with patients divided {interval(leak.honest)}."
+    return draw_leak(leak), title, f"{title} {spoken}"

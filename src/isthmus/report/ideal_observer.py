@@ -58,10 +58,11 @@ def ideal_observer_evidence(
     Returns
     -------
     dict
-        ``definition``; ``preset``; ``population`` (observer to its AUC among a million draws); ``arms.<arm>``:
-        ``modalities``, ``observer`` (its name, None where the cohort has none) and ``splits.<split>``: ``n``,
-        ``n_groups``, ``measure`` (``auc`` or ``macro_auc``), the intervals ``arm``, ``observer``, ``latents``, ``gap``
-        and ``efficiency``, ``notes`` and, with several classes, ``one_vs_rest.<class>`` with the same five.
+        ``definition``; ``preset``; ``population`` (observer to its AUC among ``draws`` without pictures);
+        ``arms.<arm>``: ``modalities``, ``observer`` (its name, None where the cohort has none) and
+        ``splits.<split>``: ``n``, ``n_groups``, ``measure`` (``auc`` or ``macro_auc``), the intervals ``arm``,
+        ``observer``, ``latents``, ``gap`` and ``efficiency``, ``notes`` and, with several classes,
+        ``one_vs_rest.<class>`` with the same five.
 
     Raises
     ------
@@ -91,6 +92,7 @@ def ideal_observer_evidence(
     return {
         "definition": _DEFINITION,
         "preset": truth.preset,
+        "draws": truth.description.get("observers_draws"),
         "population": {name: dict(values) for name, values in truth.population.items()},
         "arms": arms,
     }
@@ -110,7 +112,7 @@ def _part(
     units = rows.drop_duplicates("unit_id")
     several = len(table.classes) > 2
     ranked = {"arm": rows, "latents": _ranked_by(LATENTS, rows, truth, table)}
-    notes = _label_notes(truth, units)
+    notes = _label_notes(truth, table.unit, units)
     if observer is None:
         notes.append("the cohort has no ideal observer of just these modalities: no gap, no efficiency")
     else:
@@ -161,11 +163,11 @@ def _nearness(
     return {"gap": near.gap.as_dict(), "efficiency": near.efficiency.as_dict()}
 
 
-def _label_notes(truth: Truth, units: DataFrame) -> list[str]:
+def _label_notes(truth: Truth, unit: str, units: DataFrame) -> list[str]:
     """Say where labels were made wrong on purpose: no observer, however ideal, ranks those right."""
-    if "label_flipped" not in truth.nodules:
+    if not {"label_flipped", f"{unit}_id"} <= set(truth.nodules.columns):
         return []
-    flipped = truth.nodules.loc[truth.nodules["label_flipped"].astype(bool), "nodule_id"]
+    flipped = truth.nodules.loc[truth.nodules["label_flipped"].astype(bool), f"{unit}_id"]
     wrong = int(units["unit_id"].isin(set(flipped)).sum())
     return (
         [f"{wrong} of {len(units)} labels are wrong on purpose (label noise); they count against everyone"]

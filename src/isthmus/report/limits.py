@@ -11,6 +11,8 @@ def cannot_conclude(context: ReportContext) -> list[str]:
         found.append("Anything at all: networks and training were cut to seconds so that every stage runs.")
     if cohort and cohort.simulated:
         found.append("Anything about patients: the cohort is simulated.")
+    if evidence.get("readers", {}).get("simulated"):
+        found.append("Anything about radiologists: how well the readers read is set by the simulation.")
     found += _about_the_label(context)
     found += _about_the_sample(context)
     profile = context.protocol.profile if context.protocol else "paper"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from isthmus.report.context import ReportContext
-from isthmus.report.reading import count, plural
+from isthmus.report.reading import count, listed, plural
 
 _CROPS = {"lesion": "cut out around the lesion", "scan_area": "cut to the scan area"}
 _NORMALISATIONS = {
@@ -93,7 +93,7 @@ def _models(context: ReportContext, protocol: dict[str, Any]) -> list[str]:
         size = f", {facts.parameters_millions:.1f} million parameters" if facts and facts.parameters_millions else ""
         origin = settings.get("weights") or "random initialisation"
         names.append(f"{context.title_of(arm)} (network {settings.get('network')}{size}, {origin})")
-    text = f"{plural(len(arms), 'model')} {'was' if len(arms) == 1 else 'were'} trained: {_listed(names)}. "
+    text = f"{plural(len(arms), 'model')} {'was' if len(arms) == 1 else 'were'} trained: {listed(names)}. "
     preparations = [settings.get("prepare", {}) for settings in arms.values()]
     trainings = [settings.get("train", {}) for settings in arms.values()]
     paragraphs = []
@@ -120,7 +120,7 @@ def _preparation(prepare: dict[str, Any]) -> str:
         )
     steps.append(_NORMALISATIONS.get(prepare.get("normalise", ""), ""))
     colours = {"gray": "in grey", "rgb": "in colour"}.get(prepare.get("channels", ""), "")
-    return _listed([step for step in steps if step]) + (f", {colours}" if colours else "")
+    return listed([step for step in steps if step]) + (f", {colours}" if colours else "")
 
 
 def _training(train: dict[str, Any]) -> str:
@@ -134,7 +134,7 @@ def _training(train: dict[str, Any]) -> str:
     stopping = train.get("early_stopping")
     text += f" at most, stopped after {stopping['patience']} without a better tuning part" if stopping else ""
     kinds = [_AUGMENTATIONS.get(kind, kind) for kind in train.get("augment") or []]
-    text += f"; training pictures were varied by {_listed(kinds)}" if kinds else "; pictures were not varied"
+    text += f"; training pictures were varied by {listed(kinds)}" if kinds else "; pictures were not varied"
     if train.get("class_weight") == "balanced":
         text += "; classes were weighted to balance, which a prior shift takes back from the probabilities"
     return text + "."
@@ -166,14 +166,3 @@ def statistics_paragraph(evidence: dict[str, Any]) -> str:
             "correction within split and measure. "
         )
     return text + "The method of every single interval is named in tables/arms.csv."
-
-
-def _listed(words: list[str]) -> str:
-    """Return ``a, b and c``.
-
-    Examples
-    --------
-    >>> _listed(["a", "b", "c"])
-    'a, b and c'
-    """
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""

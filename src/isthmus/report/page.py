@@ -14,6 +14,7 @@ from isthmus.report.gallery import embedded_gallery
 from isthmus.report.limits import cannot_conclude
 from isthmus.report.methods import methods_paragraphs
 from isthmus.report.misclassified import misclassified_rows
+from isthmus.report.page_simulated import SET_BY_SIMULATION, simulated_parts
 from isthmus.report.page_tables import arm_tables, comparison_rows, fold_table, pointing_rows
 from isthmus.report.reading import SPLIT_NAMES, SPLIT_ORDER, count, plural, splits_of
 
@@ -134,6 +135,7 @@ def _page(context: ReportContext, figures: set[str], gallery: list[dict[str, str
         "notes": evidence.get("notes", []),
         "versions": _versions(context),
         **_cohort(context),
+        **simulated_parts(context),
     }
     page["sections"] = _sections(page, figures)
     return page
@@ -149,18 +151,25 @@ def _sections(page: dict[str, Any], figures: set[str]) -> list[tuple[str, str]]:
     """Return the sections that have something to show."""
     shown = {
         "cohort": ("Cohort and flow", page["cohort"] or figures & {"flow", "labels"} or page["split_sentence"]),
+        "ideal": ("How near to the best possible", page["ideal"]),
+        "leak": ("Had pictures been divided instead of patients", page["leak"]),
         "results": ("Results by arm", page["arm_tables"]),
         "ranking": ("ROC curves", "roc" in figures or page["fold_table"].rows),
         "comparisons": ("Comparisons", page["comparisons"]),
         "calls": ("Calls and mistakes", "confusion" in figures or page["misclassified"]),
         "calibration": ("Calibration", "calibration" in figures),
+        "readers": (_readers_heading(page["readers"]), page["readers"]),
         "learning": ("Learning curves", "learning" in figures),
-        "heat": ("Heat maps", "localisation" in figures or page["gallery"]),
+        "heat": ("Heat maps", "localisation" in figures or page["gallery"] or page["on_calcifications"]),
         "failures": ("Failures", page["failures"]),
         "methods": ("Methods", page["methods"]),
         "versions": ("Versions", page["versions"]),
     }
     return [(key, name) for key, (name, something) in shown.items() if something]
+
+
+def _readers_heading(readers: dict[str, Any]) -> str:
+    return f"Readers, {SET_BY_SIMULATION}" if readers.get("simulated") else "Readers"
 
 
 def _origin(context: ReportContext) -> str:

@@ -83,18 +83,21 @@ def _readers(
     read: DataFrame, table: AnalysisTable, higher_is: str, level: float, bootstrap: int
 ) -> Iterator[dict[str, Any]]:
     sign = 1.0 if higher_is == "positive" else -1.0
-    key = ["experience", "reader_id", "condition", "session"]
-    order = {name: place for place, name in enumerate(("junior", "intermediate", "senior"))}
-    by_reader = read.groupby(key, dropna=False, sort=True)
-    for (experience, reader, condition, session), rows in sorted(
-        by_reader, key=lambda found: (order.get(str(found[0][0]), -1), *map(str, found[0][1:]))
-    ):
+    by_reader = read.groupby(["experience", "reader_id", "condition", "session"], dropna=False, sort=True)
+    for (experience, reader, condition, session), rows in sorted(by_reader, key=lambda found: _place(*found[0])):
         named = {"kind": "reader", "name": str(reader), "experience": str(experience)}
         named |= {"condition": str(condition), "session": "" if session != session else str(session)}
         seconds = rows["seconds"].median() if "seconds" in rows else np.nan
         ranked = rows.assign(score=_score(rows, table, sign), seed=0, fold=0)
         measured = _measures(ranked, table, level, bootstrap)
         yield {**named, **measured, "seconds": float(seconds) if np.isfinite(seconds) else None}
+
+
+def _place(experience: object, reader: object, condition: object, session: object) -> tuple[int, str, bool, str, str]:
+    """Return where a reader's row stands: the least experienced first, without help before with it."""
+    levels = ("junior", "intermediate", "senior")
+    level = levels.index(str(experience)) if experience in levels else -1
+    return level, str(reader), condition != "unaided", str(condition), str(session)
 
 
 def _score(rows: DataFrame, table: AnalysisTable, sign: float) -> NDArray[np.float64]:

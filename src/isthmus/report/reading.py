@@ -112,3 +112,14 @@ def count(value: int | float | None) -> str:
 def plural(value: int | None, one: str, many: str | None = None) -> str:
     """Return ``1 patient``, ``2 patients``."""
     return f"{count(value)} {one if value == 1 else many or one + 's'}"
+
+
+def listed(words: list[str]) -> str:
+    """Return ``a, b and c``.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from isthmus.report.context import ReportContext
+from isthmus.report.nearness import ideal_statement
 from isthmus.report.reading import (
     SPLIT_NAMES,
     count,
@@ -23,7 +24,10 @@ LABEL_SOURCES = {
         "The label is the TI-RADS category that readers gave from the same pictures, not pathology. "
         "“Suspicious” here stands for “{positive}”; it does not mean cancer."
     ),
-    "simulated": "The label is set by the simulation.",
+    "simulated": (
+        "The label is set by the simulation: drawn from a known model of the findings, so that what anything could "
+        "reach at best is known too."
+    ),
     "unknown": "Where the label comes from is not recorded in this table.",
 }
 
@@ -55,7 +59,7 @@ def headline(context: ReportContext) -> str:
         text = _single(context, split, measure)
     else:
         text = _several(context, split, measure)
-    return text
+    return text + ideal_statement(context)
 
 
 def _for_the_record(context: ReportContext, split: str, measure: str) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pandas import DataFrame
+from pandas import DataFrame, json_normalize
 
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.misclassified import misclassified
@@ -18,6 +18,8 @@ _COMPARED = (
 
 def write_tables(folder: Path, evidence: dict[str, Any], table: AnalysisTable | None = None) -> list[Path]:
     """Write ``arms.csv, comparisons.csv, confusion.csv, folds.csv, thresholds.csv`` and ``misclassified.csv``.
+
+    Where the evidence has them: ``ideal_observer.csv``, ``ideal_population.csv``, ``readers.csv`` and ``leak.csv``.
 
     Parameters
     ----------
@@ -44,6 +46,10 @@ def write_tables(folder: Path, evidence: dict[str, Any], table: AnalysisTable | 
         "confusion": DataFrame(_confusion_rows(evidence)),
         "folds": DataFrame(_fold_rows(evidence)),
         "thresholds": DataFrame(_threshold_rows(evidence)),
+        "ideal_observer": DataFrame(_ideal_rows(evidence)),
+        "ideal_population": DataFrame(_population_rows(evidence)),
+        "readers": DataFrame(_reader_rows(evidence)),
+        "leak": DataFrame(_leak_rows(evidence)),
     }
     if table is not None and (splits := splits_of(evidence)):
         frames["misclassified"] = misclassified(table, splits[0])
@@ -73,8 +79,7 @@ def _arm_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:
         for prevalence, pair in facts.get("predictive_values", {}).items():
             measured |= {f"{name} at prevalence {prevalence}": value for name, value in pair.items()}
         for name, value in measured.items():
-            limits = {key: value.get(key) for key in ("estimate", "low", "high", "level", "method", "note")}
-            rows.append({**named, **sizes, "measure": name, **limits})
+            rows.append({**named, **sizes, "measure": name, **_limits(value)})
         if "majority_rate" in facts:
             rows.append({**named, **sizes, "measure": "majority_rate", "estimate": facts["majority_rate"]})
     return rows
@@ -96,3 +101,57 @@ def _fold_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _threshold_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**named, **entry} for named, facts in _parts(evidence) for entry in facts["thresholds"]]
+
+
+def _limits(interval: dict[str, Any]) -> dict[str, Any]:
+    return {key: interval.get(key) for key in ("estimate", "low", "high", "level", "method", "note")}
+
+
+def _ideal_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = []
+    for arm, facts in evidence.get("ideal_observer", {}).get("arms", {}).items():
+        for split, values in facts["splits"].items():
+            named = {"arm": arm, "split": split, "observer": facts["observer"]}
+            named |= {name: values[name] for name in ("n", "n_groups")}
+            parts = {values["measure"]: values, **values.get("one_vs_rest", {})}
+            rows += [
+                {**named, "of": of, "what": what, **_limits(part[what])}
+                for of, part in parts.items()
+                for what in ("arm", "observer", "latents", "gap", "efficiency")
+                if what in part
+            ]
+    return rows
+
+
+def _population_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    population = evidence.get("ideal_observer", {}).get("population", {})
+    return [
+        {"observer": name, **{str(key): value for key, value in json_normalize(values).iloc[0].items()}}
+        for name, values in population.items()
+    ]
+
+
+def _reader_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    readers = evidence.get("readers", {"rows": []})
+    rows = []
+    for row in readers["rows"]:
+        named = {name: value for name, value in row.items() if not isinstance(value, dict)}
+        origin = (
+            {"origin": "set by the simulation" if row["kind"] == "reader" else "model"} if readers["simulated"] else {}
+        )
+        rows += [
+            {**named, **origin, "measure": name, **_limits(value)}
+            for name, value in row.items()
+            if isinstance(value, dict)
+        ]
+    return rows
+
+
+def _leak_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    leak = evidence.get("leak", {})
+    named = {name: value for name, value in leak.items() if not isinstance(value, dict)}
+    return [
+        {"what": what, **_limits(leak[what]), **named}
+        for what in ("picture_level", "honest", "difference")
+        if leak.get(what)
+    ]
