@@ -1,93 +1,39 @@
-"""How the neck's tissues look in a section: painted on a :class:`Canvas` from their signed distances and textures."""
-
-from dataclasses import dataclass
+"""The neck's tissues painted on a :class:`Canvas` from their signed distances and textures."""
 
 import numpy as np
+from scipy import ndimage
 
 from isthmus.phantom.anatomy import Anatomy
 from isthmus.phantom.canvas import Canvas
+from isthmus.phantom.looks import Looks
 from isthmus.phantom.materials import MATERIALS, Label
-from isthmus.phantom.texture import Array, draw_shift, fractal, lines, noise
+from isthmus.phantom.neck import Neck
+from isthmus.phantom.section import Section
+from isthmus.phantom.texture import Array, fractal, lines, noise
 
-Section = tuple[Array, Array, Array]
-"""Positions x, y, z in tissue coordinates that broadcast to the canvas; x or y is one number."""
 
+def paint_neck(canvas: Canvas, section: Section, gland: Array, anatomy: Anatomy, looks: Looks) -> None:
+    """Paint all behind and in front of the gland: layers, muscles, oesophagus, spine.
 
-@dataclass(frozen=True)
-class Looks:
-    """How one patient's tissues look.
-
-    Parameters
-    ----------
-    gland_db, gland_patches_db, gland_patch_mm, gland_septa_db : float
-        Level of the gland against a normal one, its slow variation, how coarse, and its fibrous septa: thyroiditis is
-        darker, patchy and septate.
-    vessel_mm : float
-        Radius of the gland's larger vessels; 0 where none is wide enough to see.
-    muscle_db, striation_db, fat_db, septa_db, fascia_db, connective_db : float
-        Shifts of levels and strengths of striations and sheaths.
-    striation_mm : float
-        Distance between striations.
-    contact : float
-        Unevenness of the sound's passage through skin and fat, as a share of the skin's attenuation.
-    capsule : float
-        Strength of the gland's capsule.
-    reverberation_mm, fading : float
-        Distance between the trachea's reverberation lines, and their loss in dB/mm.
-    shifts : tuple of arrays
-        Stretches of noise.
+    ``gland`` is the signed distance to its capsule: muscles are thinned where it bulges forward.
     """
-
-    gland_db: float
-    gland_patches_db: float
-    gland_patch_mm: float
-    gland_septa_db: float
-    vessel_mm: float
-    muscle_db: float
-    striation_db: float
-    striation_mm: float
-    contact: float
-    fat_db: float
-    septa_db: float
-    fascia_db: float
-    connective_db: float
-    capsule: float
-    reverberation_mm: float
-    fading: float
-    shifts: tuple[Array, ...]
-
-
-def draw_looks(seed: int) -> Looks:
-    """Draw the looks of one patient's tissues; about three in ten have some thyroiditis."""
-    random = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 12])))
-    thyroiditis = float(random.uniform(0.3, 1.0)) if random.random() < 0.3 else 0.0
-    return Looks(
-        gland_db=float(random.normal(0, 1.0)) - 5.0 * thyroiditis,
-        gland_patches_db=float(random.uniform(0.7, 1.8)) + 1.6 * thyroiditis,
-        gland_patch_mm=float(random.uniform(1.5, 4.5)),
-        gland_septa_db=3.5 * thyroiditis * float(random.random()),
-        vessel_mm=float(random.uniform(0.35, 0.9)) if random.random() < 0.5 else 0.0,
-        muscle_db=float(random.normal(0, 1.8)),
-        striation_db=float(random.uniform(6, 14)),
-        striation_mm=float(random.uniform(0.7, 1.5)),
-        contact=float(random.uniform(0.2, 0.9)),
-        fat_db=float(random.normal(0, 2.0)),
-        septa_db=float(random.uniform(5, 12)),
-        fascia_db=float(random.uniform(6, 13)),
-        connective_db=float(random.normal(0, 1.5)),
-        capsule=float(random.uniform(1.0, 4.0)),
-        reverberation_mm=float(random.uniform(2.2, 4.5)),
-        fading=float(random.uniform(0.4, 1.3)),
-        shifts=tuple(draw_shift(random) for _ in range(8)),
-    )
-
-
-def paint_neck(canvas: Canvas, section: Section, anatomy: Anatomy, looks: Looks) -> None:
-    """Paint all behind and in front of the gland: layers, muscles, oesophagus, spine."""
     _connective(canvas, section, looks)
     _deep(canvas, section, anatomy, looks)
     _layers(canvas, section, anatomy, looks)
-    _muscles(canvas, section, anatomy, looks)
+    _muscles(canvas, _draped(section, gland, anatomy.neck), anatomy, looks)
+
+
+def _draped(section: Section, gland: Array, neck: Neck) -> Section:
+    """Return the section with the depths between fascia and gland stretched to what they were before it bulged."""
+    x, y, z = section
+    inside = gland < 0
+    first = np.where(inside.any(axis=0), z[np.argmax(inside, axis=0), 0], np.float32(np.inf))
+    usual = np.float32(neck.front - neck.fascia)
+    room = np.clip(first - np.float32(neck.fascia), 0.3 * usual, usual)
+    room = ndimage.gaussian_filter1d(room, 3.0, mode="nearest").astype(np.float32)
+    below = z - np.float32(neck.fascia)
+    stretched = np.where(below < room, below * (usual / room), below + usual - room)
+    return x, y, np.where(below > 0, stretched, below) + np.float32(neck.fascia)
 
 
 def _connective(canvas: Canvas, section: Section, looks: Looks) -> None:
@@ -96,7 +42,9 @@ def _connective(canvas: Canvas, section: Section, looks: Looks) -> None:
     tilted = z + np.float32(1.2) * noise(x, y, z, (15.0, 20.0, 15.0), looks.shifts[3])
     streaks = fractal(x, y, tilted, (7.0, 10.0, 1.6), looks.shifts[0])
     clouds = noise(x, y, z, (5.0, 8.0, 3.0), looks.shifts[1])
+    strands = lines(x, y, tilted, (8.0, 11.0, 2.6), looks.shifts[5], 0.2) * np.clip(clouds + streaks, 0, 2)
     canvas.level_db += np.float32(looks.connective_db) + np.float32(4.0) * streaks + np.float32(3.5) * clouds
+    canvas.level_db += np.float32(5.0) * strands
 
 
 def _layers(canvas: Canvas, section: Section, anatomy: Anatomy, looks: Looks) -> None:
@@ -135,7 +83,9 @@ def _muscles(canvas: Canvas, section: Section, anatomy: Anatomy, looks: Looks) -
         (back, Label.STRAP_MUSCLE),
         (front, Label.STRAP_MUSCLE),
     )
-    for distance, label in bodies:
+    ragged = np.float32(0.3) * noise(x, y, z, (3.5, 8.0, 3.5), looks.shifts[3])
+    for body, label in bodies:
+        distance = body + ragged
         canvas.paint(distance, label, texture)
         canvas.brighten(distance - 0.15, 0.3, sheath)
         canvas.reflect(distance, _uneven(section, looks, 1.6))
@@ -167,8 +117,7 @@ def paint_gland(canvas: Canvas, section: Section, gland: Array, looks: Looks) ->
     texture = np.float32(looks.gland_db) + np.float32(looks.gland_patches_db) * fractal(
         x, y, z, (patch, patch, 0.7 * patch), looks.shifts[0]
     )
-    if looks.gland_septa_db:
-        texture += np.float32(looks.gland_septa_db) * lines(x, y, z, (6.0, 6.0, 3.0), looks.shifts[7], 0.15)
+    texture += np.float32(looks.gland_septa_db) * lines(x, y, z, (6.0, 6.0, 2.5), looks.shifts[7], 0.15)
     attenuation = MATERIALS[Label.GLAND].attenuation * (0.75 if looks.gland_db < -2 else 1.0)
     canvas.hide(np.broadcast_to(gland, canvas.labels.shape) < 0)
     if looks.vessel_mm:
@@ -184,7 +133,7 @@ def _tubes(section: Section, looks: Looks) -> Array:
     scale = (12.0, 12.0, 12.0)
     first, second = (noise(x, y, z, scale, looks.shifts[number]) for number in (4, 5))
     radius = np.hypot(first, second) * np.float32(5.1)  # a feature of 12 mm has a gradient of about 1 in 5.1 mm
-    return np.clip((np.float32(looks.vessel_mm) - radius) / np.float32(0.25) + np.float32(0.5), 0, 1)
+    return np.asarray(np.clip((np.float32(looks.vessel_mm) - radius) / np.float32(0.25) + np.float32(0.5), 0, 1))
 
 
 def paint_vessels(canvas: Canvas, section: Section, anatomy: Anatomy, looks: Looks, dilation: float) -> None:
@@ -199,7 +148,7 @@ def paint_vessels(canvas: Canvas, section: Section, anatomy: Anatomy, looks: Loo
         canvas.hide(np.broadcast_to(distance, canvas.labels.shape) < wall_mm)
         canvas.brighten(distance - wall_mm, wall_mm, np.float32(wall))
         haze = np.float32(7.0) * np.exp(-np.maximum(-distance, 0) / np.float32(0.8))
-        canvas.paint(distance, label, haze)
+        canvas.paint(distance, label, haze + np.float32(looks.clutter_db))
         canvas.reflect(distance, _uneven(section, looks, shine))
         canvas.graze(distance, 0.5)
         if label is Label.ARTERY:
@@ -211,7 +160,7 @@ def paint_trachea(canvas: Canvas, section: Section, anatomy: Anatomy, looks: Loo
     x, y, z = section
     outer, across, down = anatomy.trachea(x, y, z)
     rings = np.float32(0.5) * (1 + np.tanh(np.float32(3) * np.cos(y * np.float32(2 * np.pi / 4.8))))
-    wall = np.float32(0.9) + np.float32(1.1) * rings
+    wall = np.float32(0.6) + np.float32(looks.ring_mm) * rings
     air = outer + wall + np.float32(0.25) * noise(x, y, z, (2.5, 2.5, 2.5), looks.shifts[2])
     opaque = np.maximum.accumulate(np.broadcast_to(air, canvas.labels.shape) < 0, axis=0)
     canvas.hide((np.broadcast_to(outer, canvas.labels.shape) < 0) | opaque)
@@ -220,15 +169,19 @@ def paint_trachea(canvas: Canvas, section: Section, anatomy: Anatomy, looks: Loo
     depth = np.cumsum(opaque, axis=0, dtype=np.float32) * np.float32(canvas.grid.depth_mm / canvas.grid.rows)
     facing = np.exp(-((across / np.float32(0.55 * anatomy.neck.trachea)) ** 2))
     echo = lines(x * 0.15, y * 0.15, depth, (8.0, 8.0, looks.reverberation_mm), looks.shifts[3], 0.35)
-    haze = np.float32(16.0) * facing * (0.3 + 0.7 * echo) - np.float32(looks.fading) * depth + np.float32(8) * (facing - 1)
+    haze = (
+        np.float32(16.0) * facing * (0.3 + 0.7 * echo) - np.float32(looks.fading) * depth + np.float32(8) * (facing - 1)
+    )
     canvas.paint(np.where(opaque, np.float32(-1), np.float32(1)), Label.AIR, np.maximum(haze, np.float32(-26)))
     canvas.labels[opaque & (np.broadcast_to(outer, canvas.labels.shape) > 0)] = Label.CONNECTIVE
     face = np.where(opaque, np.minimum(air, -0.05), np.maximum(air, 0.0)).astype(np.float32)
-    canvas.brighten(air, 0.3, np.float32(14.0) * (0.35 + 0.65 * rings) * np.sqrt(facing))
-    canvas.reflect(face, _uneven(section, looks, 9.0))
+    front = np.clip(0.5 - down, 0, 1) * np.sqrt(facing)
+    canvas.brighten(air, 0.45, np.float32(31.0) * (0.5 + 0.5 * rings) * front)
+    canvas.reflect(face, _uneven(section, looks, 18.0))
 
 
 def _uneven(section: Section, looks: Looks, amplitude: float) -> Array:
     """Return an interface's amplitude, uneven along it."""
     x, y, z = section
-    return np.float32(amplitude) * np.clip(0.8 + 0.6 * noise(x, y, z, (2.5, 2.5, 2.5), looks.shifts[6]), 0, 2)
+    waves = noise(x, y, z, (2.5, 2.5, 2.5), looks.shifts[6])
+    return np.asarray(np.float32(amplitude) * np.clip(0.8 + 0.6 * waves, 0, 2), dtype=np.float32)

@@ -14,6 +14,9 @@ NEAR_MM: Final = 0.3
 """A focus of a plane lies within this distance of it."""
 CLEAR_MM: Final = 1.5
 """A focus that is not of a plane keeps at least this far from it, where the nodule is wide enough."""
+COARSE_ATTENUATION: Final = 16.0
+RIM_ATTENUATION: Final = 7.0
+"""dB/(cm MHz), of cortical bone's order (materials.py): a lump casts a full shadow, a thin rim lets some sound pass."""
 SLICE_MM: Final = 1.5
 """Thickness of the slice in which a focus counts as met by a plane (truth masks)."""
 
@@ -94,7 +97,7 @@ def _candidates(nodule: Nodule, planes: tuple[bool, bool], count: int, random: n
     y = np.where(np.abs(y) > clear, np.sign(y) * (clear + (np.abs(y) - clear) * room), y)
     left = 1 - (x / nodule.half_axes[0]) ** 2 - (y / nodule.half_axes[1]) ** 2
     z = random.uniform(-0.85, 0.85, count) * np.sqrt(np.clip(left, 0.01, 1)) * nodule.half_axes[2]
-    return np.stack([x, y, z]).astype(np.float32)
+    return np.asarray(np.stack([x, y, z]), dtype=np.float32)
 
 
 def _axis(near: bool, clear: float, reach: float, count: int, random: np.random.Generator) -> NDArray[np.float64]:
@@ -123,18 +126,21 @@ class Coarse:
         if self.rim:
             self._rim_level = float(np.quantile(self._rim_field(sphere(2000)), 1 - self.rim))
 
-    def distance(self, x: Array, y: Array, z: Array, outline: Array) -> Array | None:
-        """Return the distance to calcium in mm (negative inside), or None where the nodule has none."""
-        parts = [self._one(x, y, z, centre, size) for centre, size in zip(self.centres, self.sizes, strict=True)]
+    def distances(self, x: Array, y: Array, z: Array, outline: Array) -> list[tuple[Array, float]]:
+        """Return the distance in mm to each kind of calcium present, negative inside, with its attenuation."""
+        found = []
+        if len(self.centres):
+            parts = [self._one(x, y, z, centre, size) for centre, size in zip(self.centres, self.sizes, strict=True)]
+            found.append((np.minimum.reduce(parts).astype(np.float32), COARSE_ATTENUATION))
         if self.rim:
-            parts.append(self._rim(x, y, z, outline))
-        return np.minimum.reduce(parts).astype(np.float32) if parts else None
+            found.append((self._rim(x, y, z, outline), RIM_ATTENUATION))
+        return found
 
     def _one(self, x: Array, y: Array, z: Array, centre: Array, size: Array) -> Array:
         u, v, w = (x - centre[0]) / size[0], (y - centre[1]) / size[1], (z - centre[2]) / size[2]
         level = np.sqrt(u**2 + v**2 + w**2)
         rough = noise(x, y, z, (float(size[0]),) * 3, self._rough)
-        return ((level - 1 + np.float32(0.22) * rough) * np.float32(size.min())).astype(np.float32)
+        return np.asarray(((level - 1 + np.float32(0.22) * rough) * np.float32(size.min())), dtype=np.float32)
 
     def _rim(self, x: Array, y: Array, z: Array, outline: Array) -> Array:
         thickness = np.float32(self.rim_mm) * (1 + np.float32(0.4) * noise(x, y, z, (1.5,) * 3, self._rough))
@@ -143,22 +149,22 @@ class Coarse:
         full = np.stack([part[near] for part in np.broadcast_arrays(x, y, z)]) / self._nodule.half_axes[:, None]
         directions = full / (np.linalg.norm(full, axis=0) + 1e-6)
         gap = (np.float32(self._rim_level) - self._rim_field(directions)) * np.float32(0.6 * self._nodule.mean_radius)
-        result = shell.astype(np.float32)
+        result: Array = shell.astype(np.float32)
         result[near] = np.maximum(shell[near], gap)
         return result
 
     def _rim_field(self, directions: Array) -> Array:
         """Return a level over directions: calcium begins at the front pole and spreads unevenly as the share grows."""
+        x, y, z = directions
         bias = self._pole.astype(np.float32) @ directions
-        return (np.float32(0.9) * bias + np.float32(0.35) * noise(*directions, (0.6,) * 3, self._rough)).astype(
-            np.float32
-        )
+        return (np.float32(0.9) * bias + np.float32(0.35) * noise(x, y, z, (0.6,) * 3, self._rough)).astype(np.float32)
 
 
 def _place_coarse(nodule: Nodule, count: int, random: np.random.Generator) -> tuple[Array, Array]:
     """Draw centres and half axes [count, 3] of coarse calcifications."""
     limit = float(nodule.half_axes.min())
-    centres, sizes = [], []
+    centres: list[Array] = []
+    sizes: list[Array] = []
     for number in range(count):
         size = float(np.clip(random.uniform(0.12, 0.3) * limit, 0.3, 3.0))
         in_both, transverse = number == 0, number % 2 == 1
@@ -180,9 +186,12 @@ def _place_coarse(nodule: Nodule, count: int, random: np.random.Generator) -> tu
     return np.array(centres, dtype=np.float32).reshape(-1, 3), np.array(sizes, dtype=np.float32).reshape(-1, 3)
 
 
-def draw_comets(nodule: Nodule, count: int, random: np.random.Generator) -> Array:
-    """Draw positions [count, 3] of colloid crystals: in fluid where there is any, met by the planes as coarse calcium."""
-    chosen = []
+def comet_tails(nodule: Nodule, count: int, random: np.random.Generator) -> Array:
+    """Return colloid crystals, in fluid where there is any, and the echoes behind them [N, 4]: position and amplitude.
+
+    The planes meet them as they meet coarse calcium: both the first, one of them each other.
+    """
+    chosen: list[Array] = []
     for number in range(count):
         candidates = _candidates(nodule, (True, True), 200, random)
         if number:
@@ -196,4 +205,8 @@ def draw_comets(nodule: Nodule, count: int, random: np.random.Generator) -> Arra
         wet = (fluid < 0.1) & (distance < -0.2)
         index = int(np.argmax(wet)) if wet.any() else int(np.argmin(fluid))
         chosen.append(candidates[:, index])
-    return np.array(chosen, dtype=np.float32).reshape(-1, 3)
+    rows = []
+    for x, y, z in chosen:
+        step, fall = random.uniform(0.25, 0.4), random.uniform(0.5, 0.7)
+        rows += [(x, y, z + step * order, 6.0 * fall**order) for order in range(7)]
+    return np.array(rows, dtype=np.float32).reshape(-1, 4)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from isthmus.phantom.materials import MATERIALS, Label
 from isthmus.phantom.medium import Grid
-from isthmus.phantom.texture import Array
+from isthmus.phantom.texture import Array, Number
 
 COARSE_MM: Final = (0.15, 0.3)
 """Pitch in depth and across of the grid on which slow fields are evaluated before they are enlarged."""
@@ -54,8 +54,8 @@ class Canvas:
         self,
         distance: Array,
         label: Label,
-        texture_db: Array | float = 0.0,
-        attenuation: Array | float | None = None,
+        texture_db: Number = 0.0,
+        attenuation: Number | None = None,
         edge_mm: float = _EDGE_MM,
     ) -> None:
         """Lay a tissue where ``distance`` is negative, blending over ``edge_mm``.
@@ -82,7 +82,7 @@ class Canvas:
         self.attenuation += share * (own - self.attenuation)
         self.labels[np.broadcast_to(distance, self.labels.shape) < 0] = label
 
-    def brighten(self, distance: Array, width_mm: float, gain_db: Array | float, *, darkest_db: float = -6.0) -> None:
+    def brighten(self, distance: Array, width_mm: float, gain_db: Number, *, darkest_db: float = -6.0) -> None:
         """Raise the backscatter to at least ``darkest_db`` plus ``gain_db`` along a sheath, most where it faces us."""
         whole = np.ascontiguousarray(np.broadcast_to(distance, self.labels.shape), dtype=np.float32)
         share = np.exp(-((whole / np.float32(width_mm)) ** 2)) * self._facing(whole)
@@ -95,9 +95,9 @@ class Canvas:
         across = cv2.Sobel(distance, cv2.CV_32F, 1, 0, ksize=1) * np.float32(self.grid.columns / self.grid.width_mm)
         return np.asarray(down**2 / (down**2 + across**2 + np.float32(1e-9)), dtype=np.float32)
 
-    def reflect(self, distance: Array, amplitude: Array | float) -> None:
+    def reflect(self, distance: Array, amplitude: Number) -> None:
         """Note a smooth interface at ``distance`` zero that reflects ``amplitude`` where it faces the probe."""
-        whole = np.broadcast_to(np.float32(amplitude) if np.isscalar(amplitude) else amplitude, self.labels.shape)
+        whole = np.broadcast_to(np.asarray(amplitude, dtype=np.float32), self.labels.shape)
         self.interfaces.append((np.broadcast_to(distance, self.labels.shape), whole))
 
     def graze(self, distance: Array, attenuation: float, width_mm: float = 0.5) -> None:

@@ -37,7 +37,7 @@ def half_axes(extent: Extent, random: np.random.Generator) -> Array:
     height = extent.height_to_width
     length = random.uniform(0.85, 1.3) * max(1.0, 0.9 * height)
     diameters = np.array([1.0, length, height])
-    return (extent.size_mm / 2 * diameters / diameters.max()).astype(np.float32)
+    return np.asarray((extent.size_mm / 2 * diameters / diameters.max()), dtype=np.float32)
 
 
 class Nodule:
@@ -82,28 +82,31 @@ class Nodule:
         full = np.broadcast_arrays(x / a, y / b, z / c)
         directions = np.stack([part[near] for part in full]) / level[near]
         radius[near] = self.radius(directions)
-        return (level * (level - radius) / slope).astype(np.float32)
+        return np.asarray((level * (level - radius) / slope), dtype=np.float32)
 
     def radius(self, directions: Array) -> Array:
         """Return the outline's radius against the ellipsoid's, about 1, for unit ``directions`` [3, N]."""
         mean, spread, size = self._norm
         raw = (self._bumps(directions) - np.float32(mean)) / np.float32(spread)
         amplitude = max(self.morphology.irregularity / 2, 0.0)
-        waves = noise(*directions, (1.3, 1.3, 1.3), self._shifts[2])
+        x, y, z = directions
+        waves = noise(x, y, z, (1.3, 1.3, 1.3), self._shifts[2])
         bumps = np.clip(raw, -2.4, 2.4) * np.float32(amplitude) + waves * np.float32(self._roundness)
-        return np.maximum((1 + bumps) / np.float32(size), np.float32(0.3)).astype(np.float32)
+        return np.asarray(np.maximum((1 + bumps) / np.float32(size), np.float32(0.3)), dtype=np.float32)
 
     def _bumps(self, directions: Array) -> Array:
         relief = self._relief
+        x, y, z = directions
         coarse = (1 / relief.frequency,) * 3
         fine = (0.55 / relief.frequency,) * 3
-        waves = noise(*directions, coarse, self._shifts[0])
+        waves = noise(x, y, z, coarse, self._shifts[0])
         total = np.float32(relief.waves) * waves
         if relief.lobules:  # rounded outward, sharp clefts between
             total = total + np.float32(2 * relief.lobules) * np.abs(waves)
         if relief.spicules:  # sharp outward
-            total = total - np.float32(2 * relief.spicules) * np.abs(noise(*directions, fine, self._shifts[1]))
-        return total.astype(np.float32)
+            spikes = np.maximum(np.float32(0.6) - np.abs(noise(x, y, z, fine, self._shifts[1])), 0)
+            total = total + np.float32(2.5 * relief.spicules) * spikes * np.clip(1 + np.float32(1.2) * waves, 0, 3)
+        return np.asarray(total, dtype=np.float32)
 
     def _normalise(self) -> tuple[float, float, float]:
         """Centre the bumps, and keep the ellipsoid's volume whatever the bumps."""
@@ -118,7 +121,7 @@ class Nodule:
         level = np.linalg.norm(cube, axis=0) + 1e-6
         cube, level = cube[:, level < 1.7], level[level < 1.7]
         kept = cube[:, level < self.radius(cube / level)][:, :_SAMPLES]
-        return (kept * self.half_axes[:, None]).astype(np.float32)
+        return np.asarray(kept * self.half_axes[:, None], dtype=np.float32)
 
     def fluid(self, x: Array, y: Array, z: Array, distance: Array) -> Array:
         """Return a level that is negative in fluid and grows about 1 a mm outward; ``distance`` is the outline's."""
@@ -141,7 +144,8 @@ class _FluidPattern:
         self._centres = random.normal(0, spread / 1.6, (pockets, 3)).clip(-spread, spread) * nodule.half_axes
         self._weights = np.exp(random.normal(0, 0.3, pockets))
         septate = morphology.composition in ("mixed", "predominantly_cystic") and random.random() < 0.6
-        self._septum = random.uniform(0.05, 0.1) if septate else 0.0
+        self._septum = random.uniform(0.04, 0.08) if septate else 0.0
+        self._sheets_mm = (1.7 * nodule.mean_radius + 2.0,) * 3
         self._level = 0.0
         self._level = self._threshold()
 
@@ -153,9 +157,9 @@ class _FluidPattern:
         else:
             level = self._pockets(x, y, z) - np.float32(self._level)
             if self._septum:
-                sheets = np.abs(noise(x, y, z, (7.0, 7.0, 7.0), self._shifts[1])) - np.float32(self._septum)
-                level = np.maximum(level, -sheets * np.float32(3.0))
-        return np.maximum(level, distance + np.float32(self.wall_mm)).astype(np.float32)
+                sheets = np.abs(noise(x, y, z, self._sheets_mm, self._shifts[1])) - np.float32(self._septum)
+                level = np.maximum(level, -sheets * np.float32(0.45 * self._sheets_mm[0]))
+        return np.asarray(np.maximum(level, distance + np.float32(self.wall_mm)), dtype=np.float32)
 
     def _cells(self, x: Array, y: Array, z: Array) -> Array:
         """Return a level that is lowest in the middle of tiny closed cells and 0 in the septa between them."""
@@ -172,7 +176,7 @@ class _FluidPattern:
             level = near if level is None else np.minimum(level, near)
         assert level is not None
         waves = noise(x, y, z, (0.9 * mean,) * 3, self._shifts[0])
-        return (level + np.float32(0.1 * mean) * waves).astype(np.float32)
+        return np.asarray((level + np.float32(0.1 * mean) * waves), dtype=np.float32)
 
     def _threshold(self) -> float:
         """Return the level below which the asked share of the volume lies, walls and septa left out."""
@@ -186,7 +190,7 @@ class _FluidPattern:
         else:
             values = self._pockets(x, y, z)
             if self._septum:
-                open_to_fluid &= np.abs(noise(x, y, z, (7.0, 7.0, 7.0), self._shifts[1])) > self._septum
+                open_to_fluid &= np.abs(noise(x, y, z, self._sheets_mm, self._shifts[1])) > self._septum
         wanted = round(self.share * values.size)
         values = np.sort(values[open_to_fluid])
         return float(values[min(wanted, values.size - 1)]) if values.size else 0.0
