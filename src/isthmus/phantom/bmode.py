@@ -14,6 +14,7 @@ from isthmus.phantom.screen import Bar, Screen, draw_calipers
 from isthmus.phantom.view import View, aim
 
 GREY_BAR: Final = Bar(GREY)
+_BEAMS_AT_ONCE, _FASTEST_HZ = 2, 45.0
 
 
 def render_still(
@@ -43,7 +44,8 @@ def in_planes(foci: Microcalcifications) -> Microcalcifications:
 
 def frame_rate(view: View) -> float:
     """Return the scanner's own frame rate in Hz: one echo a beam, there and back at 1.54 mm a microsecond."""
-    return 1e6 / (2.0 * view.depth_mm / 1.54 * view.device.lines / 4.0 * view.device.looks)
+    echo_s = 2.0 * view.depth_mm / 1.54 * 1e-6
+    return min(_FASTEST_HZ, _BEAMS_AT_ONCE / (echo_s * view.device.lines * view.device.looks))
 
 
 def still(modality: str, frame: Frame, view: View, screen: Screen, colour_box: Box | None = None) -> Recording:

@@ -4,6 +4,7 @@ The tissue under them is a nodule of no particular look, since these pixels may 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import cv2
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from isthmus.phantom.bmode import GREY_BAR
 from isthmus.phantom.colour_maps import CONTRAST, GREY
 from isthmus.phantom.latents import Extent, Microcalcifications, Morphology, Perfusion
+from isthmus.phantom.materials import Label
 from isthmus.phantom.medium import Field, Plane
 from isthmus.phantom.perfusion import Uptake, uptake
-from isthmus.phantom.recording import Frame, Recording, Scene
+from isthmus.phantom.recording import Frame, Mask, Recording, Scene
 from isthmus.phantom.screen import Bar
 from isthmus.phantom.view import View, aim
 
@@ -36,9 +38,11 @@ _CELL_MM: Final = (0.28, 0.2)  # half-widths of the contrast mode's resolution c
 _MEMORY: Final = 0.55  # correlation of the bubbles' speckle from one frame to the next at 8 Hz
 _FULL_DENSITY: Final = 0.15  # power, against the gland's peak, from which every cell holds bubbles
 _RANGE_DB, _GLAND_LEVEL = 42.0, 0.66  # of the display, and where on it the gland's peak lies
-_NOISE_DB, _TISSUE_DB = -34.0, -27.0
-_BREATH_MM, _BREATH_S, _DRIFT_MM = 0.5, 4.0, 0.5
-_PAD: Final = 16  # pixels kept around the picture for the motion
+_NOISE_DB, _TISSUE_DB = -33.0, -10.0
+_FALL_DB_MM, _FALL_FROM_MM, _SHADOW = 0.35, 24.0, 0.003  # what is lost with depth, and left behind air and bone
+_STOPS_SOUND: Final = (Label.AIR, Label.CARTILAGE, Label.BONE)
+_BREATH_MM, _BREATH_S, _DRIFT_MM, _DRIFT_S = 0.5, 4.0, 0.5, 61.0
+_COARSE: Final = 2  # pixels of the picture to one of the agent's
 
 _Kind = TypeVar("_Kind", bound=np.generic)
 
@@ -67,16 +71,15 @@ def render_ceus(
     def draw() -> Iterator[Frame]:
         labels, lesion, _ = view.sections()
         agent = _uptake(view, perfusion, labels, start + seconds - arrival)
-        still = _leakage(view)
-        bubbles = _Bubbles(scene.random("bubbles"), agent.peak.shape, view.spacing_mm[0], frame_rate_hz)
-        for time, (across, down) in zip(times, motion(scene, times, view.spacing_mm[0]), strict=True):
-            power = bubbles.echo(agent.at(start + float(time) - arrival)) + still
-            level = _display(_moved(power, across, down), bubbles.random)
+        tissue = _leakage(view)
+        bubbles = _Bubbles(scene.random("bubbles"), agent.peak.shape, _COARSE * view.spacing_mm[0], frame_rate_hz)
+        for time, shift in zip(times, motion(scene, times, view.spacing_mm[0]), strict=True):
             clock = start + float(time)
-            pixels = screen.show(
-                level if colours is GREY else colours[level], f"{int(clock) // 60:02d}:{clock % 60:04.1f}"
-            )
-            yield Frame(pixels, screen.place(_moved(_padded(lesion), across, down)))
+            power = bubbles.echo(agent.at(clock - arrival)) + tissue
+            level = _moved(_display(power, bubbles.random), lesion.shape, shift)
+            level[~view.conversion.inside] = 0
+            pixels = screen.show(level if colours is GREY else colours[level], _clock(clock))
+            yield Frame(pixels, screen.place(_shifted(lesion, shift)))
 
     blank = np.zeros(view.conversion.shape, np.uint8)
     height, width, channels = screen.show(blank if colours is GREY else colours[blank]).shape
@@ -98,36 +101,47 @@ def start_and_arrival(scene: Scene, seconds: float) -> tuple[float, float]:
     return (0.0 if seconds >= _WHOLE_S else arrival - _LEAD_S), arrival
 
 
-def motion(scene: Scene, times: NDArray[np.float64], spacing_mm: float) -> list[tuple[int, int]]:
-    """Return the shift of each moment in pixels, across and down: breathing and the hand's drift."""
+def motion(scene: Scene, times: NDArray[np.float64], spacing_mm: float) -> NDArray[np.float64]:
+    """Return the tissue's shift at each moment [T, 2] in pixels, across and down: breathing and the hand's drift."""
     random = scene.random("motion")
     phase, turn = random.uniform(0.0, 2.0 * np.pi, 2)
     breath = _BREATH_MM * np.sin(2.0 * np.pi * times / _BREATH_S + phase)
-    drift = _DRIFT_MM * np.sin(2.0 * np.pi * times / 61.0 + turn)
-    across, down = np.rint((drift + 0.3 * breath) / spacing_mm), np.rint(breath / spacing_mm)
-    limit = _PAD - 1
-    shifts = np.clip(np.stack([across, down], axis=1), -limit, limit).astype(int)
-    return [(int(x), int(y)) for x, y in shifts]
+    drift = _DRIFT_MM * np.sin(2.0 * np.pi * times / _DRIFT_S + turn)
+    shifts: NDArray[np.float64] = np.stack([drift + 0.3 * breath, breath], axis=1) / spacing_mm
+    return shifts
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60:02d}:{seconds % 60:04.1f}"
 
 
 def _uptake(view: View, perfusion: Perfusion, labels: NDArray[np.uint8], seconds: float) -> Uptake:
     distance = view.tissue.signed_distance(*view.places())
     radius = float(np.cbrt(np.prod(view.tissue.half_axes)))
-    return uptake(
+    agent = uptake(
         perfusion,
-        _padded(labels),
-        _padded(np.asarray(distance, dtype=np.float32)),
+        _coarse(labels),
+        _coarse(np.asarray(distance, dtype=np.float32)),
         radius,
-        view.spacing_mm[0],
+        _COARSE * view.spacing_mm[0],
         seconds,
         view.scene.random("perfusion"),
     )
+    return replace(agent, peak=agent.peak * _coarse(_reached(labels, view.spacing_mm[0])))
+
+
+def _reached(labels: NDArray[np.uint8], spacing_mm: float) -> Field:
+    """Return the share of the sound's power that comes back from each depth."""
+    behind = np.maximum.accumulate(np.isin(labels, _STOPS_SOUND), axis=0)
+    depth = np.arange(len(labels), dtype=np.float32)[:, None] * np.float32(spacing_mm)
+    left = 10.0 ** (-_FALL_DB_MM / 10.0 * np.maximum(depth - _FALL_FROM_MM, 0.0))
+    return np.where(behind, _SHADOW, left).astype(np.float32)
 
 
 def _leakage(view: View) -> Field:
     """What the suppression leaves of the tissue's own echoes, as power: its brightest interfaces."""
     grey = view.picture(-view.gain_db).astype(np.float32) / 255.0
-    return _padded((10.0 ** (_TISSUE_DB / 10.0) * grey**4).astype(np.float32))
+    return _coarse((10.0 ** (_TISSUE_DB / 10.0) * grey**4).astype(np.float32))
 
 
 class _Bubbles:
@@ -160,17 +174,27 @@ class _Bubbles:
 
 def _display(power: Field, random: np.random.Generator) -> NDArray[np.uint8]:
     noise = random.standard_exponential(power.shape, dtype=np.float32, method="inv")
-    whole = power * np.float32(0.5) + np.float32(10.0 ** (_NOISE_DB / 10.0)) * noise
+    whole = power * np.float32(0.5) + np.float32(10.0 ** (_NOISE_DB / 10.0)) * (noise + np.float32(0.05))
     level = (10.0 / _RANGE_DB) * np.log10(whole) + _GLAND_LEVEL
     shown: NDArray[np.uint8] = np.rint(np.clip(level, 0.0, 1.0) * 255.0).astype(np.uint8)
     return shown
 
 
-def _padded(field: NDArray[_Kind]) -> NDArray[_Kind]:
-    return np.pad(field, _PAD, mode="edge")
+def _coarse(field: NDArray[_Kind]) -> NDArray[_Kind]:
+    """Return a picture at the resolution at which the agent is drawn; its cells are several pixels wide."""
+    return np.ascontiguousarray(field[::_COARSE, ::_COARSE])
 
 
-def _moved(field: NDArray[_Kind], across: int, down: int) -> NDArray[_Kind]:
-    """Return the picture's window of a padded field, shifted."""
-    height, width = field.shape[0] - 2 * _PAD, field.shape[1] - 2 * _PAD
-    return field[_PAD - down : _PAD - down + height, _PAD - across : _PAD - across + width]
+def _moved(level: NDArray[np.uint8], shape: tuple[int, int], shift: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return a coarse picture enlarged to ``shape`` and moved by ``shift`` pixels."""
+    step = 1.0 / _COARSE
+    matrix = np.array([[step, 0.0, -shift[0] * step], [0.0, step, -shift[1] * step]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(level, matrix, shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, dtype=np.uint8)
+
+
+def _shifted(mask: Mask, shift: NDArray[np.float64]) -> Mask:
+    matrix = np.array([[1.0, 0.0, shift[0]], [0.0, 1.0, shift[1]]])
+    moved = cv2.warpAffine(mask.view(np.uint8), matrix, mask.shape[::-1], flags=cv2.INTER_NEAREST)
+    return np.asarray(moved, dtype=np.bool_)

@@ -41,15 +41,14 @@ CONTRAST: Final = {"grey": GREY, "amber": AMBER, "gold": GOLD}
 def paint(values: NDArray[np.floating], low: float, high: float, colours: ColourMap) -> NDArray[np.uint8]:
     """Return the colours [..., 3] of values; what lies beyond ``low`` and ``high`` saturates."""
     index = np.clip((values - low) * (255.0 / (high - low)), 0.0, 255.0)
-    painted: NDArray[np.uint8] = np.take(colours, np.rint(index).astype(np.uint8), axis=0)
-    return painted
+    return np.asarray(colours[np.rint(index).astype(np.intp)], dtype=np.uint8)
 
 
 def blend(under: NDArray[np.uint8], over: NDArray[np.uint8], weight: float | NDArray[np.floating]) -> NDArray[np.uint8]:
     """Return ``over`` laid upon ``under`` [H, W, 3] with a weight between 0 and 1, one or per pixel [H, W]."""
     share = np.asarray(weight, dtype=np.float32)
     share = share[..., None] if share.ndim == 2 else share
-    mixed = under.astype(np.float32) * (1.0 - share) + over.astype(np.float32) * share
+    mixed: NDArray[np.float32] = under.astype(np.float32) * (1.0 - share) + over.astype(np.float32) * share
     return np.rint(mixed).astype(np.uint8)
 
 

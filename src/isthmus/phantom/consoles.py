@@ -59,14 +59,14 @@ class Console:
 
 
 CONSOLES: Final[dict[str, Console]] = {
-    "plain": Console((34, 26, 96, 34), "right", "left", numbered=False, palette=True, contrast_map="grey"),
+    "plain": Console((34, 26, 132, 34), "right", "left", numbered=False, palette=True, contrast_map="grey"),
     "dark": Console(
-        (104, 36, 46, 30), "left", "right", numbered=True, text=(200, 215, 235), header=(28, 40, 62),
+        (104, 36, 66, 30), "left", "right", numbered=True, text=(200, 215, 235), header=(28, 40, 62),
         calipers=(255, 235, 90), velocity_cm_s=8.0, steering_degrees=12.0, microvessels="directional",
         stiffest_kpa=180.0,
     ),
     "bright": Console(
-        (46, 44, 110, 40), "right", "left", numbered=True, text=(240, 220, 150), header=(44, 44, 48), letters=12,
+        (46, 44, 142, 40), "right", "left", numbered=True, text=(240, 220, 150), header=(44, 44, 48), letters=12,
         calipers=(120, 255, 120), contrast_map="gold", velocity_cm_s=5.0, steering_degrees=-10.0,
         microvessels="monochrome", stiffest_kpa=140.0,
     ),

@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from isthmus.phantom.bmode import in_planes, still
 from isthmus.phantom.colour_maps import GOLD, POWER, VELOCITY, ColourMap, coloured, paint
-from isthmus.phantom.flow import Flow, FlowMode, bounding_box, colour_corners, flow, nodule_vessels
+from isthmus.phantom.flow import Flow, FlowMode, bounding_box, colour_corners, flow, nodule_vessels, outline_box
 from isthmus.phantom.latents import Extent, Microcalcifications, Morphology, Vessels
 from isthmus.phantom.medium import Plane
 from isthmus.phantom.recording import Frame, Recording, Scene
 from isthmus.phantom.screen import Bar
 from isthmus.phantom.view import View, aim
 
-COLOUR_DOPPLER: Final = FlowMode(blooming_mm=0.4, slice_mm=1.0, smallest_mm=0.2, specks=0.004)
-MICROVASCULAR: Final = FlowMode(blooming_mm=0.16, slice_mm=0.6, smallest_mm=0.0, specks=0.0015)
+COLOUR_DOPPLER: Final = FlowMode(blooming_mm=0.3, slice_mm=1.4, smallest_mm=0.2, specks=0.004)
+MICROVASCULAR: Final = FlowMode(blooming_mm=0.16, slice_mm=0.9, smallest_mm=0.0, specks=0.0015)
 _SHOWN: Final = 0.12  # of the power, from which a pixel has colour
 _UNDER_DB: Final = -4.0  # examiners turn the grey picture down under colour
 _BOX_COLOUR: Final = (210, 225, 210)
@@ -71,16 +71,19 @@ def _render(
         grey = np.where(inside, (grey * _MUTED).astype(np.uint8), grey)
     picture = coloured(grey)
     shown = inside & (seen.power > _SHOWN)
-    picture[shown] = _colours(seen, bar.colours, limit_cm_s)[shown]
-    cv2.polylines(picture, [corners], True, _BOX_COLOUR, 1, cv2.LINE_AA)
+    picture[shown] = _colours(seen, bar.colours, limit_cm_s, folded=mode is COLOUR_DOPPLER)[shown]
+    outline_box(picture, corners, view, _BOX_COLOUR)
     screen = view.screen(settings, bar)
     frame = Frame(screen.show(picture), screen.place(lesion), screen.place(calcifications))
     return still(modality, frame, view, screen, screen.box(*bounding_box(corners)))
 
 
-def _colours(seen: Flow, colours: ColourMap, limit_cm_s: float) -> NDArray[np.uint8]:
+def _colours(seen: Flow, colours: ColourMap, limit_cm_s: float, *, folded: bool) -> NDArray[np.uint8]:
     if colours is VELOCITY:
-        return paint(alias(seen.velocity_cm_s, limit_cm_s), -limit_cm_s, limit_cm_s, colours)
+        velocity = (
+            alias(seen.velocity_cm_s, limit_cm_s) if folded else limit_cm_s * np.tanh(seen.velocity_cm_s / limit_cm_s)
+        )
+        return paint(velocity, -limit_cm_s, limit_cm_s, colours)
     return paint(seen.power, -0.05, 0.85, colours)
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from isthmus.phantom.bmode import in_planes, still
 from isthmus.phantom.colour_maps import STIFFNESS, blend, coloured, paint
-from isthmus.phantom.flow import bounding_box, colour_corners
+from isthmus.phantom.flow import bounding_box, colour_corners, outline_box
 from isthmus.phantom.latents import Elasticity, Extent, Microcalcifications, Morphology
 from isthmus.phantom.materials import Label
 from isthmus.phantom.medium import Field, Plane
@@ -29,10 +29,11 @@ _NO_SHEAR: Final = (
     Label.FLUID, Label.ARTERY, Label.VEIN, Label.AIR, Label.CARTILAGE, Label.BONE, Label.CALCIFICATION,
 )  # fmt: skip
 """No shear wave travels here (fluid, air) or none is tracked: the map stays empty."""
-_CELL_MM: Final = 0.9  # half-width of the map's resolution cell
+_CELL_MM: Final = 0.7  # half-width of the map's resolution cell
+_EDGE_MM, _EDGE_GRAIN_MM = 0.6, 1.8  # how far the map's edge strays from the nodule's
 _GRAIN_MM: Final = 2.4  # of the texture inside the nodule
 _BACKGROUND_VARIATION: Final = 0.18
-_NOISE: Final = 0.05
+_NOISE, _NOISE_MM = 0.07, 0.7
 _SIDE_MM, _SIDE_GAIN = 1.6, 0.35  # the box's rims, where few beams cross
 _FACE_MM, _FACE_GAIN = 7.0, 0.8  # under a pressed probe tissue is stiffer
 _FILL_FADES_MM: Final = 38.0  # depth from which the push no longer arrives everywhere
@@ -55,7 +56,7 @@ def render_swe(
     grey = coloured(view.picture(_UNDER_DB))
     over = paint(stiffness, 0.0, limit, STIFFNESS)
     picture = np.where(filled[..., None], blend(grey, over, OPACITY), grey)
-    cv2.polylines(picture, [corners], True, _BOX_COLOUR, 1)
+    outline_box(picture, corners, view, _BOX_COLOUR)
     screen = view.screen(("SWE", "MI 1.4"), Bar(STIFFNESS, f"{limit:.0f} kPa", "0"))
     frame = Frame(screen.show(picture), screen.place(lesion), screen.place(calcifications))
     return still("swe", frame, view, screen, screen.box(*bounding_box(corners)))
@@ -76,17 +77,25 @@ def stiffness_map(
     if own.any():
         # What the section shows has the mean that was set, however the texture fell there.
         inside *= elasticity.stiffness_kpa / float(inside[own].mean())
-    sharp = np.where(lesion, inside, background).astype(np.float32)
-    blurred = cv2.GaussianBlur(sharp, (0, 0), _CELL_MM / step / 2)
+    strayed = _outside_mm(lesion, step) < _EDGE_MM * smooth_field(random, labels.shape, _EDGE_GRAIN_MM / step)
+    sharp = np.where(strayed, inside, background).astype(np.float32)
+    blurred = cv2.GaussianBlur(sharp, (0, 0), _CELL_MM / step)
     x0, x1 = corners[:, 0].min(), corners[:, 0].max()
     columns = np.arange(labels.shape[1])
     side = np.exp(-np.minimum(np.abs(columns - x0), np.abs(columns - x1)) * step / _SIDE_MM)
     rim = _SIDE_GAIN * side * smooth_field(random, labels.shape, 1.5 / step)
     depth = np.arange(labels.shape[0]) * step
     face = _FACE_GAIN * np.exp(-((depth / _FACE_MM) ** 2) * 3.0)[:, None] * ~lesion
-    noise = _NOISE * smooth_field(random, labels.shape, 0.3 / step)
+    noise = _NOISE * smooth_field(random, labels.shape, _NOISE_MM / step)
     stiffness = blurred * np.clip(1.0 + rim + face + noise, 0.2, 3.0)
     return stiffness.astype(np.float32), _filled(random, view, shear, corners)
+
+
+def _outside_mm(lesion: Mask, step: float) -> Field:
+    """Return the distance from the nodule's edge in the picture, negative inside."""
+    inside = cv2.distanceTransform(lesion.astype(np.uint8), cv2.DIST_L2, 5)
+    outside = cv2.distanceTransform((~lesion).astype(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray((outside - inside) * step, dtype=np.float32)
 
 
 def _filled(random: np.random.Generator, view: View, shear: Mask, corners: NDArray[np.int32]) -> Mask:

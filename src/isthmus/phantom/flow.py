@@ -19,6 +19,8 @@ from isthmus.phantom.view import View
 _AROUND_MM: Final = 4.0
 """The colour box reaches this far beyond the nodule."""
 _NOTHING: Final = 1e3
+_GRAIN_MM: Final = 0.3
+_NO_FLOW: Final = (Label.FLUID, Label.CALCIFICATION, Label.AIR, Label.CARTILAGE, Label.BONE)
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,15 @@ def bounding_box(corners: NDArray[np.int32]) -> Box:
     return float(x0), float(y0), float(x1 + 1), float(y1 + 1)
 
 
+def outline_box(
+    picture: NDArray[np.uint8], corners: NDArray[np.int32], view: View, colour: tuple[int, int, int]
+) -> None:
+    """Draw a colour box's outline into a picture [H, W, 3], as far as it lies in the scanned area."""
+    line = np.zeros(picture.shape[:2], dtype=np.uint8)
+    cv2.polylines(line, [corners], True, 1)
+    picture[(line > 0) & view.conversion.inside] = colour
+
+
 def nodule_vessels(view: View, vessels: Vessels) -> VesselTree:
     """Return the nodule's vessels: the same in every plane and mode."""
     return grow(vessels, view.tissue.half_axes, view.tissue.nodule.radius, view.scene.random("vessels"))
@@ -90,10 +101,11 @@ def flow(view: View, tree: VesselTree, labels: NDArray[np.uint8], mode: FlowMode
     """Return the flow that a mode sees in a view, before it is limited to the colour box."""
     random = view.scene.random("flow")
     power, velocity = _vessels(view, tree, mode, steering_degrees)
+    power[np.isin(labels, _NO_FLOW)] = 0.0
     _fill_great_vessels(power, velocity, view, labels, steering_degrees)
-    grain = smooth_field(random, power.shape, 2.0)
-    power *= np.clip(1.0 + 0.25 * grain, 0.2, 1.5)
-    velocity *= 1.0 + 0.15 * grain
+    grain = smooth_field(random, power.shape, _GRAIN_MM / view.spacing_mm[0])
+    power *= np.clip(1.0 + 0.4 * grain, 0.0, 1.6)
+    velocity *= 1.0 + 0.12 * grain
     _sprinkle(power, velocity, mode.specks, view.spacing_mm[0], random)
     return Flow(power, velocity)
 
@@ -156,4 +168,4 @@ def _sprinkle(power: Field, velocity: Field, share: float, spacing_mm: float, ra
     limit = float(np.quantile(noise, 1.0 - share))
     specks = (noise > limit) & (power < 0.15)
     power[specks] = np.clip(0.2 + 0.25 * (noise[specks] - limit), 0.0, 0.5)
-    velocity[specks] = random.uniform(-3.0, 3.0) + random.standard_normal(int(specks.sum()))
+    velocity[specks] = 2.5 * smooth_field(random, power.shape, 1.0 / spacing_mm)[specks]

@@ -26,7 +26,9 @@ _RIM_MM, _RIM_GAIN_DB, _RIM_LEAD_S = 1.2, 9.0, 0.8
 _CENTRIPETAL_S: Final = 0.8  # the core's delay against the rim
 _CORE: Final = 0.8  # the core reaches to this share of the radius
 _EDGE: Final = 0.12  # softness of the core's deficit, in units of the pattern
-_TEXTURE_DB, _TEXTURE_MM = 1.6, 1.2
+_TEXTURE_DB, _TEXTURE_MM = 1.5, 0.9
+_BLOOM_MM: Final = 0.45  # blurring of the borders by the contrast mode
+_TWIG_GAIN_DB, _TWIG_LEAD_S, _TWIG_MM, _TWIG_WIDTH = 5.0, 1.2, 2.2, 0.16  # vessels too fine to be drawn one by one
 _TIMING_S, _TIMING_MM = 0.35, 3.0
 
 
@@ -44,12 +46,12 @@ _FLOWS: Final = {
     Label.GLAND: _Flow(0.0, 0.0),
     Label.ARTERY: _Flow(7.0, -3.5, 5.0, 0.8),
     Label.VEIN: _Flow(3.0, 4.5, 9.0, 0.8),
-    Label.STRAP_MUSCLE: _Flow(-13.0, 3.0, 14.0, 0.7),
-    Label.STERNOCLEIDOMASTOID: _Flow(-13.0, 3.0, 14.0, 0.7),
-    Label.DEEP_MUSCLE: _Flow(-14.0, 3.0, 14.0, 0.7),
+    Label.STRAP_MUSCLE: _Flow(-18.0, 3.0, 14.0, 0.7),
+    Label.STERNOCLEIDOMASTOID: _Flow(-18.0, 3.0, 14.0, 0.7),
+    Label.DEEP_MUSCLE: _Flow(-19.0, 3.0, 14.0, 0.7),
     Label.OESOPHAGUS: _Flow(-8.0, 2.0, 12.0, 0.8),
-    Label.CONNECTIVE: _Flow(-16.0, 3.0, 14.0, 0.7),
-    Label.FAT: _Flow(-19.0, 3.0, 14.0, 0.7),
+    Label.CONNECTIVE: _Flow(-20.0, 3.0, 14.0, 0.7),
+    Label.FAT: _Flow(-23.0, 3.0, 14.0, 0.7),
     Label.SKIN: _Flow(-17.0, 3.0, 14.0, 0.7),
 }
 """What is not named (air, cartilage, bone, fluid) takes up nothing. Levels as seen in clips of the neck: artery first
@@ -148,28 +150,32 @@ def uptake(
     row[inside] = nodule
     peaks = np.array([*(flow.peak_db for flow in flows), NONE_DB], dtype=np.float32)
     delays = np.array([*(flow.delay_s for flow in flows), 0.0], dtype=np.float32)
-    vague = [
-        smooth_field(random, labels.shape, width / spacing_mm) for width in (_TEXTURE_MM, _TIMING_MM, 0.35 * radius_mm)
-    ]
-    peak_db = cv2.GaussianBlur(peaks[row], (0, 0), 0.25 / spacing_mm) + np.float32(_TEXTURE_DB) * vague[0]
-    arrival = delays[row] + np.float32(_TIMING_S) * vague[1]
+    texture, timing, patches, network, stretches = (
+        smooth_field(random, labels.shape, width / spacing_mm)
+        for width in (_TEXTURE_MM, _TIMING_MM, 0.35 * radius_mm, _TWIG_MM, 1.5 * _TWIG_MM)
+    )
+    # Lines along which a smooth field is zero, in places: twigs that fill before the tissue between them.
+    twigs = np.exp(-((network / _TWIG_WIDTH) ** 2)) * np.clip(stretches, 0.0, 1.0)
+    peak_db = cv2.GaussianBlur(peaks[row], (0, 0), _BLOOM_MM / spacing_mm) + np.float32(_TEXTURE_DB) * texture
+    peak_db += np.float32(_TWIG_GAIN_DB) * twigs
+    arrival = delays[row] + np.float32(_TIMING_S) * timing - np.float32(_TWIG_LEAD_S) * twigs
     depth = np.clip(-distance_mm / radius_mm, 0.0, 1.0)  # 0 at the outline, 1 in the middle
     arrival += np.where(inside, np.float32(_CENTRIPETAL_S) * (depth - np.float32(0.3)), np.float32(0.0))
     rim = np.exp(-0.5 * ((distance_mm + _RIM_MM / 2) / (_RIM_MM / 2)) ** 2) * np.float32(perfusion.rim_enhancement)
     peak_db += np.float32(_RIM_GAIN_DB) * rim
     arrival -= np.float32(_RIM_LEAD_S) * rim
-    kept = _core_deficit(perfusion.core_deficit, inside & (depth > 1.0 - _CORE), depth, vague[2])
+    kept = _core_deficit(perfusion.core_deficit, inside & (depth > 1.0 - _CORE), depth, patches)
     steps = np.arange(round((seconds + 10.0) * _STEPS_PER_S)) / _STEPS_PER_S
     curves = np.stack([lognormal(steps, flow.to_peak_s, flow.washout) for flow in flows]).astype(np.float32)
     power = (10.0 ** (peak_db / 10.0) * kept).astype(np.float32)
     return Uptake(power, arrival.astype(np.float32), np.maximum(row, 0) * curves.shape[1], curves)
 
 
-def _core_deficit(share: float, core: NDArray[np.bool_], depth: Field, vague: Field) -> Field:
+def _core_deficit(share: float, core: NDArray[np.bool_], depth: Field, patches: Field) -> Field:
     """Return 1 where blood flows and 0 in the share of the core where it does not, with a soft edge."""
     if share <= 0.0 or not core.any():
         return np.ones(core.shape, dtype=np.float32)
-    pattern = vague + np.float32(1.5) * depth  # more often in the middle
+    pattern = patches + np.float32(1.5) * depth  # more often in the middle
     level = float(np.quantile(pattern[core], 1.0 - share))
     gone = 1.0 / (1.0 + np.exp(-np.clip((pattern - level) / _EDGE, -30.0, 30.0)))
     return np.where(core, 1.0 - 0.985 * gone, 1.0).astype(np.float32)

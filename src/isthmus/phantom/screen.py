@@ -17,7 +17,7 @@ from isthmus.phantom.colour_maps import ColourMap, coloured, is_neutral
 from isthmus.phantom.consoles import Console, Rgb
 
 SIMULATED = "SIMULATED"
-_BAR_WIDTH, _BAR_SHARE, _BAR_ROOM = 10, 0.45, 46
+_BAR_WIDTH, _BAR_SHARE, _BAR_ROOM = 10, 0.45, 58
 _TICK_MM, _LONG_TICK_MM = 5.0, 10.0
 _DOT_STEP = 5  # pixels between the dots of a caliper's line
 _MARK = 4  # half a caliper mark's width
@@ -147,8 +147,7 @@ class Screen:
     def _draw_settings(self, draw: Any, settings: tuple[str, ...]) -> None:
         _, y0, x1, _ = self._picture
         console = self._console
-        room = _BAR_ROOM if console.scale_side != console.text_side else _BAR_ROOM + 4
-        x = 6 if console.text_side == "left" else x1 + room
+        x = 6 if console.text_side == "left" else x1 + _BAR_ROOM
         for number, line in enumerate(settings):
             self._write(draw, (x, y0 + 4 + number * (console.letters + 4)), line)
 
@@ -171,8 +170,7 @@ class Screen:
     def _draw_bar(self, draw: Any, bar: Bar, *, beside: bool) -> None:
         _, y0, x1, y1 = self._picture
         long = int(_BAR_SHARE * (y1 - y0))
-        left = beside or self._console.text_side == "right" or self._console.scale_side == "left"
-        x = x1 + 18 if left else x1 + 24
+        x = x1 + (12 if beside or self._console.scale_side == "left" else 26)
         y = y0 + self._console.letters + 8
         for row in range(long):
             level = bar.colours[255 - round(row * 255 / (long - 1))]

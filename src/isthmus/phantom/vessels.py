@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from isthmus.phantom.latents import Vessels
 
@@ -78,7 +79,7 @@ def grow(
 
 @dataclass(frozen=True, eq=False)
 class _Course:
-    """Courses of several vessels in the unit ball: positions [S, M, 3], lumen and speed [M], rank [M] in 0 to 1."""
+    """Courses of several vessels in the unit ball: positions and lumen [S, M, …], speed and rank (0 to 1) [M]."""
 
     path: Points
     radius_mm: NDArray[np.float64]
@@ -92,7 +93,7 @@ def _count(mean_mm: float, a_mm: float, limits: tuple[int, int]) -> int:
 
 def _kept(courses: list[_Course], density: float) -> list[_Course]:
     return [
-        _Course(course.path[:, there], course.radius_mm[there], course.speed_cm_s[there], course.rank[there])
+        _Course(course.path[:, there], course.radius_mm[:, there], course.speed_cm_s[there], course.rank[there])
         for course in courses
         if (there := course.rank < density).any()
     ]
@@ -123,8 +124,8 @@ def _arcs(count: int, random: np.random.Generator, at: tuple[float, float]) -> l
         height = np.clip(height + 0.006 * random.standard_normal((count, 1)), *at)
         path[step] = place * height
     lumen = random.uniform(0.12, 0.42, count)
-    speed = 30.0 * lumen * random.uniform(0.6, 1.4, count)
-    return [_Course(path, lumen, speed, _ranks(count))]
+    speed = 16.0 * lumen * random.uniform(0.6, 1.4, count)
+    return [_Course(path, lumen * _uneven(random, steps, count), speed, _ranks(count))]
 
 
 def _trees(count: int, random: np.random.Generator) -> list[_Course]:
@@ -136,7 +137,8 @@ def _trees(count: int, random: np.random.Generator) -> list[_Course]:
     courses = []
     for _ in range(_GENERATIONS):
         path = _wander(start, heading, length * random.uniform(0.7, 1.2, len(start)), random)
-        courses.append(_Course(path, lumen, 26.0 * lumen * random.uniform(0.6, 1.4, len(lumen)), rank))
+        speed = 15.0 * lumen * random.uniform(0.6, 1.4, len(lumen))
+        courses.append(_Course(path, lumen * _uneven(random, len(path), len(lumen)), speed, rank))
         forks = [int(share * (len(path) - 2)) for share in random.uniform(0.3, 0.95, _BRANCHES)]
         start = np.concatenate([path[fork] for fork in forks])
         along = np.concatenate([_unit(path[fork + 1] - path[fork]) for fork in forks])
@@ -160,6 +162,13 @@ def _wander(place: Points, heading: Points, length: NDArray[np.float64], random:
     return path
 
 
+def _uneven(random: np.random.Generator, steps: int, count: int) -> NDArray[np.float64]:
+    """Factors [S, M] of the lumen along the course: it tapers, and is nowhere even."""
+    waves = gaussian_filter1d(random.standard_normal((steps, count)), 3.0, axis=0) * 3.3
+    factors: NDArray[np.float64] = np.linspace(1.0, 0.7, steps)[:, None] * np.clip(1.0 + 0.3 * waves, 0.3, 1.7)
+    return factors
+
+
 def _in_mm(
     courses: list[_Course],
     half_axes_mm: NDArray[np.floating],
@@ -173,9 +182,8 @@ def _in_mm(
         path = course.path * reach * np.asarray(half_axes_mm, dtype=np.float64)
         along = np.gradient(path, axis=0)
         moved = np.linalg.norm(along, axis=2) > 1e-6
-        taper = np.linspace(1.0, 0.75, len(path))[:, None]
         points.append(path[moved])
         directions.append(_unit(along[moved]))
-        radii.append((taper * course.radius_mm)[moved])
-        speeds.append((taper * course.speed_cm_s)[moved])
+        radii.append(course.radius_mm[moved])
+        speeds.append(np.broadcast_to(course.speed_cm_s, moved.shape)[moved])
     return VesselTree(*(np.concatenate(part) for part in (points, directions, radii, speeds)))

@@ -71,7 +71,7 @@ class View:
     @property
     def spacing_mm(self) -> Spacing:
         """Millimetres a pixel, across and down."""
-        return self.conversion.spacing_mm, self.conversion.spacing_mm
+        return float(self.conversion.spacing_mm), float(self.conversion.spacing_mm)
 
     @cached_property
     def map_grid(self) -> Grid:
