@@ -1,0 +1,78 @@
+"""What a simulation made, as its command shows it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from isthmus.phantom.patients import Population
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A virtual cohort that is finished.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it lies.
+    manifest : mapping
+        The content of its ``manifest.json``.
+    counts : list of dict
+        ``site``, ``part``, ``class``, ``count`` of the target's units.
+    seconds : dict
+        Wall time by stage, of this command alone.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    counts: list[dict[str, Any]]
+    seconds: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the command prints with `--json`."""
+        return {
+            "cohort": str(self.folder),
+            **{name: self.manifest[name] for name in ("preset", "seed", "observers")},
+            **self.manifest["counts"],
+            "units": self.counts,
+            "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
+        }
+
+    def lines(self) -> list[str]:
+        """Return what the command prints in words."""
+        table = pd.DataFrame(self.counts).pivot_table(
+            index=["site", "part"], columns="class", values="count", aggfunc="sum", fill_value=0, sort=False
+        )
+        counted = [
+            f"  {site}, {part}: " + ", ".join(f"{int(count)} {name}" for name, count in row.items())
+            for (site, part), row in zip(table.index, table.to_dict("records"), strict=True)
+        ]
+        best = [f"  {name}: {_shown(found)}" for name, found in self.manifest["observers"].items()]
+        made = self.manifest["counts"]
+        return [
+            f"SIMULATED {self.manifest['preset']}: {made['patients']} patients, {made['nodules']} nodules, "
+            f"{made['views']} views in {sum(self.seconds.values()):.0f} s",
+            *counted,
+            "The best AUC that anything can reach (± standard error):",
+            *best,
+            f"Cohort: {self.folder}",
+            f"Next: isthmus cohort check {self.folder}",
+        ]
+
+
+def count_units(population: Population) -> list[dict[str, Any]]:
+    """Return how many of the target's units each site has in each part and class (as labelled)."""
+    target = population.preset.target
+    units = population.nodules.drop_duplicates(f"{target.unit}_id")
+    names = {"site": units["site"], "part": units["split"], "class": units[target.column].map(dict(target.classes))}
+    counted = pd.DataFrame(names).groupby(list(names)).size().rename("count").reset_index()
+    return [{str(name): value for name, value in row.items()} for row in counted.to_dict("records")]
+
+
+def _shown(found: Mapping[str, Any]) -> str:
+    name = "auc" if "auc" in found else "macro_auc"
+    error = found.get("standard_error", found.get("macro_standard_error"))
+    return f"{found[name]:.3f}" + ("" if error is None else f" ± {error:.3f}")
