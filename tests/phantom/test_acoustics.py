@@ -178,6 +178,15 @@ def test_a_broad_even_reflector_shows_with_the_amplitude_given():
     assert np.abs(analytic_signal(medium, device))[100:-100, 60:-60] == pytest.approx(5.0, rel=0.02)
 
 
+def test_a_late_echo_follows_at_its_depth_and_level():
+    device = bench(reverberation_db=-30.0, reverberation_mm=4.0)
+    grid, echo = point_echo(device, 18.0)
+    beam = echo[:, echo.max(axis=0).argmax()]
+    late = beam[grid.z_mm > 20].max()
+    assert 20 * np.log10(late / beam.max()) == pytest.approx(-30, abs=0.3)
+    assert grid.z_mm[grid.z_mm > 20][beam[grid.z_mm > 20].argmax()] == pytest.approx(22, abs=0.05)
+
+
 # Contrast, attenuation, gain
 
 

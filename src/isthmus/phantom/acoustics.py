@@ -126,12 +126,19 @@ def _levels(medium: Medium, device: Device, gain_db: float, noise_key: tuple[int
         whole += np.abs(look)
     gain = pulse.compensation(device, sounding.beams.range_mm[kept_rows(medium.grid.rows, every)]) / device.looks
     whole *= gain.astype(np.float32)[:, None]
-    levels = conversion(device, medium.grid).from_beams(display.decibels(whole, device, gain_db), every)
-    return display.enhanced(display.smoothed(levels, device), device)
+    where = conversion(device, medium.grid)
+    levels = where.from_beams(display.decibels(whole, device, gain_db), every)
+    return display.enhanced(display.smoothed(levels, device, where.spacing_mm), device)
 
 
 def _received(medium: Medium, sounding: Sounding, every: int) -> Signal:
-    return blur_along(reflectivity(medium, sounding, coherent_gain(sounding)), sounding, every)
+    """What comes back from each depth, first directly and then once more by way of the probe's face."""
+    device = sounding.device
+    echoes = blur_along(reflectivity(medium, sounding, coherent_gain(sounding)), sounding, every)
+    if device.reverberation_db is not None:
+        late = round(device.reverberation_mm / (sounding.beams.step_mm * every))
+        echoes[late:] += np.float32(10 ** (device.reverberation_db / 20)) * echoes[:-late].copy()
+    return echoes
 
 
 def _shown(levels: Field, device: Device, medium: Medium) -> Picture:

@@ -58,20 +58,28 @@ def looks(echoes: Signal, sounding: Sounding, every: int, angles: tuple[float, .
         Degrees.
     """
     kept = kept_rows(len(sounding.carrier), every)
-    sigma = sounding.lateral_sigma[kept, None].astype(np.float32)
-    turn = (4 * np.pi / pulse.SPEED * sounding.frequency_mhz * sounding.beams.pitch_mm)[kept, None]
+    sigma = sounding.lateral_sigma[kept]
+    turn = (4 * np.pi / pulse.SPEED * sounding.frequency_mhz * sounding.beams.pitch_mm)[kept]
     columns = echoes.shape[1]
     whole = scipy.fft.next_fast_len(columns + int(np.ceil(4 * sigma.max())))
     spectrum = scipy.fft.fft(echoes, n=whole, axis=1, workers=1)
-    waves = 2 * np.pi * scipy.fft.fftfreq(whole)
-    skirt = np.float32(SKIRT * _skirt_level(sounding))
     for angle in angles:
-        away = (waves - turn * np.sin(np.radians(angle)) + np.pi) % (2 * np.pi) - np.pi
-        exponent = (away.astype(np.float32) * sigma) ** 2 * np.float32(-0.5)
-        transfer = np.exp(exponent)
-        transfer += skirt * np.exp(np.float32(SKIRT**2) * exponent)
-        transfer /= np.sqrt(np.mean(transfer**2, axis=1, keepdims=True))
+        transfer = _transfer(whole, sigma, turn * np.sin(np.radians(angle)), np.float32(_skirt_level(sounding)))
         yield scipy.fft.ifft(spectrum * transfer, axis=1, workers=1, overwrite_x=True)[:, :columns]
+
+
+def _transfer(size: int, sigma: Profile, turn: Profile, skirt: np.float32) -> Field:
+    """Lateral transfer function [D', size] of unit energy, about the lateral frequency ``turn`` (radians a beam)."""
+    waves = scipy.fft.fftfreq(size).astype(np.float32)
+    away = waves - (turn / (2 * np.pi)).astype(np.float32)[:, None]
+    away -= np.rint(away)
+    away *= (2 * np.pi * sigma).astype(np.float32)[:, None]
+    exponent = away * away
+    transfer = np.exp(np.float32(-0.5) * exponent)
+    exponent *= np.float32(-0.5 * SKIRT**2)
+    transfer += np.float32(SKIRT) * skirt * np.exp(exponent)
+    transfer /= np.sqrt(np.einsum("dw,dw->d", transfer, transfer) / np.float32(size))[:, None]
+    return transfer
 
 
 def coherent_gain(sounding: Sounding) -> Field:

@@ -48,6 +48,8 @@ class Device(BaseModel):
         Attenuation that the time-gain compensation assumes, one way.
     noise_db : float
         Electronic noise before that gain, against the gland's echo at the face.
+    reverberation_db, reverberation_mm : float
+        Level and delay in depth of a second, late echo, which the layers next to the probe make; None for none.
     looks, steering_degrees : int, float
         Spatial compounding: number of looks, and the largest angle to either side.
     smoothing, edge : float
@@ -84,6 +86,8 @@ class Device(BaseModel):
     lines: int = Field(ge=32)
     compensation_db_cm_mhz: float = Field(ge=0, le=2)
     noise_db: float = Field(le=-10)
+    reverberation_db: float | None = Field(default=None, le=-15)
+    reverberation_mm: float = Field(default=3.5, gt=0.5)
     looks: int = Field(default=1, ge=1, le=9)
     steering_degrees: float = Field(default=0, ge=0, le=20)
     smoothing: float = Field(default=0, ge=0, le=1)

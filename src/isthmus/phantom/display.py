@@ -6,11 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.phantom import pulse
 from isthmus.phantom.devices import Device
 from isthmus.phantom.medium import Field
 
 SPECKLE_DB: Final = 5.57
 """Standard deviation of one look's log-compressed speckle (Dutt & Greenleaf, Ultrason. Imaging 18:82, 1996)."""
+WINDOW: Final = 0.8
+"""Standard deviation of the speckle filter's window over the resolution's full width."""
 BELOW_BLACK_DB: Final = 20.0
 """How far below black levels are still told apart, so that filters do not see a cliff there."""
 
@@ -23,16 +26,19 @@ def decibels(envelope: Field, device: Device, gain_db: float) -> Field:
     return np.maximum(levels, np.float32(-BELOW_BLACK_DB), out=levels)
 
 
-def smoothed(levels: Field, device: Device) -> Field:
+def smoothed(levels: Field, device: Device, spacing_mm: float) -> Field:
     """Reduce speckle where levels vary no more than speckle does.
 
-    Lee's filter (IEEE Trans. Pattern Anal. Mach. Intell. 2:165, 1980) on the logarithm, in part: ``device.smoothing``.
+    Lee's filter (IEEE Trans. Pattern Anal. Mach. Intell. 2:165, 1980) on the logarithm, over a window of about one
+    resolution cell, and in part: ``device.smoothing``.
     """
     if device.smoothing == 0:
         return levels
-    mean = cv2.GaussianBlur(levels, (0, 0), 2.0)
+    across = WINDOW * pulse.lateral_fwhm(device, np.array(device.focus_mm), np.array(device.frequency_mhz)) / spacing_mm
+    along = WINDOW * pulse.axial_fwhm(device) / spacing_mm
+    mean = cv2.GaussianBlur(levels, (0, 0), float(across), sigmaY=along)
     away = levels - mean
-    variance = cv2.GaussianBlur(away**2, (0, 0), 2.0)
+    variance = cv2.GaussianBlur(away**2, (0, 0), float(across), sigmaY=along)
     speckle = np.float32(SPECKLE_DB**2 / device.looks)
     signal = np.maximum(variance - speckle, 0) / np.maximum(variance, speckle)
     return np.asarray(mean + (1 - np.float32(device.smoothing) * (1 - signal)) * away)

@@ -126,8 +126,9 @@ def _slice_sum(medium: Medium, sounding: Sounding) -> Field:
     weights = np.exp(-0.5 * (away / sigma) ** 2)
     weights = (weights / np.sqrt((weights**2).sum(axis=0))).astype(np.float32)
     whole = np.zeros((medium.grid.rows, medium.grid.columns), np.float32)
+    share = np.empty_like(whole)
     for number, weight in enumerate(weights, start=first):
-        whole += medium.scatterers.slice(number, medium.grid) * weight[:, None]
+        whole += np.multiply(medium.scatterers.slice(number, medium.grid), weight[:, None], out=share)
     return whole
 
 
