@@ -69,14 +69,14 @@ def test_other_truncated_pictures_are_refused_too(tmp_path, picture, suffix):
 
 def test_what_is_no_picture_is_said_to_be_none(tmp_path):
     for name, content in (
-        ("a.avi", b"RIFF....AVI "),
+        ("a.avi", b"RIFF....WAVE"),
         ("a.png", b"not a png at all"),
         ("a.txt", b"7"),
         ("a", b"\0" * 200),
     ):
         path = tmp_path / name
         path.write_bytes(content)
-        with pytest.raises(PictureError, match="expected PNG, JPEG, TIFF, BMP or DICOM"):
+        with pytest.raises(PictureError, match="expected PNG, JPEG, TIFF, BMP, GIF, AVI, MP4, MOV, NumPy"):
             probe(path)
 
 
@@ -184,7 +184,7 @@ def test_pages_of_a_tiff_are_frames_and_only_those_asked_for_are_decoded(tmp_pat
     assert [int(frame[0, 0, 0]) for frame in iter_frames(path)] == [10, 20, 30]
     with pytest.raises(PictureError, match="frame 3"):
         read_clip(path, frames=[3])
-    with pytest.raises(LimitError, match="3 frames"):
+    with pytest.raises(LimitError, match="more than 2 frames"):
         probe(path, Limits(frames=2))
     pages[0].save(path, save_all=True, append_images=[Image.new("L", (9, 6))])
     with pytest.raises(PictureError, match="page 1 has 9 x 6"):

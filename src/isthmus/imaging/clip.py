@@ -1,9 +1,9 @@
 """What every picture becomes once it is read: a clip, of which a still is the case of one frame."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,7 +155,8 @@ class ClipInfo:
     source : str
         The path as given.
     format : str
-        ``png``, ``jpeg``, ``tiff``, ``bmp`` or ``dicom``.
+        ``png``, ``jpeg``, ``tiff``, ``bmp``, ``gif``, ``avi``, ``mp4``, ``mov``, ``npy``, ``dicom`` or ``folder`` (of
+        numbered frames).
     width, height : int
         Of one frame as :func:`isthmus.imaging.read.read_clip` gives it, in pixels.
     channels : int
@@ -165,13 +166,15 @@ class ClipInfo:
     bits : int
         Bits stored a sample.
     frame_times_s : tuple of float, optional
-        Seconds since the first frame; None where the file does not say.
+        Seconds since the first frame, as stored for each frame; None where the file does not say.
     spacing_mm : tuple of float, optional
         Millimetres a pixel, across and down.
     scan_area : Box, optional
         From the DICOM ultrasound regions.
     panels : tuple of Box
         The regions themselves, left to right; two in a double picture, none where the file does not say.
+    missing_frames : int
+        How many numbers a folder's numbering leaves out between its first and its last frame.
     """
 
     source: str
@@ -185,6 +188,18 @@ class ClipInfo:
     spacing_mm: Spacing | None = None
     scan_area: Box | None = None
     panels: tuple[Box, ...] = ()
+    missing_frames: int = 0
+
+
+class OpenClip(Protocol):
+    """A file or folder whose headers were read; its frames are decoded when they are asked for."""
+
+    @property
+    def info(self) -> ClipInfo:
+        """Return what the headers say."""
+
+    def frames(self, wanted: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        """Yield the frames [H, W, C] of these numbers, which ascend; never more than one is held in memory."""
 
 
 def check_frames(frames: Sequence[int], available: int, where: str | Path) -> None:

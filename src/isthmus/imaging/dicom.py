@@ -2,13 +2,16 @@
 
 - Only the elements that describe the pixels are read: none that names a patient is ever loaded, and no value of an
   element enters a message.
-- Colour (palette, YBR) becomes RGB, MONOCHROME1 is inverted, more than 8 bits go through the modality and window
-  (VOI) transformations to 8.
+- Encapsulated video (MPEG-2, H.264, HEVC) is read by :mod:`isthmus.imaging.video`, which gives its frames and times;
+  all other pixels by :mod:`isthmus.imaging.dicom_pixels`.
 - The 2D ultrasound regions give the scan area and the spacing (PS3.3 C.8.5.5).
 """
 
+import io
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +20,20 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import FileDataset
 from pydicom.errors import InvalidDicomError
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
-from pydicom.pixels.utils import iter_pixels
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from isthmus.errors import LimitError, PictureError
-from isthmus.imaging.clip import Box, Clip, ClipInfo, Spacing, check_frames
+from isthmus.imaging.clip import Box, ClipInfo, OpenClip, Spacing
+from isthmus.imaging.dicom_pixels import (
+    COLOUR,
+    GREY,
+    VIDEO_SYNTAXES,
+    decoded_frames,
+    encapsulated_video,
+    video_container,
+)
 from isthmus.imaging.limits import Limits
+from isthmus.imaging.video import open_video
 
 _ELEMENTS = (
     "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration",
@@ -35,48 +46,65 @@ _ELEMENTS = (
     "WindowCenter", "WindowWidth", "VOILUTFunction", "SequenceOfUltrasoundRegions", "PixelSpacing", "FrameTime",
     "FrameTimeVector", "CineRate",
 )  # fmt: skip
-_GREY = ("MONOCHROME1", "MONOCHROME2")
-_COLOUR = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
-_DEFLATED = "1.2.840.10008.1.2.1.99"
-_JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+_FRAGMENTABLE = ".1"  # the same video in several fragments
+_TOLERATED_FRAMES = 2
 _LARGEST_DEFLATE_RATIO = 1032  # zlib's own bound
 _FORMAT_2D = 1
 _TISSUE, _COLOUR_FLOW = 1, 2
 _CENTIMETRES = 3
 
 
-def probe_dicom(path: Path, limits: Limits) -> ClipInfo:
-    """Return what the header says, without decoding a pixel."""
-    return _info(_header(path, limits), path, limits)
-
-
-def read_dicom(path: Path, limits: Limits, *, frames: Sequence[int] | None, modality: str) -> Clip:
-    """Decode the frames asked for, all of them by default."""
+@contextmanager
+def open_dicom(path: Path, limits: Limits) -> Iterator[OpenClip]:
+    """Open a DICOM file; no frame is decoded before one is asked for."""
     header = _header(path, limits)
-    info = _info(header, path, limits)
-    wanted = list(range(info.frames)) if frames is None else list(frames)
-    check_frames(wanted, info.frames, path)
-    limits.check_decoded(str(path), width=info.width, height=info.height, channels=info.channels, frames=len(wanted))
-    decoded = np.empty((len(wanted), info.height, info.width, info.channels), dtype=np.uint8)
-    for position, frame in enumerate(_decode(path, header, info, wanted)):
-        decoded[position] = frame
-    times = None if info.frame_times_s is None else np.asarray(info.frame_times_s)[wanted]
-    return Clip(
-        frames=decoded,
-        frame_times_s=times,
-        spacing_mm=info.spacing_mm,
-        modality=modality,
-        scan_area=info.scan_area,
-        panels=info.panels,
-        source=str(path),
+    syntax = header.file_meta.get("TransferSyntaxUID", "")
+    if (codec := VIDEO_SYNTAXES.get(syntax.removesuffix(_FRAGMENTABLE))) is None:
+        yield _DicomClip(path, header, _info(header, path, limits))
+        return
+    content = encapsulated_video(path)
+    demuxer = video_container(content, codec)
+    with open_video(io.BytesIO(content), limits, kind="dicom", where=str(path), demuxer=demuxer) as video:
+        # A bare stream states no times; its reader then counts 25 frames a second.
+        timed = video.info.frame_times_s if demuxer != codec else None
+        yield _DicomVideo(video, _video_info(header, replace(video.info, frame_times_s=timed), path))
+
+
+@dataclass(frozen=True)
+class _DicomClip:
+    path: Path
+    header: FileDataset
+    info: ClipInfo
+
+    def frames(self, wanted: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        return decoded_frames(self.path, self.header, self.info, list(wanted))
+
+
+@dataclass(frozen=True)
+class _DicomVideo:
+    video: OpenClip
+    info: ClipInfo
+
+    def frames(self, wanted: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        return self.video.frames(wanted)
+
+
+def _video_info(header: FileDataset, video: ClipInfo, path: Path) -> ClipInfo:
+    announced = int(_number(header, "NumberOfFrames", 1.0))
+    if announced > video.frames + _TOLERATED_FRAMES:
+        raise PictureError(
+            f"its header announces {announced:,} frames and its video holds {video.frames:,}",
+            where=str(path),
+            hint="send it again from the archive",
+        )
+    panels, spacing = _regions(header, video.width, video.height)
+    return replace(
+        video,
+        frame_times_s=video.frame_times_s or _frame_times(header, video.frames),
+        spacing_mm=spacing,
+        scan_area=_union(panels) if panels else None,
+        panels=panels,
     )
-
-
-def iter_dicom(path: Path, limits: Limits) -> Iterator[NDArray[np.uint8]]:
-    """Yield the frames one after another, each decoded when it is asked for."""
-    header = _header(path, limits)
-    info = _info(header, path, limits)
-    yield from _decode(path, header, info, list(range(info.frames)))
 
 
 def _header(path: Path, limits: Limits) -> FileDataset:
@@ -85,7 +113,7 @@ def _header(path: Path, limits: Limits) -> FileDataset:
         warnings.simplefilter("ignore")
         try:
             syntax = pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID")
-            if syntax == _DEFLATED and path.stat().st_size * _LARGEST_DEFLATE_RATIO > limits.bytes:
+            if syntax == DeflatedExplicitVRLittleEndian and path.stat().st_size * _LARGEST_DEFLATE_RATIO > limits.bytes:
                 raise LimitError(
                     "a deflated DICOM file of this size may unpack beyond the limit",
                     where=str(path),
@@ -122,11 +150,11 @@ def _info(header: FileDataset, path: Path, limits: Limits) -> ClipInfo:
         raise PictureError(
             "this DICOM file holds no picture", where=str(path), expected="Rows, Columns and a transfer syntax"
         )
-    if photometric not in _GREY + _COLOUR:
+    if photometric not in GREY + COLOUR:
         raise PictureError(
             "its photometric interpretation (0028,0004) is not known",
             where=str(path),
-            expected=", ".join(_GREY + _COLOUR),
+            expected=", ".join(GREY + COLOUR),
         )
     width, height = int(numbers["Columns"]), int(numbers["Rows"])
     frames = int(numbers["NumberOfFrames"] or 1)
@@ -139,7 +167,7 @@ def _info(header: FileDataset, path: Path, limits: Limits) -> ClipInfo:
         format="dicom",
         width=width,
         height=height,
-        channels=1 if photometric in _GREY else 3,
+        channels=1 if photometric in GREY else 3,
         frames=frames,
         bits=int(numbers["BitsAllocated"]),
         frame_times_s=times,
@@ -215,57 +243,3 @@ def _panels(boxes: list[Box]) -> tuple[Box, ...]:
 def _union(boxes: Sequence[Box]) -> Box:
     x0, y0, x1, y1 = zip(*boxes, strict=True)
     return min(x0), min(y0), max(x1), max(y1)
-
-
-def _decode(path: Path, header: FileDataset, info: ClipInfo, frames: list[int]) -> Iterator[NDArray[np.uint8]]:
-    syntax = header.file_meta.TransferSyntaxUID
-    # Pillow is twice as fast here as the decoder that pydicom tries first, and it refuses a truncated frame, where
-    # others fill the rest with grey: so no other is asked for baseline JPEG.
-    plugin = "pillow" if syntax == _JPEG_BASELINE else ""
-    decoded = 0
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for pixels in iter_pixels(path, indices=frames, decoding_plugin=plugin):
-                yield _to_eight_bits(pixels, header, info)
-                decoded += 1
-    except Exception as error:
-        reason = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
-        name = f"{syntax.name} ({syntax})" if syntax.name != syntax else f"transfer syntax {syntax}"
-        raise PictureError(
-            f"its pixels, stored as {name}, cannot be decoded: {reason or type(error).__name__}",
-            where=str(path) if info.frames == 1 else f"{path}, frame {frames[min(decoded, len(frames) - 1)]}",
-            hint="convert it to Explicit VR Little Endian where it came from, or send it again if it was cut short",
-        ) from error
-
-
-def _to_eight_bits(pixels: NDArray[Any], header: FileDataset, info: ClipInfo) -> NDArray[np.uint8]:
-    photometric = header.PhotometricInterpretation
-    if photometric == "PALETTE COLOR":
-        pixels = apply_color_lut(pixels, header)
-        return _scaled(pixels, 0, np.iinfo(pixels.dtype).max)
-    if photometric not in _GREY:
-        return _scaled(pixels, 0, 2 ** int(header.BitsStored) - 1)
-    pixels = _grey(pixels, header)[..., None]
-    return 255 - pixels if photometric == "MONOCHROME1" else pixels
-
-
-def _grey(pixels: NDArray[Any], header: FileDataset) -> NDArray[np.uint8]:
-    bits = int(header.BitsStored)
-    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if header.get("PixelRepresentation") else (0, 2**bits - 1)
-    ends = [float(low), float(high)]
-    if header.get("ModalityLUTSequence"):
-        ends = [0.0, 2.0 ** int(header.ModalityLUTSequence[0].LUTDescriptor[2]) - 1]
-    elif "RescaleSlope" in header and "RescaleIntercept" in header:
-        ends = [end * float(header.RescaleSlope) + float(header.RescaleIntercept) for end in ends]
-    pixels = apply_modality_lut(pixels, header)
-    if header.get("VOILUTSequence"):
-        ends = [0.0, 2.0 ** int(header.VOILUTSequence[0].LUTDescriptor[2]) - 1]
-    return _scaled(apply_voi_lut(pixels, header), min(ends), max(ends))
-
-
-def _scaled(samples: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    if samples.dtype == np.uint8 and (low, high) == (0, 255):
-        return samples
-    scaled = (samples.astype(np.float64) - low) * (255.0 / (high - low))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)

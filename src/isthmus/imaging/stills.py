@@ -9,18 +9,29 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.ImageFile import ImageFile
 
 from isthmus.errors import LimitError, PictureError
-from isthmus.imaging.clip import ClipInfo
+from isthmus.imaging.clip import ClipInfo, OpenClip
 from isthmus.imaging.limits import Limits
 
-FORMATS = ("png", "jpeg", "tiff", "bmp")
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"II*\x00", "tiff"),
+    (b"MM\x00*", "tiff"),
+    (b"II+\x00", "tiff"),
+    (b"MM\x00+", "tiff"),
+    (b"BM", "bmp"),
+)
+FORMATS = tuple(dict.fromkeys(kind for _, kind in _SIGNATURES))
 _GREY = ("1", "L", "LA", "I;16", "I;16B", "I;16L")
 _COLOUR = ("P", "PA", "RGB", "RGBA", "YCbCr")
 _ORIENTATION = 0x0112
@@ -33,8 +44,14 @@ _FULL_RANGE_16 = 257
 _DARKEST_PLAUSIBLE_16 = 4096
 
 
+def still_kind(head: bytes) -> str | None:
+    """Return which of :data:`FORMATS` starts with these bytes, if any."""
+    return next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), None)
+
+
 @contextmanager
-def _decoder(path: Path) -> Iterator[None]:
+def picture_decoder(path: Path) -> Iterator[None]:
+    """Turn whatever Pillow raises on a damaged picture into one clear :class:`PictureError`."""
     # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error and others on damaged
     # files; at this one door each of them means the same.
     try:
@@ -50,39 +67,73 @@ def _decoder(path: Path) -> Iterator[None]:
         ) from error
 
 
+@dataclass(frozen=True)
+class _Still:
+    image: ImageFile
+    info: ClipInfo
+    orientation: int
+
+    def frames(self, wanted: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        """Decode these pages of a TIFF; a still is page 0."""
+        for page in wanted:
+            with picture_decoder(Path(self.info.source)):
+                pixels = _page(self.image, page, self.info, self.orientation)
+            yield pixels
+
+
 @contextmanager
-def _opened(path: Path, kind: str, limits: Limits) -> Iterator[tuple[Image.Image, ClipInfo, int]]:
-    with _decoder(path), Image.open(path, formats=(kind.upper(),)) as image:
-        orientation = _orientation(image, kind)
-        width, height = image.size
-        if kind == "tiff" and orientation != 1:
-            raise PictureError(
-                f"the TIFF is stored turned (orientation {orientation})",
-                where=str(path),
-                expected="orientation 1",
-                hint="save it upright",
-            )
-        if orientation >= 5:
-            width, height = height, width
-        frames = getattr(image, "n_frames", 1) if kind == "tiff" else 1
-        limits.check_header(str(path), width=width, height=height, frames=frames)
-        if image.mode not in _GREY + _COLOUR:
-            raise PictureError(
-                f"its pixels are stored as {image.mode}",
-                where=str(path),
-                expected="8- or 16-bit grey, 8-bit palette, RGB or RGBA",
-                hint="save it again as an 8-bit PNG",
-            )
-        info = ClipInfo(
-            source=str(path),
-            format=kind,
-            width=width,
-            height=height,
-            channels=1 if image.mode in _GREY else 3,
-            frames=frames,
-            bits=16 if "16" in image.mode or (image.tile and ";16" in str(image.tile[0][3])) else 8,
+def open_still(path: Path, limits: Limits, *, kind: str) -> Iterator[OpenClip]:
+    """Open a picture of this kind, one of :data:`FORMATS`; no pixel is decoded before one is asked for."""
+    with picture_decoder(path):
+        image = Image.open(path, formats=(kind.upper(),))
+    with image:
+        with picture_decoder(path):
+            info, orientation = _header(image, path, kind, limits)
+        yield _Still(image, info, orientation)
+
+
+def _header(image: ImageFile, path: Path, kind: str, limits: Limits) -> tuple[ClipInfo, int]:
+    orientation = _orientation(image, kind)
+    width, height = image.size
+    if kind == "tiff" and orientation != 1:
+        raise PictureError(
+            f"the TIFF is stored turned (orientation {orientation})",
+            where=str(path),
+            expected="orientation 1",
+            hint="save it upright",
         )
-        yield image, info, orientation
+    if orientation >= 5:
+        width, height = height, width
+    frames = _pages(image, path, limits) if kind == "tiff" else 1
+    limits.check_header(str(path), width=width, height=height, frames=frames)
+    if image.mode not in _GREY + _COLOUR:
+        raise PictureError(
+            f"its pixels are stored as {image.mode}",
+            where=str(path),
+            expected="8- or 16-bit grey, 8-bit palette, RGB or RGBA",
+            hint="save it again as an 8-bit PNG",
+        )
+    info = ClipInfo(
+        source=str(path),
+        format=kind,
+        width=width,
+        height=height,
+        channels=1 if image.mode in _GREY else 3,
+        frames=frames,
+        bits=16 if "16" in image.mode or (image.tile and ";16" in str(image.tile[0][3])) else 8,
+    )
+    return info, orientation
+
+
+def _pages(image: ImageFile, path: Path, limits: Limits) -> int:
+    # Counting stops at the limit: a page's directory is small, so a file may hold millions, or come back to itself.
+    for page in range(limits.frames + 1):
+        try:
+            image.seek(page)
+        except EOFError:
+            image.seek(0)
+            return page
+    raise LimitError(f"it has more than {limits.frames:,} frames", where=str(path), hint="leave it out")
 
 
 def _orientation(image: Image.Image, kind: str) -> int:
@@ -91,32 +142,6 @@ def _orientation(image: Image.Image, kind: str) -> int:
         return 1
     value: Any = image.getexif().get(_ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def probe_still(path: Path, kind: str, limits: Limits) -> ClipInfo:
-    """Return what the header says, without decoding a pixel."""
-    with _opened(path, kind, limits) as (_, info, _):
-        return info
-
-
-def read_still(path: Path, kind: str, limits: Limits, frames: Sequence[int] | None) -> NDArray[np.uint8]:
-    """Decode the frames asked for (pages of a TIFF; a still is frame 0) as uint8 [T, H, W, C]."""
-    with _opened(path, kind, limits) as (image, info, orientation):
-        wanted = range(info.frames) if frames is None else frames
-        limits.check_decoded(
-            str(path), width=info.width, height=info.height, channels=info.channels, frames=len(wanted)
-        )
-        decoded = np.empty((len(wanted), info.height, info.width, info.channels), dtype=np.uint8)
-        for position, frame in enumerate(wanted):
-            pixels = _page(image, frame, info, orientation)
-            if pixels.shape != decoded.shape[1:]:
-                raise PictureError(
-                    f"page {frame} has shape {pixels.shape}, the first {decoded.shape[1:]}",
-                    where=str(path),
-                    hint="save the pages as pictures of their own",
-                )
-            decoded[position] = pixels
-        return decoded
 
 
 def _page(image: Image.Image, frame: int, info: ClipInfo, orientation: int) -> NDArray[np.uint8]:
@@ -136,11 +161,15 @@ def _page(image: Image.Image, frame: int, info: ClipInfo, orientation: int) -> N
     if "16" in page.mode:
         return _eight_bits(np.asarray(page), info.source)[..., None]
     if page.has_transparency_data:
-        layered = np.asarray(page.convert("LA" if grey else "RGBA"))
-        opacity = layered[..., -1:].astype(np.uint16)
-        return ((layered[..., :-1] * opacity + 127) // 255).astype(np.uint8)
+        return over_black(np.asarray(page.convert("LA" if grey else "RGBA")))
     pixels = np.asarray(page.convert("L" if grey else "RGB"))
     return pixels[..., None] if grey else pixels
+
+
+def over_black(layered: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay samples [H, W, C + 1], the last of them opacity, over black: what a viewer shows."""
+    opacity = layered[..., -1:].astype(np.uint16)
+    return ((layered[..., :-1] * opacity + 127) // 255).astype(np.uint8)
 
 
 def _eight_bits(samples: NDArray[Any], where: str) -> NDArray[np.uint8]:

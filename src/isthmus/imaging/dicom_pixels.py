@@ -1,0 +1,160 @@
+"""Pixels of a DICOM file: the encoded frames it holds, and the 8-bit grey or RGB they become.
+
+- pydicom and its plug-ins decode; a codestream that announces another size than the header is refused before they do.
+- Colour (palette, YBR) becomes RGB, MONOCHROME1 is inverted, more than 8 bits go through the modality and window
+  (VOI) transformations to 8.
+"""
+
+import warnings
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.dataset import FileDataset
+from pydicom.encaps import generate_fragments, generate_frames, get_frame, parse_basic_offsets
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
+from pydicom.pixels.utils import iter_pixels
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit
+
+from isthmus.errors import PictureError
+from isthmus.imaging.clip import ClipInfo
+from isthmus.imaging.codestream import announced_size
+
+GREY = ("MONOCHROME1", "MONOCHROME2")
+COLOUR = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+
+_JPEG_FAMILY = "1.2.840.10008.1.2.4."
+VIDEO_SYNTAXES = {
+    **{f"{_JPEG_FAMILY}{last}": "mpegvideo" for last in (100, 101)},
+    **{f"{_JPEG_FAMILY}{last}": "h264" for last in (102, 103, 104, 105, 106)},
+    **{f"{_JPEG_FAMILY}{last}": "hevc" for last in (107, 108)},
+}
+"""Transfer syntaxes of video (PS3.6, A), each with PyAV's name of its bare stream."""
+
+_CONTAINERS = (
+    # Where in the file, what stands there, PyAV's name.
+    (4, b"ftyp", "mp4"),
+    (0, b"\x00\x00\x01\xba", "mpeg"),
+    (0, b"\x47", "mpegts"),
+)
+_ELEMENT_HEADER = 12  # tag, value representation, reserved, length: encapsulated pixels are in Explicit VR always
+_OFFSET_TABLES = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
+
+
+def encapsulated_video(path: Path) -> bytes:
+    """Return the video that a DICOM file encapsulates, its fragments joined."""
+    with path.open("rb") as stream:
+        _go_to_pixels(stream)
+        try:
+            parse_basic_offsets(stream)
+            return b"".join(generate_fragments(stream))
+        except Exception as error:
+            raise PictureError(
+                "its encapsulated video is damaged or cut short", where=str(path), hint="send it again from the archive"
+            ) from error
+
+
+def video_container(content: bytes, codec: str) -> str:
+    """Return PyAV's name of the container that the bytes begin with; that of the bare stream where there is none."""
+    return next((name for place, mark, name in _CONTAINERS if content[place : place + len(mark)] == mark), codec)
+
+
+def decoded_frames(path: Path, header: FileDataset, info: ClipInfo, frames: list[int]) -> Iterator[NDArray[np.uint8]]:
+    """Yield these frames as uint8 [H, W, C], each decoded when it is asked for."""
+    syntax = header.file_meta.TransferSyntaxUID
+    # Pillow is twice as fast here as the decoder that pydicom tries first, and it refuses a truncated frame, where
+    # others fill the rest with grey: so no other is asked for baseline JPEG.
+    plugin = "pillow" if syntax == JPEGBaseline8Bit else ""
+    # Without indices pydicom walks the fragments once; with them, once for each frame.
+    indices = None if len(frames) == info.frames else frames
+    decoded = 0
+    try:
+        get_decoder(syntax)
+        # A deflated file has no place to go to: it is inflated whole, within the bound that its size was checked for.
+        source = pydicom.dcmread(path) if syntax == DeflatedExplicitVRLittleEndian else path
+        pixels = iter_pixels(source, indices=indices, decoding_plugin=plugin)
+        codestreams = _codestreams(path, frames, info.frames) if syntax.startswith(_JPEG_FAMILY) else None
+        while decoded < len(frames):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if codestreams is not None:
+                    _check_size(next(codestreams), info)
+                frame = _to_eight_bits(next(pixels), header)
+            yield frame
+            decoded += 1
+    except Exception as error:
+        reason = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        if isinstance(error, NotImplementedError):
+            reason = "no decoder is installed for it"
+        name = f"{syntax.name} ({syntax})" if syntax.name != syntax else f"transfer syntax {syntax}"
+        raise PictureError(
+            f"its pixels, stored as {name}, cannot be decoded: {reason or type(error).__name__}",
+            where=str(path) if info.frames == 1 else f"{path}, frame {frames[min(decoded, len(frames) - 1)]}",
+            hint="convert it to Explicit VR Little Endian where it came from, or send it again if it was cut short",
+        ) from error
+
+
+def _to_eight_bits(pixels: NDArray[Any], header: FileDataset) -> NDArray[np.uint8]:
+    photometric = header.PhotometricInterpretation
+    if photometric == "PALETTE COLOR":
+        pixels = apply_color_lut(pixels, header)
+        return _scaled(pixels, 0, np.iinfo(pixels.dtype).max)
+    if photometric not in GREY:
+        return _scaled(pixels, 0, 2 ** int(header.BitsStored) - 1)
+    pixels = _grey(pixels, header)[..., None]
+    return 255 - pixels if photometric == "MONOCHROME1" else pixels
+
+
+def _grey(pixels: NDArray[Any], header: FileDataset) -> NDArray[np.uint8]:
+    bits = int(header.BitsStored)
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if header.get("PixelRepresentation") else (0, 2**bits - 1)
+    ends = [float(low), float(high)]
+    if header.get("ModalityLUTSequence"):
+        ends = [0.0, 2.0 ** int(header.ModalityLUTSequence[0].LUTDescriptor[2]) - 1]
+    elif "RescaleSlope" in header and "RescaleIntercept" in header:
+        ends = [end * float(header.RescaleSlope) + float(header.RescaleIntercept) for end in ends]
+    pixels = apply_modality_lut(pixels, header)
+    if header.get("VOILUTSequence"):
+        ends = [0.0, 2.0 ** int(header.VOILUTSequence[0].LUTDescriptor[2]) - 1]
+    return _scaled(apply_voi_lut(pixels, header), min(ends), max(ends))
+
+
+def _scaled(samples: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    if samples.dtype == np.uint8 and (low, high) == (0, 255):
+        return samples
+    scaled = (samples.astype(np.float64) - low) * (255.0 / (high - low))
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+def _codestreams(path: Path, frames: list[int], available: int) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        header = _go_to_pixels(stream)
+        tables = [header[name].value for name in _OFFSET_TABLES if name in header]
+        known: dict[str, Any] = {
+            "number_of_frames": available,
+            "extended_offsets": tuple(tables) if len(tables) == len(_OFFSET_TABLES) else None,
+        }
+        if len(frames) == available:
+            yield from islice(generate_frames(stream, **known), available)
+            return
+        start = stream.tell()
+        for frame in frames:
+            stream.seek(start)
+            yield get_frame(stream, frame, **known)
+
+
+def _go_to_pixels(stream: BinaryIO) -> FileDataset:
+    header = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=list(_OFFSET_TABLES), force=True)
+    stream.seek(_ELEMENT_HEADER, 1)
+    return header
+
+
+def _check_size(codestream: bytes, info: ClipInfo) -> None:
+    announced = announced_size(codestream)
+    if announced not in (None, (info.width, info.height)):
+        raise ValueError(f"its codestream announces {announced} pixels, the header {(info.width, info.height)}")
