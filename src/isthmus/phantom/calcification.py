@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.phantom.latents import Microcalcifications
+from isthmus.phantom.materials import MATERIALS, Label
 from isthmus.phantom.nodule import Nodule, sphere
 from isthmus.phantom.texture import Array, draw_shift, noise
 
@@ -14,9 +15,8 @@ NEAR_MM: Final = 0.3
 """A focus of a plane lies within this distance of it."""
 CLEAR_MM: Final = 1.5
 """A focus that is not of a plane keeps at least this far from it, where the nodule is wide enough."""
-COARSE_ATTENUATION: Final = 16.0
 RIM_ATTENUATION: Final = 7.0
-"""dB/(cm MHz), of cortical bone's order (materials.py): a lump casts a full shadow, a thin rim lets some sound pass."""
+"""dB/(cm MHz): a thin rim is porous and lets some sound pass, where a lump casts a full shadow."""
 SLICE_MM: Final = 1.5
 """Thickness of the slice in which a focus counts as met by a plane (truth masks)."""
 
@@ -131,7 +131,7 @@ class Coarse:
         found = []
         if len(self.centres):
             parts = [self._one(x, y, z, centre, size) for centre, size in zip(self.centres, self.sizes, strict=True)]
-            found.append((np.minimum.reduce(parts).astype(np.float32), COARSE_ATTENUATION))
+            found.append((np.minimum.reduce(parts).astype(np.float32), MATERIALS[Label.CALCIFICATION].attenuation))
         if self.rim:
             found.append((self._rim(x, y, z, outline), RIM_ATTENUATION))
         return found

@@ -74,7 +74,5 @@ MATERIALS: Final = {
         0.0, 0.62, "IEEE IUS 2017 (above): nodules have 0.6 times the attenuation of healthy thyroid"
     ),
     Label.FLUID: Material(-46.0, 0.03, "Duck 1990, cyst fluid about 0.02 to 0.1; water 0.002 f^2"),
-    Label.CALCIFICATION: Material(
-        13.0, 25.0, "above cortical bone (Duck 1990), since coarse calcium casts a full shadow"
-    ),
+    Label.CALCIFICATION: Material(18.0, 16.0, "of the order of bone (Duck 1990): a lump casts a full shadow"),
 }

@@ -168,16 +168,18 @@ class Tissue:
 
     def regions(self, grid: Grid, plane: Plane) -> Regions:
         """Return labels, the lesion's mask and calcium on any grid."""
-        coarse = coarse_grid(grid)
-        canvas = self._paint(coarse, plane, 0.0)
-        local = in_nodule(coarse, plane, self.nodule_centre)
-        outline = self.nodule.signed_distance(*local)
-        mask = np.zeros((grid.rows, grid.columns), dtype=bool)
-        for calcium, _ in self.coarse.distances(*local, outline):
-            mask |= enlarge(calcium, grid) < 0
-        mask |= self._foci_mask(grid, plane)
+        canvas = self._paint(coarse_grid(grid), plane, 0.0)
         labels = np.asarray(enlarge(canvas.labels, grid, nearest=True), dtype=np.uint8)
-        return Regions(labels, np.asarray(enlarge(outline, grid) < 0), mask)
+        return Regions(labels, *self.masks(grid, plane))
+
+    def masks(self, grid: Grid, plane: Plane) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return the lesion and the calcifications of :meth:`regions`, several times as fast."""
+        local = in_nodule(coarse_grid(grid), plane, self.nodule_centre)
+        outline = self.nodule.signed_distance(*local)
+        calcium = self._foci_mask(grid, plane)
+        for distance, _ in self.coarse.distances(*local, outline):
+            calcium |= enlarge(distance, grid) < 0
+        return np.asarray(enlarge(outline, grid) < 0), calcium
 
     def _paint(self, coarse: Grid, plane: Plane, pulse: float) -> Canvas:
         canvas = Canvas(coarse)
