@@ -199,7 +199,7 @@ class _Draws:
     def _punctate(self) -> Columns:
         more = 1 / (1 + self._by_class("punctate", "mean_beyond_first"))
         foci = np.where(self._present("punctate"), self._stream("punctate more").geometric(more), 0)
-        across, along = (number("punctate", plane, ()) for plane in ("transverse", "longitudinal"))
+        across, along = (self._by_class("punctate", plane) for plane in ("transverse", "longitudinal"))
         transverse = self._stream("punctate transverse").binomial(foci, across)
         longitudinal = self._stream("punctate longitudinal").binomial(foci - transverse, along / (1 - across))
         found = (transverse, longitudinal, foci - transverse - longitudinal)

@@ -146,7 +146,7 @@ def draw_population(preset: Preset, nodules: int, seed: int) -> Population:
             "label_flipped": flipped,
             "reference": _references(preset, truth, seed),
             "sampling": preset.sampling,
-            **_present_modalities(preset, nodules, seed),
+            **draw_missing(preset, nodules, seed),
         }
     )
     names = drawn.select_dtypes("category").columns
@@ -204,7 +204,8 @@ def _references(preset: Preset, truth: Whole, seed: int) -> NDArray[np.object_]:
     return drawn
 
 
-def _present_modalities(preset: Preset, nodules: int, seed: int) -> Mapping[str, NDArray[np.bool_]]:
+def draw_missing(preset: Preset, nodules: int, seed: int) -> Mapping[str, NDArray[np.bool_]]:
+    """Draw which modalities nodules have, whatever their findings and labels: ``has_<modality>`` for each."""
     return {
         f"has_{modality}": stream(seed, f"has {modality}").random(nodules) >= missing
         for modality, missing in preset.missing_rates.items()
