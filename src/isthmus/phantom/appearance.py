@@ -43,8 +43,8 @@ def _connective(canvas: Canvas, section: Section, looks: Looks) -> None:
     streaks = fractal(x, y, tilted, (7.0, 10.0, 1.6), looks.shifts[0])
     clouds = noise(x, y, z, (5.0, 8.0, 3.0), looks.shifts[1])
     strands = lines(x, y, tilted, (8.0, 11.0, 2.6), looks.shifts[5], 0.2) * np.clip(clouds + streaks, 0, 2)
-    canvas.level_db += np.float32(looks.connective_db) + np.float32(4.0) * streaks + np.float32(3.5) * clouds
-    canvas.level_db += np.float32(5.0) * strands
+    canvas.level_db += np.float32(looks.connective_db) + np.float32(4.0) * streaks + np.float32(4.5) * clouds
+    canvas.level_db += np.float32(8.0) * strands
 
 
 def _layers(canvas: Canvas, section: Section, anatomy: Anatomy, looks: Looks) -> None:
@@ -117,6 +117,7 @@ def paint_gland(canvas: Canvas, section: Section, gland: Array, looks: Looks) ->
     texture = np.float32(looks.gland_db) + np.float32(looks.gland_patches_db) * fractal(
         x, y, z, (patch, patch, 0.7 * patch), looks.shifts[0]
     )
+    texture += np.float32(looks.gland_grain_db) * noise(x, y, z, (1.1, 1.1, 0.9), looks.shifts[1])
     texture += np.float32(looks.gland_septa_db) * lines(x, y, z, (6.0, 6.0, 2.5), looks.shifts[7], 0.15)
     attenuation = MATERIALS[Label.GLAND].attenuation * (0.75 if looks.gland_db < -2 else 1.0)
     canvas.hide(np.broadcast_to(gland, canvas.labels.shape) < 0)

@@ -13,9 +13,9 @@ class Looks:
 
     Parameters
     ----------
-    gland_db, gland_patches_db, gland_patch_mm, gland_septa_db : float
-        Level of the gland against a normal one, its slow variation, how coarse, and its fibrous septa: thyroiditis is
-        darker, patchy and septate.
+    gland_db, gland_patches_db, gland_patch_mm, gland_grain_db, gland_septa_db : float
+        Level of the gland against a normal one, its slow variation, how coarse, its fine grain, and its fibrous septa:
+        thyroiditis is darker, patchy and septate.
     vessel_mm : float
         Radius of the gland's larger vessels; 0 where none is wide enough to see.
     muscle_db, striation_db, fat_db, septa_db, fascia_db, connective_db : float
@@ -39,6 +39,7 @@ class Looks:
     gland_db: float
     gland_patches_db: float
     gland_patch_mm: float
+    gland_grain_db: float
     gland_septa_db: float
     vessel_mm: float
     muscle_db: float
@@ -65,12 +66,13 @@ def draw_looks(seed: int) -> Looks:
         gland_db=float(random.normal(0, 1.0)) - 5.0 * thyroiditis,
         gland_patches_db=float(random.uniform(0.9, 2.1)) + 1.5 * thyroiditis,
         gland_patch_mm=float(random.uniform(1.5, 4.5)),
+        gland_grain_db=float(random.uniform(0.5, 1.8)),
         gland_septa_db=float(random.uniform(0.0, 2.5)) + 2.5 * thyroiditis,
         vessel_mm=float(random.uniform(0.35, 0.9)) if random.random() < 0.5 else 0.0,
         muscle_db=float(random.normal(0, 1.8)),
         striation_db=float(random.uniform(6, 14)),
         striation_mm=float(random.uniform(0.7, 1.5)),
-        contact=float(random.uniform(0.2, 0.9)),
+        contact=float(random.uniform(0.3, 1.3)),
         fat_db=float(random.normal(0, 2.0)),
         septa_db=float(random.uniform(5, 12)),
         fascia_db=float(random.uniform(6, 13)),

@@ -12,6 +12,10 @@ _SAMPLES: Final = 6000
 """Points by which shares of the volume are set: a share is met within about 1.5 %."""
 
 
+_SCATTERED: Final = 0.06
+"""Below this share the fluid of a nodule that is not spongiform lies in scattered tiny cysts, not in a pocket."""
+
+
 @dataclass(frozen=True)
 class _Relief:
     """How the outline departs from the ellipsoid: amplitudes and features a radian of three kinds of bumps."""
@@ -129,13 +133,13 @@ class Nodule:
 
 
 class _FluidPattern:
-    """Where a nodule holds fluid: pockets, or the tiny cysts of a spongiform nodule, of the share asked for."""
+    """Where a nodule holds fluid, of the share asked for: pockets, or tiny cysts if it is spongiform or all but solid."""
 
     def __init__(self, nodule: Nodule, random: np.random.Generator) -> None:
         morphology = nodule.morphology
         self.share = float(np.clip(morphology.cystic_fraction, 0.0, 1.0))
-        self.spongiform = morphology.composition == "spongiform"
-        self.grain_mm = float(random.uniform(0.8, 1.4)) if self.spongiform else 0.0
+        self.tiny = morphology.composition == "spongiform" or self.share < _SCATTERED
+        self.grain_mm = float(random.uniform(0.8, 1.4))
         self._nodule = nodule
         self._shifts = [draw_shift(random) for _ in range(2)]
         self.wall_mm = 0.0 if self.share > 0.9 else min(0.5, 0.12 * nodule.mean_radius)
@@ -152,7 +156,7 @@ class _FluidPattern:
     def __call__(self, x: Array, y: Array, z: Array, distance: Array) -> Array:
         if self.share <= 0.005:
             return np.ones_like(distance)
-        if self.spongiform:
+        if self.tiny:
             level = (self._cells(x, y, z) - np.float32(self._level)) * np.float32(0.35 * self.grain_mm)
         else:
             level = self._pockets(x, y, z) - np.float32(self._level)
@@ -176,6 +180,7 @@ class _FluidPattern:
             level = near if level is None else np.minimum(level, near)
         assert level is not None
         waves = noise(x, y, z, (0.9 * mean,) * 3, self._shifts[0])
+        waves = waves + np.float32(min(2.5 / mean, 0.5)) * noise(x, y, z, (1.4,) * 3, self._shifts[1])
         return np.asarray((level + np.float32(0.1 * mean) * waves), dtype=np.float32)
 
     def _threshold(self) -> float:
@@ -185,7 +190,7 @@ class _FluidPattern:
             return 0.0
         self._level = 0.0
         open_to_fluid = self._nodule.signed_distance(x, y, z) < -self.wall_mm
-        if self.spongiform:
+        if self.tiny:
             values = self._cells(x, y, z)
         else:
             values = self._pockets(x, y, z)

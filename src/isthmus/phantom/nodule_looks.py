@@ -31,6 +31,7 @@ class NoduleLooks:
         self._level_db = gland_db + nodule.morphology.contrast_db
         self._halo_mm = float(random.uniform(0.5, 1.1)) * min(1.0, nodule.mean_radius / 4)
         self._patch_mm = float(random.uniform(1.6, 4.0))
+        self._grain_db = float(random.uniform(0.5, 1.8))
         self._haze_db = self._draw_haze(random)
         self._shifts = [draw_shift(random) for _ in range(3)]
         self._mean_texture = 0.0
@@ -38,7 +39,7 @@ class NoduleLooks:
 
     def _draw_haze(self, random: np.random.Generator) -> float:
         """Draw how far the fluid is above clear: debris in some, and tiny cysts share their voxels with septa."""
-        if self._morphology.composition == "spongiform":
+        if self._nodule.fluid_pattern.tiny:
             return float(random.uniform(14, 24))
         return float(random.uniform(16, 24) if random.random() < 0.2 else random.uniform(0, 10))
 
@@ -74,6 +75,7 @@ class NoduleLooks:
         morphology = self._morphology
         edge = max(0.2, morphology.edge_mm)
         texture = np.float32(self._level_db) + np.float32(morphology.heterogeneity_db) * self._texture(*local)
+        texture = texture + np.float32(self._grain_db) * noise(*local, (1.1, 1.1, 0.9), self._shifts[1])
         attenuation = MATERIALS[Label.NODULE].attenuation + 0.02 * max(0.0, -morphology.contrast_db)
         frayed = outline + np.float32(0.18) * noise(*local, (0.9, 0.9, 0.9), self._shifts[2])
         canvas.paint(frayed, Label.NODULE, texture, attenuation, edge_mm=edge)
