@@ -177,6 +177,9 @@ def _place_coarse(nodule: Nodule, count: int, random: np.random.Generator) -> tu
             left = max(1 - (x / nodule.half_axes[0]) ** 2 - (y / nodule.half_axes[1]) ** 2, 0.05)
             z = random.uniform(-0.6, 0.5) * np.sqrt(left) * nodule.half_axes[2]
             gap = min((float(np.hypot(*(np.array([x, y]) - other[:2]))) for other in centres), default=np.inf)
+            point = np.array([[x], [y], [z]], dtype=np.float32)
+            if float(nodule.fluid(*point, nodule.signed_distance(*point))[0]) < 0:
+                gap = min(gap, 2.5 * size) - 100.0  # calcium lies in walls and solid tissue where there are any
             if gap > best_gap:
                 best, best_gap = np.array([x, y, z]), gap
             if gap > 2.5 * size:
@@ -207,6 +210,6 @@ def comet_tails(nodule: Nodule, count: int, random: np.random.Generator) -> Arra
         chosen.append(candidates[:, index])
     rows = []
     for x, y, z in chosen:
-        step, fall = random.uniform(0.25, 0.4), random.uniform(0.5, 0.7)
-        rows += [(x, y, z + step * order, 6.0 * fall**order) for order in range(7)]
+        step, fall = random.uniform(0.16, 0.26), random.uniform(0.65, 0.8)
+        rows += [(x, y, z + step * order, 6.0 * fall**order) for order in range(10)]
     return np.array(rows, dtype=np.float32).reshape(-1, 4)

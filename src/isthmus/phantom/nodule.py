@@ -133,7 +133,7 @@ class Nodule:
 
 
 class _FluidPattern:
-    """Where a nodule holds fluid, of the share asked for: pockets, or tiny cysts if it is spongiform or all but solid."""
+    """Where a nodule holds fluid, of the share asked for: pockets, or tiny cysts if spongiform or all but solid."""
 
     def __init__(self, nodule: Nodule, random: np.random.Generator) -> None:
         morphology = nodule.morphology
