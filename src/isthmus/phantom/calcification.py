@@ -178,7 +178,8 @@ def _place_coarse(nodule: Nodule, count: int, random: np.random.Generator) -> tu
             z = random.uniform(-0.6, 0.5) * np.sqrt(left) * nodule.half_axes[2]
             gap = min((float(np.hypot(*(np.array([x, y]) - other[:2]))) for other in centres), default=np.inf)
             point = np.array([[x], [y], [z]], dtype=np.float32)
-            if float(nodule.fluid(*point, nodule.signed_distance(*point))[0]) < 0:
+            outline = nodule.signed_distance(point[0], point[1], point[2])
+            if float(nodule.fluid(point[0], point[1], point[2], outline)[0]) < 0:
                 gap = min(gap, 2.5 * size) - 100.0  # calcium lies in walls and solid tissue where there are any
             if gap > best_gap:
                 best, best_gap = np.array([x, y, z]), gap
