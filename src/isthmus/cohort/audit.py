@@ -1,25 +1,17 @@
 """Check a cohort before anything is computed on it: files, geometry, leaks between groups, text in the picture."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
-from isthmus.cohort.check_report import CheckedView, CheckReport, Finding, Severity
+from isthmus.cohort.check_report import CheckReport, Finding
+from isthmus.cohort.check_views import FrameBoxes, SeenClip, check_view, look_at
 from isthmus.cohort.cohort import Cohort, inspect_cohort
 from isthmus.errors import InputError, PictureError
-from isthmus.imaging.clip import Box
-from isthmus.imaging.marks import find_burned_in_text
-from isthmus.imaging.read import read_clip, read_mask
 from isthmus.tables.cohort import parse_box
 
 Progress = Callable[[int, int, str], None]
-CROP_MARGIN: Final = 0.15  # of the standard preparation: what a lesion network sees around the box
 FEW_GROUPS: Final = 10  # below it no measure of a class has an interval worth printing
 
 
@@ -120,117 +112,54 @@ def _labels(cohort: Cohort, report: CheckReport) -> Iterator[Finding]:
 
 def _pictures(cohort: Cohort, report: CheckReport, progress: Progress) -> None:
     group_of = cohort.nodules.set_index("nodule_id")["group_id"].to_dict()
+    boxes = _frame_boxes(cohort)
     same: dict[str, list[tuple[str, str]]] = defaultdict(list)
     by_path = cohort.views.dropna(subset=["path"]).groupby("path", sort=True)
     for done, (name, rows) in enumerate(by_path, start=1):
-        frame = _decode(cohort.folder, str(name), report)
-        if frame is not None:
-            digest = hashlib.sha256(repr(frame.shape).encode() + frame.tobytes()).hexdigest()
+        seen = _look(cohort.folder, str(name), report)
+        if seen is not None:
             groups = {str(group_of.get(nodule, "")) for nodule in rows["nodule_id"]}
-            same[digest] += [(str(name), group) for group in sorted(groups)]
+            same[seen.digest] += [(str(name), group) for group in sorted(groups)]
             for row in rows.to_dict("records"):
-                _view(cohort.folder, row, frame, report)
+                view, findings = check_view(cohort.folder, row, seen, boxes.get(str(row["view_id"]), []))
+                report.views.append(view)
+                report.findings += findings
         progress(done, len(by_path), str(name))
+    report.findings += _duplicates(same)
+
+
+def _look(folder: Path, name: str, report: CheckReport) -> SeenClip | None:
+    try:
+        seen, findings = look_at(folder, name)
+    except PictureError as error:
+        report.findings.append(Finding("error", "picture", _without_folder(error, folder), name))
+        return None
+    report.findings += findings
+    return seen
+
+
+def _without_folder(error: PictureError, folder: Path) -> str:
+    # Of a folder of frames it is worth knowing which one; the report names no path of this machine.
+    where = Path(error.where or "")
+    return f"{error.what} ({where.name})" if where.parent.parent.is_relative_to(folder) else error.what
+
+
+def _frame_boxes(cohort: Cohort) -> dict[str, FrameBoxes]:
+    found: dict[str, FrameBoxes] = defaultdict(list)
+    if cohort.boxes is not None:
+        for row in cohort.boxes.to_dict("records"):
+            try:
+                found[str(row["view_id"])].append((int(row["frame"]), parse_box(row["box"])))
+            except ValueError:
+                continue  # a bad row is a finding of the schema already
+    return found
+
+
+def _duplicates(same: dict[str, list[tuple[str, str]]]) -> Iterator[Finding]:
     for holders in same.values():
         paths = sorted({path for path, _ in holders})
         if len({group for _, group in holders}) > 1:
-            message = "pixel-identical pictures stand in different groups: give their patients one group_id"
-            report.findings.append(Finding("error", "duplicates", message, ", ".join(paths)))
+            message = "identical pictures or clips stand in different groups: give their patients one group_id"
+            yield Finding("error", "duplicates", message, ", ".join(paths))
         elif len(paths) > 1:
-            message = "pixel-identical pictures within one group"
-            report.findings.append(Finding("note", "duplicates", message, ", ".join(paths)))
-
-
-def _inside_folder(folder: Path, name: str) -> Path:
-    path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise PictureError("this link leads out of the cohort folder", where=name)
-    return path
-
-
-def _decode(folder: Path, name: str, report: CheckReport) -> NDArray[np.uint8] | None:
-    try:
-        frame: NDArray[np.uint8] = read_clip(_inside_folder(folder, name)).frames[0]
-    except PictureError as error:
-        report.findings.append(Finding("error", "picture", error.what, name))
-        return None
-    return frame
-
-
-def _view(folder: Path, row: dict[Any, Any], frame: NDArray[np.uint8], report: CheckReport) -> None:
-    height, width = frame.shape[:2]
-    whole: Box = (0.0, 0.0, float(width), float(height))
-    view = CheckedView(str(row["view_id"]), str(row["path"]), _box(row, "region"), _box(row, "box"), _text(row, "mask"))
-    report.views.append(view)
-
-    def found(severity: Severity, subject: str, message: str) -> None:
-        view.marked = view.marked or severity != "note"
-        report.findings.append(Finding(severity, subject, message, f"view {view.view_id}"))
-
-    for name, box, outer in (("region", view.region, whole), ("box", view.box, whole)):
-        if box is not None and not _contains(outer, box):
-            found("error", "geometry", f"the {name} leaves the picture of {width} x {height} pixels")
-    if view.box is not None and view.region is not None and not _contains(view.region, view.box):
-        found("warning", "geometry", "the box leaves the scan region; what is outside will be black")
-    lesion = view.box
-    if view.mask is not None:
-        lesion = _mask(folder, view, frame, found) or lesion
-    view.text = find_burned_in_text(frame, view.region or whole)
-    if view.text:
-        crop = None if lesion is None else _crop(lesion)
-        reached = sum(crop is not None and _overlap(text, crop) for text in view.text)
-        if reached:
-            view.reached = reached
-            found("warning", "text", "burned-in marks inside the lesion crop; a network sees it with them filled in")
-        else:
-            found("note", "text", "burned-in marks inside the scan area, off the lesion")
-
-
-def _mask(folder: Path, view: CheckedView, frame: NDArray[np.uint8], found: Callable[..., None]) -> Box | None:
-    try:
-        mask = read_mask(_inside_folder(folder, str(view.mask)))
-    except PictureError as error:
-        found("error", "mask", f"the mask cannot be read: {error.what}")
-        return None
-    if mask.shape != frame.shape[:2]:
-        shown = f"{mask.shape[1]} x {mask.shape[0]} pixels, its picture {frame.shape[1]} x {frame.shape[0]}"
-        found("error", "mask", f"the mask has {shown}")
-        return None
-    if not mask.any():
-        found("error", "mask", "the mask is empty")
-        return None
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
-    if view.region is not None and not _contains(view.region, box):
-        found("warning", "geometry", "the mask leaves the scan region; what is outside will be black")
-    if view.box is not None and max(abs(a - b) for a, b in zip(view.box, box, strict=True)) > 1:
-        found("warning", "geometry", "the box is not the mask's: they differ by more than a pixel")
-    return box
-
-
-def _text(row: dict[Any, Any], name: str) -> str | None:
-    value = row.get(name)
-    return None if value is None or pd.isna(value) else str(value)
-
-
-def _box(row: dict[Any, Any], name: str) -> Box | None:
-    value = _text(row, name)
-    try:
-        return None if value is None else parse_box(value)
-    except ValueError:
-        return None  # a bad box is a finding of the schema already
-
-
-def _contains(outer: Box, inner: Box) -> bool:
-    return inner[0] >= outer[0] and inner[1] >= outer[1] and inner[2] <= outer[2] and inner[3] <= outer[3]
-
-
-def _crop(box: Box) -> Box:
-    x0, y0, x1, y1 = box
-    half = max(x1 - x0, y1 - y0) * (1 + 2 * CROP_MARGIN) / 2
-    cx, cy = (x0 + x1) / 2, (y0 + y1) / 2
-    return cx - half, cy - half, cx + half, cy + half
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    return min(a[2], b[2]) > max(a[0], b[0]) and min(a[3], b[3]) > max(a[1], b[1])
+            yield Finding("note", "duplicates", "identical pictures or clips within one group", ", ".join(paths))

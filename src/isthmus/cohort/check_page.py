@@ -13,7 +13,8 @@ from isthmus.cohort.check_report import CheckedView, CheckReport
 from isthmus.errors import PictureError
 from isthmus.files import write_json, write_text
 from isthmus.imaging.clip import Box
-from isthmus.imaging.read import read_clip, read_mask
+from isthmus.imaging.clip_masks import read_clip_mask
+from isthmus.imaging.read import read_clip
 from isthmus.imaging.region import find_scan_area
 from isthmus.manifest import DISCLAIMER
 
@@ -68,7 +69,8 @@ Every single place is in check.json.</p>
 <p>{{ pictures|length }} of {{ report.views|length }} views, those with findings first. Blue: scan region. Red: outline
 or box. Yellow: burned-in text or marks inside the scan region.</p>
 <div class="pictures">{% for view, source in pictures %}<figure><img alt="view {{ view.view_id }}" src="{{ source }}">
-<figcaption>{{ view.view_id }}{% if view.text %}, {{ view.text|length }} marks{% endif %}</figcaption></figure>
+<figcaption>{{ view.view_id }}{% if view.frames > 1 %}, frame {{ view.frame + 1 }} of {{ view.frames }}{% endif %}
+{% if view.text %}, {{ view.text|length }} marks{% endif %}</figcaption></figure>
 {% endfor %}</div>{% endif %}
 </body></html>
 """
@@ -121,14 +123,10 @@ def _choose(views: list[CheckedView]) -> list[CheckedView]:
 
 def _thumbnail(folder: Path, view: CheckedView) -> str:
     try:
-        picture = _colour(read_clip(folder / view.path).frames[0])
-        mask = read_mask(folder / view.mask) if view.mask else None
+        picture = _colour(read_clip(folder / view.path, frames=[view.frame]).frames[0])
     except PictureError:
-        mask = None
-        try:
-            picture = _colour(read_clip(folder / view.path).frames[0])
-        except PictureError:
-            return ""
+        return ""
+    mask = _mask(folder, view)
     picture = _illegible_outside(picture, view.region or find_scan_area(picture).box)
     if view.region:
         _rectangle(picture, view.region, _REGION)
@@ -143,6 +141,13 @@ def _thumbnail(folder: Path, view: CheckedView) -> str:
     small = cv2.resize(picture, (_WIDTH, height), interpolation=cv2.INTER_AREA)
     _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+
+
+def _mask(folder: Path, view: CheckedView) -> NDArray[np.bool_] | None:
+    try:
+        return read_clip_mask(folder / view.mask, [view.frame])[0] if view.mask else None
+    except PictureError:
+        return None
 
 
 def _colour(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:

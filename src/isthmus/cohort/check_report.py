@@ -18,8 +18,8 @@ class Finding:
     severity : {'error', 'warning', 'note'}
         An error fails the check.
     subject : str
-        What kind of thing: ``schema``, ``picture``, ``mask``, ``geometry``, ``split``, ``duplicates``, ``text``,
-        ``labels``.
+        What kind of thing: ``schema``, ``picture``, ``clip``, ``mask``, ``geometry``, ``split``, ``duplicates``,
+        ``text``, ``labels``.
     message : str
         What is wrong, and what to do where that is not plain.
     where : str
@@ -50,6 +50,8 @@ class CheckedView:
         How many of them a lesion network would see.
     marked : bool
         Whether a finding above a note is about it.
+    frame, frames : int
+        The frame that was looked at, counted from 0, and how many there are; a clip's is the middle one.
     """
 
     view_id: str
@@ -60,6 +62,8 @@ class CheckedView:
     text: list[Box] = field(default_factory=list)
     reached: int = 0
     marked: bool = False
+    frame: int = 0
+    frames: int = 1
 
 
 @dataclass

@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.errors import InputError, OutputError, PictureError
-from isthmus.files import locked, new_folder, read_json, sha256_of_file, sha256_of_json, write_json, writing
+from isthmus.files import locked, new_folder, read_json, sha256_of_json, write_json, writing
 from isthmus.imaging.clip import Box, Lesion
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.prepare import Preparation, Prepared, prepare
-from isthmus.imaging.read import DEFAULT_LIMITS, read_clip, read_mask
+from isthmus.imaging.read import DEFAULT_LIMITS, clip_hash, probe, read_clip, read_mask
 
 CODE_VERSION = 1
 """Raise it with every change that alters a prepared pixel: older stores are then no longer found."""
@@ -44,7 +44,7 @@ class CacheItem:
     view_id : str
         Its name in the cohort.
     path : Path
-        The picture.
+        The picture: a file, or a folder of one numbered frame.
     mask : Path, optional
         The lesion's mask.
     box : Box, optional
@@ -205,9 +205,11 @@ def _plain(box: Box | None) -> list[float] | None:
 
 def _hash(path: Path) -> str:
     try:
-        return sha256_of_file(path)
+        return clip_hash(path)
     except OSError as error:
         return f"unreadable: {error.strerror}"
+    except InputError as error:
+        return f"unreadable: {error.what}"
 
 
 def _open(folder: Path, key: str) -> PreparedStore | None:
@@ -273,9 +275,10 @@ def _without_folders(message: str, item: CacheItem) -> str:
 
 
 def _prepare(item: CacheItem, preparation: Preparation, limits: Limits) -> Prepared:
+    frames = probe(item.path, limits).frames
+    if frames != 1:
+        raise PictureError(f"it has {frames} frames", where=str(item.path), expected="a still")
     clip = read_clip(item.path, limits=limits)
-    if len(clip.frames) != 1:
-        raise PictureError(f"it has {len(clip.frames)} frames", where=str(item.path), expected="a still")
     lesion = None
     if item.mask is not None or item.box is not None:
         mask = None if item.mask is None else read_mask(item.mask, limits)
