@@ -78,7 +78,8 @@ def describe(nodules: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Draw one reader's description of each nodule.
 
     With kappa the published agreement of two readers, a reader sees a finding rightly with probability sqrt(kappa) and
-    else takes it for a neighbour: two such readers then agree beyond chance about as often as published.
+    else guesses, among the code and those it is taken for, by how common they are: two such readers agree beyond chance
+    as often as published where every code may be guessed, and about as often elsewhere.
 
     Parameters
     ----------
@@ -102,12 +103,15 @@ def describe(nodules: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 def _misread(codes: Codes, name: str, seed: int) -> Codes:
     random = stream(seed, f"reading {name}")
-    wrong = random.random(codes.size) >= np.sqrt(number("agreement", name, ()))
-    which = random.random(codes.size)
+    unsure = random.random(codes.size) >= np.sqrt(number("agreement", name, ()))
+    place = random.random(codes.size)
     read = codes.copy()
+    rates = {code: float((codes == code).mean()) for code in NEIGHBOURS[name]}
     for code, others in NEIGHBOURS[name].items():
-        rows = np.flatnonzero(wrong & (codes == code))
-        read[rows] = np.array(others, dtype=object)[(which[rows] * len(others)).astype(np.int64)]
+        rows = np.flatnonzero(unsure & (codes == code))
+        near = (code, *others)
+        ends = np.cumsum([rates[one] for one in near]) / max(sum(rates[one] for one in near), 1e-12)
+        read[rows] = np.array(near, dtype=object)[(place[rows, None] >= ends[:-1]).sum(axis=1)]
     return read
 
 

@@ -58,17 +58,16 @@ def draw_findings(kind: Whole, groups: Sequence[Sequence[str]], seed: int, *, ca
     DataFrame
         n rows; one column a latent, codes as categories.
     """
-    drawn = pd.DataFrame(_Draws(kind, groups, seed, 0).columns())
-    missing = np.flatnonzero(~_calcified(drawn)) if calcified else np.empty(0, np.int64)
-    tries = 0
+    drawn = [pd.DataFrame(_Draws(kind, groups, seed, 0).columns())]
+    place = np.arange(kind.size)
+    missing = np.flatnonzero(~_calcified(drawn[0])) if calcified else place[:0]
     while missing.size:
-        tries += 1
-        again = pd.DataFrame(_Draws(kind[missing], groups, seed, tries).columns())
+        again = pd.DataFrame(_Draws(kind[missing], groups, seed, len(drawn)).columns())
         good = _calcified(again)
-        for column in drawn.columns:
-            drawn.loc[missing[good], column] = again.loc[good, column].to_numpy()
+        place[missing[good]] = sum(map(len, drawn)) + np.flatnonzero(good)
+        drawn.append(again)
         missing = missing[~good]
-    return drawn
+    return pd.concat(drawn, ignore_index=True).iloc[place].reset_index(drop=True)
 
 
 def _calcified(findings: pd.DataFrame) -> NDArray[np.bool_]:

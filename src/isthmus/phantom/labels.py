@@ -13,7 +13,7 @@ from isthmus.phantom.features import FEATURES
 from isthmus.phantom.findings import Numbers, draw_age_and_sex, draw_findings
 from isthmus.phantom.preset import Preset
 
-CALIBRATION_DRAWS: Final = 200_000
+CALIBRATION_DRAWS: Final = 100_000
 _CALIBRATION_SEED: Final = 20_260_101
 
 

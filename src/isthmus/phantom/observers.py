@@ -7,6 +7,7 @@ regression on nodules drawn without pictures. The device is left out: given the 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ REGRESSION: Final[Mapping[str, Any]] = {
 _LEAST: Final = 1e-6
 
 Columns = tuple[str, ...]
+Models = Mapping[Columns, Sequence[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +65,7 @@ class Observers:
     draws: int
     names: tuple[str, ...]
     population: Mapping[str, Mapping[str, Any]]
-    _models: Mapping[Columns, Sequence[Any]]
+    _models: Models
 
     def probabilities(self, name: str, nodules: pd.DataFrame) -> Numbers:
         """Return an observer's probabilities.
@@ -87,7 +89,7 @@ class Observers:
         """
         if name not in self.names:
             raise CohortError(f"no observer is called {name!r}", expected=", ".join(self.names))
-        return _look(self.preset, name, nodules, _predict(self.preset, self._models, nodules))
+        return _look(self.preset, name, nodules, _predictions(self.preset, self._models, nodules))
 
 
 def fit_observers(preset: Preset, draws: int = 1_000_000, progress: Callable[[str], None] | None = None) -> Observers:
@@ -119,8 +121,8 @@ def fit_observers(preset: Preset, draws: int = 1_000_000, progress: Callable[[st
                 progress(f"observer {name}")
             models[columns] = _fit(preset, columns, nodules.iloc[: min(half, MOST_FITTED)])
     rest = nodules.iloc[half:]
-    predicted = _predict(preset, models, rest)
-    population = {name: _measure(preset, _look(preset, name, rest, predicted), rest) for name in names}
+    predict = _predictions(preset, models, rest)
+    population = {name: _measure(preset, _look(preset, name, rest, predict), rest) for name in names}
     return Observers(preset, draws, names, population, models)
 
 
@@ -177,18 +179,20 @@ def _fit(preset: Preset, columns: tuple[str, ...], nodules: pd.DataFrame) -> Seq
     return models
 
 
-def _predict(preset: Preset, models: Mapping[Columns, Sequence[Any]], nodules: pd.DataFrame) -> dict[Columns, Numbers]:
-    """What each regression makes of every nodule, as if nothing were missing."""
-    predicted = {}
-    for columns, fitted in models.items():
+def _predictions(preset: Preset, models: Models, nodules: pd.DataFrame) -> Callable[[Columns], Numbers]:
+    """What the regression of some columns makes of every nodule, as if nothing were missing; worked out once."""
+
+    @cache
+    def predict(columns: Columns) -> Numbers:
         inputs = _inputs(preset, columns, nodules)
-        others = np.column_stack([model.predict(inputs) for model in fitted]).clip(_LEAST, 1)
+        others = np.column_stack([model.predict(inputs) for model in models[columns]]).clip(_LEAST, 1)
         others /= np.maximum(others.sum(axis=1, keepdims=True) + _LEAST, 1)
-        predicted[columns] = np.column_stack([1 - others.sum(axis=1), others])
-    return predicted
+        return np.column_stack([1 - others.sum(axis=1), others])
+
+    return predict
 
 
-def _look(preset: Preset, name: str, nodules: pd.DataFrame, predicted: Mapping[Columns, Numbers]) -> Numbers:
+def _look(preset: Preset, name: str, nodules: pd.DataFrame, predict: Callable[[Columns], Numbers]) -> Numbers:
     """One observer's probabilities: for each nodule those of the modalities that it has."""
     if name == LATENTS:
         return _chances(preset, nodules)
@@ -198,7 +202,7 @@ def _look(preset: Preset, name: str, nodules: pd.DataFrame, predicted: Mapping[C
     for pattern in np.unique(there[there.any(axis=1)], axis=0):
         rows = (there == pattern).all(axis=1)
         shown = shown_columns(preset, [modality for modality, has in zip(wanted, pattern, strict=True) if has])
-        found[rows] = predicted[shown][rows]
+        found[rows] = predict(shown)[rows]
     return found
 
 
