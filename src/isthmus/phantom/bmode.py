@@ -27,14 +27,18 @@ def render_still(
     view = aim(extent, morphology, in_planes(foci), scene, plane)
     picture = view.picture()
     _, lesion, calcifications = view.sections()
-    chance = scene.random("calipers")
-    if chance.random() < scene.habits.caliper_rate:
-        picture = draw_calipers(picture, lesion, view.console, chance)
+    if with_calipers(scene):
+        picture = draw_calipers(picture, lesion, view.console, scene.random("hand"))
     device = view.device
     settings = (f"DR {device.dynamic_range_db:.0f}", f"FR {frame_rate(view):.0f}", "MI 0.9")
     screen = view.screen(settings, GREY_BAR)
     frame = Frame(screen.show(picture), screen.place(lesion), screen.place(calcifications))
     return still("bmode", frame, view, screen)
+
+
+def with_calipers(scene: Scene) -> bool:
+    """Tell whether a still is saved with calipers: the site's rate and the view's chance, nothing of the nodule."""
+    return bool(scene.random("calipers").random() < scene.habits.caliper_rate)
 
 
 def in_planes(foci: Microcalcifications) -> Microcalcifications:

@@ -152,7 +152,7 @@ def _describe_regions(dataset: Dataset, recording: Recording) -> None:
 
 def _pack_still(dataset: Dataset, frames: Iterable[NDArray[np.uint8]], recording: Recording) -> None:
     (pixels,) = frames
-    # RLE packs each colour plane by itself and its pixels are stored so (PS3.5 8.2.2, G).
+    # RLE packs each colour plane by itself, whatever the Planar Configuration (PS3.5 annex G).
     packed = get_encoder(RLELossless).encode(
         np.ascontiguousarray(pixels if pixels.shape[2] == 3 else pixels[..., 0]),
         rows=dataset.Rows,
@@ -164,6 +164,7 @@ def _pack_still(dataset: Dataset, frames: Iterable[NDArray[np.uint8]], recording
         pixel_representation=0,
         number_of_frames=1,
         encoding_plugin="pylibjpeg",
+        **({"planar_configuration": 0} if dataset.SamplesPerPixel == 3 else {}),
     )
     dataset.file_meta.TransferSyntaxUID = RLELossless
     dataset.PixelData = encapsulate([packed])
@@ -179,7 +180,7 @@ def _pack_palette(dataset: Dataset, frames: Iterable[NDArray[np.uint8]], recordi
         raise InputError(f"a picture of {len(colours):,} colours has no palette", expected="at most 256")
     for name, shift in (("Red", 16), ("Green", 8), ("Blue", 0)):
         levels = (colours >> shift & 0xFF).astype("<u2")
-        # 16-bit entries, as PS3.3 C.7.6.3.1.5 asks of new objects: 8-bit levels spread over the whole range.
+        # 16-bit entries, the form that every reader knows: 8-bit levels spread over the whole range (C.7.6.3.1.5).
         setattr(dataset, f"{name}PaletteColorLookupTableDescriptor", [len(colours), 0, 16])
         setattr(dataset, f"{name}PaletteColorLookupTableData", (levels * 257).astype("<u2").tobytes())
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "PALETTE COLOR"

@@ -17,9 +17,10 @@ from isthmus.phantom.latents import Vessels
 Points = NDArray[np.float64]
 _STEP: Final = 0.035  # of a vessel's path, in nodule radii
 _ARCS_PER_MM, _ARCS = 4.0, (14, 140)  # at density 1, by mean radius; at least and at most
-_TREES_PER_MM, _TREES = 1.1, (5, 36)
+_TREES_PER_MM, _TREES = 1.4, (8, 40)
 _GLAND_VESSELS: Final = 8
 _GENERATIONS: Final = 3
+_ACROSS: Final = 0.4  # how far vessels stray across their plane, against along it
 _BRANCHES: Final = 2
 _SHRINK: Final = 0.72  # a branch's radius over its parent's: Murray's law for two equal daughters gives 0.79
 
@@ -108,16 +109,27 @@ def _unit(vectors: Points) -> Points:
     return result
 
 
+def _lean(count: int) -> Points:
+    """Factors [M, 3] that lay every other vessel along the transverse plane and the rest along the longitudinal one.
+
+    Examiners turn the probe until vessels lie in the picture; here the vessels lie where the probe is held.
+    """
+    lean = np.ones((count, 3))
+    lean[0::2, 1] = lean[1::2, 0] = _ACROSS
+    return lean
+
+
 def _arcs(count: int, random: np.random.Generator, at: tuple[float, float]) -> list[_Course]:
     """Winding arcs on a sphere, 0.4 to 1.2 radii long, in one call for all."""
-    place = _unit(random.standard_normal((count, 3)))
-    heading = random.standard_normal((count, 3))
+    lean = _lean(count)
+    place = _unit(random.standard_normal((count, 3)) * lean)
+    heading = random.standard_normal((count, 3)) * lean
     height = random.uniform(*at, (count, 1))
     steps = round(1.2 / _STEP)
     length = random.uniform(0.4, 1.2, count)
     path = np.empty((steps, count, 3))
     for step in range(steps):
-        heading += 0.35 * random.standard_normal((count, 3))
+        heading += 0.35 * lean * random.standard_normal((count, 3))
         heading = _unit(heading - place * (heading * place).sum(axis=1, keepdims=True))
         going = (step * _STEP < length)[:, None]
         place = np.where(going, _unit(place + _STEP * heading), place)
@@ -130,30 +142,34 @@ def _arcs(count: int, random: np.random.Generator, at: tuple[float, float]) -> l
 
 def _trees(count: int, random: np.random.Generator) -> list[_Course]:
     """Trunks that enter at the surface and run inwards, each forking in two, and so on."""
-    start = _unit(random.standard_normal((count, 3)))
-    heading = _unit(-start + 0.5 * random.standard_normal((count, 3)))
+    lean = _lean(count)
+    start = _unit(random.standard_normal((count, 3)) * lean)
+    heading = _unit(-start + 0.35 * lean * random.standard_normal((count, 3)))
     lumen = random.uniform(0.2, 0.42, count)
     rank, length = _ranks(count), 0.85
     courses = []
     for _ in range(_GENERATIONS):
-        path = _wander(start, heading, length * random.uniform(0.7, 1.2, len(start)), random)
+        path = _wander(start, heading, lean, length * random.uniform(0.7, 1.2, len(start)), random)
         speed = 15.0 * lumen * random.uniform(0.6, 1.4, len(lumen))
         courses.append(_Course(path, lumen * _uneven(random, len(path), len(lumen)), speed, rank))
         forks = [int(share * (len(path) - 2)) for share in random.uniform(0.3, 0.95, _BRANCHES)]
         start = np.concatenate([path[fork] for fork in forks])
         along = np.concatenate([_unit(path[fork + 1] - path[fork]) for fork in forks])
-        heading = _unit(along + 0.8 * random.standard_normal(along.shape))
+        lean = np.tile(lean, (_BRANCHES, 1))
+        heading = _unit(along + 0.8 * lean * random.standard_normal(along.shape))
         lumen, rank = np.tile(lumen * _SHRINK, _BRANCHES), np.tile(rank, _BRANCHES)
         length *= 0.6
     return courses
 
 
-def _wander(place: Points, heading: Points, length: NDArray[np.float64], random: np.random.Generator) -> Points:
+def _wander(
+    place: Points, heading: Points, lean: Points, length: NDArray[np.float64], random: np.random.Generator
+) -> Points:
     """Winding paths [S, M, 3] inside the ball, each of its own length (afterwards it stands still)."""
     steps = max(3, round(float(length.max()) / _STEP))
     path = np.empty((steps, *place.shape))
     for step in range(steps):
-        heading = _unit(heading + 0.28 * random.standard_normal(heading.shape))
+        heading = _unit(heading + 0.2 * lean * random.standard_normal(heading.shape))
         near_rim = np.linalg.norm(place, axis=1, keepdims=True) > 0.93
         heading = np.where(near_rim & (step > 3), _unit(heading - 0.4 * place), heading)
         going = (step * _STEP < length)[:, None]
@@ -180,7 +196,7 @@ def _in_mm(
         facing = (course.path / np.maximum(level, 1e-6)).reshape(-1, 3)
         reach = np.asarray(outline(facing.T.astype(np.float32))).reshape(level.shape)
         path = course.path * reach * np.asarray(half_axes_mm, dtype=np.float64)
-        along = np.gradient(path, axis=0)
+        along = gaussian_filter1d(np.gradient(path, axis=0), 3.0, axis=0)
         moved = np.linalg.norm(along, axis=2) > 1e-6
         points.append(path[moved])
         directions.append(_unit(along[moved]))
