@@ -134,12 +134,13 @@ class _Video:
     def _read_headers(self, kind: str) -> tuple[VideoIndex, ClipInfo]:
         stream, where = self._stream, self._where
         self._limits.check_header(where, width=stream.width, height=stream.height)
-        if stream.format is None:
-            # The layout of pixels is learnt from the first frame.
-            raise PictureError("the video's first frame cannot be decoded", where=where, hint=_COPY_AGAIN)
         with self._decoder("its packets cannot be read"):
             index = list_packets(self._container, stream, self._limits, where)
         check_whole(self._source, self._container, stream, index, where)
+        self._limits.check_header(where, width=stream.width, height=stream.height, frames=index.frames)
+        if stream.format is None:
+            # The layout of pixels is learnt from the first frame.
+            raise PictureError("the video's first frame cannot be decoded", where=where, hint=_COPY_AGAIN)
         times = index.times_s
         info = ClipInfo(
             source=where,
@@ -151,9 +152,7 @@ class _Video:
             bits=max(component.bits for component in stream.format.components),
             frame_times_s=times,
         )
-        self._limits.check_header(
-            where, width=info.width, height=info.height, frames=info.frames, seconds=times[-1] if times else 0.0
-        )
+        self._limits.check_header(where, width=info.width, height=info.height, seconds=times[-1] if times else 0.0)
         return index, info
 
     def _by_seeking(self, numbers: list[int]) -> Iterator["VideoFrame"]:
@@ -177,7 +176,7 @@ class _Video:
 
         number, begun = key.number, False
         try:
-            self._container.seek(key.stamp, stream=self._stream)
+            self._container.seek(key.seek, stream=self._stream)
             for packet in self._container.demux(self._stream):
                 if not begun:
                     order = self._index.order_at(packet.pos)

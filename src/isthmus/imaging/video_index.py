@@ -30,9 +30,10 @@ _CUT_SHORT = "copy it again from its source"
 
 
 class ListedPacket(NamedTuple):
-    """One packet: its time stamp, its place in the file (-1 where unknown), and whether decoding can start here."""
+    """One packet: its time stamp, what to seek, its place in the file (-1: unknown), whether decoding can start here."""
 
     stamp: int | None
+    seek: int | None
     position: int
     key: bool
     shown: bool
@@ -43,7 +44,7 @@ class KeyFrame(NamedTuple):
 
     stamp: int
     order: int
-    position: int
+    seek: int
     number: int
 
 
@@ -90,9 +91,9 @@ class VideoIndex:
     @cached_property
     def _keys(self) -> list[KeyFrame]:
         return sorted(
-            KeyFrame(packet.stamp, order, packet.position, bisect_left(self.stamps, packet.stamp))
+            KeyFrame(packet.stamp, order, packet.seek, bisect_left(self.stamps, packet.stamp))
             for order, packet in enumerate(self.packets)
-            if packet.key and packet.shown and packet.stamp is not None
+            if packet.key and packet.shown and packet.stamp is not None and packet.seek is not None
         )
 
     @cached_property
@@ -121,7 +122,8 @@ def list_packets(container: "InputContainer", stream: "VideoStream", limits: Lim
     """
     packets: list[ListedPacket] = []
     intra_only = stream.codec_context.codec.intra_only
-    for packet in _from_header(container, stream) if intra_only else _from_file(container, stream, where):
+    stated = intra_only and 0 < len(stream.index_entries) == stream.frames
+    for packet in _from_header(container, stream) if stated else _from_file(container, stream, where):
         packets.append(packet)
         if len(packets) > limits.frames:
             raise LimitError(f"it has more than {limits.frames:,} frames", where=where, hint="leave it out")
@@ -130,22 +132,21 @@ def list_packets(container: "InputContainer", stream: "VideoStream", limits: Lim
 
 
 def _from_header(container: "InputContainer", stream: "VideoStream") -> Iterator[ListedPacket]:
-    entries = stream.index_entries
-    if not 0 < len(entries) == stream.frames:
-        yield from _from_file(container, stream, "")
-        return
     shift = _CHUNK_HEADER if container.format.name == "avi" else 0
-    for entry in entries:
-        yield ListedPacket(entry.timestamp, entry.pos + shift, entry.is_keyframe, not entry.is_discard)
+    for entry in stream.index_entries:
+        stamp = entry.timestamp
+        yield ListedPacket(stamp, stamp, entry.pos + shift, entry.is_keyframe, not entry.is_discard)
 
 
 def _from_file(container: "InputContainer", stream: "VideoStream", where: str) -> Iterator[ListedPacket]:
+    by_decoding = container.format.name == "avi"  # other containers are sought by the time of showing
     for packet in container.demux(stream):
         if packet.is_corrupt:
             raise PictureError("a packet of the video is damaged or cut short", where=where, hint=_CUT_SHORT)
         if packet.size:
             position = -1 if packet.pos is None else packet.pos
-            yield ListedPacket(packet.pts, position, packet.is_keyframe, not packet.is_discard)
+            seek = packet.dts if by_decoding else packet.pts
+            yield ListedPacket(packet.pts, seek, position, packet.is_keyframe, not packet.is_discard)
 
 
 def _exact(packets: list[ListedPacket], container: "InputContainer", stream: "VideoStream") -> bool:
@@ -153,6 +154,8 @@ def _exact(packets: list[ListedPacket], container: "InputContainer", stream: "Vi
     places = {packet.position for packet in packets}
     if len(set(known)) < sum(packet.shown for packet in packets) or len(places) < len(packets):
         return False
+    if stream.format is not None and stream.format.name == "pal8":
+        return False  # the palette comes once, with the first packet; behind a seek the colours would be wrong
     # AVI has no time of showing. Where the codec reorders frames and the stamps do not, they are times of decoding.
     reordered = any(later < earlier for earlier, later in pairwise(known))
     return reordered or container.format.name != "avi" or not stream.codec_context.has_b_frames
