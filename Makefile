@@ -17,14 +17,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 demo: $(STAMP)
-	@# Until the virtual cohort exists: a DDTI-shaped tree of synthetic speckle; no number of it means anything.
-	rm -rf $(DEMO) $(DEMO).partial
-	mkdir -p $(DEMO)
-	$(BIN)/python tests/ddti_tree.py $(DEMO)/ddti --cases 60 --seed 0
-	$(BIN)/isthmus cohort import ddti $(DEMO)/ddti $(DEMO)/cohort
-	$(BIN)/isthmus run wang2025 --cohort $(DEMO)/cohort --out $(DEMO)/run --profile smoke
-	@echo "SMOKE run on made-up pictures: it shows that every stage works; no number means anything."
-	@echo "Report: $(DEMO)/run/report.html"
+	rm -rf $(DEMO)
+	$(BIN)/isthmus demo --out $(DEMO)
 
 test: $(STAMP)
 	$(BIN)/ruff check .

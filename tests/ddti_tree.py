@@ -1,12 +1,9 @@
-"""Write a folder in DDTI's layout with synthetic pictures: for the tests, and for `make demo` where no data are.
-
-    python tests/ddti_tree.py DEST --cases 60 --seed 0
+"""Write a folder in DDTI's layout with synthetic pictures, for the tests.
 
 The pictures are speckle with an ellipse in it; higher grades are a little darker, taller and have bright specks more
 often, so that a network can learn something from them, and no more is claimed. `SIMULATED.txt` beside them says so.
 """
 
-import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -277,22 +274,3 @@ def _plant_duplicates(tree: Tree, numbers: Iterator[int], generator: np.random.G
     (folder / f"{case.number}_2.jpg").write_bytes((folder / f"{case.number}_1.jpg").read_bytes())
     _write_case(folder, case)
     tree.planted["same picture within a case"] = f"{case.number}_2.jpg"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("destination", type=Path)
-    parser.add_argument("--cases", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--faults", action="store_true", help="plant every fault the reader knows, once")
-    given = parser.parse_args()
-    try:
-        tree = write_ddti_tree(given.destination, given.cases, given.seed, given.faults)
-    except FileExistsError as error:
-        parser.exit(1, f"{error}\n")
-    for name, file in tree.planted.items():
-        print(f"{file}: {name}")
-
-
-if __name__ == "__main__":
-    main()

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from isthmus.cohort.cohort import Cohort
 from isthmus.explain.calcifications import Masks
-from isthmus.phantom.aided import write_aided_reads
 from isthmus.report.truth import Truth
 from isthmus.statistics.calibration import LogisticCalibration
 from isthmus.tables.check import read_table
@@ -50,6 +49,9 @@ def read_again(
     DataFrame or None
         Contract 1; None where the cohort has no readers.
     """
+    # Only simulated cohorts need it, and it brings scipy.stats along.
+    from isthmus.phantom.aided import write_aided_reads
+
     rows, classes = predictions[predictions["arm"] == arm], classes_of(predictions)
     calibration = LogisticCalibration.from_dict(frozen["arms"][arm]["calibration"])
     positive = calibration.apply(rows[f"p_{classes[-1]}"].to_numpy(dtype=np.float64))
