@@ -17,8 +17,13 @@ import pytest
 from isthmus.cohort.audit import check_cohort
 from isthmus.cohort.cohort import load_cohort
 from isthmus.errors import CohortError, IsthmusError, OutputError
+from isthmus.imaging.read import probe
 from isthmus.phantom import cohort as module
 from isthmus.phantom.cohort import simulate
+from isthmus.phantom.patients import draw_population
+from isthmus.phantom.preset import load_preset
+from isthmus.phantom.rendering import render_nodule, rows_file
+from isthmus.phantom.simulation import Simulation
 from isthmus.phantom.work import Task
 from tests.phantom.small import NODULES, SEED, make, small_preset
 
@@ -79,11 +84,25 @@ def test_the_manifest_names_what_was_made_and_no_place(made_cohort: Path) -> Non
     assert os.uname().nodename not in text
 
 
+def test_the_end_says_what_was_made_what_is_possible_and_what_comes_next(made: Simulation) -> None:
+    lines, facts = made.lines(), made.to_json()
+    assert lines[0].startswith("SIMULATED small: ")
+    assert "12 nodules, 12 views" in lines[0]
+    assert lines[-1] == f"Next: isthmus cohort check {made.folder}"
+    assert facts["observers"]["bmode"]["auc"] < facts["observers"]["latents"]["auc"]
+    nodules = load_cohort(made.folder).nodules
+    for unit in facts["units"]:
+        code = {"benign": "0", "malignant": "1"}[unit["class"]]
+        assert unit["count"] <= ((nodules["split"] == unit["part"]) & (nodules["malignant"] == code)).sum()
+    assert sum(unit["count"] for unit in facts["units"]) == facts["nodules"] == NODULES
+
+
 def test_a_killed_simulation_goes_on_and_ends_in_the_same_bytes(made_cohort: Path, tmp_path: Path) -> None:
     folder, partial = tmp_path / "cohort", tmp_path / "cohort.partial"
     script = tmp_path / "command.py"
     script.write_text(COMMAND)
-    process = subprocess.Popen([sys.executable, str(script), str(folder)], env={**os.environ, "PYTHONPATH": str(ROOT)})
+    places = os.pathsep.join([str(ROOT), *sys.path])
+    process = subprocess.Popen([sys.executable, str(script), str(folder)], env={**os.environ, "PYTHONPATH": places})
     for _ in range(3000):
         if len(list((partial / "work").glob("N*.json"))) >= 2:
             break
@@ -125,8 +144,6 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments: tuple[Any, ...], wo
 
 
 def test_the_number_that_is_called_enough_is_enough(tmp_path: Path) -> None:
-    from isthmus.phantom.patients import draw_population
-
     with pytest.raises(CohortError) as raised:
         make(tmp_path / "cohort", nodules=3)
     enough = int(str(raised.value.hint).split()[1])
@@ -160,26 +177,19 @@ def test_a_full_disk_is_one_line_and_what_is_done_stays(tmp_path: Path, monkeypa
     assert not (tmp_path / "cohort").exists()
 
 
-def test_every_preset_s_shortest_clip_and_still_can_be_rendered_to_its_files(tmp_path: Path) -> None:
-    """The first nodule of every preset: its files exist, are read, and fit its rows."""
-    from isthmus.imaging.read import probe
-    from isthmus.phantom.patients import draw_population
-    from isthmus.phantom.preset import load_preset, presets
-    from isthmus.phantom.rendering import render_nodule, rows_file
-
-    for name in presets():
-        population = draw_population(load_preset(name), 40, SEED)
-        views = population.views.sort_values("seconds", kind="stable").drop_duplicates("modality")
-        views = views.assign(seconds=views["seconds"].clip(upper=1.0))
-        for row in views.to_dict("records"):
-            nodule = population.nodules.set_index("nodule_id", drop=False).loc[row["nodule_id"]].to_dict()
-            habits = population.preset.sites[nodule["site"]].habits
-            render_nodule(tmp_path / name, SEED, nodule, [row], habits)
-            (made,) = json.loads(rows_file(tmp_path / name, nodule["nodule_id"]).read_text())["views"]
-            found = probe(tmp_path / name / made["path"])
-            assert (found.frames > 1) == (row["modality"] in ("cine", "ceus"))
-            assert found.frames == probe(tmp_path / name / made["mask"]).frames
-            assert pd.isna(row["frame_rate_hz"]) or made["frame_rate_hz"] == pytest.approx(row["frame_rate_hz"])
+@pytest.mark.parametrize("preset", ["multimodal", "ceus-olnm", "cine-calcified"])
+def test_the_first_view_of_every_modality_fits_its_row(preset: str, tmp_path: Path) -> None:
+    population = draw_population(load_preset(preset), 40, SEED)
+    views = population.views.sort_values("seconds", kind="stable").drop_duplicates("modality")
+    views = views.assign(seconds=views["seconds"].clip(upper=0.5))
+    for row in views.to_dict("records"):
+        nodule = population.nodules.set_index("nodule_id", drop=False).loc[row["nodule_id"]].to_dict()
+        render_nodule(tmp_path, SEED, nodule, [row], population.preset.sites[nodule["site"]].habits)
+        (made,) = json.loads(rows_file(tmp_path, nodule["nodule_id"]).read_text())["views"]
+        found = probe(tmp_path / made["path"])
+        assert (found.frames > 1) == (row["modality"] in ("cine", "ceus"))
+        assert found.frames == probe(tmp_path / made["mask"]).frames
+        assert pd.isna(row["frame_rate_hz"]) or made["frame_rate_hz"] == pytest.approx(row["frame_rate_hz"])
 
 
 def test_errors_of_isthmus_survive_the_way_to_the_terminal(tmp_path: Path) -> None:

@@ -104,8 +104,8 @@ def test_aided_reads_are_written_from_the_cohort_and_a_model_s_predictions(made_
     reads, bad = inspect_table(path, READS)
     assert bad == []
     assert set(reads["condition"]) == {"unaided", "aided"}
-    label = predictions.set_index("unit_id")["label"].loc[reads["unit_id"]].eq("1").to_numpy()
-    auc = {name: roc_auc_score(label[rows.index], rows["score"]) for name, rows in reads.groupby("condition")}
+    reads["label"] = predictions.set_index("unit_id")["label"].loc[reads["unit_id"]].to_numpy()
+    auc = {name: roc_auc_score(rows["label"] == "1", rows["score"]) for name, rows in reads.groupby("condition")}
     assert auc["aided"] > auc["unaided"]
     switches = pd.read_csv(tmp_path / "out" / "reads_switches.csv")
     assert switches["reads"].sum() == (reads["condition"] == "aided").sum()
