@@ -164,7 +164,7 @@ def _pack_still(dataset: Dataset, frames: Iterable[NDArray[np.uint8]], recording
         pixel_representation=0,
         number_of_frames=1,
         encoding_plugin="pylibjpeg",
-        **({"planar_configuration": 0} if dataset.SamplesPerPixel == 3 else {}),
+        planar_configuration=0,
     )
     dataset.file_meta.TransferSyntaxUID = RLELossless
     dataset.PixelData = encapsulate([packed])

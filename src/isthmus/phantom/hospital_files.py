@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from isthmus.errors import InputError
 from isthmus.files import atomic_path
@@ -128,7 +128,9 @@ class _Masks:
 
 
 def _write_pages(path: Path, masks: Iterable[NDArray[np.bool_]]) -> None:
-    pages = (Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0))) for mask in masks)
-    with atomic_path(path) as temporary:
-        first = next(pages)
-        first.save(temporary, format="TIFF", compression="tiff_adobe_deflate", save_all=True, append_images=pages)
+    # Image.save(save_all=True) gathers all pages before it writes the first.
+    with atomic_path(path) as temporary, TiffImagePlugin.AppendingTiffWriter(temporary, new=True) as pages:
+        for mask in masks:
+            page = Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0)))
+            page.save(pages, format="TIFF", compression="tiff_adobe_deflate")
+            pages.newFrame()
