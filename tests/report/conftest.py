@@ -9,6 +9,7 @@ from PIL import Image
 from isthmus.report.context import Picture, ReportContext
 from isthmus.report.page import write_report
 from tests.report.made import made_context
+from tests.report.made_simulated import made_simulated_context
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +25,16 @@ def written(tmp_path_factory: pytest.TempPathFactory, full_context: ReportContex
     """Return the folder of a full report, and its HTML."""
     folder = tmp_path_factory.mktemp("report")
     return folder, write_report(folder, full_context).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def simulated_context(tmp_path_factory: pytest.TempPathFactory) -> ReportContext:
+    """Return a context of a simulated cohort in which every section has something to show."""
+    return made_simulated_context(tmp_path_factory.mktemp("cohort"))
+
+
+@pytest.fixture(scope="session")
+def written_simulated(tmp_path_factory: pytest.TempPathFactory, simulated_context: ReportContext) -> tuple[Path, str]:
+    """Return the folder of a full report on a simulated cohort, and its HTML."""
+    folder = tmp_path_factory.mktemp("simulated")
+    return folder, write_report(folder, simulated_context).read_text(encoding="utf-8")

@@ -9,8 +9,9 @@ import pytest
 CHROMIUM = Path("/usr/bin/chromium")
 
 
-@pytest.fixture(scope="module")
-def page(written: tuple[Path, str]) -> Iterator[Any]:
+@pytest.fixture(scope="module", params=["written", "written_simulated"])
+def page(request: pytest.FixtureRequest) -> Iterator[Any]:
+    written: tuple[Path, str] = request.getfixturevalue(request.param)
     if not CHROMIUM.is_file():
         pytest.skip(f"no {CHROMIUM}: install Debian's chromium to see the report in a browser")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
@@ -71,7 +72,7 @@ def test_every_text_has_the_contrast_that_wcag_asks_for(page) -> None:
       const light = rgb => { const [r, g, b] = rgb.match(/[\\d.]+/g).map(Number).map(value);
         return 0.2126 * r + 0.7152 * g + 0.0722 * b };
       const ground = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor;
-        if (!/, 0\\)$/.test(c)) return c } return 'rgb(255, 255, 255)' };
+        if (!/^rgba.*, 0\\)$/.test(c)) return c } return 'rgb(255, 255, 255)' };
       let worst = 21;
       for (const e of document.querySelectorAll('body *:not(svg *)')) {
         if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) continue;

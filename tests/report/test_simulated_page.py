@@ -7,22 +7,21 @@ import pytest
 from isthmus.report import nearness, sentences
 from isthmus.report.context import ReportContext
 from isthmus.report.limits import cannot_conclude
-from isthmus.report.page import write_report
+from isthmus.report.page_simulated import simulated_parts
 from isthmus.report.reading import interval
 from isthmus.report.tables import write_tables
-from tests.report.made_simulated import made_leak, made_simulated_context
+from tests.report.made_simulated import made_leak
 from tests.report.test_page import Page
 
 
-@pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> ReportContext:
-    return made_simulated_context(tmp_path_factory.mktemp("cohort"))
+@pytest.fixture(name="context")
+def _context(simulated_context: ReportContext) -> ReportContext:
+    return simulated_context
 
 
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory, context: ReportContext) -> tuple[Path, str]:
-    folder = tmp_path_factory.mktemp("simulated")
-    return folder, write_report(folder, context).read_text(encoding="utf-8")
+@pytest.fixture(name="shown")
+def _shown(written_simulated: tuple[Path, str]) -> tuple[Path, str]:
+    return written_simulated
 
 
 def test_the_headline_states_what_was_possible_and_how_near_the_primary_arm_came(context) -> None:
@@ -57,8 +56,6 @@ def test_the_leak_is_told_in_one_sentence_and_its_difference_judged(context, sho
     unsure = replace(
         made_leak(), difference={"estimate": 0.02, "low": -0.03, "high": 0.07, "level": 0.95, "method": "m"}
     )
-    from isthmus.report.page_simulated import simulated_parts
-
     assert "not told apart from none" in simulated_parts(replace(context, leak=unsure))["leak"]["verdict"]
     assert simulated_parts(replace(context, leak=None))["leak"] == {}
 
