@@ -132,16 +132,16 @@ def _look(folder: Path, name: str, report: CheckReport) -> SeenClip | None:
     try:
         seen, findings = look_at(folder, name)
     except PictureError as error:
-        report.findings.append(Finding("error", "picture", _without_folder(error, folder), name))
+        report.findings.append(Finding("error", "picture", _said(error, folder / name), name))
         return None
     report.findings += findings
     return seen
 
 
-def _without_folder(error: PictureError, folder: Path) -> str:
-    # Of a folder of frames it is worth knowing which one; the report names no path of this machine.
-    where = Path(error.where or "")
-    return f"{error.what} ({where.name})" if where.parent.parent.is_relative_to(folder) else error.what
+def _said(error: PictureError, path: Path) -> str:
+    # Of a folder of frames it is worth knowing which one; more of the path is not the report's business.
+    frame = Path(error.where or "")
+    return f"{error.what} ({frame.name})" if frame.parent == path else error.what
 
 
 def _frame_boxes(cohort: Cohort) -> dict[str, FrameBoxes]:
