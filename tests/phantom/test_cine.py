@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from isthmus.phantom.cine import sweep
+from isthmus.phantom.cine import pulse, sweep
 from isthmus.phantom.medium import Plane
 from isthmus.phantom.view import aim
 from tests.phantom.scenes import groups_of, record, small_device, small_scene
@@ -54,6 +54,15 @@ def test_neighbouring_frames_share_their_speckle_and_distant_ones_do_not(swept):
     near = np.mean([correlation(gland[n], gland[n + 1]) for n in range(20)])
     far = np.mean([correlation(gland[n], gland[n + 8]) for n in range(14)])
     assert near > far + 0.2
+
+
+def test_the_carotid_beats_between_0_and_1_at_the_rate_of_a_resting_heart():
+    times = np.arange(0, 20, 0.002)
+    wave = np.array(pulse(small_scene(), times))
+    assert wave.min() == pytest.approx(0.0, abs=0.05)
+    assert wave.max() == pytest.approx(1.0, abs=1e-3)
+    beats = np.count_nonzero((wave[:-1] < 0.5) & (wave[1:] >= 0.5)) / 20
+    assert 0.9 <= beats <= 1.5
 
 
 @pytest.mark.parametrize("seed", range(5))

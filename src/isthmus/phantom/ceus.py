@@ -32,7 +32,7 @@ PLAIN: Final = Morphology(
 _NO_FOCI: Final = Microcalcifications(0, 0, 0)
 GLAND_ARRIVAL_S: Final = (9.0, 14.0)
 """After the injection."""
-_LEAD_S: Final = 5.0  # a clip too short for the whole passage starts this long before the gland's arrival
+_LEAD_S: Final = 5.0  # a clip too short for the whole passage starts this long before the gland's arrival, or a quarter
 _WHOLE_S: Final = 45.0
 _CELL_MM: Final = (0.28, 0.2)  # half-widths of the contrast mode's resolution cell, across and along the beam
 _MEMORY: Final = 0.55  # correlation of the bubbles' speckle from one frame to the next at 8 Hz
@@ -98,7 +98,7 @@ def render_ceus(
 def start_and_arrival(scene: Scene, seconds: float) -> tuple[float, float]:
     """Return, in seconds after the injection, when a clip starts and when the agent reaches the gland."""
     arrival = float(scene.random("arrival").uniform(*GLAND_ARRIVAL_S))
-    return (0.0 if seconds >= _WHOLE_S else arrival - _LEAD_S), arrival
+    return (0.0 if seconds >= _WHOLE_S else arrival - min(_LEAD_S, seconds / 4)), arrival
 
 
 def motion(scene: Scene, times: NDArray[np.float64], spacing_mm: float) -> NDArray[np.float64]:

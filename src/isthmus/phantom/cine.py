@@ -20,6 +20,8 @@ SECONDS: Final = 3.0
 FRAME_RATE_HZ: Final = 10.0
 _BEYOND: Final = 1.15  # the sweep starts and ends this many nodule half-lengths from the centre
 _PACE: Final = 0.25  # relative unevenness of the hand's speed
+_RISE, _FALL = 0.06, 0.3  # of a heart beat
+_HIGHEST: Final = _FALL / (_RISE + _FALL) * (_RISE / (_RISE + _FALL)) ** (_RISE / _FALL)  # of that wave
 _TREMOR_MM, _TREMOR_DEGREES, _TREMOR_S = 0.35, 0.8, 0.35
 
 
@@ -35,8 +37,8 @@ def render_cine(
 ) -> Recording:
     """Return a sweep through the whole nodule at right angles to ``plane``; frames are drawn as they are asked for.
 
-    The hand moves unevenly and trembles; the scanner's persistence joins the frames. The nodule's and the
-    calcifications' masks are those of each frame's own plane.
+    The hand moves unevenly and trembles, the carotid beats; the scanner's persistence joins the frames. The masks of
+    nodule and calcifications are those of each frame's own plane.
     """
     view = aim(extent, morphology, foci, scene, plane, height=HEIGHT)
     times = np.arange(max(2, round(seconds * frame_rate_hz))) / frame_rate_hz
@@ -45,7 +47,8 @@ def render_cine(
 
     def draw() -> Iterator[Frame]:
         grid = view.device.grid(view.depth_mm, "clip")
-        media = (view.tissue.medium(grid, held) for held in planes)
+        beats = pulse(scene, times)
+        media = (view.tissue.medium(grid, held, beat) for held, beat in zip(planes, beats, strict=True))
         pictures = form_clip(media, view.device, view.gain_db, scene.view_seed)
         for held, picture in zip(planes, pictures, strict=True):
             _, lesion, calcifications = view.sections(held)
@@ -62,6 +65,14 @@ def render_cine(
         spacing_mm=view.spacing_mm,
         region=screen.region,
     )
+
+
+def pulse(scene: Scene, times: NDArray[np.float64]) -> list[float]:
+    """Return how wide the carotid stands at each moment, 0 to 1: a steep rise and a slow fall with every beat."""
+    rate_hz, phase = scene.random("pulse").uniform((0.9, 0.0), (1.5, 1.0))
+    since = (times * rate_hz + phase) % 1.0
+    wave = (1.0 - np.exp(-since / _RISE)) * np.exp(-since / _FALL)
+    return [float(width) for width in np.clip(wave / _HIGHEST, 0.0, 1.0)]
 
 
 def sweep(view: View, times: NDArray[np.float64]) -> list[Plane]:

@@ -15,7 +15,19 @@ from isthmus.phantom.medium import Plane
 
 Mask = NDArray[np.bool_]
 
-_PURPOSES = ("view", "calipers", "hand", "motion", "arrival", "perfusion", "bubbles", "vessels", "flow", "stiffness")
+_PURPOSES = (
+    "view",
+    "calipers",
+    "hand",
+    "motion",
+    "pulse",
+    "arrival",
+    "perfusion",
+    "bubbles",
+    "vessels",
+    "flow",
+    "stiffness",
+)
 _NODULE_ALONE = ("vessels", "perfusion", "stiffness")
 
 
