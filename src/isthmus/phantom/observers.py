@@ -32,8 +32,8 @@ SEED: Final = 20_260_102
 MOST_FITTED: Final = 250_000
 """More nodules than these change an observer's AUC by less than 0.0005."""
 REGRESSION: Final[Mapping[str, Any]] = {
-    "learning_rate": 0.15,
-    "max_iter": 80,
+    "learning_rate": 0.2,
+    "max_iter": 60,
     "max_leaf_nodes": 24,
     "max_bins": 64,
     "min_samples_leaf": 200,
@@ -197,11 +197,12 @@ def _look(preset: Preset, name: str, nodules: pd.DataFrame, predict: Callable[[C
     if name == LATENTS:
         return _chances(preset, nodules)
     wanted = name.split("+")
-    there = np.column_stack([nodules[f"has_{modality}"].to_numpy() for modality in wanted])
+    there = [nodules[f"has_{modality}"].to_numpy() for modality in wanted]
+    pattern = sum(has.astype(np.int64) << place for place, has in enumerate(there))
     found = np.full((len(nodules), len(preset.classes)), np.nan)
-    for pattern in np.unique(there[there.any(axis=1)], axis=0):
-        rows = (there == pattern).all(axis=1)
-        shown = shown_columns(preset, [modality for modality, has in zip(wanted, pattern, strict=True) if has])
+    for number in set(np.unique(pattern)) - {0}:
+        rows = pattern == number
+        shown = shown_columns(preset, [modality for place, modality in enumerate(wanted) if number >> place & 1])
         found[rows] = predict(shown)[rows]
     return found
 
