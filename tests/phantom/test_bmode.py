@@ -20,11 +20,11 @@ def test_the_nodule_lies_in_the_picture_with_tissue_below_it(size_mm):
 
 
 def test_the_hand_moves_the_probe_a_little_and_never_off_the_plane_of_the_foci():
-    planes = [aim(*groups_of("bmode"), small_scene(view_seed=seed), Plane("transverse")).plane for seed in range(60)]
+    planes = [aim(*groups_of("bmode"), small_scene(view_seed=seed), Plane("transverse")).plane for seed in range(25)]
     assert max(abs(plane.offset_mm) for plane in planes) <= 0.25
     assert 1.0 < np.std([plane.lateral_mm for plane in planes]) < 4.0
     assert max(abs(plane.tilt_degrees) for plane in planes) <= 20.0
-    assert len({plane.tilt_degrees for plane in planes}) == 60
+    assert len({plane.tilt_degrees for plane in planes}) == 25
 
 
 def test_calipers_come_at_the_sites_rate_whatever_the_nodule():

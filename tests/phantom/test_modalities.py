@@ -35,8 +35,10 @@ def test_a_renderer_takes_the_groups_that_its_modality_shows_and_no_other(modali
     assert set(kinds[kinds.index(Scene) :]) <= {Scene, Plane, float}
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
-@pytest.mark.parametrize("orientation", ["transverse", "longitudinal"])
+@pytest.mark.parametrize(
+    ("modality", "orientation"),
+    [(name, "longitudinal" if name in ("ceus", "smi") else "transverse") for name in MODALITIES],
+)
 def test_latents_that_a_modality_does_not_show_cannot_change_a_pixel(modality, orientation):
     one = record(modality, orientation=orientation)
     other = record(modality, orientation=orientation, **unrendered(modality))
@@ -62,8 +64,8 @@ def test_the_same_seeds_give_the_same_pixels_and_another_view_gives_others(modal
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
-@pytest.mark.parametrize("device", ["linear-12", "linear-9", "linear-15", "curved-7"])
-def test_every_device_records_every_modality(modality, device):
+@pytest.mark.parametrize("device", ["linear-15", "curved-7"])
+def test_fanned_and_curved_probes_record_every_modality(modality, device):
     recording = record(modality, small_scene(small_device(device, height=128)))
     assert recording.frames.shape == recording.shape
     assert recording.frames.dtype == np.uint8
