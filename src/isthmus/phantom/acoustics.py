@@ -127,7 +127,7 @@ def _levels(medium: Medium, device: Device, gain_db: float, noise_key: tuple[int
     gain = pulse.compensation(device, sounding.beams.range_mm[kept_rows(medium.grid.rows, every)]) / device.looks
     whole *= gain.astype(np.float32)[:, None]
     where = conversion(device, medium.grid)
-    levels = where.from_beams(display.decibels(whole, device, gain_db), every)
+    levels = display.decibels(where.from_beams(whole, every), device, gain_db)
     return display.enhanced(display.smoothed(levels, device, where.spacing_mm), device)
 
 
