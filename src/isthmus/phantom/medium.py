@@ -93,9 +93,11 @@ class Medium:
     attenuation : float32 array [D, W]
         One way, dB / (cm MHz); soft tissue 0.3 to 1, fluid near 0, calcification 5 to 30.
     specular : float32 array [D, W]
-        Amplitude of coherent reflection (interfaces seen face on), in units of the gland's scattering; 0 elsewhere.
+        Amplitude of coherent reflection, in units of the gland's scattering; 0 elsewhere. A broad interface of value A
+        seen face on shows with envelope A; one thinner than the pulse shows less.
     points : float32 array [P, 4]
-        Point reflectors near the plane: lateral x, depth z, elevation from the plane (mm), amplitude.
+        Point reflectors near the plane: lateral x, depth z, elevation from the plane (mm), amplitude. Amplitude 1
+        scatters as much as 0.05 mm³ of the normal gland.
     scatterers : Scatterers
         Of this tissue.
     """
