@@ -180,3 +180,19 @@ def test_a_picture_without_a_region_is_a_failure_not_the_end(tmp_path, items):
     store = PreparedCache(tmp_path / "cache").store([CacheItem("n", items[0].path), items[2]], SMALL)
     assert store.view_ids == ["c"]
     assert "lesion" in store.failures["n"]
+
+
+def test_a_frame_folder_is_known_by_its_frames_and_a_clip_is_refused_before_it_is_decoded(tmp_path, reads):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    Image.fromarray(speckle(80, 100, 0)).save(folder / "0.png")
+    cache = PreparedCache(tmp_path / "cache")
+    item = CacheItem("a", folder, box=(10, 10, 50, 40))
+    first = cache.store([item], SMALL)
+    assert first.view_ids == ["a"]
+    Image.fromarray(speckle(80, 100, 1)).save(folder / "0.png")
+    assert cache.store([item], SMALL).key != first.key
+    Image.fromarray(speckle(80, 100, 2)).save(folder / "1.png")
+    before = len(reads)
+    assert "it has 2 frames" in cache.store([item], SMALL).failures["a"]
+    assert len(reads) == before

@@ -161,3 +161,9 @@ def test_a_name_in_the_files_own_texts_reaches_no_message_no_clip_and_no_termina
     path.write_bytes(stored[: len(stored) // 3])
     assert NAME not in refusal(path)
     assert capfd.readouterr() == ("", "")
+
+
+def test_texts_that_are_no_utf_8_do_not_matter(tmp_path):
+    path = encode(tmp_path / "a.mp4", "libx264", title="Schilddruese")
+    path.write_bytes(path.read_bytes().replace(b"Schilddruese", "Schilddrüse ".encode("latin-1")))
+    assert len(read_clip(path).frames) == 30

@@ -58,7 +58,7 @@ _CENTIMETRES = 3
 def open_dicom(path: Path, limits: Limits) -> Iterator[OpenClip]:
     """Open a DICOM file; no frame is decoded before one is asked for."""
     header = _header(path, limits)
-    syntax = header.file_meta.get("TransferSyntaxUID", "")
+    syntax = str(header.file_meta.get("TransferSyntaxUID", ""))
     if (codec := VIDEO_SYNTAXES.get(syntax.removesuffix(_FRAGMENTABLE))) is None:
         yield _DicomClip(path, header, _info(header, path, limits))
         return
@@ -146,7 +146,7 @@ def _info(header: FileDataset, path: Path, limits: Limits) -> ClipInfo:
         )
     }  # fmt: skip
     photometric = str(header.get("PhotometricInterpretation", ""))
-    if not numbers["Rows"] or not numbers["Columns"] or "TransferSyntaxUID" not in header.file_meta:
+    if not numbers["Rows"] or not numbers["Columns"] or not _one_syntax(header):
         raise PictureError(
             "this DICOM file holds no picture", where=str(path), expected="Rows, Columns and a transfer syntax"
         )
@@ -175,6 +175,10 @@ def _info(header: FileDataset, path: Path, limits: Limits) -> ClipInfo:
         scan_area=_union(panels) if panels else None,
         panels=panels,
     )
+
+
+def _one_syntax(header: FileDataset) -> bool:
+    return isinstance(header.file_meta.get("TransferSyntaxUID"), str)
 
 
 def _number(dataset: Any, keyword: str, default: float) -> float:

@@ -102,12 +102,14 @@ class _Video:
             self._source.seek(0)
         source: Any = self._source if isinstance(self._source, io.BytesIO) else str(self._source)
         with self._decoder("the video cannot be opened"):
-            container = av.open(source, format=self._demuxer, options=bounded)
+            # Texts are not read, and may be in any encoding.
+            container = av.open(source, format=self._demuxer, options=bounded, metadata_errors="ignore")
         try:
             stream = self._only_stream(container)
             stream.codec_context.options = {**bounded, "err_detect": "crccheck+explode"}
-            # One thread: clips are read by several processes at once, and much of the time goes to colours anyway.
-            stream.codec_context.thread_count = 1
+            # Two: clips are read by several processes at once, and each thread holds a frame.
+            stream.codec_context.thread_count = 2
+            stream.codec_context.thread_type = "AUTO"
         except BaseException:
             container.close()
             raise

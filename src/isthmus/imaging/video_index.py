@@ -30,7 +30,7 @@ _CUT_SHORT = "copy it again from its source"
 
 
 class ListedPacket(NamedTuple):
-    """One packet: its time stamp, what to seek, its place in the file (-1: unknown), whether decoding can start here."""
+    """One packet: its time stamp, what to seek for it, its place (-1: unknown), whether decoding can start with it."""
 
     stamp: int | None
     seek: int | None

@@ -62,7 +62,7 @@ def read_picture(
     Parameters
     ----------
     path : str or Path
-        PNG, JPEG, TIFF, BMP or single-frame DICOM.
+        Anything that :func:`isthmus.imaging.read.probe` knows, of one frame.
     preparation : Preparation
         The model's.
     requires : str
