@@ -73,8 +73,10 @@ def write_dicom(
     _describe_regions(dataset, recording)
     pack = _pack_clip if recording.shape[0] > 1 else _pack_palette if palette else _pack_still
     pack(dataset, frames, recording)
+    stream = io.BytesIO()  # pydicom gives a full disk's error no number by which it could be told
+    dataset.save_as(stream, enforce_file_format=True)
     with atomic_path(path) as temporary:
-        dataset.save_as(temporary, enforce_file_format=True)
+        temporary.write_bytes(stream.getbuffer())
 
 
 def _identity(recording: Recording, patient_id: str) -> Dataset:
