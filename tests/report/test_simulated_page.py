@@ -34,6 +34,12 @@ def test_the_headline_states_what_was_possible_and_how_near_the_primary_arm_came
     assert "best possible" not in smoke
 
 
+def test_the_label_is_said_to_be_set_and_by_which_preset(context) -> None:
+    text = sentences.label_source(context)
+    assert "set by the simulation" in text
+    assert text.endswith("Preset made, seed 0.")
+
+
 def test_the_page_has_the_sections_of_a_simulated_cohort(shown) -> None:
     for name in ("How near to the best possible", "Had pictures been divided instead of patients",
                  "Readers, set by the simulation"):  # fmt: skip

@@ -195,7 +195,10 @@ def label_source(context: ReportContext) -> str:
     reference = "simulated" if context.cohort and context.cohort.simulated else context.evidence.get("reference")
     positive = str(context.evidence["positive"])
     shown = context.cohort.label_names.get(positive, positive) if context.cohort else positive
-    return LABEL_SOURCES.get(str(reference), LABEL_SOURCES["unknown"]).format(positive=shown)
+    text = LABEL_SOURCES.get(str(reference), LABEL_SOURCES["unknown"]).format(positive=shown)
+    if context.truth is not None:
+        text += f" Preset {context.truth.preset}, seed {context.truth.description.get('seed')}."
+    return text
 
 
 def split_sentence(context: ReportContext) -> str:
