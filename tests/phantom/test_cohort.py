@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from isthmus.cohort.audit import check_cohort
 from isthmus.cohort.cohort import load_cohort
 from isthmus.errors import CohortError, IsthmusError, OutputError
+from isthmus.files import write_json
 from isthmus.imaging.read import probe
 from isthmus.phantom import cohort as module
 from isthmus.phantom.cohort import simulate
@@ -25,7 +27,7 @@ from isthmus.phantom.preset import load_preset
 from isthmus.phantom.rendering import render_nodule, rows_file
 from isthmus.phantom.simulation import Simulation
 from isthmus.phantom.work import Task
-from tests.phantom.small import NODULES, SEED, make, small_preset
+from tests.phantom.small import DRAWS, NODULES, SEED, make, small_preset
 
 COMMAND = """
 import sys
@@ -122,6 +124,16 @@ def test_a_killed_simulation_goes_on_and_ends_in_the_same_bytes(made_cohort: Pat
     assert ("nodules", NODULES, NODULES) in moves
     assert not partial.exists()
     assert fingerprint(folder) == fingerprint(made_cohort)
+
+
+def test_one_that_was_stopped_just_before_its_end_is_only_renamed(made_cohort: Path, tmp_path: Path) -> None:
+    partial = tmp_path / "cohort.partial"
+    shutil.copytree(made_cohort, partial)
+    write_json(partial / "plan.json", module._plan(small_preset(), NODULES, SEED, DRAWS))
+    done = make(tmp_path / "cohort")
+    assert "pictures" not in done.seconds
+    assert not partial.exists()
+    assert fingerprint(done.folder) == fingerprint(made_cohort)
 
 
 @pytest.mark.parametrize(

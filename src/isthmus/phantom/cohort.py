@@ -7,6 +7,7 @@ same bytes, whatever the number of processes and however often it was stopped.
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from isthmus.files import (
     write_json,
     writing,
 )  # fmt: skip
-from isthmus.manifest import Manifest, version
+from isthmus.manifest import Manifest, commit, version
 from isthmus.phantom.cohort_tables import tables_of, write_tables
 from isthmus.phantom.patients import Population, draw_population
 from isthmus.phantom.preset import Preset, load_preset
@@ -97,11 +98,12 @@ def simulate(
         write_json(partial / PLAN, plan)
         if not (partial / _FINISHED).is_file():
             _sweep(partial)
-            with record.stage("pictures"):
-                _render(partial, population, plan, workers or os.cpu_count() or 1, progress)
-            with record.stage("tables"):
-                record.facts |= write_tables(partial, population, plan)
-            record.write(partial, tables_of(partial))
+            with _kept(partial, nodules):
+                with record.stage("pictures"):
+                    _render(partial, population, plan, workers or os.cpu_count() or 1, progress)
+                with record.stage("tables"):
+                    record.facts |= write_tables(partial, population, plan)
+                record.write(partial, tables_of(partial))
         facts = read_json(partial / "manifest.json")
     with writing(destination):
         shutil.rmtree(partial / WORK)
@@ -125,6 +127,7 @@ def _plan(preset: Preset, nodules: int, seed: int, draws: int) -> dict[str, Any]
         "seed": seed,
         "observers_draws": draws,
         "isthmus": version(),
+        "commit": commit(),
     }
 
 
@@ -190,18 +193,25 @@ def _render(
     move("nodules", done, total)
     move("ideal observers", int(fitted), 1)
     left = total - done + (not fitted)
+    for _ in share_out(_tasks(partial, population, plan), min(workers, left)) if left else ():
+        finished = observed(partial / WORK)
+        done += not (finished and not fitted)
+        fitted = finished
+        move("nodules", done, total)
+        move("ideal observers", int(fitted), 1)
+
+
+@contextmanager
+def _kept(partial: Path, nodules: int) -> Iterator[None]:
+    """Let a refusal to write say what is not lost."""
     try:
-        for _ in share_out(_tasks(partial, population, plan), min(workers, left)) if left else ():
-            finished = observed(partial / WORK)
-            done += not (finished and not fitted)
-            fitted = finished
-            move("nodules", done, total)
-            move("ideal observers", int(fitted), 1)
+        yield
     except OutputError as error:
+        done = sum(1 for _ in (partial / WORK).glob("N*.json"))
         raise OutputError(
             error.what,
             where=error.where,
-            hint=f"{done} of {total} nodules are done and kept; when that is mended, the same command goes on",
+            hint=f"{done} of {nodules} nodules are done and kept; when that is mended, the same command goes on",
         ) from error
 
 
