@@ -66,7 +66,7 @@ def _densities(axis: Any, groups: Sequence[NDArray[np.float64]]) -> None:
     known = [values for values in groups if len(values) > 2 and values.std() > 0]
     together = np.concatenate(known)
     low, high = np.quantile(together, [0.005, 0.97])
-    x = np.linspace(low - 0.1 * (high - low), high + 0.15 * (high - low), 200)
+    x = np.linspace(max(low - 0.1 * (high - low), 0.0), high + 0.15 * (high - low), 200)
     for place, values in enumerate(groups):
         if len(values) > 2 and values.std() > 0:
             density = gaussian_kde(values)(x)
