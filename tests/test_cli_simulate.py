@@ -79,8 +79,8 @@ def test_the_end_is_words_or_one_json_object(monkeypatch, tmp_path):
         "  a, train: 14 benign, 10 malignant",
         "  b, external: 0 benign, 6 malignant",
         "The best AUC that anything can reach (± standard error):",
-        "  latents: 0.910 ± 0.001",
-        "  bmode: 0.800 ± 0.001",
+        "  latents: 0.9100 ± 0.0010",
+        "  bmode: 0.8000 ± 0.0010",
         f"Cohort: {tmp_path / 'x'}",
         f"Next: isthmus cohort check {tmp_path / 'x'}",
     ]

@@ -10,6 +10,7 @@ from isthmus.cohort.audit import check_cohort
 from isthmus.cohort.check_page import THUMBNAILS, write_check
 from isthmus.cohort.cohort import load_cohort
 from isthmus.cohort.sources.ddti import import_ddti
+from isthmus.errors import CohortError
 from tests.cohort.small import spoil, write_small_cohort
 from tests.ddti_tree import write_ddti_tree
 
@@ -172,3 +173,9 @@ def test_progress_is_told_for_every_picture(folder):
     check_cohort(folder, progress=lambda *step: steps.append(step))
     assert [step[0] for step in steps] == list(range(1, 37))
     assert {step[1] for step in steps} == {36}
+
+
+def test_a_folder_that_is_not_there_is_refused_and_not_made(tmp_path):
+    with pytest.raises(CohortError, match="no such cohort folder"):
+        check_cohort(tmp_path / "none")
+    assert not (tmp_path / "none").exists()

@@ -8,7 +8,7 @@ from typing import Any, Final
 from isthmus.cohort.check_report import CheckReport, Finding
 from isthmus.cohort.check_views import FrameBoxes, SeenClip, check_view, look_at
 from isthmus.cohort.cohort import Cohort, inspect_cohort
-from isthmus.errors import InputError, PictureError
+from isthmus.errors import CohortError, InputError, PictureError
 from isthmus.tables.cohort import parse_box
 
 Progress = Callable[[int, int, str], None]
@@ -29,9 +29,20 @@ def check_cohort(cohort: Cohort | Path | str, progress: Progress | None = None) 
     -------
     CheckReport
         ``failed`` when there is any error.
+
+    Raises
+    ------
+    CohortError
+        When there is no such folder: nothing was checked.
     """
     report = CheckReport()
     if not isinstance(cohort, Cohort):
+        if not Path(cohort).is_dir():
+            raise CohortError(
+                "no such cohort folder",
+                where=str(cohort),
+                hint="make one with 'isthmus cohort import' or 'isthmus cohort simulate'",
+            )
         try:
             cohort, bad = inspect_cohort(Path(cohort))
         except InputError as error:

@@ -136,7 +136,9 @@ def read_description(folder: Path) -> Description:
     """
     path = folder / FILE
     if not folder.is_dir():
-        raise CohortError("no such cohort folder", where=str(folder), hint="make one with 'isthmus cohort import'")
+        raise CohortError(
+            "no such cohort folder", where=str(folder), hint="make one with 'isthmus cohort import' or 'simulate'"
+        )
     if not path.is_file():
         raise CohortError(f"no {FILE} here", where=str(folder), expected="a cohort folder")
     content = read_yaml(path, name="cohort")

@@ -67,12 +67,15 @@ def count_units(population: Population) -> list[dict[str, Any]]:
     """Return how many of the target's units each site has in each part and class (as labelled)."""
     target = population.preset.target
     units = population.nodules.drop_duplicates(f"{target.unit}_id")
-    names = {"site": units["site"], "part": units["split"], "class": units[target.column].map(dict(target.classes))}
-    counted = pd.DataFrame(names).groupby(list(names)).size().rename("count").reset_index()
-    return [{str(name): value for name, value in row.items()} for row in counted.to_dict("records")]
+    shown = pd.Categorical(units[target.column].map(dict(target.classes)), categories=list(target.classes.values()))
+    names = {"site": units["site"], "part": units["split"], "class": shown}
+    counted = pd.DataFrame(names).groupby(list(names), observed=False).size().rename("count").reset_index()
+    # A class that a part lacks is said with its 0; a part that a site lacks is not.
+    there = counted.groupby(["site", "part"])["count"].transform("sum") > 0
+    return [{str(name): value for name, value in row.items()} for row in counted[there].to_dict("records")]
 
 
 def _shown(found: Mapping[str, Any]) -> str:
     name = "auc" if "auc" in found else "macro_auc"
     error = found.get("standard_error", found.get("macro_standard_error"))
-    return f"{found[name]:.3f}" + ("" if error is None else f" ± {error:.3f}")
+    return f"{found[name]:.4f}" + ("" if error is None else f" ± {error:.4f}")
