@@ -1,20 +1,22 @@
 """Whether one picture file stands in several groups, and so perhaps on two sides of a split."""
 
+import contextlib
 from collections import defaultdict
 from pathlib import Path
 
 import pandas as pd
 
-from isthmus.files import sha256_of_file
+from isthmus.errors import PictureError
+from isthmus.imaging.read import clip_hash
 
 
 def groups_sharing_a_file(views: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Return the sets of groups that hold the same picture file, byte for byte.
+    """Return the sets of groups that hold the same picture file or frame folder, byte for byte.
 
     Parameters
     ----------
     views : DataFrame
-        Columns `path` and `group_id`, as `Cohort.examples` gives them. Files that cannot be opened are passed over:
+        Columns `path` and `group_id`, as `Cohort.examples` gives them. Files and frame folders that cannot be opened are passed over:
         they are listed as unreadable elsewhere.
 
     Returns
@@ -28,6 +30,6 @@ def groups_sharing_a_file(views: pd.DataFrame) -> list[tuple[str, ...]]:
     for path, group in zip(views["path"].tolist(), views["group_id"].tolist(), strict=True):
         named[path].add(group)
     for path, groups in named.items():
-        if path.is_file():
-            holders[sha256_of_file(path)] |= groups
+        with contextlib.suppress(PictureError, OSError):
+            holders[clip_hash(path)] |= groups
     return sorted({tuple(sorted(groups)) for groups in holders.values() if len(groups) > 1})
