@@ -26,7 +26,7 @@ from isthmus.phantom.work import share_out
 SEED = 1
 POPULATION = 100
 DRAWS = 20_000
-GROWTH_LIMIT = 1.25  # caches of scan geometry and tissue textures are bounded and fill over the first hundred views
+GROWTH_LIMIT = 1.3  # bounded caches of scan geometry and tissue textures fill over the first 250 views of a process
 MOVING = ("cine", "ceus")
 
 COMMAND = """
