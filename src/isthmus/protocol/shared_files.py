@@ -16,8 +16,8 @@ def groups_sharing_a_file(views: pd.DataFrame) -> list[tuple[str, ...]]:
     Parameters
     ----------
     views : DataFrame
-        Columns `path` and `group_id`, as `Cohort.examples` gives them. Files and frame folders that cannot be opened are passed over:
-        they are listed as unreadable elsewhere.
+        Columns `path` and `group_id`, as `Cohort.examples` gives them. What cannot be opened is passed over: it
+        is listed as unreadable elsewhere.
 
     Returns
     -------
