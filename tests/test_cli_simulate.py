@@ -78,7 +78,7 @@ def test_the_end_is_words_or_one_json_object(monkeypatch, tmp_path):
         "SIMULATED stills: 25 patients, 30 nodules, 60 views in 12 s",
         "  a, train: 14 benign, 10 malignant",
         "  b, external: 0 benign, 6 malignant",
-        "The best AUC that anything can reach (± standard error):",
+        "AUC of the ideal observers of what each shows (± standard error); nothing does better:",
         "  latents: 0.9100 ± 0.0010",
         "  bmode: 0.8000 ± 0.0010",
         f"Cohort: {tmp_path / 'x'}",

@@ -56,7 +56,7 @@ class Simulation:
             f"SIMULATED {self.manifest['preset']}: {made['patients']} patients, {made['nodules']} nodules, "
             f"{made['views']} views in {sum(self.seconds.values()):.0f} s",
             *counted,
-            "The best AUC that anything can reach (± standard error):",
+            "AUC of the ideal observers of what each shows (± standard error); nothing does better:",
             *best,
             f"Cohort: {self.folder}",
             f"Next: isthmus cohort check {self.folder}",
@@ -76,6 +76,4 @@ def count_units(population: Population) -> list[dict[str, Any]]:
 
 
 def _shown(found: Mapping[str, Any]) -> str:
-    name = "auc" if "auc" in found else "macro_auc"
-    error = found.get("standard_error", found.get("macro_standard_error"))
-    return f"{found[name]:.4f}" + ("" if error is None else f" ± {error:.4f}")
+    return f"{found['auc']:.3f} ± {found['standard_error']:.4f}"
