@@ -76,4 +76,4 @@ def count_units(population: Population) -> list[dict[str, Any]]:
 
 
 def _shown(found: Mapping[str, Any]) -> str:
-    return f"{found['auc']:.3f} ± {found['standard_error']:.4f}"
+    return f"{found['auc']:.4f} ± {found['standard_error']:.4f}"
