@@ -187,6 +187,20 @@ def test_a_late_echo_follows_at_its_depth_and_level():
     assert grid.z_mm[grid.z_mm > 20][beam[grid.z_mm > 20].argmax()] == pytest.approx(22, abs=0.05)
 
 
+def test_clutter_lies_at_its_level_below_the_surroundings_of_a_cyst_and_leaves_speckle_rayleigh():
+    """Beside 2 mm of fluid, the surroundings within 1.6 mm (standard deviation) are hardly weaker than the tissue."""
+    device = bench(clutter_db=-20.0)
+    medium = even(device)
+    cyst = np.abs(medium.grid.z_mm - 20) < 0.75
+    medium.backscatter[cyst] = 0
+    power = np.abs(analytic_signal(medium, device)) ** 2
+    middle = np.abs(medium.grid.z_mm - 20) < 0.35
+    # The share of tissue in a Gaussian about 0.8 mm higher: 1 minus that of the 1.5 mm of fluid.
+    share = 1 - (scipy.stats.norm.cdf(1.55 / 1.6) - scipy.stats.norm.cdf(0.05 / 1.6))
+    assert decibels(power[middle].mean() / power[~cyst].mean()) == pytest.approx(-20 + decibels(share), abs=0.7)
+    assert snr(np.abs(analytic_signal(even(device), device))[40:-40, 10:-10]) == pytest.approx(1.913, abs=0.05)
+
+
 # Contrast, attenuation, gain
 
 
@@ -273,6 +287,17 @@ def test_noise_belongs_to_its_seed_and_grows_with_the_gain_over_depth():
     assert first[:80].mean() < 1 < 10 < first[-40:].mean()
 
 
+def test_steered_looks_fill_a_shadow_sooner():
+    left = {}
+    for degrees in (0.0, 8.0):
+        device = bench(transmit_f=6, bandwidth=0.2, looks=3, steering_degrees=degrees)
+        medium = even(device, attenuation=0.5)
+        x, z = np.meshgrid(medium.grid.x_mm, medium.grid.z_mm)
+        medium.attenuation[(np.abs(x) < 1.0) & (np.abs(z - 8) < 1)] = 10
+        left[degrees] = sound(medium, device).transmitted[-200, 98:102].mean()
+    assert left[8.0] > 1.5 * left[0.0]
+
+
 # The picture
 
 
@@ -300,6 +325,18 @@ def test_a_picture_is_the_same_bytes_every_time_with_any_number_of_threads(name)
     finally:
         cv2.setNumThreads(threads)
     assert first.dtype == np.uint8
+
+
+def test_video_noise_has_its_strength_and_belongs_to_its_seed():
+    medium = even(bench(), 20)
+    clean = form_picture(medium, bench(), noise_seed=3)
+    first, again, other = (form_picture(medium, bench(video_noise=4.0), noise_seed=seed).pixels for seed in (3, 3, 4))
+    assert np.array_equal(first, again)
+    middle = (clean.pixels > 20) & (clean.pixels < 235)
+    noise = first.astype(float) - clean.pixels
+    assert noise[middle].std() == pytest.approx(np.hypot(4.0, 1 / np.sqrt(12)), rel=0.03)
+    assert noise[middle].mean() == pytest.approx(0, abs=0.1)
+    assert np.corrcoef(noise[middle], (other.astype(float) - clean.pixels)[middle])[0, 1] == pytest.approx(0, abs=0.03)
 
 
 def test_persistence_calms_the_noise_of_a_clip_and_its_first_frame_is_the_still():

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from isthmus.phantom import display, pulse
 from isthmus.phantom.beamforming import blur_along, coherent_gain, kept_rows, looks
+from isthmus.phantom.clutter import cluttered
 from isthmus.phantom.devices import Device
 from isthmus.phantom.medium import Field, Medium
 from isthmus.phantom.pulse import Signal
@@ -73,18 +74,20 @@ def form_picture(medium: Medium, device: Device, gain_db: float = 0.0, noise_see
     noise_seed : int
         Of the electronic noise, 0 or more; another number is another moment of the same scene.
     """
-    return _shown(_levels(medium, device, gain_db, (noise_seed, 0)), device, medium)
+    key = (noise_seed, 0)
+    return _shown(_levels(medium, device, gain_db, key), device, medium, key)
 
 
 def form_clip(media: Iterable[Medium], device: Device, gain_db: float = 0.0, noise_seed: int = 0) -> Iterator[Picture]:
     """Yield the picture of each medium of a sweep, all on one grid, with the device's persistence between them."""
     last: Field | None = None
     for number, medium in enumerate(media):
-        now = _levels(medium, device, gain_db, (noise_seed, number))
+        key = (noise_seed, number)
+        now = _levels(medium, device, gain_db, key)
         if last is not None:
             now += np.float32(device.persistence) * (last - now)
         last = now
-        yield _shown(now, device, medium)
+        yield _shown(now, device, medium, key)
 
 
 def analytic_signal(medium: Medium, device: Device) -> Signal:
@@ -127,23 +130,19 @@ def _levels(medium: Medium, device: Device, gain_db: float, noise_key: tuple[int
     gain = pulse.compensation(device, sounding.beams.range_mm[kept_rows(medium.grid.rows, every)]) / device.looks
     whole *= gain.astype(np.float32)[:, None]
     where = conversion(device, medium.grid)
-    levels = display.decibels(where.from_beams(whole, every), device, gain_db)
-    return display.enhanced(display.smoothed(levels, device, where.spacing_mm), device)
+    levels = display.smoothed(where.from_beams(whole, every), device, gain_db, where.spacing_mm)
+    return display.enhanced(levels, device, where.spacing_mm)
 
 
 def _received(medium: Medium, sounding: Sounding, every: int) -> Signal:
-    """What comes back from each depth, first directly and then once more by way of the probe's face."""
-    device = sounding.device
+    """What comes back from each depth, directly and on detours."""
     echoes = blur_along(reflectivity(medium, sounding, coherent_gain(sounding)), sounding, every)
-    if device.reverberation_db is not None:
-        late = round(device.reverberation_mm / (sounding.beams.step_mm * every))
-        echoes[late:] += np.float32(10 ** (device.reverberation_db / 20)) * echoes[:-late].copy()
-    return echoes
+    return cluttered(echoes, sounding, every)
 
 
-def _shown(levels: Field, device: Device, medium: Medium) -> Picture:
+def _shown(levels: Field, device: Device, medium: Medium, noise_key: tuple[int, int]) -> Picture:
     where = conversion(device, medium.grid)
-    pixels = display.grey(levels, device)
+    pixels = display.with_video_noise(display.grey(levels, device), device, noise_key)
     pixels[~where.inside] = 0
     return Picture(pixels, where)
 

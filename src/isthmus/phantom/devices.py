@@ -50,16 +50,23 @@ class Device(BaseModel):
         Electronic noise before that gain, against the gland's echo at the face.
     reverberation_db, reverberation_mm : float
         Level and delay in depth of a second, late echo, which the layers next to the probe make; None for none.
+    clutter_db : float or None
+        Level of the echoes strewn from the surroundings, against their mean (:mod:`clutter`); None for none.
     looks, steering_degrees : int, float
         Spatial compounding: number of looks, and the largest angle to either side.
-    smoothing, edge : float
-        Strength of the adaptive speckle filter (0 none, 1 full) and of the edge enhancement after it.
+    smoothing, window : float
+        Strength of the adaptive speckle filter (0 none, 1 full), and the standard deviation of its window in widths of
+        the point-spread function.
+    edge, edge_mm : float
+        Strength of the edge enhancement after it, and the standard deviation of the surroundings it compares with.
     persistence : float
         Share of the last frame that stays in the next.
     dynamic_range_db, headroom_db : float
         Range of the display, and how far its white lies above the gland's mean power.
     grey : tuple of pairs
         Knots (level 0 to 1, grey 0 to 1) of the grey map.
+    video_noise : float
+        Standard deviation of the noise of an analogue video output, in grey levels of 255; 0 where it is digital.
     height : int
         Rows of the picture; the pixels are square.
     layout : str
@@ -88,14 +95,18 @@ class Device(BaseModel):
     noise_db: float = Field(le=-10)
     reverberation_db: float | None = Field(default=None, le=-15)
     reverberation_mm: float = Field(default=3.5, gt=0.5)
+    clutter_db: float | None = Field(default=None, le=-10)
     looks: int = Field(default=1, ge=1, le=9)
     steering_degrees: float = Field(default=0, ge=0, le=20)
     smoothing: float = Field(default=0, ge=0, le=1)
+    window: float = Field(default=0.8, gt=0.2, le=3)
     edge: float = Field(default=0, ge=0, le=2)
+    edge_mm: float = Field(default=0.12, gt=0.02, le=1)
     persistence: float = Field(default=0, ge=0, lt=1)
     dynamic_range_db: float = Field(ge=30, le=100)
     headroom_db: float = Field(ge=0, le=60)
     grey: tuple[tuple[float, float], ...]
+    video_noise: float = Field(default=0, ge=0, le=20)
     height: int = Field(ge=64, le=2048)
     layout: str
 

@@ -70,10 +70,12 @@ def _fill_shadows(met: Field, device: Device, lines: Beams, frequency: Profile) 
     """Let sound that passes beside an obstacle into its shadow, in place.
 
     An echo is the mean over the rays of a converging aperture. At a distance d behind the obstacle they come from a
-    width of d / F, standard deviation d / (F sqrt 12): reached here by a diffusion that meets it at d = 10 mm.
+    width of d / F, standard deviation d / (F sqrt 12), and steered looks from d tan(a) to the side: reached here by a
+    diffusion that meets both at d = 10 mm.
     """
     block = max(1, round(FILLING_STEP_MM / lines.step_mm))
-    variance = 10.0 / (12.0 * device.transmit_f**2) * block * lines.step_mm
+    steered = float(np.mean(np.tan(np.radians(device.angles)) ** 2))
+    variance = 10.0 * (1.0 / (12.0 * device.transmit_f**2) + steered) * block * lines.step_mm
     more = np.zeros(met.shape[1], np.float32)
     for first in range(0, len(met), block):
         met[first : first + block] += more
