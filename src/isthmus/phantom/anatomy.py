@@ -85,14 +85,14 @@ class Anatomy:
     def trachea(self, x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
         """Return the distance to the trachea's outer surface, and the positions across and down from its middle."""
         across, down = self._tracheal(x, y, z)
-        uneven = np.float32(0.35) * noise(x, y, z, (7.0, 9.0, 7.0), self.neck.shifts[3])
+        uneven = np.float32(0.55) * noise(x, y, z, (7.0, 9.0, 7.0), self.neck.shifts[3])
         return np.hypot(across, down * np.float32(self.neck.trachea_shape)) - self.neck.trachea + uneven, across, down
 
     def carotid(self, x: Array, y: Array, z: Array, dilation: float = 1.0) -> Array:
         """The common carotid arteries' lumen."""
         u, v = self._carotid(x, y)
         across = (np.abs(self.lateral(x)) - u) * np.float32(self.neck.carotid_shape)
-        uneven = np.float32(0.2) * noise(x, y, z, (3.5, 9.0, 3.5), self.neck.shifts[0])
+        uneven = np.float32(0.3) * noise(x, y, z, (3.5, 9.0, 3.5), self.neck.shifts[0])
         distance: Array = np.hypot(across, z - v) - np.float32(self.neck.carotid * dilation) + uneven
         return distance
 

@@ -9,7 +9,7 @@ from isthmus.phantom.looks import Looks
 from isthmus.phantom.materials import MATERIALS, Label
 from isthmus.phantom.neck import Neck
 from isthmus.phantom.section import Section
-from isthmus.phantom.texture import Array, fractal, lines, noise
+from isthmus.phantom.texture import Array, fractal, glints, lines, noise
 
 
 def paint_neck(canvas: Canvas, section: Section, gland: Array, anatomy: Anatomy, looks: Looks) -> None:
@@ -44,7 +44,8 @@ def _connective(canvas: Canvas, section: Section, looks: Looks) -> None:
     clouds = noise(x, y, z, (5.0, 8.0, 3.0), looks.shifts[1])
     strands = lines(x, y, tilted, (8.0, 11.0, 2.6), looks.shifts[5], 0.2) * np.clip(clouds + streaks, 0, 2)
     canvas.level_db += np.float32(looks.connective_db) + np.float32(4.0) * streaks + np.float32(4.5) * clouds
-    canvas.level_db += np.float32(8.0) * strands
+    short = np.maximum(noise(x, y, tilted, (3.5, 5.0, 0.7), looks.shifts[6]) - np.float32(0.7), 0)
+    canvas.level_db += np.float32(8.0) * strands + np.float32(9.0) * short
 
 
 def _layers(canvas: Canvas, section: Section, anatomy: Anatomy, looks: Looks) -> None:
@@ -118,6 +119,7 @@ def paint_gland(canvas: Canvas, section: Section, gland: Array, looks: Looks) ->
         x, y, z, (patch, patch, 0.7 * patch), looks.shifts[0]
     )
     texture += np.float32(looks.gland_grain_db) * noise(x, y, z, (1.1, 1.1, 0.9), looks.shifts[1])
+    texture += np.float32(looks.glints_db) * glints(x, y, z, looks.shifts[2])
     texture += np.float32(looks.gland_septa_db) * lines(x, y, z, (6.0, 6.0, 2.5), looks.shifts[7], 0.15)
     attenuation = MATERIALS[Label.GLAND].attenuation * (0.75 if looks.gland_db < -2 else 1.0)
     canvas.hide(np.broadcast_to(gland, canvas.labels.shape) < 0)
@@ -149,7 +151,7 @@ def paint_vessels(canvas: Canvas, section: Section, anatomy: Anatomy, looks: Loo
         canvas.hide(np.broadcast_to(distance, canvas.labels.shape) < wall_mm)
         canvas.brighten(distance - wall_mm, wall_mm, np.float32(wall))
         haze = np.float32(7.0) * np.exp(-np.maximum(-distance, 0) / np.float32(0.8))
-        canvas.paint(distance, label, haze + np.float32(looks.clutter_db))
+        canvas.paint(distance, label, haze + np.float32(looks.clutter_db), edge_mm=0.5)
         canvas.reflect(distance, _uneven(section, looks, shine))
         canvas.graze(distance, 0.5)
         if label is Label.ARTERY:
@@ -160,9 +162,9 @@ def paint_trachea(canvas: Canvas, section: Section, anatomy: Anatomy, looks: Loo
     """Paint the trachea: rings of dark cartilage, the bright face of the air, and reverberation for all below it."""
     x, y, z = section
     outer, across, down = anatomy.trachea(x, y, z)
-    rings = np.float32(0.5) * (1 + np.tanh(np.float32(3) * np.cos(y * np.float32(2 * np.pi / 4.8))))
-    wall = np.float32(0.6) + np.float32(looks.ring_mm) * rings
-    air = outer + wall + np.float32(0.25) * noise(x, y, z, (2.5, 2.5, 2.5), looks.shifts[2])
+    rings = _rings(y, looks)
+    wall = np.float32(0.6) + np.float32(looks.ring_mm) * (np.float32(0.7) + np.float32(0.3) * rings)
+    air = outer + wall + np.float32(0.22) * noise(x, y, z, (4.0, 4.0, 4.0), looks.shifts[2])
     opaque = np.maximum.accumulate(np.broadcast_to(air, canvas.labels.shape) < 0, axis=0)
     canvas.hide((np.broadcast_to(outer, canvas.labels.shape) < 0) | opaque)
     canvas.paint(np.broadcast_to(outer, canvas.labels.shape), Label.CARTILAGE, np.float32(6.0) * (1 - rings))
@@ -179,6 +181,15 @@ def paint_trachea(canvas: Canvas, section: Section, anatomy: Anatomy, looks: Loo
     front = np.clip(0.5 - down, 0, 1) * np.sqrt(facing)
     canvas.brighten(air, 0.45, np.float32(31.0) * (0.5 + 0.5 * rings) * front)
     canvas.reflect(face, _uneven(section, looks, 18.0))
+
+
+def _rings(y: Array, looks: Looks) -> Array:
+    """Return 1 in the trachea's rings and 0 between them: about 4.8 mm apart, none like the next."""
+    nowhere = np.zeros((1, 1), np.float32)
+    apart = np.float32(1.1) * noise(nowhere, y, nowhere, (9.0, 9.0, 9.0), looks.shifts[5])
+    wide = np.float32(0.6) * noise(nowhere, y, nowhere, (7.0, 7.0, 7.0), looks.shifts[7])
+    waves = np.cos((y + apart) * np.float32(2 * np.pi / 4.8)) + wide
+    return np.asarray(np.float32(0.5) * (1 + np.tanh(np.float32(2) * waves)), dtype=np.float32)
 
 
 def _uneven(section: Section, looks: Looks, amplitude: float) -> Array:

@@ -140,7 +140,8 @@ class Coarse:
         u, v, w = (x - centre[0]) / size[0], (y - centre[1]) / size[1], (z - centre[2]) / size[2]
         level = np.sqrt(u**2 + v**2 + w**2)
         rough = noise(x, y, z, (float(size[0]),) * 3, self._rough)
-        return np.asarray(((level - 1 + np.float32(0.22) * rough) * np.float32(size.min())), dtype=np.float32)
+        rough = rough + np.float32(0.7) * noise(x, y, z, (0.45 * float(size[0]),) * 3, self._rough)
+        return np.asarray(((level - 1 + np.float32(0.2) * rough) * np.float32(size.min())), dtype=np.float32)
 
     def _rim(self, x: Array, y: Array, z: Array, outline: Array) -> Array:
         thickness = np.float32(self.rim_mm) * (1 + np.float32(0.4) * noise(x, y, z, (1.5,) * 3, self._rough))

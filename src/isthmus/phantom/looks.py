@@ -16,6 +16,8 @@ class Looks:
     gland_db, gland_patches_db, gland_patch_mm, gland_grain_db, gland_septa_db : float
         Level of the gland against a normal one, its slow variation, how coarse, its fine grain, and its fibrous septa:
         thyroiditis is darker, patchy and septate.
+    glints_db : float
+        Strength of the gland's sparse bright streaks.
     vessel_mm : float
         Radius of the gland's larger vessels; 0 where none is wide enough to see.
     muscle_db, striation_db, fat_db, septa_db, fascia_db, connective_db : float
@@ -41,6 +43,7 @@ class Looks:
     gland_patch_mm: float
     gland_grain_db: float
     gland_septa_db: float
+    glints_db: float
     vessel_mm: float
     muscle_db: float
     striation_db: float
@@ -83,4 +86,5 @@ def draw_looks(seed: int) -> Looks:
         fading=float(random.uniform(0.4, 1.3)),
         clutter_db=float(random.uniform(0, 10)),
         shifts=tuple(draw_shift(random) for _ in range(8)),
+        glints_db=float(random.uniform(1, 5)),
     )

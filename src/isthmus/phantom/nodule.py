@@ -139,7 +139,7 @@ class _FluidPattern:
         morphology = nodule.morphology
         self.share = float(np.clip(morphology.cystic_fraction, 0.0, 1.0))
         self.tiny = morphology.composition == "spongiform" or self.share < _SCATTERED
-        self.grain_mm = float(random.uniform(0.8, 1.4))
+        self.grain_mm = float(random.uniform(0.8, 1.3))
         self._nodule = nodule
         self._shifts = [draw_shift(random) for _ in range(2)]
         self.wall_mm = 0.0 if self.share > 0.9 else min(0.5, 0.12 * nodule.mean_radius)
@@ -166,8 +166,13 @@ class _FluidPattern:
         return np.asarray(np.maximum(level, distance + np.float32(self.wall_mm)), dtype=np.float32)
 
     def _cells(self, x: Array, y: Array, z: Array) -> Array:
-        """Return a level that is lowest in the middle of tiny closed cells and 0 in the septa between them."""
-        return -np.abs(noise(x, y, z, (self.grain_mm,) * 3, self._shifts[0]))
+        """Return a level that is lowest in the middle of tiny flat cells and 0 in the septa between them.
+
+        Septa lie where either of two fields vanishes: more of them, hence smaller cells, than one field has.
+        """
+        flat = (1.25 * self.grain_mm, 1.25 * self.grain_mm, 0.7 * self.grain_mm)
+        first, second = (np.abs(noise(x, y, z, flat, shift)) for shift in self._shifts)
+        return np.asarray(-np.sqrt(first * second))
 
     def _pockets(self, x: Array, y: Array, z: Array) -> Array:
         """Return a level in mm that grows away from the pockets' centres, shaped like the nodule."""

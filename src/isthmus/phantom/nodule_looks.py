@@ -7,7 +7,7 @@ from isthmus.phantom.canvas import Canvas
 from isthmus.phantom.materials import MATERIALS, Label
 from isthmus.phantom.nodule import Nodule
 from isthmus.phantom.section import Section
-from isthmus.phantom.texture import Array, draw_shift, fractal, lines, noise
+from isthmus.phantom.texture import Array, draw_shift, fractal, glints, lines, noise
 
 
 class NoduleLooks:
@@ -33,7 +33,9 @@ class NoduleLooks:
         self._patch_mm = float(random.uniform(1.6, 4.0))
         self._grain_db = float(random.uniform(0.5, 1.8))
         self._haze_db = self._draw_haze(random)
+        self._seam_mm = 0.25 if nodule.fluid_pattern.tiny else float(random.uniform(0.3, 0.8))
         self._shifts = [draw_shift(random) for _ in range(3)]
+        self._glints_db = float(random.uniform(1, 8))
         self._mean_texture = 0.0
         self._mean_texture = float(self._texture(*nodule.inside).mean())
 
@@ -56,12 +58,13 @@ class NoduleLooks:
         self._solid(canvas, local, outline)
         fluid = self._nodule.fluid(*local, outline)
         haze = np.float32(self._haze_db) + np.float32(10) * np.exp(np.minimum(fluid, 0) / np.float32(0.8))
-        canvas.paint(fluid, Label.FLUID, haze)
+        canvas.paint(fluid, Label.FLUID, haze, edge_mm=self._seam_mm)
         canvas.reflect(fluid, 2.5)
         for calcium, attenuation in self._coarse.distances(*local, outline):
-            shade = np.float32(2) * noise(*local, (0.6, 0.6, 0.6), self._shifts[1])
-            canvas.paint(calcium, Label.CALCIFICATION, shade, attenuation, edge_mm=0.2)
-            canvas.reflect(calcium, np.float32(6) * np.clip(1 + np.float32(0.5) * shade, 0.1, 2))
+            shade = np.float32(4) * fractal(*local, (1.2, 1.2, 0.8), self._shifts[1])
+            porous = attenuation * np.clip(1 + np.float32(0.1) * shade, 0.25, 1.1)
+            canvas.paint(calcium, Label.CALCIFICATION, shade, porous, edge_mm=0.35)
+            canvas.reflect(calcium, np.float32(6) * np.clip(1 + np.float32(0.25) * shade, 0.0, 2))
 
     def _halo(self, canvas: Canvas, local: Section, outline: Array) -> None:
         if not self._morphology.halo:
@@ -76,6 +79,7 @@ class NoduleLooks:
         edge = max(0.2, morphology.edge_mm)
         texture = np.float32(self._level_db) + np.float32(morphology.heterogeneity_db) * self._texture(*local)
         texture = texture + np.float32(self._grain_db) * noise(*local, (1.1, 1.1, 0.9), self._shifts[1])
+        texture = texture + np.float32(self._glints_db) * glints(*local, self._shifts[2])
         attenuation = MATERIALS[Label.NODULE].attenuation + 0.02 * max(0.0, -morphology.contrast_db)
         frayed = outline + np.float32(0.18) * noise(*local, (0.9, 0.9, 0.9), self._shifts[2])
         canvas.paint(frayed, Label.NODULE, texture, attenuation, edge_mm=edge)

@@ -86,6 +86,14 @@ def fractal(x: Array, y: Array, z: Array, scale_mm: tuple[float, float, float], 
     return np.asarray(weighted + np.float32(0.4) * octave(2, 0.2), dtype=np.float32)
 
 
+def glints(x: Array, y: Array, z: Array, shift: Array) -> Array:
+    """Return sparse short streaks along the layers, 0 in six of seven places and up to about 2.
+
+    Fibres, colloid and clustered follicles: they skew the grey of real glands towards bright.
+    """
+    return np.asarray(np.maximum(noise(x, y, z, (0.9, 1.2, 0.4), shift) - np.float32(1.0), 0), dtype=np.float32)
+
+
 def lines(x: Array, y: Array, z: Array, scale_mm: tuple[float, float, float], shift: Array, thinness: float) -> Array:
     """Return ridges, 1 along sheets where :func:`noise` is zero and falling to 0 away: septa, fibres, striations.
 
