@@ -3,6 +3,7 @@ import re
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -179,3 +180,11 @@ def test_a_folder_that_is_not_there_is_refused_and_not_made(tmp_path):
     with pytest.raises(CohortError, match="no such cohort folder"):
         check_cohort(tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_colour_that_is_a_modalitys_signal_is_not_called_a_mark(folder):
+    views = pd.read_csv(folder / "views.csv", dtype=str)
+    views.assign(modality="swe").to_csv(folder / "views.csv", index=False)
+    notes = [f for f in check_cohort(folder).findings if f.subject == "text"]
+    assert {f.severity for f in notes} == {"note"}
+    assert all("signal" in f.message for f in notes)

@@ -123,3 +123,12 @@ def test_a_file_that_is_no_protocol_is_refused(tmp_path: Path, text: str, words:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=words):
         resolve_protocol(str(path))
+
+
+def test_an_arm_of_a_colour_modality_may_not_have_its_colour_filled_in():
+    with pytest.raises(ProtocolError, match="set it to 'keep'"):
+        resolve_protocol("wang2025", "small", ["arms.resnet34.view.modality=smi"])
+    kept = resolve_protocol(
+        "wang2025", "small", ["arms.resnet34.view.modality=smi", "arms.resnet34.prepare.marks=keep"]
+    )
+    assert kept.arms["resnet34"].prepare.marks == "keep"

@@ -18,6 +18,7 @@ from isthmus.imaging.limits import Limits
 from isthmus.imaging.marks import find_burned_in_text
 from isthmus.imaging.read import clip_hash, mask_of_frame, open_clip
 from isthmus.tables.cohort import parse_box
+from isthmus.tables.vocabulary import COLOUR_MODALITIES
 
 CROP_MARGIN: Final = 0.15  # of the standard preparation: what a lesion network sees around the box
 _UNEVEN: Final = 1.5  # longest to shortest step between frames; rounding to milliseconds stays well below
@@ -116,6 +117,9 @@ def check_view(
     lesion = view.box
     if view.mask is not None:
         lesion = _check_mask(folder, view, info, found) or lesion
+    if row["modality"] in COLOUR_MODALITIES:
+        found("note", "text", "not searched for burned-in marks: colour over the tissue is this modality's signal")
+        return view, findings
     view.text = find_burned_in_text(seen.frame, view.region or _whole(info))
     if view.text:
         crop = None if lesion is None else _crop(lesion)

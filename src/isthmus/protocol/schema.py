@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from isthmus.errors import ProtocolError
 from isthmus.files import read_yaml
 from isthmus.imaging.prepare import Preparation
+from isthmus.tables.vocabulary import COLOUR_MODALITIES
 from isthmus.training.settings import TrainSettings
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -45,6 +46,15 @@ class Arm(Part):
     view: View = View()
     prepare: Preparation
     train: TrainSettings
+
+    @model_validator(mode="after")
+    def _colour_is_no_mark(self) -> "Arm":
+        if self.view.modality in COLOUR_MODALITIES and self.prepare.marks == "erase":
+            raise ValueError(
+                f"prepare.marks is 'erase', which would fill in the colour that {self.view.modality} shows; "
+                "set it to 'keep'"
+            )
+        return self
 
 
 class CrossValidation(Part):

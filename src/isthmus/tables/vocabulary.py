@@ -67,6 +67,9 @@ MODALITY: Final[Mapping[str, str]] = {
     "swe": "shear-wave elastography",
     "doppler": "Doppler",
 }
+COLOUR_MODALITIES: Final = ("smi", "swe", "doppler")
+"""Where colour over the tissue is the signal, not a mark that a scanner drew."""
+
 REGION_SOURCE: Final[Mapping[str, str]] = {
     "drawn": "drawn by a reader",
     "proposed": "proposed by a program",
