@@ -3,6 +3,8 @@
 Speckle is smooth from column to column; what is drawn is bright, thin, and sharp from one column to the next.
 """
 
+import functools
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +45,8 @@ def find_burned_in_text(frame: NDArray[np.uint8], within: Box | None = None) -> 
         return []
     part = frame[y0:y1, x0:x1]
     grey = brightest(part)
-    coloured = grey - part.min(axis=2) > _COLOURED_LEVELS
+    # Channel by channel: NumPy's reduction over an axis of three takes ten times as long.
+    coloured = grey - functools.reduce(np.minimum, np.moveaxis(part, 2, 0)) > _COLOURED_LEVELS
     marked = _sharp_strokes(grey, max(7, odd_length(_MARK_STROKE, frame.shape[:2]))) | coloured
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(cv2.dilate(marked.astype(np.uint8), np.ones((5, 5))))
     largest = _MARK_LARGEST * min(height, width)
