@@ -17,7 +17,9 @@ def small(tmp_path_factory):
     """Blobs instead of a simulation of minutes, and the shipped protocol in its smoke profile."""
     folder = tmp_path_factory.mktemp("demo")
     protocol = folder / "demo.yaml"
-    content = resolve_protocol("demo", "smoke", ["defaults.options={}"]).model_dump(mode="json")
+    # The blobs are B-mode only.
+    settings = [f"arms.{arm}.view.modality=bmode" for arm in ("elastography", "microvascular")]
+    content = resolve_protocol("demo", "smoke", ["defaults.options.width=4", *settings]).model_dump(mode="json")
     protocol.write_text(yaml.safe_dump({**content, "profile": "paper"}), encoding="utf-8")
     drawn: list[tuple[str, int, int]] = []
 
@@ -88,11 +90,11 @@ def test_a_winner_is_named_only_where_the_interval_leaves_zero_out(contrast, wor
     assert stages._verdict({"a": "a", "b": "b", **contrast}, {"a": "A", "b": "B"}) == words
 
 
-def test_the_shipped_study_shows_the_leak_and_the_heat_on_its_primary_arm_and_opens_the_cohorts_own_parts():
+def test_the_shipped_study_shows_a_leak_and_the_heat_of_its_primary_arm_and_opens_the_cohorts_own_parts():
     protocol = resolve_protocol("demo")
     assert protocol.claims
     assert protocol.leak is not None
-    assert protocol.leak.arm == protocol.primary.arm
+    assert protocol.leak.arm in protocol.arms
     assert protocol.primary.arm in protocol.explain.arms
     assert protocol.splits.test is not None
     assert protocol.splits.test.column == "split"

@@ -104,3 +104,14 @@ def test_shapes_and_folds_are_checked() -> None:
         nearness_to_ideal(LABELS, SCORE, IDEAL, folds=[0, 1])
     with pytest.raises(ValueError, match="a fold or class has no case"):
         nearness_to_ideal(LABELS, SCORE, IDEAL, folds=LABELS.astype(int))
+
+
+def test_replicates_that_tell_all_cases_apart_have_no_answer_and_are_counted():
+    # Few cases, nearly apart: many resamples reach an AUC of 1, whose detectability is infinite.
+    labels = np.array([0, 0, 0, 0, 1, 1, 1, 1], dtype=bool)
+    scores = np.array([0.1, 0.2, 0.3, 0.6, 0.5, 0.7, 0.8, 0.9])
+    ideal = np.array([0.1, 0.2, 0.6, 0.3, 0.5, 0.7, 0.8, 0.9])
+    efficiency = nearness_to_ideal(labels, scores, ideal).efficiency
+    assert efficiency.high is not None
+    assert np.isfinite(efficiency.high)
+    assert "no answer" in efficiency.note

@@ -26,7 +26,8 @@ class ResNet(Classifier):
     classes, channels : int
         K and C.
     width : int
-        Channels of the first stage; 64 as published.
+        Channels of the first stage; 64 as published. On a CPU with several threads train no fewer than 16: torch
+        2.13 was seen to corrupt the heap in the backward pass of 8.
 
     Examples
     --------

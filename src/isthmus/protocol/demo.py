@@ -19,9 +19,9 @@ from isthmus.protocol.run import Progress, Say, run
 from isthmus.protocol.run_folder import Run, open_run
 from isthmus.report.reading import interval, number
 
-PRESET: Final = "stills"
+PRESET: Final = "multimodal"
 PROTOCOL: Final = "demo"
-NODULES: Final = 300
+NODULES: Final = 240
 """As many as two CPU cores draw and learn from in four minutes."""
 
 _UNSEEN_SEED, _UNSEEN_NODULES = 1_000_003, 24
@@ -109,7 +109,7 @@ def demo(
     with locked(folder / ".lock"):
         cohort = _simulated(folder / "cohort", nodules, seed, progress)
         finished = _studied(folder / "run", cohort.folder, progress, say)
-        view, truth = _unseen_case(folder / "unseen", seed)
+        view, truth = _unseen_case(folder / "unseen", seed, finished)
         case, picture = _predicted(folder, finished, view)
         case["truth"] = truth
     return Demo(folder, finished, picture, case, round(time.monotonic() - began, 1))
@@ -146,14 +146,17 @@ def _studied(folder: Path, cohort: Path, progress: Progress | None, say: Say | N
     return run(PROTOCOL, cohort, folder, resume=True, progress=progress, say=say)
 
 
-def _unseen_case(folder: Path, seed: int) -> tuple[dict[str, Any], str]:
-    """Draw one view of a nodule of other patients; return its row of `views.csv` and its true class in words."""
+def _unseen_case(folder: Path, seed: int, finished: Run) -> tuple[dict[str, Any], str]:
+    """Draw one view, for the primary arm, of other patients' nodule; return its row of `views.csv` and its class."""
     preset, other_seed = load_preset(PRESET), seed + _UNSEEN_SEED
     population = draw_population(preset, _UNSEEN_NODULES, other_seed)
     target = preset.target
     truth = population.nodules[f"true_{target.name}"].astype(str)
-    nodule = _row(population.nodules[truth == list(target.classes)[-1]])
-    view = _row(population.views[population.views["nodule_id"] == nodule["nodule_id"]])
+    modality = finished.protocol.arms[finished.protocol.primary.arm].view.modality
+    views = population.views[population.views["modality"] == modality]
+    seen = population.nodules["nodule_id"].isin(views["nodule_id"])
+    nodule = _row(population.nodules[seen & (truth == list(target.classes)[-1])])
+    view = _row(views[views["nodule_id"] == nodule["nodule_id"]])
     if not folder.is_dir():
         with new_folder(folder) as partial:
             render_nodule(partial, other_seed, nodule, [view], preset.sites[nodule["site"]].habits)

@@ -13,7 +13,7 @@ from isthmus.report.truth import LATENTS, Truth
 from isthmus.statistics.efficiency import nearness_to_ideal
 from isthmus.statistics.interval import undefined
 
-SPLITS = ("test", "external", "cv")
+SPLITS = ("test", "temporal", "external", "cv")
 """The parts whose cases no fold model of the arm was fitted on."""
 _DEFINITION = (
     "gap: AUC of the observer minus that of the arm; efficiency: (d' of the arm / d' of the observer)^2 with "

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-SPLIT_ORDER = ("test", "external", "cv", "tune", "train")
+SPLIT_ORDER = ("test", "temporal", "external", "cv", "tune", "train")
 SPLIT_NAMES = {
     "cv": "cross-validation",
     "test": "test set",
+    "temporal": "later period",
     "external": "external set",
     "tune": "tuning part",
     "train": "training part",

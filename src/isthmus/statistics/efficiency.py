@@ -21,7 +21,7 @@ from isthmus.statistics.interval import Interval, undefined
 
 SEVERAL_CLASSES = "a detectability index belongs to two classes"
 NO_DETECTABILITY = "an AUC of 0.5 or less has no detectability"
-ALL_APART = "the observer tells all of these cases apart: its detectability is infinite"
+ALL_APART = "an AUC of 1 on these cases: its detectability is infinite"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class NearnessToIdeal:
         allows.
     efficiency : Interval
         Squared detectability of the score over the observer's; 0 and more. Undefined, with a note, for several classes
-        and where an AUC is 0.5 or less.
+        and where an AUC is 0.5 or less, or 1.
     """
 
     gap: Interval
@@ -71,7 +71,8 @@ def nearness_to_ideal(
     """Return how near a score comes to an ideal observer, with paired percentile intervals over groups.
 
     Both AUCs are estimated alike: within folds, then the mean over folds, then over seeds; of several classes the mean
-    of the one-versus-rest AUCs. In a replicate a score that ranks no better than chance has an efficiency of 0.
+    of the one-versus-rest AUCs. In a replicate a score that ranks no better than chance has an efficiency of 0; one
+    where an AUC is 1 has no answer, and is counted.
 
     Parameters
     ----------
@@ -110,12 +111,16 @@ def nearness_to_ideal(
 
 
 def _efficiency(auc: float, ideal: float, drawn: FloatArray, level: float, classes: int) -> Interval:
-    reasons = [(classes > 1, SEVERAL_CLASSES), (min(auc, ideal) <= 0.5, NO_DETECTABILITY), (ideal >= 1, ALL_APART)]
+    reasons = [
+        (classes > 1, SEVERAL_CLASSES),
+        (min(auc, ideal) <= 0.5, NO_DETECTABILITY),
+        (max(auc, ideal) >= 1, ALL_APART),
+    ]
     for applies, reason in reasons:
         if applies:
             return undefined("efficiency", reason, level)
     own, best = detectability(drawn[:, 0]), detectability(drawn[:, 1])
-    answered = (best > 0) & np.isfinite(best)
+    answered = (best > 0) & np.isfinite(best) & np.isfinite(own)
     replicates = np.full(len(drawn), np.nan)
     np.divide(np.maximum(own, 0), best, out=replicates, where=answered)
     estimate = float((detectability(auc) / detectability(ideal)) ** 2)
