@@ -359,7 +359,7 @@ def weights_import(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder to make, or to go on with.", show_default=False)],
-    nodules: Annotated[int, typer.Option("--nodules", help="Nodules of the virtual cohort.")] = 240,
+    nodules: Annotated[int, typer.Option("--nodules", help="Nodules of the virtual cohort.")] = 360,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the virtual cohort.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a demo that was stopped.")] = False,
     as_json: JsonOption = False,

@@ -21,7 +21,7 @@ from isthmus.report.reading import interval, number
 
 PRESET: Final = "multimodal"
 PROTOCOL: Final = "demo"
-NODULES: Final = 240
+NODULES: Final = 360
 """As many as two CPU cores draw and learn from in four minutes."""
 
 _UNSEEN_SEED, _UNSEEN_NODULES = 1_000_003, 24
@@ -189,9 +189,11 @@ def result_in_words(finished: Run) -> str:
     names = {key: finished.protocol.arms[key].title or key for key in aucs}
     words = " against ".join(f"{names[key]} {interval(auc)}" for key, auc in aucs.items())
     ideal = evidence["ideal_observer"]["arms"][primary.arm]["splits"][split]["observer"]["estimate"]
+    sizes = {evidence["arms"][key][split]["n"] for key in aucs}
+    shared = "" if sizes == {contrast["n"]} else f" on the {contrast['n']} nodules that both show"
     return (
-        f"{_verdict(contrast, names)}: AUC {words}, difference {interval(contrast)}; the best that these pictures "
-        f"allow: {number(ideal)}"
+        f"{_verdict(contrast, names)}: AUC {words}, difference {interval(contrast)}{shared}; the best that "
+        f"{names[primary.arm]} allows: {number(ideal)}"
     )
 
 

@@ -93,6 +93,8 @@ def _contrast(context: ReportContext, split: str, measure: str, entry: dict[str,
         f"{_on_whom(first, split, evidence['unit'])}, {names[0]} reached {word} of {_first(first[measure])} "
         f"and {names[1]} {interval(second[measure])}. "
     )
+    if entry.get("n") is not None and {first["n"], second["n"]} != {entry["n"]}:
+        text += f"{plural(entry['n'], evidence['unit'])} have pictures for both; on these: "
     return text + _difference(entry, names) + _above_chance(measure, [first, second], names)
 
 
