@@ -31,6 +31,10 @@ test: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/training_throughput.py
+	$(BIN)/python benchmarks/video.py
+	$(BIN)/python benchmarks/simulation.py
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/acoustics.py
 
 clean:
 	rm -rf $(VENV) $(DEMO)
