@@ -94,7 +94,7 @@ def _contrast(context: ReportContext, split: str, measure: str, entry: dict[str,
         f"and {names[1]} {interval(second[measure])}. "
     )
     if entry.get("n") is not None and {first["n"], second["n"]} != {entry["n"]}:
-        text += f"{plural(entry['n'], evidence['unit'])} have pictures for both; on these: "
+        text += f"{plural(entry['n'], evidence['unit'])} have pictures for both and are compared. "
     return text + _difference(entry, names) + _above_chance(measure, [first, second], names)
 
 
