@@ -8,7 +8,7 @@ import yaml
 from isthmus.cohort.cohort import load_cohort
 from isthmus.errors import OutputError
 from isthmus.protocol import demo as stages
-from isthmus.protocol.schema import resolve_protocol
+from isthmus.protocol.resolve import resolve_protocol
 from tests.simulated_cohort import write_simulated_cohort
 
 

@@ -12,7 +12,8 @@ from isthmus.errors import CohortError
 from isthmus.models.registry import card, cards, is_own_file
 from isthmus.protocol.arithmetic import Arithmetic
 from isthmus.protocol.cases import Cases
-from isthmus.protocol.schema import Arm, Protocol, reductions
+from isthmus.protocol.resolve import reductions
+from isthmus.protocol.schema import Arm, Protocol
 from isthmus.training.spec import FitSpec
 
 

@@ -11,7 +11,8 @@ from isthmus.files import read_json
 from isthmus.models.registry import cards
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.fits import candidate_of, fit_folder
-from isthmus.protocol.schema import Protocol, reductions
+from isthmus.protocol.resolve import reductions
+from isthmus.protocol.schema import Protocol
 from isthmus.protocol.shared_files import groups_sharing_a_file
 from isthmus.report.context import (
     ArmFacts,

@@ -27,8 +27,9 @@ from isthmus.protocol.leak import demonstrate_leak
 from isthmus.protocol.opening import open_cohort
 from isthmus.protocol.parts import divide, set_aside, split_fingerprint
 from isthmus.protocol.report_facts import report_context
+from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run_folder import Run, claim_folder, open_run
-from isthmus.protocol.schema import Protocol, resolve_protocol
+from isthmus.protocol.schema import Protocol
 from isthmus.protocol.simulated import stills_masks
 from isthmus.report.page import write_report
 from isthmus.report.truth import read_truth

@@ -10,7 +10,8 @@ import pandas as pd
 from isthmus.errors import InputError, OutputError
 from isthmus.files import make_folder, read_json, read_yaml, refuse_existing, write_json, write_yaml
 from isthmus.protocol.fits import own_file
-from isthmus.protocol.schema import Protocol, validate
+from isthmus.protocol.resolve import validate
+from isthmus.protocol.schema import Protocol
 from isthmus.report.summary import evidence_lines
 from isthmus.tables.predictions import read_predictions
 

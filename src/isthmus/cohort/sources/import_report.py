@@ -22,8 +22,8 @@ class ReportLine:
     ----------
     file : str
         Its name in the source.
-    kind : {'picture', 'case'}
-        What it is.
+    kind : {'picture', 'case', 'row'}
+        What it is: a picture or clip, a file that describes a case, or a row of a table.
     case : str
         The case it belongs to; empty where that cannot be told.
     status : str
@@ -69,6 +69,10 @@ class ImportReport:
         found = Counter(line.status.split(" of ")[0] for line in self.lines if line.kind == kind)
         return dict(sorted(found.items()))
 
+    def kinds(self) -> list[str]:
+        """Return the kinds of file that the report has lines of, in the order of the vocabulary."""
+        return [kind for kind in ("picture", "case", "row") if any(line.kind == kind for line in self.lines)]
+
     def write(self, folder: Path) -> None:
         """Write ``import_report.csv`` and the summary ``import_report.md``."""
         write_table(folder / "import_report.csv", pd.DataFrame([asdict(line) for line in self.lines], columns=COLUMNS))
@@ -77,7 +81,7 @@ class ImportReport:
     def summary(self) -> str:
         """Return the counts as Markdown."""
         parts = ["# Import report", "", DISCLAIMER, "", *(f"- {remark}" for remark in self.remarks), ""]
-        for kind in ("picture", "case"):
+        for kind in self.kinds():
             parts += _markdown(kind.capitalize() + " files", self.counts(kind))
         parts += _markdown("In the cohort", self.totals)
         return "\n".join(parts)

@@ -1,0 +1,15 @@
+"""The commands. Thin: each reads its arguments, imports its room, calls one function and shows what came out."""
+
+# isort: off
+# In the order of the help page.
+from isthmus.cli.app import app, main
+from isthmus.cli import cohort_import
+from isthmus.cli import cohort_check
+from isthmus.cli import run
+from isthmus.cli import evaluate
+from isthmus.cli import predict
+from isthmus.cli import models
+from isthmus.cli import first_contact
+# isort: on
+
+__all__ = ["app", "cohort_check", "cohort_import", "evaluate", "first_contact", "main", "models", "predict", "run"]

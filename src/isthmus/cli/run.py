@@ -1,0 +1,79 @@
+"""Run and protocols: a study from a protocol."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isthmus.cli.app import JsonOption, app, columns_of, progress_bars, show
+
+
+@app.command()
+def run(
+    protocol: Annotated[str, typer.Argument(help="A shipped protocol (see `isthmus protocols`) or a YAML file.")],
+    cohort: Annotated[Path, typer.Option("--cohort", help="Cohort folder.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="Run folder to make, or to go on with.", show_default=False)],
+    external: Annotated[Path | None, typer.Option("--external", help="Cohort of other patients, opened once.")] = None,
+    profile: Annotated[str, typer.Option(help="paper, small (minutes on 2 cores) or smoke (seconds).")] = "paper",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value over the protocol, e.g. defaults.train.epochs=20.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Only print fits, epochs, disk and expected time.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train, compare, calibrate, explain and report, as a protocol says.
+
+    A run that was stopped at any moment goes on with --resume and ends in the same predictions.csv.
+    """
+    from isthmus.protocol.run import plan_run
+    from isthmus.protocol.run import run as run_protocol
+
+    if plan:
+        planned = plan_run(protocol, cohort, profile=profile, settings=settings or ())
+        show(planned.to_json(), as_json, planned.lines())
+        return
+    with progress_bars(as_json) as progress:
+        finished = run_protocol(
+            protocol,
+            cohort,
+            out,
+            external=external,
+            profile=profile,
+            settings=settings or (),
+            resume=resume,
+            progress=progress,
+            say=None if as_json else lambda line: print(line, file=sys.stderr, flush=True),
+        )
+    show(finished.to_json(), as_json, finished.lines())
+
+
+@app.command()
+def protocols(
+    name: Annotated[str | None, typer.Argument(help="Show one protocol, resolved.")] = None,
+    profile: Annotated[str, typer.Option(help="paper, small or smoke.")] = "paper",
+    as_json: JsonOption = False,
+) -> None:
+    """List the shipped protocols, or show one as it will run."""
+    from isthmus.protocol.resolve import reductions, resolve_protocol, shipped_protocols
+
+    if name is None:
+        found = [resolve_protocol(shipped) for shipped in shipped_protocols()]
+        rows = [[one.protocol, f"{len(one.arms)} arms", one.title] for one in found]
+        facts = {
+            "protocols": [
+                one.model_dump(mode="json", include={"protocol", "title", "cite", "question"}) for one in found
+            ]
+        }
+        show(
+            facts,
+            as_json,
+            [*columns_of(["protocol", "arms", "title"], rows), "", "One in full: isthmus protocols NAME"],
+        )
+        return
+    import yaml
+
+    resolved = resolve_protocol(name, profile).model_dump(mode="json")
+    changed = [f"# {line}" for line in reductions(name, profile)]
+    show(resolved, as_json, [*changed, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True, width=110)])

@@ -1,0 +1,231 @@
+"""From a protocol file to one resolved protocol: its layers merged, its keys checked, in words where they are wrong.
+
+The layers are ``defaults < arm < profile < --set``: mappings merge, lists replace. The resolved protocol has
+no layers left; it is what a run folder keeps as ``protocol.yaml``.
+"""
+
+import copy
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from isthmus.errors import ProtocolError
+from isthmus.files import read_yaml
+from isthmus.protocol.schema import Protocol
+
+SHIPPED = Path(__file__).parent / "shipped"
+PROFILES = ("paper", "small", "smoke")
+
+
+def shipped_protocols() -> dict[str, Path]:
+    """Return the names and files of the protocols that come with the package."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+
+
+def find_protocol(name: str) -> Path:
+    """Return the file of a shipped protocol, or ``name`` itself where it is a YAML file.
+
+    Raises
+    ------
+    ProtocolError
+        When it is neither; the message gives the nearest shipped name.
+    """
+    shipped = shipped_protocols()
+    if name in shipped:
+        return shipped[name]
+    if Path(name).suffix in (".yaml", ".yml"):
+        if Path(name).is_file():
+            return Path(name)
+        raise ProtocolError("no such protocol file", where=name)
+    raise ProtocolError(
+        f"no protocol is called {name!r}",
+        expected=f"{', '.join(shipped)}, or a .yaml file",
+        hint=_nearest(name, shipped),
+    )
+
+
+def resolve_protocol(name: str, profile: str = "paper", settings: Iterable[str] = ()) -> Protocol:
+    """Read a protocol and merge its layers.
+
+    Parameters
+    ----------
+    name : str
+        A shipped name or a YAML file.
+    profile : str
+        ``paper``, ``small`` or ``smoke``.
+    settings : iterable of str
+        ``key=value`` pairs of ``--set``; keys are dotted paths such as ``defaults.train.epochs`` or
+        ``arms.resnet34.options.width``, values are YAML.
+
+    Returns
+    -------
+    Protocol
+        With no layers left.
+
+    Raises
+    ------
+    ProtocolError
+        For an unknown key (with the nearest right name), a wrong value or an unknown profile.
+    """
+    path = find_protocol(name)
+    written = read_yaml(path, name="protocol")
+    profiles = written.pop("profiles", {}) or {}
+    if profile != "paper" and profile not in profiles:
+        raise ProtocolError(
+            f"protocol {path.stem} has no profile {profile!r}", expected=", ".join(["paper", *profiles])
+        )
+    layers = [profiles.get(profile) or {}, *(_setting(text) for text in settings)]
+    merged = copy.deepcopy(written)
+    defaults = merged.pop("defaults", {}) or {}
+    arms = merged.get("arms") or {}
+    if not isinstance(arms, dict):
+        raise ProtocolError("arms must be a mapping from names to arms", where=path.name)
+    for layer in layers:
+        for arm in layer.get("arms") or {}:
+            if arm not in arms:
+                raise ProtocolError(f"no arm is called {arm!r}", where=path.name, hint=_nearest(arm, arms))
+    resolved_arms = {}
+    for arm, own in arms.items():
+        value = deep_merge(defaults, own or {})
+        for layer in layers:
+            value = deep_merge(value, layer.get("defaults") or {})
+            value = deep_merge(value, (layer.get("arms") or {}).get(arm) or {})
+        resolved_arms[arm] = value
+    for layer in layers:
+        merged = deep_merge(merged, {key: value for key, value in layer.items() if key not in ("defaults", "arms")})
+    merged["arms"] = _chosen(resolved_arms, merged.pop("only", None), path.name)
+    merged["profile"] = profile
+    return validate(merged, path.name)
+
+
+def _chosen(arms: dict[str, Any], only: object, where: str) -> dict[str, Any]:
+    """Return the arms that `only` names, in the protocol's order; all where it names none."""
+    if only is None:
+        return arms
+    if not isinstance(only, list) or not only:
+        raise ProtocolError(f"only is {only!r}", where=where, expected="a list of arms")
+    for arm in only:
+        if arm not in arms:
+            raise ProtocolError(f"no arm is called {arm!r}", where=where, hint=_nearest(str(arm), arms))
+    return {arm: content for arm, content in arms.items() if arm in only}
+
+
+def validate(content: Mapping[str, Any], where: str) -> Protocol:
+    """Check a resolved protocol.
+
+    Raises
+    ------
+    ProtocolError
+        With the first wrong key or value; an unknown key is answered with the nearest right one.
+    """
+    try:
+        return Protocol.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"])
+        if first["type"] == "extra_forbidden":
+            *parents, key = first["loc"]
+            known = _fields_at(Protocol, parents)
+            raise ProtocolError(
+                f"unknown key {place!r}", where=where, expected=", ".join(known), hint=_nearest(str(key), known)
+            ) from error
+        if first["type"] == "missing":
+            raise ProtocolError(f"the key {place!r} is missing", where=where) from error
+        message = first["msg"].removeprefix("Value error, ")
+        found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
+        raise ProtocolError(f"{place or 'the protocol'}: {message}{found}", where=where) from error
+
+
+def deep_merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two mappings: mappings merge key by key, everything else (lists too) is replaced.
+
+    Examples
+    --------
+    >>> deep_merge({"a": {"b": 1, "c": [1, 2]}}, {"a": {"c": [3]}})
+    {'a': {'b': 1, 'c': [3]}}
+    """
+    merged = copy.deepcopy(dict(below))
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = deep_merge(merged[key], value)
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def reductions(name: str, profile: str) -> list[str]:
+    """Return in words what a profile changes against the protocol as published, one line a changed value."""
+    if profile == "paper":
+        return []
+    paper = resolve_protocol(name).model_dump(mode="json")
+    reduced = resolve_protocol(name, profile).model_dump(mode="json")
+    changes = {key: words for key, words in _changes(paper, reduced) if key not in ("profile", "claims")}
+    lines: dict[str, None] = {}
+    for key, words in changes.items():
+        step, _, rest = key.partition(".")
+        own = rest.partition(".")[2]
+        everywhere = step == "arms" and all(changes.get(f"arms.{arm}.{own}") == words for arm in paper["arms"])
+        lines[f"every arm's {own}: {words}" if everywhere else f"{key}: {words}"] = None
+    return list(lines)
+
+
+def _changes(paper: Any, reduced: Any, place: str = "") -> Iterable[tuple[str, str]]:
+    if isinstance(paper, dict) and isinstance(reduced, dict):
+        for key in {**paper, **reduced}:
+            yield from _changes(paper.get(key), reduced.get(key), f"{place}.{key}" if place else str(key))
+    elif paper != reduced:
+        yield place, f"{_spoken(reduced)} instead of {_spoken(paper)}"
+
+
+def _spoken(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_spoken(inner)}" for key, inner in value.items()) or "none"
+    return str(value)
+
+
+def _setting(text: str) -> dict[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise ProtocolError(f"--set {text!r} is not key=value", hint="for example --set defaults.train.epochs=20")
+    try:
+        content: Any = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ProtocolError(f"the value of --set {text!r} is not YAML", hint="quote it") from error
+    for step in reversed(key.strip().split(".")):
+        content = {step: content}
+    return dict(content)
+
+
+def _fields_at(model: Any, steps: list[Any] | list[int | str]) -> list[str]:
+    """Return the field names that a location inside the schema allows."""
+    for step in steps:
+        model = _member(model, step)
+        if model is None:
+            return []
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _member(model: Any, step: object) -> Any:
+    annotation: Any = model
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        field = model.model_fields.get(str(step))
+        if field is None:
+            return None
+        annotation = field.annotation
+    elif get_origin(model) is dict:
+        annotation = get_args(model)[1]
+    if get_origin(annotation) in (Union, UnionType):
+        annotation = next((option for option in get_args(annotation) if option is not type(None)), None)
+    return annotation
+
+
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else None
