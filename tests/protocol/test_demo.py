@@ -103,5 +103,5 @@ def test_the_shipped_study_shows_a_leak_and_the_heat_of_its_primary_arm_and_open
 def test_the_default_number_of_nodules_is_the_commands():
     from isthmus import cli
 
-    assert cli.demo.__defaults__ is not None
-    assert stages.NODULES in cli.demo.__defaults__
+    assert cli.first_contact.demo.__defaults__ is not None
+    assert stages.NODULES in cli.first_contact.demo.__defaults__
