@@ -14,6 +14,7 @@ from isthmus.report.gallery import embedded_gallery
 from isthmus.report.limits import cannot_conclude
 from isthmus.report.methods import methods_paragraphs
 from isthmus.report.misclassified import misclassified_rows
+from isthmus.report.page_regions import region_parts
 from isthmus.report.page_simulated import SET_BY_SIMULATION, simulated_parts
 from isthmus.report.page_tables import arm_tables, comparison_rows, fold_table, pointing_rows
 from isthmus.report.reading import SPLIT_NAMES, SPLIT_ORDER, count, plural, splits_of
@@ -135,6 +136,7 @@ def _page(context: ReportContext, figures: set[str], gallery: list[dict[str, str
         "notes": evidence.get("notes", []),
         "versions": _versions(context),
         **_cohort(context),
+        **region_parts(context),
         **simulated_parts(context),
     }
     page["sections"] = _sections(page, figures)
@@ -158,6 +160,7 @@ def _sections(page: dict[str, Any], figures: set[str]) -> list[tuple[str, str]]:
         "comparisons": ("Comparisons", page["comparisons"]),
         "calls": ("Calls and mistakes", "confusion" in figures or page["misclassified"]),
         "calibration": ("Calibration", "calibration" in figures),
+        "regions": ("Does it matter where the box is drawn?", page["regions"]),
         "readers": (_readers_heading(page["readers"]), page["readers"]),
         "learning": ("Learning curves", "learning" in figures),
         "heat": ("Heat maps", "localisation" in figures or page["gallery"] or page["on_calcifications"]),

@@ -1,0 +1,184 @@
+"""How an arm's scores change when its boxes are moved and scaled: nobody draws the same box twice.
+
+Each view's box is moved by 10 and 20 % of its sides, in a direction that belongs to the view, and made smaller and
+larger by 10 and 20 %. A fold's network scores only the views that it was never trained on.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from math import cos, pi, sin
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from isthmus.errors import InputError
+from isthmus.explain.held_out import read_fold
+from isthmus.files import sha256_of_json
+from isthmus.imaging.cache import CacheItem, PreparedCache, PreparedStore
+from isthmus.imaging.clip import Box, Lesion
+from isthmus.imaging.read import read_mask
+from isthmus.inference.scores import probabilities, view_logits
+from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items
+from isthmus.protocol.fits import fit_folder
+from isthmus.protocol.frozen import calls
+from isthmus.protocol.gather import nodule_predictions
+from isthmus.protocol.schema import Arm, Protocol
+from isthmus.tables.check import write_table
+from isthmus.training.spec import FitSpec
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """A change of a box: moved by a share of its sides, then scaled about its centre."""
+
+    name: str
+    shift: float = 0.0
+    scale: float = 1.0
+
+    def apply(self, box: Box, view_id: str, inside: Box | None = None) -> Box:
+        """Return the changed box, kept inside the scan area.
+
+        Parameters
+        ----------
+        box : Box
+            As drawn.
+        view_id : str
+            Decides the direction: the same for every size of the shift.
+        inside : Box, optional
+            The scan area.
+
+        Examples
+        --------
+        >>> Perturbation("20 % larger", scale=1.2).apply((10.0, 10.0, 20.0, 30.0), "v1")
+        (9.0, 8.0, 21.0, 32.0)
+        """
+        angle = 2 * pi * int.from_bytes(sha256(view_id.encode()).digest()[:4]) / 2**32
+        x0, y0, x1, y1 = box
+        width, height = x1 - x0, y1 - y0
+        x, y = (x0 + x1) / 2 + self.shift * width * cos(angle), (y0 + y1) / 2 + self.shift * height * sin(angle)
+        half_width, half_height = self.scale * width / 2, self.scale * height / 2
+        left, top, right, bottom = inside or (0.0, 0.0, float("inf"), float("inf"))
+        changed = (
+            max(x - half_width, left), max(y - half_height, top),
+            min(x + half_width, right), min(y + half_height, bottom),
+        )  # fmt: skip
+        # A box at the rim of the scan area may be pushed out of it: then it stays as it was drawn.
+        return changed if changed[0] < changed[2] and changed[1] < changed[3] else box
+
+
+PERTURBATIONS: Final = (
+    Perturbation("moved by 10 %", shift=0.1),
+    Perturbation("moved by 20 %", shift=0.2),
+    Perturbation("10 % smaller", scale=0.9),
+    Perturbation("20 % smaller", scale=0.8),
+    Perturbation("10 % larger", scale=1.1),
+    Perturbation("20 % larger", scale=1.2),
+)
+
+
+def perturbed_predictions(
+    run_folder: Path,
+    protocol: Protocol,
+    cases: Cases,
+    fits: Sequence[FitSpec],
+    cache: PreparedCache,
+    frozen: dict[str, Any],
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Score the held-out views of the first seed with changed boxes.
+
+    Parameters
+    ----------
+    run_folder : Path
+        The run; scores are kept in its `regions/`, so that a resumed run makes only those that are missing.
+    protocol : Protocol
+        Resolved.
+    cases : Cases
+        The views that were trained on.
+    fits : sequence of FitSpec
+        Finished fits.
+    cache : PreparedCache
+        For the changed crops.
+    frozen : dict
+        The content of `frozen.json`: each fold makes its own calls.
+    progress : callable, optional
+        Called with what, done, total.
+
+    Returns
+    -------
+    DataFrame
+        Rows of contract 2 (split `cv`, first seed) with a column `change`; empty where no arm looks at lesion crops.
+    """
+    boxes = _boxes(cases)
+    arms = {key: arm for key, arm in protocol.arms.items() if arm.prepare.crop == "lesion"}
+    tables = []
+    for done, (key, arm) in enumerate(arms.items()):
+        own = [fit for fit in fits if fit.arm == key and fit.seed == protocol.splits.seeds[0]]
+        for change in PERTURBATIONS:
+            views = _score(run_folder, arm, own, cases, _changed(cases.views[key], boxes, change), change.name, cache)
+            nodules = nodule_predictions(views, cases)
+            tables.append(nodules.assign(call=calls(nodules, cases.classes, frozen), change=change.name))
+        if progress is not None:
+            progress("boxes moved and scaled", done + 1, len(arms))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _boxes(cases: Cases) -> dict[str, Box]:
+    """Return each view's box: as given, else its mask's."""
+    found: dict[str, Box] = {}
+    for views in cases.views.values():
+        for view, mask, box in views[["view_id", "mask", "box"]].to_numpy(dtype=object).tolist():
+            if box is not None:
+                found[view] = box
+            elif mask is not None and view not in found:
+                try:
+                    x0, y0, x1, y1 = Lesion.still(mask=read_mask(mask)).boxes()[0].tolist()
+                except InputError:
+                    continue  # the view failed already when it was prepared, and is listed
+                found[view] = (x0, y0, x1, y1)
+    return found
+
+
+def _changed(views: pd.DataFrame, boxes: dict[str, Box], change: Perturbation) -> list[CacheItem]:
+    return [
+        replace(item, mask=None, box=change.apply(boxes[item.view_id], item.view_id, item.scan_area))
+        for item in cache_items(views)
+        if item.view_id in boxes
+    ]
+
+
+def _score(
+    run_folder: Path,
+    arm: Arm,
+    fits: Sequence[FitSpec],
+    cases: Cases,
+    items: list[CacheItem],
+    change: str,
+    cache: PreparedCache,
+) -> pd.DataFrame:
+    store = cache.store(items, arm.prepare)
+    key = sha256_of_json([store.key, *(fit.fingerprint() for fit in fits)])[:16]
+    kept = run_folder / "regions" / f"{fits[0].arm}-{key}.parquet"
+    if not kept.is_file():
+        write_table(kept, pd.concat([_held_out(run_folder, fit, store) for fit in fits], ignore_index=True))
+    scores = pd.read_parquet(kept)
+    rows = scores.merge(cases.views[fits[0].arm][["view_id", *UNIT_COLUMNS]], on="view_id", how="left")
+    return rows.assign(
+        target=cases.target.name, cohort=cases.cohort.name, arm=fits[0].arm, candidate=fits[0].candidate, split="cv"
+    )
+
+
+def _held_out(run_folder: Path, fit: FitSpec, store: PreparedStore) -> pd.DataFrame:
+    from isthmus.training.engine import default_device
+
+    network = read_fold(fit_folder(run_folder, fit))
+    views = [view for view in fit.held_out_views if view in set(store.view_ids)]
+    logits = view_logits(network.classifier, store.pixels[store.rows(views)], fit.prepare, device=default_device())
+    scores = probabilities(logits, np.asarray(network.log_prior_shift))
+    columns = {f"p_{name}": scores[:, place] for place, name in enumerate(fit.classes)}
+    return pd.DataFrame({"view_id": views, "seed": fit.seed, "fold": fit.fold, **columns})

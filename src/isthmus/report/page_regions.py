@@ -1,0 +1,103 @@
+"""What the page says of the regions: how far the scores hang on where the box was drawn, and who drew it."""
+
+from typing import Any
+
+from isthmus.report.context import ReportContext
+from isthmus.report.page_tables import Cell, Row, Table
+from isthmus.report.reading import count, interval, number, plural
+
+_NOTICEABLE = 0.1
+"""Share of calls that may flip under boxes moved by a tenth before the page says so in its first sentence."""
+
+
+def region_parts(context: ReportContext) -> dict[str, Any]:
+    """Return the page's entry ``regions``, empty where no arm looks at lesion crops and no source is known."""
+    regions = context.evidence.get("regions") or {}
+    moved, sources = regions.get("moved") or {}, regions.get("sources") or []
+    if not moved and not sources:
+        return {"regions": {}}
+    return {
+        "regions": {
+            "sentences": _sentences(context, moved),
+            "moved": _moved_tables(context, moved),
+            "sources": _source_table(sources),
+        }
+    }
+
+
+def _sentences(context: ReportContext, moved: dict[str, Any]) -> list[str]:
+    found = []
+    for arm in _leading(context, moved):
+        flips = {entry["change"]: entry["flips"] for entry in moved[arm]}
+        worst = max(moved[arm], key=lambda entry: entry["flips"]["estimate"])
+        small = flips.get("moved by 10 %")
+        sentence = f"{context.title_of(arm)}: "
+        if small is not None:
+            sentence += f"a box moved by 10 % changes {_percent(small)} of its calls"
+        if worst["change"] != "moved by 10 %":
+            sentence += f"; most, {_percent(worst['flips'])}, change when the box is {_spoken(worst['change'])}"
+        difference = worst.get("difference")
+        if difference is not None:
+            sentence += f" (AUC {interval(difference)} against the boxes as drawn)"
+        sentence += "."
+        if small is not None and small["estimate"] > _NOTICEABLE:
+            sentence += " Two readers would not draw the same box: take a call near the threshold with this in mind."
+        found.append(sentence)
+    return found
+
+
+def _leading(context: ReportContext, moved: dict[str, Any]) -> list[str]:
+    primary = context.evidence.get("primary") or {}
+    named = [arm for arm in (primary.get("arm"), primary.get("against")) if arm in moved]
+    return named or list(moved)[:2]
+
+
+def _spoken(change: str) -> str:
+    return change if change.startswith("moved") else f"drawn {change}"
+
+
+def _percent(entry: dict[str, Any]) -> str:
+    low, high = entry.get("low"), entry.get("high")
+    limits = "" if low is None or high is None else f" ({number(100 * low, 0)}–{number(100 * high, 0)})"
+    return f"{number(100 * entry['estimate'], 0)}\u202f%{limits}"
+
+
+def _moved_tables(context: ReportContext, moved: dict[str, Any]) -> list[Table]:
+    if not moved:
+        return []
+    changes = list(dict.fromkeys(entry["change"] for entries in moved.values() for entry in entries))
+    main = (context.evidence.get("primary") or {}).get("arm")
+    rows: dict[str, list[Row]] = {"difference": [], "flips": []}
+    for arm, entries in moved.items():
+        by_change = {entry["change"]: entry for entry in entries}
+        cells = [_cell(interval(by_change.get(change, {}).get("difference"))) for change in changes]
+        rows["difference"].append(Row(context.title_of(arm), cells, arm == main))
+        cells = [_cell(_percent(by_change[change]["flips"]) if change in by_change else "–") for change in changes]
+        rows["flips"].append(Row(context.title_of(arm), cells, arm == main))
+    heads = [change[:1].upper() + change[1:] for change in changes]
+    nodules = max(entry["n"] for entries in moved.values() for entry in entries)
+    note = (
+        f"{plural(nodules, context.evidence['unit'])}, held-out folds of the first seed; each fold's network, "
+        "calibrator and threshold as in the main analysis. Each view is moved in one direction of its own."
+    )
+    return [
+        Table("Difference of AUC, boxes changed minus boxes as drawn", heads, rows["difference"]),
+        Table("Calls that change", heads, rows["flips"], [note]),
+    ]
+
+
+def _cell(text: str) -> Cell:
+    main, _, rest = text.partition(" (")
+    return Cell(main, rest.removesuffix(")"))
+
+
+def _source_table(sources: list[dict[str, Any]]) -> list[Table]:
+    rows = [
+        Row(
+            f"{entry['class']}: {entry['source']}",
+            [Cell(f"{count(entry['views'])} of {count(entry['of'])}"), _cell(_percent(entry["share"]))],
+        )
+        for entry in sources
+        if entry["share"] is not None
+    ]
+    return [Table("Where the regions of each class come from", ["Views", "Share"], rows)] if rows else []
