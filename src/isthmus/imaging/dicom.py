@@ -1,7 +1,7 @@
 """Ultrasound DICOM, single- and multi-frame, through pydicom.
 
-- Only the elements that describe the pixels are read: none that names a patient is ever loaded, and no value of an
-  element enters a message.
+- Only the elements that describe the pixels are read: none that names a patient is ever loaded here, and no value
+  of an element enters a message.
 - Encapsulated video (MPEG-2, H.264, HEVC) is read by :mod:`isthmus.imaging.video`, which gives its frames and times;
   all other pixels by :mod:`isthmus.imaging.dicom_pixels`.
 - The 2D ultrasound regions give the scan area and the spacing (PS3.3 C.8.5.5).
@@ -57,7 +57,7 @@ _CENTIMETRES = 3
 @contextmanager
 def open_dicom(path: Path, limits: Limits) -> Iterator[OpenClip]:
     """Open a DICOM file; no frame is decoded before one is asked for."""
-    header = _header(path, limits)
+    header = read_header(path, limits)
     syntax = str(header.file_meta.get("TransferSyntaxUID", ""))
     if (codec := VIDEO_SYNTAXES.get(syntax.removesuffix(_FRAGMENTABLE))) is None:
         yield _DicomClip(path, header, _info(header, path, limits))
@@ -107,7 +107,16 @@ def _video_info(header: FileDataset, video: ClipInfo, path: Path) -> ClipInfo:
     )
 
 
-def _header(path: Path, limits: Limits) -> FileDataset:
+def read_header(path: Path, limits: Limits, elements: Sequence[str] = _ELEMENTS) -> FileDataset:
+    """Return these elements of a DICOM file's header, and no others; no pixel is read.
+
+    Raises
+    ------
+    PictureError
+        When it is no DICOM file or its header is damaged; the message quotes no element.
+    LimitError
+        When the file is deflated and may unpack beyond the limit.
+    """
     with warnings.catch_warnings():
         # pydicom warns of odd values by printing them, and a value may name a patient.
         warnings.simplefilter("ignore")
@@ -120,7 +129,7 @@ def _header(path: Path, limits: Limits) -> FileDataset:
                     expected=f"at most {limits.bytes // _LARGEST_DEFLATE_RATIO:,} bytes",
                     hint="convert it to Explicit VR Little Endian",
                 )
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_ELEMENTS), force=True)
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(elements), force=True)
             header.decode()
         except LimitError:
             raise
