@@ -22,8 +22,18 @@ NARROW: dict[str, dict[str, Any]] = {
     "resnet34": {"width": 8},
     "resnet50": {"width": 8},
     "mobilenet_v2": {"width": 0.25},
+    "alexnet": {"width": 8},
+    "vgg16": {"width": 8},
+    "googlenet": {"width": 8},
+    "densenet121": {"width": 8},
+    "densenet169": {"width": 8},
+    "densenet201": {"width": 8},
+    "efficientnet_b0": {"width": 0.25},
+    "convnext_tiny": {"width": 8},
 }
 SIZE = 64
+# The side of the last maps of a picture of 64 pixels, where it is not 64 / 32: before the last pooling.
+LAST_MAPS = {"alexnet": 3, "vgg16": 4}
 
 
 @pytest.fixture(scope="module", params=sorted(cards()))
@@ -55,9 +65,10 @@ def test_its_outputs_have_the_agreed_shapes(network: Classifier, inputs: dict[st
         maps = network.features(inputs)["image"]
         outputs = network(inputs)
     assert maps.shape[0] == 2
-    assert maps.shape[2:] == (SIZE // 32, SIZE // 32)
+    side = LAST_MAPS.get(network.network, SIZE // 32)
+    assert maps.shape[2:] == (side, side)
     assert outputs.logits.shape == (2, 3)
-    assert outputs.embedding.shape == (2, maps.shape[1])
+    assert outputs.embedding.shape == (2, _head(network).in_features)
     assert outputs.logits.dtype == torch.float32
     assert torch.isfinite(outputs.logits).all()
     assert not torch.equal(outputs.logits[0], outputs.logits[1])
@@ -81,9 +92,14 @@ def test_a_gradient_reaches_the_last_maps_through_the_head_alone(
     network.head({"image": maps}, inputs).logits[:, 2].sum().backward()
     assert maps.grad is not None
     assert float(maps.grad.abs().sum()) > 0
-    with_gradient = {name for name, parameter in network.named_parameters() if parameter.grad is not None}
-    head = f"{network.published_prefix}{network.head_name}"
-    assert with_gradient == {f"{head}.weight", f"{head}.bias"}
+    of_the_head = _with_gradient(network)
+    network.zero_grad()
+    network.features(inputs)["image"].sum().backward()
+    of_the_features = _with_gradient(network)
+    published = f"{network.published_prefix}{network.head_name}"
+    assert {f"{published}.weight", f"{published}.bias"} <= of_the_head
+    assert of_the_head.isdisjoint(of_the_features)
+    assert of_the_head | of_the_features == {name for name, _ in network.named_parameters()}
     network.zero_grad()
 
 
@@ -96,18 +112,18 @@ def test_every_parameter_learns(card: NetworkCard, inputs: dict[str, Tensor]) ->
 
 def test_the_stem_and_the_head_are_where_it_says(network: Classifier) -> None:
     stem = network.get_submodule(network.published_prefix + network.stem_name)
-    head = network.get_submodule(network.published_prefix + network.head_name)
     assert isinstance(stem, nn.Conv2d)
     assert stem.in_channels == 1
-    assert isinstance(head, nn.Linear)
-    assert head.out_features == 3
+    assert _head(network).out_features == 3
 
 
 def test_it_answers_at_its_smallest_size_and_refuses_below(network: Classifier) -> None:
     smallest = network.minimum_size
     with torch.no_grad():
         assert network({"image": torch.zeros(1, 1, smallest, smallest)}).logits.shape == (1, 3)
-    with pytest.raises(InputError, match=rf"'image' is {smallest - 1}x{smallest} pixels; expected at least 32x32"):
+    with pytest.raises(
+        InputError, match=rf"is {smallest - 1}x{smallest} pixels; expected at least {smallest}x{smallest}"
+    ):
         network({"image": torch.zeros(1, 1, smallest - 1, smallest)})
 
 
@@ -140,6 +156,16 @@ def test_onnx_runtime_gives_the_same_logits(network: Classifier, inputs: dict[st
     (found,) = session.run(None, {session.get_inputs()[0].name: others.numpy()})
     # design.md: 1e-4; relative, since random weights give logits of any size.
     assert np.abs(found - expected).max() <= 1e-4 * max(1.0, float(np.abs(expected).max()))
+
+
+def _head(network: Classifier) -> nn.Linear:
+    head = network.get_submodule(network.published_prefix + network.head_name)
+    assert isinstance(head, nn.Linear)
+    return head
+
+
+def _with_gradient(network: Classifier) -> set[str]:
+    return {name for name, parameter in network.named_parameters() if parameter.grad is not None}
 
 
 class _Logits(nn.Module):

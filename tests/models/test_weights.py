@@ -58,12 +58,25 @@ def known(monkeypatch: pytest.MonkeyPatch, file: Path) -> OfficialWeights:
 def test_the_table_names_networks_that_exist_and_hashes_as_in_the_files_names() -> None:
     for name, entry in OFFICIAL.items():
         assert name in cards()[entry.network].weights
-        assert entry.file == f"{entry.network}-{entry.sha256_prefix}.pth"
-        assert entry.address.startswith("https://download.pytorch.org/models/")
+        assert entry.file.endswith(f"-{entry.sha256_prefix}.pth")
+        assert entry.address.startswith(("https://download.pytorch.org/models/", "https://github.com/lukemelas/"))
+        assert "non-commercial" in entry.licence
     assert {name for card in cards().values() for name in card.weights} == set(OFFICIAL)
-    # The hashes in torchvision's documentation of these four files.
-    prefixes = {entry.sha256_prefix for entry in OFFICIAL.values()}
-    assert prefixes == {"f37072fd", "b627a593", "0676ba61", "b0353104"}
+    # As torchvision's documentation writes them, and EfficientNet-PyTorch's list of addresses.
+    assert {entry.file for entry in OFFICIAL.values()} == {
+        "resnet18-f37072fd.pth",
+        "resnet34-b627a593.pth",
+        "resnet50-0676ba61.pth",
+        "mobilenet_v2-b0353104.pth",
+        "alexnet-owt-7be5be79.pth",
+        "vgg16-397923af.pth",
+        "googlenet-1378be20.pth",
+        "densenet121-a639ec97.pth",
+        "densenet169-b2777c0a.pth",
+        "densenet201-c1103571.pth",
+        "efficientnet-b0-355c32eb.pth",
+        "convnext_tiny-983f1562.pth",
+    }
 
 
 def test_the_cache_is_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -74,8 +74,8 @@ class Classifier(nn.Module, ABC):
     published_prefix : str
         What stands before the names of published weight files in our own parameter names.
     stem_name, head_name : str
-        The published names of the first convolution (its input channels may differ from a published file's) and of
-        the last linear layer (its classes may).
+        Our names, without that prefix, of the first convolution (its input channels may differ from a published
+        file's) and of the last linear layer (its classes may).
     """
 
     minimum_size: ClassVar[int] = 32
@@ -108,6 +108,13 @@ class Classifier(nn.Module, ABC):
         """
         self.check(inputs)
         return self.head(self.features(inputs), inputs)
+
+    def from_published(self, state: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+        """Return a published file's parameters under our own names, and a note for anything of it left out.
+
+        Names that are not known pass through, so that loading them strictly fails and says which.
+        """
+        return {self.published_prefix + name: value for name, value in state.items()}, []
 
     def check(self, inputs: dict[str, Tensor]) -> None:
         """Refuse inputs that this network cannot take.

@@ -21,7 +21,9 @@ LARGEST = 2 * 1024**3
 """Bytes above which a file is no weight file that Isthmus would read or download."""
 
 _TORCHVISION = "https://download.pytorch.org/models/"
-_LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms allow non-commercial research"
+_EFFICIENTNET = "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/1.0/"
+_IMAGENET = "trained on ImageNet-1k, whose terms allow non-commercial research"
+_LICENCE = f"BSD-3-Clause (torchvision); {_IMAGENET}"
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,21 @@ OFFICIAL: Mapping[str, OfficialWeights] = {
         _torchvision("resnet34", "resnet34-b627a593.pth", "V1"),
         _torchvision("resnet50", "resnet50-0676ba61.pth", "V1"),
         _torchvision("mobilenet_v2", "mobilenet_v2-b0353104.pth", "V1"),
+        _torchvision("alexnet", "alexnet-owt-7be5be79.pth", "V1"),
+        _torchvision("vgg16", "vgg16-397923af.pth", "V1"),
+        _torchvision("googlenet", "googlenet-1378be20.pth", "V1"),
+        _torchvision("densenet121", "densenet121-a639ec97.pth", "V1"),
+        _torchvision("densenet169", "densenet169-b2777c0a.pth", "V1"),
+        _torchvision("densenet201", "densenet201-c1103571.pth", "V1"),
+        OfficialWeights(
+            name="efficientnet_b0_imagenet",
+            network="efficientnet_b0",
+            address=_EFFICIENTNET + "efficientnet-b0-355c32eb.pth",
+            sha256_prefix="355c32eb",
+            origin="EfficientNet-PyTorch 1.0, converted from the authors' TensorFlow (efficientnet-b0-355c32eb.pth)",
+            licence=f"Apache-2.0 (EfficientNet-PyTorch); {_IMAGENET}",
+        ),
+        _torchvision("convnext_tiny", "convnext_tiny-983f1562.pth", "V1"),
     )
 }
 

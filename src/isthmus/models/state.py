@@ -84,8 +84,7 @@ def fit_state(classifier: Classifier, state: dict[str, Tensor], *, where: str) -
         Listing parameters that are missing, unknown or of another shape.
     """
     own = classifier.state_dict()
-    prefix = classifier.published_prefix
-    named = state if set(state) & set(own) else {prefix + name: value for name, value in state.items()}
+    named, notes = (state, []) if set(state) & set(own) else classifier.from_published(state)
     # Files older than batch norm's counter lack it; it only matters to a momentum of None, which we never use.
     counters = {name for name in own if name.endswith("num_batches_tracked")}
     missing, unknown = set(own) - set(named) - counters, set(named) - set(own)
@@ -96,7 +95,7 @@ def fit_state(classifier: Classifier, state: dict[str, Tensor], *, where: str) -
             where=where,
         )
     fitted = {name: named.get(name, own[name]) for name in own}
-    notes = _fit_stem(classifier, fitted, own) + _fit_head(classifier, fitted, own)
+    notes = notes + _fit_stem(classifier, fitted, own) + _fit_head(classifier, fitted, own)
     wrong = [
         f"{name} {list(value.shape)} instead of {list(own[name].shape)}"
         for name, value in fitted.items()

@@ -1,0 +1,217 @@
+"""What is told of each network that Isthmus brings. Importing it imports no torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class NetworkCard:
+    """What ``isthmus models`` shows of a network.
+
+    Parameters
+    ----------
+    name, summary, source : str
+        Its name, one line, and the publication.
+    spatial_dims : int
+        2 for pictures, 3 for clips.
+    parameters_millions : float
+        With two classes, one channel and the default options.
+    minimum_size : int
+        Smallest height and width in pixels.
+    options : dict
+        Name to (default, meaning).
+    weights : tuple of str
+        Names of published initial weights (``isthmus weights list``).
+    requires : tuple of str
+        Packages that building it imports.
+    builder : str
+        ``module:function`` with ``(classes, channels, **options)``.
+    """
+
+    name: str
+    summary: str
+    source: str
+    spatial_dims: int
+    parameters_millions: float
+    minimum_size: int
+    builder: str
+    options: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    weights: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ("torch",)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        plain = {key: value for key, value in vars(self).items() if key != "builder"}
+        options = {key: {"default": default, "meaning": meaning} for key, (default, meaning) in self.options.items()}
+        return {**plain, "options": options, "weights": list(self.weights), "requires": list(self.requires)}
+
+    def lines(self) -> list[str]:
+        """Return the card in words, a line each."""
+        lines = [
+            f"{self.name}: {self.summary}",
+            f"source: {self.source}",
+            f"parameters: {self.parameters_millions:.2f} million (two classes, one channel)",
+            f"smallest picture: {self.minimum_size} x {self.minimum_size} pixels",
+            f"initial weights: {', '.join(self.weights) or 'none published; it starts from random ones'}",
+            f"needs: {', '.join(self.requires)}",
+            "options:",
+        ]
+        return lines + [f"  {key} = {default}: {meaning}" for key, (default, meaning) in self.options.items()]
+
+
+_WANG = "Wang et al., Scientific Reports 2025 (ThyroNet-X4 Genesis)"
+_HE = "He et al., CVPR 2016"
+_MODULES = "isthmus.models."
+
+
+def _thyronet(name: str, summary: str, millions: float, *, groups: int, kernel: int, dense: bool) -> NetworkCard:
+    return NetworkCard(
+        name=name,
+        summary=summary,
+        source=_WANG,
+        spatial_dims=2,
+        parameters_millions=millions,
+        minimum_size=32,
+        builder=f"{_MODULES}thyronet:{name}",
+        options={
+            "groups": (groups, "groups of each block's second convolution; must divide half of the width"),
+            "kernel": (kernel, "side of that convolution's kernel, odd"),
+            "dense": (dense, "whether each stage's input is concatenated to its output and merged"),
+            "width": (64, "channels of the first stage"),
+        },
+    )
+
+
+def _resnet(depth: int, millions: float) -> NetworkCard:
+    return NetworkCard(
+        name=f"resnet{depth}",
+        summary=f"residual network of {depth} layers",
+        source=_HE,
+        spatial_dims=2,
+        parameters_millions=millions,
+        minimum_size=32,
+        builder=f"{_MODULES}resnet:resnet{depth}",
+        options={"width": (64, "channels of the first stage; published weights need 64")},
+        weights=(f"resnet{depth}_imagenet",),
+        requires=("torch", "monai"),
+    )
+
+
+_DROPOUT = "before the last linear layer, 0 to 1"
+_DROP_BLOCKS = "training leaves out blocks of an example with a probability rising to this, 0 to 1"
+
+
+def _densenet(depth: int, millions: float) -> NetworkCard:
+    return NetworkCard(
+        name=f"densenet{depth}",
+        summary=f"densely connected network of {depth} layers",
+        source="Huang et al., CVPR 2017",
+        spatial_dims=2,
+        parameters_millions=millions,
+        minimum_size=32,
+        builder=f"{_MODULES}densenet:densenet{depth}",
+        options={"width": (64, "channels of the first convolution, even; each layer adds half; published weights: 64")},
+        weights=(f"densenet{depth}_imagenet",),
+        requires=("torch", "monai"),
+    )
+
+
+def _plain(name: str, summary: str, source: str, millions: float, minimum_size: int) -> NetworkCard:
+    return NetworkCard(
+        name=name,
+        summary=summary,
+        source=source,
+        spatial_dims=2,
+        parameters_millions=millions,
+        minimum_size=minimum_size,
+        builder=f"{_MODULES}{'vgg' if name == 'vgg16' else name}:{name}",
+        options={
+            "width": (64, "channels of the first convolution; two hidden layers of 64 times; published weights: 64"),
+            "dropout": (0.5, "at each of the two hidden linear layers, 0 to 1"),
+        },
+        weights=(f"{name}_imagenet",),
+    )
+
+
+_CARDS = (
+    _thyronet(
+        "thyronet_x4", "bottleneck blocks with grouped 5x5 kernels, dense stages", 16.90, groups=8, kernel=5, dense=True
+    ),
+    _thyronet("thyronet_bottleneck", "ablation: bottleneck blocks, plain 3x3", 23.51, groups=1, kernel=3, dense=False),
+    _thyronet("thyronet_block", "ablation: ResNet34 with grouped 5x5 kernels", 13.89, groups=8, kernel=5, dense=False),
+    _resnet(18, 11.17),
+    _resnet(34, 21.28),
+    _resnet(50, 23.51),
+    NetworkCard(
+        name="mobilenet_v2",
+        summary="inverted residuals, depthwise kernels: the small and quick one",
+        source="Sandler et al., CVPR 2018",
+        spatial_dims=2,
+        parameters_millions=2.23,
+        minimum_size=32,
+        builder=f"{_MODULES}mobilenet_v2:mobilenet_v2",
+        options={
+            "width": (1.0, "multiplier of all channels; published weights need 1.0"),
+            "dropout": (0.2, _DROPOUT),
+        },
+        weights=("mobilenet_v2_imagenet",),
+    ),
+    _plain(
+        "alexnet", "five convolutions, no norms, wide linear layers", "Krizhevsky, arXiv:1404.5997, 2014", 57.00, 63
+    ),
+    _plain("vgg16", "plain 3x3 convolutions, no norms, wide linear layers", "Simonyan, ICLR 2015", 134.27, 32),
+    NetworkCard(
+        name="googlenet",
+        summary="inception blocks with batch norm, no auxiliary heads",
+        source="Szegedy et al., CVPR 2015; batch norm as in torchvision",
+        spatial_dims=2,
+        parameters_millions=5.60,
+        minimum_size=32,
+        builder=f"{_MODULES}googlenet:googlenet",
+        options={
+            "width": (64, "channels of the first convolution, a multiple of 4; published weights need 64"),
+            "dropout": (0.2, _DROPOUT),
+        },
+        weights=("googlenet_imagenet",),
+    ),
+    _densenet(121, 6.95),
+    _densenet(169, 12.48),
+    _densenet(201, 18.09),
+    NetworkCard(
+        name="efficientnet_b0",
+        summary="inverted residuals that weigh their channels, sizes found by search",
+        source="Tan and Le, ICML 2019",
+        spatial_dims=2,
+        parameters_millions=4.01,
+        minimum_size=32,
+        builder=f"{_MODULES}efficientnet:efficientnet_b0",
+        options={
+            "width": (1.0, "multiplier of all channels; published weights need 1.0"),
+            "dropout": (0.2, _DROPOUT),
+            "drop_blocks": (0.2, _DROP_BLOCKS),
+        },
+        weights=("efficientnet_b0_imagenet",),
+        requires=("torch", "monai"),
+    ),
+    NetworkCard(
+        name="convnext_tiny",
+        summary="depthwise 7x7 kernels and layer norm: a residual network brought up to date",
+        source="Liu et al., CVPR 2022",
+        spatial_dims=2,
+        parameters_millions=27.82,
+        minimum_size=32,
+        builder=f"{_MODULES}convnext:convnext_tiny",
+        options={
+            "width": (96, "channels of the first stage; published weights need 96"),
+            "drop_blocks": (0.1, _DROP_BLOCKS),
+        },
+        weights=("convnext_tiny_imagenet",),
+        requires=("torch", "transformers"),
+    ),
+)
+
+
+def cards() -> dict[str, NetworkCard]:
+    """Return the networks that Isthmus brings, by name."""
+    return {entry.name: entry for entry in _CARDS}
