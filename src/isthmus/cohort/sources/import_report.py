@@ -12,6 +12,13 @@ from isthmus.manifest import DISCLAIMER
 from isthmus.tables.check import write_table
 
 COLUMNS = ("file", "kind", "case", "status", "views", "label", "detail")
+_TITLES = {
+    "picture": "Picture files",
+    "case": "Case files",
+    "row": "Rows of the table",
+    "cell": "Cells of the table that could not be used",
+    "outline": "Outline files",
+}
 
 
 @dataclass(frozen=True)
@@ -22,8 +29,8 @@ class ReportLine:
     ----------
     file : str
         Its name in the source.
-    kind : {'picture', 'case', 'row'}
-        What it is: a picture or clip, a file that describes a case, or a row of a table.
+    kind : {'picture', 'case', 'row', 'cell', 'outline'}
+        What it is: a picture or clip, a file that describes a case, a row or a cell of a table, a file of outlines.
     case : str
         The case it belongs to; empty where that cannot be told.
     status : str
@@ -71,7 +78,7 @@ class ImportReport:
 
     def kinds(self) -> list[str]:
         """Return the kinds of file that the report has lines of, in the order of the vocabulary."""
-        return [kind for kind in ("picture", "case", "row") if any(line.kind == kind for line in self.lines)]
+        return [kind for kind in _TITLES if any(line.kind == kind for line in self.lines)]
 
     def write(self, folder: Path) -> None:
         """Write ``import_report.csv`` and the summary ``import_report.md``."""
@@ -82,7 +89,7 @@ class ImportReport:
         """Return the counts as Markdown."""
         parts = ["# Import report", "", DISCLAIMER, "", *(f"- {remark}" for remark in self.remarks), ""]
         for kind in self.kinds():
-            parts += _markdown(kind.capitalize() + " files", self.counts(kind))
+            parts += _markdown(_TITLES[kind], self.counts(kind))
         parts += _markdown("In the cohort", self.totals)
         return "\n".join(parts)
 

@@ -1,0 +1,368 @@
+"""Fill a cohort from joined rows and pictures: what the folder and the DICOM importer share."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol
+
+from isthmus.cohort.cell_values import NotUnderstood, meaning
+from isthmus.cohort.dates import parse_date
+from isthmus.cohort.description import Description, Target
+from isthmus.cohort.draft import CohortDraft
+from isthmus.cohort.join import Joined, SourcePicture
+from isthmus.cohort.mapping import CohortMap
+from isthmus.cohort.rows import PATIENT_COLUMNS, UnderstoodRows
+from isthmus.cohort.sources.import_report import ReportLine
+from isthmus.errors import PictureError
+from isthmus.imaging.clip import Box
+
+Progress = Callable[[int, int, str], None]
+NODULE_COLUMNS = (
+    *("reference", "sampling", "size_mm", "composition", "echogenicity", "shape", "margin", "echogenic_foci"),
+    *("tirads", "split"),
+)
+
+
+class PatientNames(Protocol):
+    """Gives a patient another name than the hospital's."""
+
+    def patient_id_for(self, original: str) -> str:
+        """Return the same new id for the same patient."""
+
+
+@dataclass(frozen=True)
+class ViewPlace:
+    """Where a picture belongs.
+
+    Parameters
+    ----------
+    view_id, nodule_id, patient_id : str
+        As they stand in the cohort: pseudonyms where they are asked for.
+    modality : str
+        By the map; a B-mode clip is ``cine``, which the importer sees when it opens the file.
+    exam_id, plane : str
+        '' where unknown.
+    exam_day : int, optional
+        Days since the patient's first examination.
+    box : Box, optional
+        The lesion's box that the table gives, in pixels of the source.
+    """
+
+    view_id: str
+    nodule_id: str
+    patient_id: str
+    modality: str
+    exam_id: str = ""
+    plane: str = ""
+    exam_day: int | None = None
+    box: Box | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """Return what goes into ``views.csv`` as it is."""
+        return {"exam_id": self.exam_id, "plane": self.plane, "exam_day": self.exam_day}
+
+
+@dataclass(frozen=True)
+class ViewMade:
+    """What became of a picture.
+
+    Parameters
+    ----------
+    views : int
+        How many views it gave.
+    digest : str
+        Hash of its decoded pixels; patients with the same one are tied into one group. '' where it is not known.
+    notes : tuple of str
+        What is to be said about it.
+    """
+
+    views: int = 1
+    digest: str = ""
+    notes: tuple[str, ...] = ()
+
+
+MakeView = Callable[[SourcePicture, ViewPlace], ViewMade]
+"""Adds the views of one picture to the draft; raises PictureError where it cannot be used."""
+
+
+@dataclass
+class _Entry:
+    row: int
+    picture: SourcePicture
+    values: dict[str, str]
+    day: date | None
+    patient: str = ""
+    nodule: str = ""
+    made: ViewMade | None = None
+    line: int = -1
+
+
+@dataclass
+class _Names:
+    """Ids as they stand in the cohort."""
+
+    mapping: CohortMap
+    new: PatientNames | None
+    nodules: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+
+    def patient(self, original: str) -> str:
+        return self.new.patient_id_for(original) if self.new else original
+
+    def nodule(self, patient: str, own: str) -> str:
+        known = self.nodules[patient]
+        if own not in known:
+            if not own:
+                known[own] = patient
+            elif self.new or own.startswith("row "):
+                known[own] = f"{patient}_n{len(known) + 1}"
+            else:
+                known[own] = own if own.startswith(patient) else f"{patient}_{own}"
+        return known[own]
+
+
+def fill_cohort(
+    draft: CohortDraft,
+    joined: Joined,
+    rows: UnderstoodRows,
+    mapping: CohortMap,
+    make_view: MakeView,
+    *,
+    names: PatientNames | None = None,
+    shown: Callable[[SourcePicture], str] = lambda picture: picture.file,
+    move: Progress | None = None,
+) -> Description:
+    """Add patients, nodules and views of all pairs to a draft, and a line of report for every picture and row.
+
+    Parameters
+    ----------
+    draft : CohortDraft
+        To be filled; the caller finishes it with the description.
+    joined : Joined
+        From :func:`isthmus.cohort.join.join_rows`.
+    rows : UnderstoodRows
+        From :func:`isthmus.cohort.rows.understand`.
+    mapping : CohortMap
+        The map.
+    make_view : callable
+        Adds one picture's views by :meth:`CohortDraft.add_view`.
+    names : PatientNames, optional
+        Gives pseudonyms; the hospital's ids stay without it.
+    shown : callable, optional
+        The name of a picture in the report: never one that holds a patient's name.
+    move : callable, optional
+        Called as ``move(done, total, what)``.
+
+    Returns
+    -------
+    Description
+        For :meth:`CohortDraft.finish`.
+    """
+    ids = _Names(mapping, names)
+    entries, lines = _entries(joined, rows, mapping, ids, shown)
+    exams = _exams(entries)
+    counters: dict[str, int] = defaultdict(int)
+    for done, entry in enumerate(entries, start=1):
+        lines.append(_one_view(entry, rows, mapping, make_view, exams, counters, shown))
+        if move is not None:
+            move(done, len(entries), "pictures")
+    used = [entry for entry in entries if entry.made is not None]
+    _add_people(draft, used, mapping)
+    draft.report.lines += lines
+    draft.report.lines += _other_pictures(joined, shown)
+    draft.report.lines += _row_lines(draft, joined, rows, used, ids)
+    draft.report.lines += [
+        ReportLine(f"{fault.file}, {fault.cell}", "cell", "", "not understood", 0, "", fault.what)
+        for fault in rows.faults
+    ]
+    return _description(mapping, rows)
+
+
+def _entries(
+    joined: Joined,
+    rows: UnderstoodRows,
+    mapping: CohortMap,
+    ids: _Names,
+    shown: Callable[[SourcePicture], str],
+) -> tuple[list[_Entry], list[ReportLine]]:
+    entries: list[_Entry] = []
+    lines: list[ReportLine] = []
+    keyed = {name: source for name, source in mapping.all_sources().items() if source.key is not None}
+    for row, pictures in joined.pairs:
+        for picture in pictures:
+            entry = _Entry(row, picture, {str(k): str(v) for k, v in rows.values.loc[row].items()}, rows.days.get(row))
+            why = rows.left_out.get(row, "") and f"row {row} cannot be used: {rows.left_out[row]}"
+            for name, source in keyed.items():
+                try:
+                    entry.values[name] = meaning(name, picture.keys.get(source.key or "", ""), source)
+                except NotUnderstood as error:
+                    why = why or f"its {source.key} is not understood as {name}; expected {error}"
+            entry.day = parse_date(picture.keys.get("StudyDate", "")) or entry.day
+            if not why and not entry.values["patient_id"]:
+                why = "it has no patient id"
+            if why:
+                lines.append(ReportLine(shown(picture), "picture", "", "left out", 0, "", why))
+                continue
+            entry.patient = ids.patient(entry.values["patient_id"])
+            own = entry.values.get("nodule_id", "")
+            if not own and mapping.nodules == "one_per_row" and mapping.columns.nodule_id is None:
+                own = f"row {row}"
+            entry.nodule = ids.nodule(entry.patient, own)
+            entries.append(entry)
+    return entries, lines
+
+
+def _exams(entries: Iterable[_Entry]) -> dict[str, list[tuple[date | None, str]]]:
+    """Return each patient's examinations in the order of their dates."""
+    held: dict[str, set[tuple[date | None, str]]] = defaultdict(set)
+    for entry in entries:
+        if entry.day is not None or entry.values.get("exam_id"):
+            held[entry.patient].add((entry.day, entry.values.get("exam_id", "")))
+    return {patient: sorted(exams, key=lambda exam: (exam[0] or date.max, exam[1])) for patient, exams in held.items()}
+
+
+def _one_view(
+    entry: _Entry,
+    rows: UnderstoodRows,
+    mapping: CohortMap,
+    make_view: MakeView,
+    exams: dict[str, list[tuple[date | None, str]]],
+    counters: dict[str, int],
+    shown: Callable[[SourcePicture], str],
+) -> ReportLine:
+    counters[entry.nodule] += 1
+    own = exams.get(entry.patient, [])
+    first = next((day for day, _ in own if day is not None), None)
+    exam = (entry.day, entry.values.get("exam_id", ""))
+    relative = mapping.dates == "relative" and entry.day is not None and first is not None
+    place = ViewPlace(
+        view_id=f"{entry.nodule}_v{counters[entry.nodule]:03d}",
+        nodule_id=entry.nodule,
+        patient_id=entry.patient,
+        modality=entry.values.get("modality") or mapping.modality.of(entry.picture.file),
+        exam_id=f"{entry.patient}_e{own.index(exam) + 1}" if exam in own else "",
+        plane=entry.values.get("plane", ""),
+        exam_day=(entry.day - first).days if relative and entry.day and first else None,
+        box=rows.boxes.get(entry.row),
+    )
+    label = entry.values.get(next(iter(mapping.targets)), "")
+    try:
+        entry.made = make_view(entry.picture, place)
+    except PictureError as error:
+        return ReportLine(shown(entry.picture), "picture", entry.patient, "unreadable", 0, label, _reason(error))
+    detail = "; ".join((f"row {entry.row}", *entry.made.notes))
+    status = "labelled" if label else "unlabelled"
+    return ReportLine(shown(entry.picture), "picture", entry.patient, status, entry.made.views, label, detail)
+
+
+def _reason(error: PictureError) -> str:
+    return error.what + (f"; expected {error.expected}" if error.expected else "")
+
+
+def _add_people(draft: CohortDraft, entries: list[_Entry], mapping: CohortMap) -> None:
+    groups = _groups(entries)
+    of_patient = [*PATIENT_COLUMNS, *(name for name, target in mapping.targets.items() if target.unit == "patient")]
+    of_patient += [name for name, extra in mapping.extra.items() if extra.table == "patients"]
+    of_nodule = [*NODULE_COLUMNS, *(name for name in [*mapping.targets, *mapping.extra] if name not in of_patient)]
+    in_time = sorted(entries, key=lambda entry: (entry.day or date.max, entry.row))
+    for patient in dict.fromkeys(entry.patient for entry in entries):
+        own = [entry for entry in in_time if entry.patient == patient]
+        values = {column: _first(own, column) for column in of_patient}
+        draft.add_patient(patient, values.pop("site") or "not stated", **values)
+    for nodule in dict.fromkeys(entry.nodule for entry in entries):
+        own = [entry for entry in in_time if entry.nodule == nodule]
+        patient = own[0].patient
+        values = {column: _first(own, column) for column in of_nodule}
+        tied = {"group_id": groups[patient]} if patient in groups else {}
+        draft.add_nodule(nodule, patient, **tied, **values)
+
+
+def _first(entries: Iterable[_Entry], column: str) -> str:
+    return next((entry.values[column] for entry in entries if entry.values.get(column)), "")
+
+
+def _groups(entries: Iterable[_Entry]) -> dict[str, str]:
+    """Return the group of every patient where any two share a picture's pixels; else nothing."""
+    group: dict[str, str] = {}
+
+    def root(patient: str) -> str:
+        while group.get(patient, patient) != patient:
+            patient = group[patient]
+        return patient
+
+    holders: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        group.setdefault(entry.patient, entry.patient)
+        if entry.made is not None and entry.made.digest:
+            holders[entry.made.digest].add(entry.patient)
+    for tied in holders.values():
+        lowest = min(root(patient) for patient in tied)
+        for patient in tied:
+            group[root(patient)] = lowest
+    groups = {patient: root(patient) for patient in group}
+    return groups if any(patient != lowest for patient, lowest in groups.items()) else {}
+
+
+def _other_pictures(joined: Joined, shown: Callable[[SourcePicture], str]) -> list[ReportLine]:
+    lines = [
+        ReportLine(shown(picture), "picture", "", "without row", 0, "", "no row of the table fits it")
+        for picture in joined.pictures_without_row
+    ]
+    for found in joined.ambiguous:
+        where = f"{found.why}: rows {', '.join(map(str, found.rows))}"
+        lines += [ReportLine(shown(picture), "picture", "", "ambiguous", 0, "", where) for picture in found.pictures]
+    return lines
+
+
+def _row_lines(
+    draft: CohortDraft, joined: Joined, rows: UnderstoodRows, used: list[_Entry], ids: _Names
+) -> list[ReportLine]:
+    views: dict[int, int] = defaultdict(int)
+    for entry in used:
+        views[entry.row] += entry.made.views if entry.made else 0
+    status = dict.fromkeys((row for row, _ in joined.pairs), "no usable picture")
+    status |= dict.fromkeys(joined.rows_without_pictures, "without pictures")
+    status |= {row: "ambiguous" for found in joined.ambiguous for row in found.rows}
+    status |= dict.fromkeys(rows.left_out, "left out")
+    status |= dict.fromkeys(views, "used")
+    present = {entry.patient for entry in used}
+    lines = []
+    for row in rows.values.index:
+        original = rows.value(row, "patient_id")
+        patient = ids.patient(original) if original else ""
+        fate = status.get(row, "used with another row")
+        lines.append(ReportLine(f"row {row}", "row", patient, fate, views[row], "", rows.left_out.get(row, "")))
+        if patient and patient not in present and fate in _EXCLUDED:
+            draft.exclude(patient, "import", _EXCLUDED[fate])
+    return lines
+
+
+_EXCLUDED = {
+    "without pictures": "no picture in the source fits its row",
+    "no usable picture": "none of its pictures can be used",
+    "ambiguous": "its pictures fit more than one row",
+    "left out": "its row cannot be used",
+}
+
+
+def _description(mapping: CohortMap, rows: UnderstoodRows) -> Description:
+    targets = {
+        name: Target(
+            name=name,
+            column=name,
+            table="nodules" if target.unit == "nodule" else "patients",
+            unit=target.unit,
+            classes=target.classes,
+            reference=target.reference,
+        )
+        for name, target in mapping.targets.items()
+    }
+    cells = len(rows.faults)
+    told = [f"{cells} cell{'s' if cells > 1 else ''} of the source table could not be used"] if cells else []
+    return Description(
+        name=mapping.name,
+        licence=mapping.licence,
+        citation=mapping.citation,
+        remarks=[*mapping.remarks, *told],
+        targets=targets,
+    )

@@ -1,0 +1,201 @@
+"""The rows of a hospital's table as the map understands them, and every cell that it does not."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+
+import pandas as pd
+
+from isthmus.cohort.cell_values import ID_COLUMNS, NotUnderstood, identifier, meaning, tidy
+from isthmus.cohort.dates import WORDS, order_of, parse_date, year_is_last
+from isthmus.cohort.mapping import CohortMap, Source, TargetSource, nearest
+from isthmus.cohort.source_table import CellFault, SourceTable
+from isthmus.errors import InputError
+from isthmus.imaging.clip import Box
+from isthmus.tables.cohort import parse_box
+
+PATIENT_COLUMNS = ("site", "sex", "age_years")
+AT_FIRST = ("age_years", "size_mm", "exam_id", "modality", "plane")
+"""Columns that may differ from row to row: the earliest row's stands for the patient or the nodule."""
+
+
+@dataclass
+class UnderstoodRows:
+    """A table's rows in our columns.
+
+    Parameters
+    ----------
+    values : DataFrame
+        Text by our column, '' for blank, with the table's row numbers.
+    days : dict of int to date
+        A row's day of examination, where it has one.
+    boxes : dict of int to Box
+        A row's box, where it has one.
+    left_out : dict of int to str
+        Rows that cannot be used, and why.
+    faults : list of CellFault
+        Every cell that could not be used, the table's own among them.
+    """
+
+    values: pd.DataFrame
+    days: dict[int, date] = field(default_factory=dict)
+    boxes: dict[int, Box] = field(default_factory=dict)
+    left_out: dict[int, str] = field(default_factory=dict)
+    faults: list[CellFault] = field(default_factory=list)
+
+    def value(self, row: int, column: str) -> str:
+        """Return a row's value in one of our columns; '' where there is none."""
+        return str(self.values.at[row, column]) if column in self.values.columns else ""
+
+
+def understand(table: SourceTable, mapping: CohortMap) -> UnderstoodRows:
+    """Read a table's rows by a map.
+
+    Returns
+    -------
+    UnderstoodRows
+
+    Raises
+    ------
+    InputError
+        When the map names a heading that the table does not have, with the nearest; all of them at once.
+    """
+    _check_headings(table, mapping)
+    rows = UnderstoodRows(pd.DataFrame(index=table.frame.index), faults=list(table.faults))
+    sources: dict[str, Source | TargetSource] = {**mapping.all_sources(), **mapping.targets}
+    for column, source in sources.items():
+        if column != "exam_date":
+            rows.values[column] = _column(table, rows, column, source)
+    if mapping.columns.exam_date is not None:
+        _read_dates(table, rows, mapping.columns.exam_date)
+    _read_boxes(table, rows, mapping)
+    _check_join_ids(table, rows, mapping)
+    _check_agreement(table, rows, mapping)
+    return rows
+
+
+def nodule_keys(rows: UnderstoodRows, mapping: CohortMap) -> list[str]:
+    """Return what each row is about, its nodule, in one text a row; rows without a patient are alone."""
+    keys = []
+    for row in rows.values.index:
+        patient = rows.value(row, "patient_id")
+        own = f"row {row}" if mapping.nodules == "one_per_row" and mapping.columns.nodule_id is None else ""
+        keys.append("\0".join((patient, rows.value(row, "nodule_id") or own)) if patient else f"row {row}")
+    return keys
+
+
+def _check_headings(table: SourceTable, mapping: CohortMap) -> None:
+    known = [str(heading) for heading in table.frame.columns]
+    lost = [heading for heading in [*mapping.headings(), *mapping.identifying] if heading not in known]
+    if lost:
+        listed = "".join(f"\n  {heading!r}: {nearest(heading, known)}" for heading in lost)
+        raise InputError(f"the map names headings that are not in the table:{listed}", where=table.file)
+
+
+def _column(table: SourceTable, rows: UnderstoodRows, column: str, source: Source | TargetSource) -> list[str]:
+    heading = source.heading
+    if heading is None:
+        constant = source.constant if isinstance(source, Source) else None
+        return [constant or ""] * len(table.frame)
+    known = [fault for fault in table.faults if fault.heading == heading]
+    broken = {fault.cell for fault in known}
+    found = []
+    for row, text in zip(table.frame.index, table.frame[heading], strict=True):
+        value = ""
+        try:
+            value = meaning(column, text, source)
+        except NotUnderstood as error:
+            rows.faults.append(table.fault(row, heading, str(error), hidden=column in ID_COLUMNS and "+" not in text))
+        if column == "patient_id" and not value:
+            cell = f"{table.letters[heading]}{row}"
+            rows.left_out[row] = f"no patient id in {cell}"
+            if not tidy(text) and cell not in broken:
+                rows.faults.append(table.fault(row, heading, "the patient's id; the row is left out"))
+        found.append(value)
+    return found
+
+
+def _check_join_ids(table: SourceTable, rows: UnderstoodRows, mapping: CohortMap) -> None:
+    """Report ids that only the join uses and that have lost their digits, or are missing."""
+    told = {(fault.heading, fault.cell) for fault in rows.faults}
+    for heading in mapping.join.on:
+        for row, text in zip(table.frame.index, table.frame[heading], strict=True):
+            if (heading, f"{table.letters[heading]}{row}") in told:
+                continue
+            if not tidy(text):
+                rows.faults.append(table.fault(row, heading, "what its pictures are found by; they cannot be found"))
+                continue
+            try:
+                identifier(text)
+            except NotUnderstood as error:
+                rows.faults.append(table.fault(row, heading, str(error)))
+                rows.left_out.setdefault(row, f"the id in {table.letters[heading]}{row} has lost digits")
+
+
+def _read_dates(table: SourceTable, rows: UnderstoodRows, source: Source) -> None:
+    if source.heading is None:
+        return
+    cells = {row: tidy(text) for row, text in zip(table.frame.index, table.frame[source.heading], strict=True)}
+    order = source.order or order_of(cells.values())
+    year_last = [row for row, text in cells.items() if year_is_last(text)]
+    mixed = 0 < len(year_last) < sum(map(bool, cells.values())) and source.order is None
+    for row, text in cells.items():
+        day = parse_date(text, order if not mixed else None)
+        if day is not None:
+            rows.days[row] = day
+        elif text:
+            words = WORDS
+            if row in year_last:
+                words += ", as in the other rows" if mixed else "; day and month could be either"
+                words += " (or `order: day_first` or `month_first` in the map)"
+            rows.faults.append(table.fault(row, source.heading, f"{words}; it is left blank"))
+
+
+def _read_boxes(table: SourceTable, rows: UnderstoodRows, mapping: CohortMap) -> None:
+    source = mapping.columns.box
+    if source is None:
+        return
+    for row, cells in zip(table.frame.index, table.frame[source.headings].itertuples(index=False), strict=True):
+        text = tidy(" ".join(map(str, cells)).replace(",", " "))
+        if not text:
+            continue
+        try:
+            if source.form == "size":
+                x, y, width, height = (float(part) for part in text.split())
+                text = f"{x} {y} {x + width} {y + height}"
+            rows.boxes[row] = parse_box(text)
+        except ValueError:
+            words = "x0, y0, width and height" if source.form == "size" else "x0, y0, x1 and y1"
+            rows.faults.append(table.fault(row, source.headings[0], f"{words} of a box in pixels; left blank"))
+
+
+def _check_agreement(table: SourceTable, rows: UnderstoodRows, mapping: CohortMap) -> None:
+    """Blank what the rows of one patient, or of one nodule, contradict each other in, and say where."""
+    of_patient = [*PATIENT_COLUMNS, *(name for name, target in mapping.targets.items() if target.unit == "patient")]
+    of_patient += [name for name, extra in mapping.extra.items() if extra.table == "patients"]
+    nodules, patients = nodule_keys(rows, mapping), rows.values["patient_id"].tolist()
+    for column, source in mapping.all_sources().items():
+        if source.heading is None or column in (*AT_FIRST, "patient_id", "nodule_id", "exam_date"):
+            continue
+        whole = column in of_patient
+        units = patients if whole else nodules
+        for labels in _contradicting(rows, column, units):
+            first = labels[0]
+            for row in labels[1:]:
+                if rows.value(row, column) != rows.value(first, column):
+                    words = (
+                        f"{str(table.frame.at[first, source.heading])!r} as in {table.letters[source.heading]}{first}: "
+                        f"one {'patient' if whole else 'nodule'}, one value; left blank"
+                    )
+                    rows.faults.append(table.fault(row, source.heading, words))
+            everywhere = {unit for unit, row in zip(units, rows.values.index, strict=True) if row == first}
+            rows.values.loc[[unit in everywhere for unit in units], column] = ""
+
+
+def _contradicting(rows: UnderstoodRows, column: str, units: Iterable[str]) -> list[list[int]]:
+    held: dict[str, list[int]] = defaultdict(list)
+    for row, unit in zip(rows.values.index, units, strict=True):
+        if unit and rows.value(row, column):
+            held[unit].append(row)
+    return [labels for labels in held.values() if len({rows.value(row, column) for row in labels}) > 1]
