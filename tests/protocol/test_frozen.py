@@ -70,14 +70,14 @@ def test_held_out_labels_of_a_fold_do_not_touch_its_own_calls():
 
 def test_no_set_is_opened_before_the_choices_are_frozen(tmp_path):
     with pytest.raises(FrozenError, match="may not be predicted before"):
-        Lock(tmp_path).open("test", "c")
+        Lock(tmp_path).open("test", "c", ["a"])
 
 
 def test_openings_are_counted(tmp_path):
     lock = Lock(tmp_path)
     lock.freeze(freeze(table(), CLASSES, "youden", {}))
-    lock.open("external", "b")
-    lock.open("external", "b")
+    lock.open("external", "b", ["a"])
+    lock.open("external", "b", ["a"])
     assert [opening["cohort"] for opening in lock.openings()] == ["b", "b"]
 
 
@@ -85,7 +85,7 @@ def test_choices_may_not_change_after_an_opening(tmp_path):
     lock = Lock(tmp_path)
     lock.freeze(freeze(table(), CLASSES, "youden", {}))
     lock.freeze(freeze(table(1), CLASSES, "youden", {}))  # nothing was opened yet
-    lock.open("test", "c")
+    lock.open("test", "c", ["a"])
     with pytest.raises(FrozenError, match="have changed since"):
         lock.freeze(freeze(table(2), CLASSES, "youden", {}))
 
@@ -93,9 +93,23 @@ def test_choices_may_not_change_after_an_opening(tmp_path):
 def test_an_altered_frozen_file_is_noticed(tmp_path):
     lock = Lock(tmp_path)
     lock.freeze(freeze(table(), CLASSES, "youden", {}))
-    lock.open("test", "c")
+    lock.open("test", "c", ["a"])
     content = read_json(tmp_path / "frozen.json")
     content["arms"]["a"]["threshold"] = 0.123
     write_json(tmp_path / "frozen.json", content)
     with pytest.raises(FrozenError, match="was altered"):
-        lock.open("external", "b")
+        lock.open("external", "b", ["a"])
+
+
+def test_an_arm_may_be_added_after_an_opening_and_the_others_stay_locked(tmp_path):
+    lock = Lock(tmp_path)
+    one, other = table(), table(1).assign(arm="b")
+    lock.freeze(freeze(one, CLASSES, "youden", {}))
+    lock.open("test", "c", ["a"])
+    lock.freeze(freeze(pd.concat([one, other], ignore_index=True), CLASSES, "youden", {}))
+    lock.open("test", "c", ["b"])
+    assert [opening["arms"] for opening in lock.openings()] == [["a"], ["b"]]
+    with pytest.raises(FrozenError, match="have changed since"):
+        lock.freeze(freeze(pd.concat([table(2), other], ignore_index=True), CLASSES, "youden", {}))
+    with pytest.raises(FrozenError, match="have changed since"):
+        lock.freeze(freeze(other, CLASSES, "youden", {}))

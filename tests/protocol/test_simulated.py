@@ -12,8 +12,9 @@ from isthmus.errors import CohortError, ProtocolError
 from isthmus.files import read_json
 from isthmus.protocol.cases import find_cases
 from isthmus.protocol.parts import divide
+from isthmus.protocol.planning import plan_run
 from isthmus.protocol.resolve import resolve_protocol
-from isthmus.protocol.run import plan_run, run
+from isthmus.protocol.run import run
 from isthmus.statistics.roc import auc
 from tests.cohort.small import spoil
 from tests.simulated_cohort import write_simulated_cohort

@@ -117,7 +117,7 @@ def made_context(pictures: tuple[Picture, ...] = (), **changes: object) -> Repor
         "protocol_resolved": made_protocol(),
         "manifest": {"python": "3.11", "seeds": [0, 1], "packages": {"numpy": "2"}},
         "checks": [Check("leak", "passed", "No group stands on two sides.")],
-        "openings": {"test": 1},
+        "openings": "The test set of Made was opened 1 time: by New.",
         "marks": ["SMALL PROFILE"],
     }
     return ReportContext(**(facts | changes))  # type: ignore[arg-type]

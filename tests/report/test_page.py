@@ -82,7 +82,7 @@ def test_every_section_is_there_and_the_disclaimer_stands_on_screen_and_paper(wr
                  "Learning curves", "Heat maps", "Failures", "Methods", "Versions"):  # fmt: skip
         assert f">{name}</h2>" in text, name
     assert text.count("Research use only; not a medical device.") >= 3
-    assert "The test set was opened 1 time." in text
+    assert "The test set of Made was opened 1 time: by New." in text
 
 
 def test_the_same_facts_give_the_same_bytes(tmp_path: Path, full_context, written) -> None:

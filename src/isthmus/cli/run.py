@@ -19,19 +19,24 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key=value over the protocol, e.g. defaults.train.epochs=20.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    arms: Annotated[
+        str | None, typer.Option("--arms", help="Only these arms, with commas; more are added later with --resume.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run, or add arms to it.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Only print fits, epochs, disk and expected time.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train, compare, calibrate, explain and report, as a protocol says.
 
-    A run that was stopped at any moment goes on with --resume and ends in the same predictions.csv.
+    A run that was stopped at any moment goes on with --resume and ends in the same predictions.csv. With --resume and
+    more --arms, only the added ones are trained; what was frozen and predicted for the others stays as it is.
     """
-    from isthmus.protocol.run import plan_run
+    from isthmus.protocol.planning import plan_run
     from isthmus.protocol.run import run as run_protocol
 
+    layers = [*(settings or []), *_only(arms)]
     if plan:
-        planned = plan_run(protocol, cohort, profile=profile, settings=settings or ())
+        planned = plan_run(protocol, cohort, profile=profile, settings=layers)
         show(planned.to_json(), as_json, planned.lines())
         return
     with progress_bars(as_json) as progress:
@@ -41,12 +46,17 @@ def run(
             out,
             external=external,
             profile=profile,
-            settings=settings or (),
+            settings=layers,
             resume=resume,
             progress=progress,
             say=None if as_json else lambda line: print(line, file=sys.stderr, flush=True),
         )
     show(finished.to_json(), as_json, finished.lines())
+
+
+def _only(arms: str | None) -> list[str]:
+    """Return `--arms` as the protocol's key `only`."""
+    return [] if arms is None else [f"only={[name.strip() for name in arms.split(',') if name.strip()]}"]
 
 
 @app.command()

@@ -29,7 +29,7 @@ class Arithmetic:
 
 
 def choose_arithmetic(run_folder: Path, protocol: Protocol, classes: int) -> Mapping[str, Arithmetic]:
-    """Return each arm's arithmetic; a resumed run keeps what its first call chose.
+    """Return each arm's arithmetic; a resumed run keeps what its first call chose, and tries only arms that were added.
 
     Parameters
     ----------
@@ -41,11 +41,13 @@ def choose_arithmetic(run_folder: Path, protocol: Protocol, classes: int) -> Map
         Number of classes.
     """
     path = run_folder / FILE
-    if path.is_file():
-        kept = read_json(path, name="arithmetic")["arms"]
-        return {arm: Arithmetic(**kept[arm]) for arm in protocol.arms}
-    chosen = try_arithmetic(protocol, classes)
-    write_json(path, {"format": "isthmus-arithmetic/1.0", "arms": {key: asdict(one) for key, one in chosen.items()}})
+    kept = read_json(path, name="arithmetic")["arms"] if path.is_file() else {}
+    chosen = {
+        key: Arithmetic(**kept[key]) if key in kept else _trial(arm, classes) for key, arm in protocol.arms.items()
+    }
+    if set(chosen) - set(kept):
+        content = {"format": "isthmus-arithmetic/1.0", "arms": {key: asdict(one) for key, one in chosen.items()}}
+        write_json(path, content)
     return chosen
 
 

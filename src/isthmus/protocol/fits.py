@@ -239,5 +239,5 @@ def make_plan(
             for fit in pending
         ),
         precisions={arm: chosen.precision for arm, chosen in arithmetic.items()},
-        reductions=tuple(reductions(name, protocol.profile)),
+        reductions=tuple(reductions(name, protocol.profile, protocol.arms)),
     )

@@ -1,6 +1,6 @@
 """What is chosen before a test or external set is seen, and the lock on those sets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ def freeze(predictions: pd.DataFrame, classes: list[str], rule: str, facts: Mapp
     rule : str
         The protocol's threshold rule.
     facts : mapping
-        What else is frozen: target, cohort fingerprint, protocol hash.
+        What else is frozen: target, cohort fingerprint, hash of the protocol's rules (its arms are added one by one).
 
     Returns
     -------
@@ -142,7 +142,9 @@ class Lock:
         self._log = folder / "openings.json"
 
     def freeze(self, content: dict[str, Any]) -> None:
-        """Write `frozen.json`, or check that what is there says the same.
+        """Write `frozen.json`, or check that what is there says the same of every arm it names.
+
+        Arms may be added after an opening; nothing that was chosen for the others may change then.
 
         Raises
         ------
@@ -150,9 +152,10 @@ class Lock:
             When a set was opened already with other choices.
         """
         if self._frozen.exists():
-            if read_json(self._frozen, name="frozen") == content:
+            kept = read_json(self._frozen, name="frozen")
+            if kept == content:
                 return
-            if self.openings():
+            if self.openings() and _only_the_arms_of(kept, content) != kept:
                 raise FrozenError(
                     "the frozen choices have changed since a test or external set was opened",
                     where=self._frozen.name,
@@ -160,13 +163,13 @@ class Lock:
                 )
         write_json(self._frozen, content)
 
-    def open(self, split: str, cohort: str) -> dict[str, Any]:
-        """Log one opening of a set and return the frozen choices to predict it with.
+    def open(self, split: str, cohort: str, arms: Sequence[str]) -> dict[str, Any]:
+        """Log one opening of a set by some arms and return the frozen choices to predict it with.
 
         Raises
         ------
         FrozenError
-            When nothing is frozen yet, or `frozen.json` is not what earlier openings used.
+            When nothing is frozen yet, or `frozen.json` says of an arm what earlier openings did not use.
         """
         if not self._frozen.exists():
             raise FrozenError(
@@ -175,17 +178,26 @@ class Lock:
                 hint="let `isthmus run` finish its cross-validation first",
             )
         content: dict[str, Any] = read_json(self._frozen, name="frozen")
-        fingerprint, openings = sha256_of_json(content), self.openings()
-        if any(opening["frozen"] != fingerprint for opening in openings):
+        openings = self.openings()
+        if any(opening["frozen"] != _fingerprint(content, opening["arms"]) for opening in openings):
             raise FrozenError(
                 "frozen.json was altered after a set was opened", where=self._frozen.name, hint="start a new run"
             )
-        openings.append({"split": split, "cohort": cohort, "frozen": fingerprint})
-        write_json(self._log, {"format": "isthmus-openings/1.0", "openings": openings})
+        opening = {"split": split, "cohort": cohort, "arms": list(arms), "frozen": _fingerprint(content, arms)}
+        write_json(self._log, {"format": "isthmus-openings/1.0", "openings": [*openings, opening]})
         return content
 
-    def openings(self) -> list[dict[str, str]]:
-        """Return the openings so far, oldest first."""
+    def openings(self) -> list[dict[str, Any]]:
+        """Return the openings so far, oldest first: `split`, `cohort`, `arms`, `frozen`."""
         if not self._log.exists():
             return []
         return list(read_json(self._log, name="openings")["openings"])
+
+
+def _only_the_arms_of(kept: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    return {**content, "arms": {arm: choices for arm, choices in content["arms"].items() if arm in kept["arms"]}}
+
+
+def _fingerprint(content: Mapping[str, Any], arms: Sequence[str]) -> str:
+    """Return a SHA-256 of what is frozen for some arms; it stays the same when others are added."""
+    return sha256_of_json({**content, "arms": {arm: content["arms"].get(arm) for arm in sorted(arms)}})

@@ -1,7 +1,8 @@
 """Predicting a test or external set: once, by the arms' bundles, with what is frozen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items, without_fai
 from isthmus.protocol.fits import own_file
 from isthmus.protocol.frozen import Lock
 from isthmus.protocol.schema import Protocol
+from isthmus.report.reading import SPLIT_NAMES, listed, plural
 from isthmus.tables.check import write_table
 from isthmus.tables.predictions import read_predictions
 
@@ -25,7 +27,7 @@ def open_cohort(
     cache: PreparedCache,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Predict a set that no choice was made on, and log that it was opened.
+    """Predict a set that no choice was made on, and log that it was opened, and by which arms.
 
     Parameters
     ----------
@@ -45,37 +47,61 @@ def open_cohort(
     Returns
     -------
     DataFrame
-        View rows in the columns of `gather_views`. A set that was opened before with these choices, in a run that
-        was stopped later, is read from the run folder and not opened again.
+        View rows in the columns of `gather_views`. What an arm predicted before with these choices is read from the
+        run folder; the set is opened again only by arms that have not met it.
 
     Raises
     ------
     FrozenError
         When nothing is frozen yet, or the frozen choices changed since an earlier opening.
     """
-    kept = run_folder / "opened" / f"{split}-{cases.cohort.fingerprint()[:16]}.parquet"
-    if kept.is_file():
-        return read_predictions(kept).drop(columns=["unit", "unit_id"])
-    frozen = Lock(run_folder).open(split, cases.cohort.name)
-    tables = []
-    for key, arm in protocol.arms.items():
-        views = cases.views[key]
-        store = cache.store(cache_items(views), arm.prepare, progress=progress)
-        views = without_failures(views, store.failures)
-        predictor = load_bundle(run_folder / "arms" / key / "bundle", own_network=own_file(arm))
-        scores = predictor.score_store(store, list(views["view_id"]))
-        rows = scores.merge(views[["view_id", *UNIT_COLUMNS]], on="view_id", how="left", validate="one_to_one")
-        tables.append(
-            rows.assign(
-                target=cases.target.name,
-                cohort=cases.cohort.name,
-                arm=key,
-                candidate=frozen["arms"][key]["candidate"],
-                split=split,
-                seed=protocol.splits.seeds[0],
-                fold=0,
-            )
-        )
+    path = run_folder / "opened" / f"{split}-{cases.cohort.fingerprint()[:16]}.parquet"
+    tables = [read_predictions(path).drop(columns=["unit", "unit_id"])] if path.is_file() else []
+    met = {arm for table in tables for arm in table["arm"]}
+    new = [arm for arm in protocol.arms if arm not in met]
+    if new:
+        frozen = Lock(run_folder).open(split, cases.cohort.name, new)
+        for key in new:
+            facts = {
+                "target": cases.target.name,
+                "cohort": cases.cohort.name,
+                "arm": key,
+                "candidate": frozen["arms"][key]["candidate"],
+                "split": split,
+                "seed": protocol.splits.seeds[0],
+                "fold": 0,
+            }
+            tables.append(_predicted(run_folder, protocol, key, cases.views[key], cache, progress).assign(**facts))
     opened = pd.concat(tables, ignore_index=True)
-    write_table(kept, opened.assign(unit="view", unit_id=opened["view_id"]))
+    if new:
+        write_table(path, opened.assign(unit="view", unit_id=opened["view_id"]))
     return opened
+
+
+def _predicted(
+    run_folder: Path,
+    protocol: Protocol,
+    key: str,
+    views: pd.DataFrame,
+    cache: PreparedCache,
+    progress: Progress | None,
+) -> pd.DataFrame:
+    """Return an arm's scores of views, with the unit columns."""
+    arm = protocol.arms[key]
+    store = cache.store(cache_items(views), arm.prepare, progress=progress)
+    views = without_failures(views, store.failures)
+    predictor = load_bundle(run_folder / "arms" / key / "bundle", own_network=own_file(arm))
+    scores = predictor.score_store(store, list(views["view_id"]))
+    return scores.merge(views[["view_id", *UNIT_COLUMNS]], on="view_id", how="left", validate="one_to_one")
+
+
+def openings_in_words(openings: Sequence[Mapping[str, Any]], protocol: Protocol) -> str:
+    """Return how often each set was opened, and by which arms each time."""
+    sets: dict[tuple[str, str], list[str]] = {}
+    for opening in openings:
+        names = listed([protocol.arms[arm].title or arm for arm in opening["arms"] if arm in protocol.arms])
+        sets.setdefault((opening["split"], opening["cohort"]), []).append(names)
+    return " ".join(
+        f"The {SPLIT_NAMES[split]} of {cohort} was opened {plural(len(times), 'time')}: by {', then by '.join(times)}."
+        for (split, cohort), times in sets.items()
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from isthmus.errors import CohortError
 from isthmus.files import sha256_of_json
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.schema import Protocol
+from isthmus.tables.check import write_table
 
 ELSEWHERE = ("temporal", "external")
 """Parts of a fixed split beside `test` that no network is trained on: a later period, and other sites."""
@@ -81,6 +83,29 @@ def _all(aside: Mapping[str, list[str]]) -> list[str]:
 def _only(cases: Cases, groups: list[str], *, inside: bool) -> Cases:
     views = {arm: rows[rows["group_id"].isin(groups) == inside] for arm, rows in cases.views.items()}
     return replace(cases, views={arm: rows.reset_index(drop=True) for arm, rows in views.items()})
+
+
+def keep_split(path: Path, split: pd.DataFrame) -> None:
+    """Write `split.csv`, or see that a run that goes on divides its groups as it began.
+
+    Raises
+    ------
+    CohortError
+        When it would not: an added arm that looks at other nodules would deal the groups anew.
+    """
+    if path.is_file():
+        began = pd.read_csv(path, dtype={"group_id": str})
+        if split_fingerprint(began) != split_fingerprint(split):
+            groups = [set(one["group_id"]) for one in (began, split)]
+            raise CohortError(
+                f"this run would divide its groups of patients otherwise now: {len(groups[0])} groups then, "
+                f"{len(groups[1])} now, {len(groups[0] ^ groups[1])} of them not in both",
+                where=path.name,
+                expected="arms that look at the same nodules as those the run began with",
+                hint="give arms that show other nodules a run of their own, from the start",
+            )
+        return
+    write_table(path, split)
 
 
 def split_fingerprint(split: pd.DataFrame) -> str:

@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from isthmus.files import read_json
 from isthmus.models.registry import cards
 from isthmus.protocol.cases import Cases
+from isthmus.protocol.descriptors import descriptor_sentences
 from isthmus.protocol.fits import candidate_of, fit_folder
+from isthmus.protocol.opening import openings_in_words
 from isthmus.protocol.resolve import reductions
 from isthmus.protocol.schema import Protocol
 from isthmus.protocol.shared_files import groups_sharing_a_file
@@ -46,7 +48,7 @@ def report_context(
     failures: Mapping[str, str],
     localisation: Mapping[str, Localisation],
     gallery: Sequence[Picture],
-    openings: Sequence[Mapping[str, str]],
+    openings: Sequence[Mapping[str, Any]],
     leak: LeakDemonstration | None,
     truth: Truth | None,
     manifest: dict[str, Any],
@@ -96,7 +98,7 @@ def report_context(
             title=protocol.title,
             citation=protocol.cite,
             profile=protocol.profile,
-            reductions=reductions(protocol_name, protocol.profile),
+            reductions=reductions(protocol_name, protocol.profile, protocol.arms),
         ),
         cohort=_cohort_facts(cases, failures),
         splits=SplitFacts(
@@ -114,7 +116,7 @@ def report_context(
         protocol_resolved=protocol.model_dump(mode="json"),
         manifest=manifest,
         checks=_checks(protocol, cases, split, failures, openings),
-        openings=dict(Counter(opening["split"] for opening in openings)),
+        openings=openings_in_words(openings, protocol),
         marks=marks,
         leak=leak,
         truth=truth,
@@ -209,6 +211,7 @@ def _arm_facts(protocol: Protocol, key: str, fits: Sequence[FitSpec], folder: Pa
         parameters_millions=round(done["parameters"] / 1e6, 2),
         weights=weights["name"] if weights else "none (random initialisation)",
         description=known.summary if known else "a network of the user's own",
+        descriptors=descriptor_sentences(protocol, fits).get(key, ""),
     )
 
 
@@ -233,7 +236,7 @@ def _checks(
     cases: Cases,
     split: pd.DataFrame,
     failures: Mapping[str, str],
-    openings: Sequence[Mapping[str, str]],
+    openings: Sequence[Mapping[str, Any]],
 ) -> list[Check]:
     folds = split.groupby(["seed", "fold"]).ngroups
     erased = all(arm.prepare.marks == "erase" for arm in protocol.arms.values())
@@ -255,12 +258,9 @@ def _checks(
             Check("Patients", "warning", "The source has no patient ids: one patient may stand on two sides unseen.")
         )
     if openings:
-        times = Counter(f"{opening['split']} set {opening['cohort']}" for opening in openings)
-        worst = max(times.values())
-        sentence = "; ".join(f"the {name} was opened {count} time{'s' * (count > 1)}" for name, count in times.items())
-        checks.append(
-            Check("Openings", "passed" if worst == 1 else "warning", sentence[0].upper() + sentence[1:] + ".")
-        )
+        met = Counter((opening["split"], opening["cohort"], arm) for opening in openings for arm in opening["arms"])
+        status: Literal["passed", "warning"] = "passed" if max(met.values()) == 1 else "warning"
+        checks.append(Check("Openings", status, openings_in_words(openings, protocol)))
     return checks
 
 

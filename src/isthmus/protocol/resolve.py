@@ -98,21 +98,49 @@ def resolve_protocol(name: str, profile: str = "paper", settings: Iterable[str] 
         resolved_arms[arm] = value
     for layer in layers:
         merged = deep_merge(merged, {key: value for key, value in layer.items() if key not in ("defaults", "arms")})
-    merged["arms"] = _chosen(resolved_arms, merged.pop("only", None), path.name)
-    merged["profile"] = profile
-    return validate(merged, path.name)
+    only = merged.pop("only", None)
+    merged |= {"arms": resolved_arms, "profile": profile}
+    protocol = validate(merged, path.name)
+    return protocol if only is None else with_arms(protocol, only, path.name)
 
 
-def _chosen(arms: dict[str, Any], only: object, where: str) -> dict[str, Any]:
-    """Return the arms that `only` names, in the protocol's order; all where it names none."""
-    if only is None:
-        return arms
+def with_arms(protocol: Protocol, only: object, where: str) -> Protocol:
+    """Return the protocol with the arms that `only` names, in the protocol's order.
+
+    What names arms to look at (`explain.arms`, `leak`) is narrowed with them; the primary contrast stays.
+
+    Raises
+    ------
+    ProtocolError
+        When `only` is no list of the protocol's arms, or leaves out an arm of the primary contrast.
+    """
     if not isinstance(only, list) or not only:
         raise ProtocolError(f"only is {only!r}", where=where, expected="a list of arms")
     for arm in only:
-        if arm not in arms:
-            raise ProtocolError(f"no arm is called {arm!r}", where=where, hint=_nearest(str(arm), arms))
-    return {arm: content for arm, content in arms.items() if arm in only}
+        if arm not in protocol.arms:
+            raise ProtocolError(f"no arm is called {arm!r}", where=where, hint=_nearest(str(arm), protocol.arms))
+    primary = [protocol.primary.arm, protocol.primary.against]
+    absent = [arm for arm in primary if arm not in only]
+    if absent:
+        raise ProtocolError(
+            f"{' and '.join(absent)} of the primary contrast are not among the chosen arms"
+            if len(absent) > 1
+            else f"{absent[0]} of the primary contrast is not among the chosen arms",
+            where=where,
+            expected=" and ".join(primary),
+            hint="choose them too, or name another contrast with --set primary.arm=… --set primary.against=…",
+        )
+    return narrowed(protocol, only)
+
+
+def narrowed(protocol: Protocol, arms: Iterable[str]) -> Protocol:
+    """Return the protocol with these of its arms, wherever it names arms but in the primary contrast."""
+    chosen = set(arms)
+    kept = {arm: content for arm, content in protocol.arms.items() if arm in chosen}
+    explained = [arm for arm in protocol.explain.arms if arm in kept]
+    leak = protocol.leak if protocol.leak and protocol.leak.arm in kept else None
+    explain = protocol.explain.model_copy(update={"arms": explained})
+    return protocol.model_copy(update={"arms": kept, "explain": explain, "leak": leak})
 
 
 def validate(content: Mapping[str, Any], where: str) -> Protocol:
@@ -158,14 +186,22 @@ def deep_merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
     return merged
 
 
-def reductions(name: str, profile: str) -> list[str]:
-    """Return in words what a profile changes against the protocol as published, one line a changed value."""
-    if profile == "paper":
-        return []
-    paper = resolve_protocol(name).model_dump(mode="json")
-    reduced = resolve_protocol(name, profile).model_dump(mode="json")
+def reductions(name: str, profile: str, arms: Iterable[str] | None = None) -> list[str]:
+    """Return in words what a run changes against the protocol as published, one line a changed value.
+
+    Parameters
+    ----------
+    name, profile : str
+        As for :func:`resolve_protocol`.
+    arms : iterable of str, optional
+        The arms that the run has; by default those of the profile.
+    """
+    published, used = resolve_protocol(name), resolve_protocol(name, profile)
+    chosen = list(used.arms if arms is None else arms)
+    missing = [arm for arm in published.arms if arm not in chosen]
+    lines: dict[str, None] = dict.fromkeys([f"arms left out: {', '.join(missing)}"] if missing else [])
+    paper, reduced = (narrowed(one, chosen).model_dump(mode="json") for one in (published, used))
     changes = {key: words for key, words in _changes(paper, reduced) if key not in ("profile", "claims")}
-    lines: dict[str, None] = {}
     for key, words in changes.items():
         step, _, rest = key.partition(".")
         own = rest.partition(".")[2]

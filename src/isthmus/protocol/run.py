@@ -1,9 +1,8 @@
 """A run, from a protocol and a cohort to a report: the stages in the order of a methods section."""
 
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,20 @@ from isthmus.files import locked, sha256_of_json
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.manifest import DISCLAIMER, Manifest, commit, package_versions, version
 from isthmus.models.weights import locate
-from isthmus.protocol.arithmetic import choose_arithmetic, try_arithmetic
+from isthmus.protocol.arithmetic import choose_arithmetic
 from isthmus.protocol.bundles import write_bundles
-from isthmus.protocol.cases import Cases, cache_items, external_cases, find_cases, without_failures
+from isthmus.protocol.cases import Cases, external_cases, find_cases
+from isthmus.protocol.descriptors import write_descriptor_table
 from isthmus.protocol.findings import write_evidence
-from isthmus.protocol.fits import Plan, fit_folder, list_fits, list_picture_level_fits, make_plan
+from isthmus.protocol.finished import check_finished
+from isthmus.protocol.fits import fit_folder, list_fits, list_picture_level_fits, make_plan
 from isthmus.protocol.frozen import Lock, calls, freeze
 from isthmus.protocol.gather import gather_views, nodule_predictions, write_view_rows
 from isthmus.protocol.heat_maps import draw_heat_maps
 from isthmus.protocol.leak import demonstrate_leak
 from isthmus.protocol.opening import open_cohort
-from isthmus.protocol.parts import divide, set_aside, split_fingerprint
+from isthmus.protocol.parts import divide, keep_split, set_aside, split_fingerprint
+from isthmus.protocol.pictures import cache_folder, prepare_pictures
 from isthmus.protocol.report_facts import report_context
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run_folder import Run, claim_folder, open_run
@@ -33,7 +35,6 @@ from isthmus.protocol.schema import Protocol
 from isthmus.protocol.simulated import stills_masks
 from isthmus.report.page import write_report
 from isthmus.report.truth import read_truth
-from isthmus.tables.check import write_table
 from isthmus.tables.predictions import read_predictions, write_predictions
 from isthmus.training.fit import FitProgress
 from isthmus.training.schedule import Fit, Report, run_pending
@@ -73,7 +74,8 @@ def run(
     settings : iterable of str
         `key=value` over the protocol.
     resume : bool
-        Go on with a run that was stopped; it ends in the same `predictions.csv`.
+        Go on with a run that was stopped, which ends in the same `predictions.csv`; or add arms to a finished one,
+        which leaves the rows of its other arms as they are.
     progress, say : callable, optional
         Called with what, done, total; and with lines for the user.
 
@@ -101,25 +103,6 @@ def run(
     return open_run(folder)
 
 
-def plan_run(protocol: str, cohort: Path | str, *, profile: str = "paper", settings: Iterable[str] = ()) -> Plan:
-    """Return what a run will do and how long it takes here, after a few timed steps; nothing is written.
-
-    Raises
-    ------
-    ProtocolError, CohortError
-        As :func:`run`.
-    """
-    resolved = resolve_protocol(protocol, profile, list(settings))
-    cases = find_cases(resolved, load_cohort(cohort))
-    split, aside = divide(resolved, cases)
-    arithmetic = try_arithmetic(resolved, len(cases.classes))
-    training, _ = set_aside(cases, aside)
-    keys = dict.fromkeys(resolved.arms, "")
-    fits = list_fits(resolved, training, split, keys, arithmetic)
-    fits += list_picture_level_fits(resolved, training, keys, arithmetic)
-    return make_plan(protocol, resolved, cases, fits, fits, arithmetic)
-
-
 @dataclass
 class _Work:
     """One call of :func:`run`, stage by stage."""
@@ -140,9 +123,11 @@ class _Work:
 
     def do(self) -> None:
         split, aside = divide(self.protocol, self.cases)
-        write_table(self.folder / "split.csv", split)
+        keep_split(self.folder / "split.csv", split)
         with self.record.stage("pictures"):
-            stores, usable, failures = self.prepare()
+            stores, usable, failures = prepare_pictures(self.protocol, self.cases, self.cache, self.progress)
+            for view, reason in sorted(failures.items()):
+                self.say(f"left out: view {view}: {reason}")
         training, unseen = set_aside(usable, aside)
         with self.record.stage("fits"):
             fits, picture_level = self.fit(split, stores, training)
@@ -165,6 +150,7 @@ class _Work:
                 truth=truth,
                 outside=outside,
             )
+            write_descriptor_table(self.folder, training, {fit_folder(self.folder, fit): fit for fit in fits})
         with self.record.stage("heat maps"):
             masks = None if truth is None else stills_masks(truth)
             heat = draw_heat_maps(self.folder, self.protocol, training, fits, stores, frozen, masks, self.progress)
@@ -192,18 +178,6 @@ class _Work:
             write_report(self.folder, context)
         self.finish()
 
-    def prepare(self) -> tuple[dict[str, PreparedStore], Cases, dict[str, str]]:
-        """Prepare every arm's pictures; arms of the same geometry share them."""
-        stores, views, failures = {}, {}, {}
-        for key, arm in self.protocol.arms.items():
-            own = self.cases.views[key]
-            stores[key] = self.cache.store(cache_items(own), arm.prepare, progress=self.progress)
-            views[key] = without_failures(own, stores[key].failures)
-            failures.update(stores[key].failures)
-        for view, reason in sorted(failures.items()):
-            self.say(f"left out: view {view}: {reason}")
-        return stores, replace(self.cases, views=views), failures
-
     def fit(
         self, split: pd.DataFrame, stores: Mapping[str, PreparedStore], usable: Cases
     ) -> tuple[list[FitSpec], list[FitSpec]]:
@@ -212,6 +186,7 @@ class _Work:
         keys = {arm: store.key for arm, store in stores.items()}
         fits = list_fits(self.protocol, usable, split, keys, arithmetic)
         picture_level = list_picture_level_fits(self.protocol, usable, keys, arithmetic)
+        check_finished(self.folder, [*fits, *picture_level])
         jobs = [Fit(fit, fit_folder(self.folder, fit)) for fit in [*fits, *picture_level]]
         pending = [job.spec for job in pending_fits(jobs)]
         plan = make_plan(self.name, self.protocol, usable, [job.spec for job in jobs], pending, arithmetic)
@@ -234,7 +209,8 @@ class _Work:
         facts = {
             "target": usable.target.name,
             "cohort": usable.cohort.fingerprint(),
-            "protocol": sha256_of_json(self.protocol.model_dump(mode="json")),
+            # The rules alone: an arm that is added changes nothing of what was chosen for the others.
+            "rules": sha256_of_json(self.protocol.model_dump(mode="json", exclude={"arms", "explain", "leak"})),
         }
         frozen = freeze(nodule_predictions(rows, usable), usable.classes, self.protocol.threshold, facts)
         Lock(self.folder).freeze(frozen)
@@ -297,15 +273,6 @@ def _steps(fits: Sequence[FitSpec], progress: Progress | None) -> Report | None:
         progress(f"training {len(fits)} fits", sum(done.values()), sum(steps.values()))
 
     return report
-
-
-def cache_folder() -> Path:
-    """Return where prepared pictures are kept: `ISTHMUS_CACHE`, or the user's cache folder."""
-    named = os.environ.get("ISTHMUS_CACHE")
-    if named:
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    return (Path(base) if base else Path.home() / ".cache") / "isthmus" / "pictures"
 
 
 def _check_weights(protocol: Protocol) -> None:

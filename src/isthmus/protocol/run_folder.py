@@ -10,7 +10,7 @@ import pandas as pd
 from isthmus.errors import InputError, OutputError
 from isthmus.files import make_folder, read_json, read_yaml, refuse_existing, write_json, write_yaml
 from isthmus.protocol.fits import own_file
-from isthmus.protocol.resolve import validate
+from isthmus.protocol.resolve import narrowed, validate
 from isthmus.protocol.schema import Protocol
 from isthmus.report.summary import evidence_lines
 from isthmus.tables.predictions import read_predictions
@@ -105,6 +105,8 @@ def open_run(folder: Path | str) -> Run:
 def claim_folder(folder: Path, protocol: Protocol, cohort_fingerprint: str, resume: bool) -> None:
     """Make a run folder, or see that the one to go on with belongs to this protocol and cohort.
 
+    A protocol with more arms than the run has so far is the run's protocol with arms added: it is kept as such.
+
     Raises
     ------
     OutputError
@@ -126,18 +128,33 @@ def claim_folder(folder: Path, protocol: Protocol, cohort_fingerprint: str, resu
             "this run folder exists", where=str(folder), hint="add --resume to go on with it, or choose another --out"
         )
     kept = validate(read_yaml(folder / "protocol.yaml", name="protocol"), "protocol.yaml")
-    if kept != protocol:
-        changed = _first_difference(kept.model_dump(mode="json"), protocol.model_dump(mode="json"))
-        raise OutputError(
-            f"this run folder belongs to another protocol: {changed}",
-            where=str(folder),
-            hint="repeat the first call's protocol, --profile and --set, or choose another --out",
-        )
+    _check_protocol(folder, kept, protocol)
     if read_json(folder / "cohort_used.json", name="cohort-used") != cohort:
         raise OutputError(
             "the cohort is not the one this run began with", where=str(folder), hint="choose another --out"
         )
     (folder / "manifest.json").unlink(missing_ok=True)
+    if kept != protocol:
+        write_yaml(folder / "protocol.yaml", content)
+
+
+def _check_protocol(folder: Path, kept: Protocol, asked: Protocol) -> None:
+    """Let arms be added to a run, and nothing else be changed."""
+    shared = narrowed(kept, asked.arms), narrowed(asked, kept.arms)
+    if shared[0] != shared[1]:
+        changed = _first_difference(shared[0].model_dump(mode="json"), shared[1].model_dump(mode="json"))
+        raise OutputError(
+            f"this run folder belongs to another protocol: {changed}",
+            where=str(folder),
+            hint="repeat the first call's protocol, --profile and --set, or choose another --out",
+        )
+    gone = [arm for arm in kept.arms if arm not in asked.arms]
+    if gone:
+        raise OutputError(
+            f"this run has arms that are not asked for now: {', '.join(gone)}; arms are added to a run, never removed",
+            where=str(folder),
+            hint="name them in --arms too, or choose another --out",
+        )
 
 
 def _first_difference(kept: Any, asked: Any, place: str = "") -> str:

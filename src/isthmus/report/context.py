@@ -103,13 +103,14 @@ class SplitFacts:
 
 @dataclass(frozen=True)
 class ArmFacts:
-    """One arm as tables and figures name it."""
+    """One arm as tables and figures name it; ``descriptors`` says in words which descriptors it also learns."""
 
     title: str
     network: str = ""
     parameters_millions: float | None = None
     weights: str = "none (random initialisation)"
     description: str = ""
+    descriptors: str = ""
 
 
 @dataclass(frozen=True)
@@ -214,8 +215,8 @@ class ReportContext:
         The resolved protocol; the methods paragraph is written from it.
     manifest : dict
         Versions, seeds, precision, device, commit.
-    openings : dict
-        How often ``test`` and ``external`` were opened.
+    openings : str
+        How often each test or external set was opened, and by which arms, in words.
     marks : list of str
         ``SMOKE``, ``SIMULATED``, ``SMALL PROFILE``.
     leak : LeakDemonstration, optional
@@ -240,7 +241,7 @@ class ReportContext:
     protocol_resolved: dict[str, Any] | None = None
     manifest: dict[str, Any] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
-    openings: dict[str, int] = field(default_factory=dict)
+    openings: str = ""
     marks: list[str] = field(default_factory=list)
     leak: LeakDemonstration | None = None
     truth: Truth | None = None

@@ -17,7 +17,7 @@ from isthmus.report.misclassified import misclassified_rows
 from isthmus.report.page_regions import region_parts
 from isthmus.report.page_simulated import SET_BY_SIMULATION, simulated_parts
 from isthmus.report.page_tables import arm_tables, comparison_rows, fold_table, pointing_rows
-from isthmus.report.reading import SPLIT_NAMES, SPLIT_ORDER, count, plural, splits_of
+from isthmus.report.reading import SPLIT_NAMES, SPLIT_ORDER, count, splits_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 _MARKS = {
@@ -115,7 +115,7 @@ def _page(context: ReportContext, figures: set[str], gallery: list[dict[str, str
         "unit": evidence["unit"],
         "many_arms": len(evidence["arms"]) > 6,
         "split_sentence": sentences.split_sentence(context),
-        "openings": _openings(context),
+        "openings": context.openings,
         "arm_tables": arm_tables(context),
         "fold_table": fold_table(context),
         "comparisons": comparison_rows(context),
@@ -195,17 +195,6 @@ def _score_word(context: ReportContext) -> str:
         "brier_uncalibrated" in facts for found in context.evidence["arms"].values() for facts in found.values()
     )
     return "Probability, uncalibrated" if calibrated and context.frozen is None else "Probability"
-
-
-def _openings(context: ReportContext) -> str:
-    if not context.openings:
-        return ""
-    parts = [
-        f"the {SPLIT_NAMES.get(split, split)} was opened {plural(times, 'time')}"
-        for split, times in context.openings.items()
-    ]
-    text = "; ".join(parts)
-    return text[:1].upper() + text[1:] + "."
 
 
 def _comparisons_note(evidence: dict[str, Any]) -> str:

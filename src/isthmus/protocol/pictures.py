@@ -1,0 +1,40 @@
+"""The pictures of a study, prepared once for all of its arms, and where they are kept."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from isthmus.imaging.cache import PreparedCache, PreparedStore
+from isthmus.protocol.cases import Cases, cache_items, without_failures
+from isthmus.protocol.schema import Protocol
+
+Progress = Callable[[str, int, int], None]
+
+
+def prepare_pictures(
+    protocol: Protocol, cases: Cases, cache: PreparedCache, progress: Progress | None = None
+) -> tuple[dict[str, PreparedStore], Cases, dict[str, str]]:
+    """Prepare every arm's pictures; arms of the same geometry share them.
+
+    Returns
+    -------
+    tuple
+        Each arm's prepared pictures, the cases whose pictures could be prepared, and for each other view the reason.
+    """
+    stores, views, failures = {}, {}, {}
+    for key, arm in protocol.arms.items():
+        own = cases.views[key]
+        stores[key] = cache.store(cache_items(own), arm.prepare, progress=progress)
+        views[key] = without_failures(own, stores[key].failures)
+        failures.update(stores[key].failures)
+    return stores, replace(cases, views=views), failures
+
+
+def cache_folder() -> Path:
+    """Return where prepared pictures are kept: `ISTHMUS_CACHE`, or the user's cache folder."""
+    named = os.environ.get("ISTHMUS_CACHE")
+    if named:
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(base) if base else Path.home() / ".cache") / "isthmus" / "pictures"
