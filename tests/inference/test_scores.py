@@ -31,7 +31,7 @@ class Tiny(nn.Module):
         )  # fmt: skip
 
     def forward(self, inputs: dict[str, torch.Tensor]) -> SimpleNamespace:
-        return SimpleNamespace(logits=self.layers(inputs["image"]))
+        return SimpleNamespace(logits=self.layers(inputs["image"]), auxiliary={})
 
 
 @pytest.fixture

@@ -53,6 +53,8 @@ class FoldNetwork:
         The fold's own, from ``frozen.json``.
     threshold : float
         On the calibrated probability.
+    flips : bool
+        Whether its scores are means over mirror images; its heat is that of the picture as it is.
     """
 
     classifier: "Classifier"
@@ -62,6 +64,7 @@ class FoldNetwork:
     log_prior_shift: Sequence[float]
     calibration: "LogisticCalibration | None" = None
     threshold: float = 0.5
+    flips: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,14 +96,22 @@ def read_fold(folder: Path, *, calibration: "LogisticCalibration | None" = None,
     """Load a finished fit's network from its folder (``fit.yaml``, ``done.json``, ``weights.safetensors``)."""
     import torch
 
-    from isthmus.models.registry import create
+    from isthmus.models.descriptor_heads import create_classifier
+    from isthmus.models.descriptors import DescriptorSpec
     from isthmus.models.state import read_state
 
     fit, done = read_yaml(folder / "fit.yaml", name="fit"), read_json(folder / "done.json", name="fit-done")
     channels = 3 if fit["prepare"]["channels"] == "rgb" else 1
+    heads = fit.get("descriptors")
     # Building a network draws random weights; whoever draws next must not notice.
     with torch.random.fork_rng(devices=[]):
-        classifier = create(fit["network"], classes=len(fit["classes"]), channels=channels, **fit["options"])
+        classifier = create_classifier(
+            fit["network"],
+            classes=len(fit["classes"]),
+            channels=channels,
+            options=fit["options"],
+            descriptors=None if heads is None else DescriptorSpec.model_validate(heads),
+        )
     classifier.load_state_dict(read_state(folder / "weights.safetensors"), strict=True)
     return FoldNetwork(
         classifier.eval(),
@@ -110,6 +121,7 @@ def read_fold(folder: Path, *, calibration: "LogisticCalibration | None" = None,
         done["log_prior_shift"],
         calibration,
         threshold,
+        bool(fit.get("flips", False)),
     )
 
 
@@ -256,7 +268,7 @@ def _measure_chunk(
     places = store.rows(ids)
     pixels = np.asarray(store.pixels[places])
     codes, size = list(classes), preparation.crop_size
-    logits = view_logits(fold.classifier, pixels, preparation, device=device)
+    logits = view_logits(fold.classifier, pixels, preparation, device=device, flips=fold.flips)
     score = probabilities(logits, fold.log_prior_shift)[:, -1]
     score = score if fold.calibration is None else fold.calibration.apply(score)
     heat = heat_of_pixels([fold.classifier], pixels, preparation, len(codes) - 1, device=device)

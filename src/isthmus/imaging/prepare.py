@@ -40,7 +40,8 @@ class Preparation(BaseModel):
         ``none``, ``median``, ``srad`` or ``nlm``; at source resolution.
     normalise : str
         ``unit`` (0 to 1), ``z`` (mean 0, standard deviation 1) or ``percentile_z`` (clipped at its 1st and 99th
-        percentile first), each for one picture; done on the batch, not here.
+        percentile first), each for one picture; ``imagenet`` (0 to 1, less ImageNet's mean, by its deviation: what
+        published weights were trained on; needs ``rgb``). Done on the batch, not here.
     channels : str
         ``gray`` (luminance) or ``rgb``.
     train_size : int
@@ -62,7 +63,7 @@ class Preparation(BaseModel):
     margin: float = Field(0.15, ge=0.0, le=2.0)
     marks: Literal["erase", "keep"] = "erase"
     denoise: Denoise = "none"
-    normalise: Literal["unit", "percentile_z", "z"] = "unit"
+    normalise: Literal["unit", "percentile_z", "z", "imagenet"] = "unit"
     channels: Literal["gray", "rgb"] = "gray"
     train_size: int = Field(256, ge=8, le=2048)
     crop_size: int = Field(256, ge=8, le=2048)
@@ -79,6 +80,12 @@ class Preparation(BaseModel):
     def _crop_within_square(self) -> "Preparation":
         if self.crop_size > self.train_size:
             raise ValueError(f"crop_size {self.crop_size} is larger than train_size {self.train_size}")
+        return self
+
+    @model_validator(mode="after")
+    def _three_channels_for_imagenet(self) -> "Preparation":
+        if self.normalise == "imagenet" and self.channels != "rgb":
+            raise ValueError("normalise 'imagenet' has a mean for red, green and blue; set channels to 'rgb'")
         return self
 
     def geometric(self) -> dict[str, Any]:

@@ -18,6 +18,10 @@ PERCENTILES = (0.01, 0.99)
 """Where ``percentile_z`` clips, as fractions of a picture's pixels."""
 
 
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of red, green and blue, 0 to 1, over ImageNet's training pictures: what every weight file of torchvision expects."""
+
+
 def to_batch(pixels: "np.ndarray[Any, Any] | Tensor", preparation: "Preparation", centre_crop: bool = True) -> "Tensor":
     """Crop the middle of prepared pixels, normalise each picture and lay them out for a network.
 
@@ -90,7 +94,7 @@ def normalise(still: "Tensor", method: str) -> "Tensor":
     method : str
         ``unit``: x / 255. ``z``: each picture to mean 0 and standard deviation 1. ``percentile_z``: each picture
         is clipped to its own 1st and 99th percentile first. Statistics are of the pixels given, painted black
-        ones too. A picture of one grey value becomes 0.
+        ones too. A picture of one grey value becomes 0. ``imagenet``: x / 255 less ImageNet's mean, by its deviation.
 
     Returns
     -------
@@ -102,6 +106,9 @@ def normalise(still: "Tensor", method: str) -> "Tensor":
     if method == "unit":
         # A division, not a product with 1/255: x / 255 is then the same number everywhere.
         return still.to(torch.float32).div_(255.0)
+    if method == "imagenet":
+        mean, deviation = (still.new_tensor(v, dtype=torch.float32) for v in (IMAGENET_MEAN, IMAGENET_DEVIATION))
+        return still.to(torch.float32).div_(255.0).sub_(mean).div_(deviation)
     low, high, mean, deviation = (value.view(-1, 1, 1, 1) for value in _grey_statistics(still, method))
     scaled = still.to(torch.float32)
     if method == "percentile_z":
@@ -117,7 +124,7 @@ def _grey_statistics(still: "Tensor", method: str) -> "tuple[Tensor, Tensor, Ten
     import torch
 
     if method not in ("z", "percentile_z"):
-        raise InputError(f"unknown normalisation '{method}'", expected="unit, z or percentile_z")
+        raise InputError(f"unknown normalisation '{method}'", expected="unit, z, percentile_z or imagenet")
     count = still.shape[0]
     flat = still.flatten(1).to(torch.int64)
     offsets = 256 * torch.arange(count, device=still.device).unsqueeze(1)

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from isthmus.errors import InputError
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
     from isthmus.imaging.prepare import Preparation
     from isthmus.models.classifier import Classifier
@@ -29,8 +31,39 @@ def view_logits(
     preparation: "Preparation",
     batch_size: int = 32,
     device: "str | torch.device" = "cpu",
+    *,
+    flips: bool = False,
 ) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return the logits of prepared views: evaluation mode, no gradients, full single precision.
+    """Return the logits of prepared views: :func:`view_scores` without the descriptors."""
+    return view_scores(classifier, pixels, preparation, batch_size, device, flips=flips).logits
+
+
+@dataclass(frozen=True, eq=False)
+class ViewScores:
+    """What a network gives for views.
+
+    Parameters
+    ----------
+    logits : ndarray of float32, shape [N, K]
+        Before any prior shift.
+    descriptors : dict
+        Of a network with descriptor heads: descriptor to probabilities float32 [N, codes], in the order of its head.
+    """
+
+    logits: np.ndarray[Any, np.dtype[np.float32]]
+    descriptors: dict[str, np.ndarray[Any, np.dtype[np.float32]]] = field(default_factory=dict)
+
+
+def view_scores(
+    classifier: "Classifier",
+    pixels: "np.ndarray[Any, Any]",
+    preparation: "Preparation",
+    batch_size: int = 32,
+    device: "str | torch.device" = "cpu",
+    *,
+    flips: bool = False,
+) -> ViewScores:
+    """Score prepared views: evaluation mode, no gradients, full single precision.
 
     Parameters
     ----------
@@ -44,30 +77,46 @@ def view_logits(
         Views a step; the logits depend on it by rounding only (1e-6 of their size).
     device : str or torch.device
         Where to compute.
-
-    Returns
-    -------
-    ndarray of float32, shape [N, K]
-        Logits, before any prior shift.
+    flips : bool
+        True: logits, the descriptors' too, are means over the picture and its mirror image, left for right.
     """
     import torch
 
     from isthmus.inference.batch import to_batch
+    from isthmus.models.descriptor_heads import probabilities_of
 
     if batch_size < 1:
         raise InputError(f"batch_size is {batch_size}", expected="1 or more")
     was_training = classifier.training
     classifier.to(device).eval()
-    parts = []
+    logits, found = [], list[dict[str, np.ndarray[Any, np.dtype[np.float32]]]]()
     try:
         with torch.inference_mode(), full_precision(torch.device(device).type):
             for start in range(0, len(pixels), batch_size):
                 block = torch.from_numpy(np.array(pixels[start : start + batch_size])).to(device)
-                outputs = classifier({"image": to_batch(block, preparation)})
-                parts.append(outputs.logits.float().cpu().numpy())
+                plain, descriptors = _both(classifier, to_batch(block, preparation), flips)
+                logits.append(plain.cpu().numpy())
+                found.append({name: probabilities_of(name, one).cpu().numpy() for name, one in descriptors.items()})
     finally:
         classifier.train(was_training)
-    return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+    if not logits:
+        return ViewScores(np.zeros((0, 0), np.float32))
+    joined = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    return ViewScores(np.concatenate(logits), joined)
+
+
+def _both(classifier: "Classifier", images: "Tensor", flips: bool) -> "tuple[Tensor, dict[str, Tensor]]":
+    """Return float32 logits of the target and of the descriptors, over both mirror images where asked for."""
+    from isthmus.models.descriptor_heads import descriptor_logits
+
+    outputs = classifier({"image": images})
+    logits, descriptors = outputs.logits.float(), descriptor_logits(outputs)
+    if not flips:
+        return logits, descriptors
+    other = classifier({"image": images.flip(-1)})
+    mirrored = descriptor_logits(other)
+    means = {name: (one.float() + mirrored[name].float()) / 2 for name, one in descriptors.items()}
+    return (logits + other.logits.float()) / 2, means
 
 
 @contextlib.contextmanager

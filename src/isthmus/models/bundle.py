@@ -17,7 +17,7 @@ from isthmus.files import new_folder, read_yaml, sha256_of_file, write_bytes, wr
 from isthmus.models.bundle_spec import BundleSpec, Part
 from isthmus.models.card import render_card
 from isthmus.models.official_weights import LARGEST
-from isthmus.models.registry import create, is_own_file, own_file_sha256
+from isthmus.models.registry import is_own_file, own_file_sha256
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -141,6 +141,8 @@ def load_parts(folder: Path, spec: BundleSpec, *, own_network: Path | None = Non
 
 
 def _create(spec: BundleSpec, own_network: Path | None) -> "Classifier":
+    from isthmus.models.descriptor_heads import create_classifier
+
     wanted, name = spec.network, spec.network.name
     if is_own_file(name):
         if own_network is None:
@@ -153,7 +155,13 @@ def _create(spec: BundleSpec, own_network: Path | None) -> "Classifier":
             raise BundleError("this is not the file that the bundle was trained with", where=str(own_network))
         name = f"{own_network}:{name.rpartition(':')[2]}"
     try:
-        return create(name, classes=wanted.classes, channels=wanted.channels, **wanted.options)
+        return create_classifier(
+            name,
+            classes=wanted.classes,
+            channels=wanted.channels,
+            options=wanted.options,
+            descriptors=spec.descriptors,
+        )
     except IsthmusError as error:
         raise BundleError(f"the bundle's network cannot be built: {error}", where=spec.name) from error
 

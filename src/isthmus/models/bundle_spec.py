@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from isthmus.imaging.prepare import Preparation
+from isthmus.models.descriptors import DescriptorSpec
 
 FORMAT = "isthmus-bundle/1.0"
 
@@ -93,6 +94,10 @@ class BundleSpec(_Facts):
         What one prediction belongs to.
     calibration, thresholds
         None where nothing was fitted (more than two classes).
+    descriptors : DescriptorSpec, optional
+        The descriptor heads of the network.
+    flips : bool
+        Logits are means over the picture and its mirror image.
     smoke : bool
         True for a rehearsal whose numbers mean nothing.
     """
@@ -106,6 +111,8 @@ class BundleSpec(_Facts):
     requires: Requires
     prepare: Preparation
     parts: list[Part] = Field(min_length=1)
+    descriptors: DescriptorSpec | None = None
+    flips: bool = False
     calibration: Calibration | None = None
     thresholds: Thresholds | None = None
     cohort: CohortFacts

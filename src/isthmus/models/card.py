@@ -86,6 +86,16 @@ def _input(spec: "BundleSpec") -> str:
 def _output(spec: "BundleSpec") -> str:
     count = len(spec.parts)
     lines = [f"The probability of each class: the mean of {count} fold model{'s' if count > 1 else ''}."]
+    if spec.flips:
+        lines.append("Each fold model scores a picture and its mirror image; their logits are averaged.")
+    if spec.descriptors is not None:
+        heads = ", ".join(f"{name} ({', '.join(codes)})" for name, codes in spec.descriptors.heads.items())
+        fed = "; they enter its last layer" if spec.descriptors.feed else ""
+        lines.append(
+            f"It also gives probabilities of what readers described{fed}: {heads}. They were learnt from the words of "
+            f"the readers of {spec.cohort.name} and are not calibrated; `tables/descriptors.csv` of the run says how "
+            "well each was learnt."
+        )
     calibration, thresholds = spec.calibration, spec.thresholds
     if calibration is None:
         lines.append("The probabilities were not calibrated: read them as scores.")

@@ -18,6 +18,7 @@ from isthmus.models.bundle_spec import (
     Thresholds,
     WeightsFacts,
 )
+from isthmus.models.descriptors import DescriptorSpec
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.fits import fit_folder
 from isthmus.protocol.schema import Protocol
@@ -67,6 +68,8 @@ def _spec(
         requires=Requires(modalities=[arm.view.modality], region="box" if arm.prepare.crop == "lesion" else "none"),
         prepare=arm.prepare,
         parts=[Part(log_prior_shift=part["log_prior_shift"]) for part in done],
+        descriptors=fit.descriptors and DescriptorSpec(heads=fit.descriptors.heads, feed=fit.descriptors.feed),
+        flips=fit.flips,
         calibration=Calibration(**frozen["calibration"], fitted_on=frozen["chosen_on"]),
         thresholds=Thresholds(rule=frozen["rule"], value=frozen["threshold"], chosen_on=frozen["chosen_on"]),
         cohort=CohortFacts(

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from isthmus.imaging.prepare import Preparation
-from isthmus.tables.vocabulary import COLOUR_MODALITIES
+from isthmus.tables.vocabulary import COLOUR_MODALITIES, DESCRIPTORS
 from isthmus.training.settings import TrainSettings
 
 
@@ -21,6 +21,36 @@ class View(Part):
     modality: Literal["bmode", "smi", "swe", "doppler"] = Field("bmode", description="modality of the stills")
 
 
+class Descriptors(Part):
+    """Sonographic descriptors that an arm's networks learn beside the target, from what readers wrote.
+
+    They are learnt from the training views alone; a picture is scored without them. A view that lacks one weighs
+    nothing in it, and a descriptor that the cohort lacks has no head, which the plan and the report say.
+    """
+
+    predict: list[str] = Field(default=list(DESCRIPTORS), min_length=1, description="columns of nodules.csv")
+    weight: float = Field(0.5, gt=0, le=10, description="of their loss beside the target's")
+    feed: bool = Field(True, description="their probabilities enter the last linear layer, beside the embedding")
+    where_absent: Literal["refuse", "without"] = Field(
+        "refuse", description="a cohort with none of them stops the run, or the arm runs without heads and it is said"
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> "Descriptors":
+        for name in self.predict:
+            if name not in DESCRIPTORS:
+                raise ValueError(f"unknown descriptor {name!r}; expected some of {', '.join(DESCRIPTORS)}")
+        if len(set(self.predict)) < len(self.predict):
+            raise ValueError("a descriptor stands twice in predict")
+        return self
+
+
+class Predict(Part):
+    """How an arm's networks score a picture, when they are tried and ever after."""
+
+    flips: bool = Field(False, description="mean of the logits of the picture and of its mirror image, left for right")
+
+
 class Arm(Part):
     """One model to train and compare."""
 
@@ -31,6 +61,17 @@ class Arm(Part):
     view: View = View()
     prepare: Preparation
     train: TrainSettings
+    descriptors: Descriptors | None = None
+    predict: Predict = Predict()
+
+    @model_validator(mode="after")
+    def _statistics_to_keep(self) -> "Arm":
+        if self.train.freeze_norm and self.weights is None:
+            raise ValueError(
+                "train.freeze_norm keeps the batch-norm statistics of initial weights, and there are none: "
+                "name weights or set it to false"
+            )
+        return self
 
     @model_validator(mode="after")
     def _colour_is_no_mark(self) -> "Arm":

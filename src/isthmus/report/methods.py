@@ -10,6 +10,7 @@ _NORMALISATIONS = {
     "unit": "scaled to 0–1",
     "percentile_z": "clipped at its 1st and 99th percentile and standardised (z-score)",
     "z": "standardised (z-score)",
+    "imagenet": "scaled to 0–1 and standardised by the mean and deviation of ImageNet's colours",
 }
 _DENOISING = {
     "none": "",
@@ -24,6 +25,8 @@ _AUGMENTATIONS = {
     "vertical_flip": "turning upside down",
     "crop": "random cropping",
     "gain": "gain jitter",
+    "translate": "shifting",
+    "gamma": "gamma jitter",
 }
 _OPTIMISERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
 _THRESHOLDS = {
@@ -100,11 +103,27 @@ def _models(context: ReportContext, protocol: dict[str, Any]) -> list[str]:
     if all(item == preparations[0] for item in preparations):
         text += "Each picture was " + _preparation(preparations[0]) + ". "
     if all(item == trainings[0] for item in trainings):
-        return [text + _training(trainings[0])]
-    paragraphs.append(text.strip())
+        return [f"{text}{_training(trainings[0])} {_additions(context, arms)}".strip()]
+    paragraphs.append(f"{text}{_additions(context, arms)}".strip())
     for arm, settings in arms.items():
         paragraphs.append(f"{context.title_of(arm)}: {_training(settings.get('train', {}))}")
     return paragraphs
+
+
+def _additions(context: ReportContext, arms: dict[str, Any]) -> str:
+    """Say which arms also learn descriptors, and which score mirror images too."""
+    said: dict[str, list[str]] = {}
+    for arm, settings in arms.items():
+        facts = context.arms.get(arm)
+        if facts and facts.descriptors and settings.get("descriptors"):
+            fed = settings["descriptors"].get("feed") and facts.descriptors.startswith("also")
+            words = facts.descriptors + ("; their probabilities enter its last layer" if fed else "")
+            said.setdefault(words, []).append(context.title_of(arm))
+        if (settings.get("predict") or {}).get("flips"):
+            said.setdefault("scores a picture and its mirror image and averages their logits", []).append(
+                context.title_of(arm)
+            )
+    return " ".join(f"{', '.join(titles)}: {words}." for words, titles in said.items())
 
 
 def _preparation(prepare: dict[str, Any]) -> str:
@@ -128,6 +147,9 @@ def _training(train: dict[str, Any]) -> str:
     text = f"Training used {name} at a rate of {train.get('rate')}"
     schedule = train.get("schedule")
     text += f" ({schedule} schedule)" if schedule and schedule != "constant" else ""
+    share, warm_up = train.get("backbone_rate", 1), train.get("warm_up", 0)
+    text += f", {share:g} times that in all layers but the last" if share != 1 else ""
+    text += f", after a warm-up of {plural(warm_up, 'epoch')}" if warm_up else ""
     if train.get("weight_decay"):
         text += f", weight decay {train['weight_decay']}"
     text += f", batches of {train.get('batch')}, {count(train.get('epochs'))} epochs"
@@ -137,6 +159,10 @@ def _training(train: dict[str, Any]) -> str:
     text += f"; training pictures were varied by {listed(kinds)}" if kinds else "; pictures were not varied"
     if train.get("class_weight") == "balanced":
         text += "; classes were weighted to balance, which a prior shift takes back from the probabilities"
+    if train.get("label_smoothing"):
+        text += f"; labels were smoothed by {train['label_smoothing']:g}"
+    if train.get("freeze_norm"):
+        text += "; batch norm kept the statistics of the initial weights"
     return text + "."
 
 

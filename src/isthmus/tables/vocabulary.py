@@ -42,6 +42,18 @@ ECHOGENIC_FOCI: Final[Mapping[str, str]] = {
 }
 """Multi-valued: codes separated by one space; ``none`` stands alone."""
 
+DESCRIPTORS: Final[Mapping[str, Mapping[str, str]]] = {
+    "composition": COMPOSITION,
+    "echogenicity": ECHOGENICITY,
+    "shape": SHAPE,
+    "margin": MARGIN,
+    "echogenic_foci": ECHOGENIC_FOCI,
+}
+"""The five features of the ACR lexicon: column of ``nodules.csv`` to its codes."""
+
+MULTI_VALUED: Final = ("echogenic_foci",)
+"""Descriptors of which a nodule may have several codes, or the code ``none``."""
+
 TIRADS: Final[Mapping[str, str]] = {
     **{code: f"TI-RADS {code.upper()}" for code in ("1", "2", "3", "4", "4a", "4b", "4c", "5", "6")},
     **{f"TR{level}": f"ACR TI-RADS TR{level}" for level in range(1, 6)},

@@ -1,7 +1,7 @@
-"""Random changes of training views, on tensors: one affine transform a view, and gain.
+"""Random changes of training views, on tensors: one affine transform a view, gain and gamma.
 
-Mirroring, rotation, scale and the place of the crop are composed into one matrix, so that a view is resampled once,
-straight to the size the network sees. Pixels and lesion masks go through the same matrix, all frames of a clip too.
+Mirroring, rotation, scale, shift and the place of the crop are composed into one matrix, so that a view is resampled
+once, straight to the size the network sees. Pixels and lesion masks go through the same matrix, all frames of a clip too.
 """
 
 import math
@@ -22,6 +22,13 @@ GAIN = 1.25
 """Largest factor of the grey values, in either direction: about what the gain knob is moved between examinations."""
 
 
+SHIFT = 0.1
+"""Largest move along each axis, as a share of the side: about what two readers' boxes of one nodule differ by."""
+
+GAMMA = 1.25
+"""Largest exponent of the grey values, in either direction: scanners differ in dynamic range and grey map."""
+
+
 class Transforms(NamedTuple):
     """What happens to each view of a batch.
 
@@ -31,10 +38,13 @@ class Transforms(NamedTuple):
         From pixel coordinates of the result to pixel coordinates of the source, relative to the middle of each.
     gains : Tensor, float32 [N]
         Factor of the grey values.
+    gammas : Tensor of float32 [N], optional
+        Exponent of the grey values, 0 to 1; None leaves them straight.
     """
 
     matrices: Tensor
     gains: Tensor
+    gammas: Tensor | None = None
 
 
 def draw(names: Sequence[str], count: int, size: int, crop: int, generator: torch.Generator) -> Transforms:
@@ -58,6 +68,7 @@ def draw(names: Sequence[str], count: int, size: int, crop: int, generator: torc
         On the CPU.
     """
     u = torch.rand(7, count, generator=generator)
+    later = torch.rand(3, count, generator=generator)  # kinds added later draw after the first ones
     ones, zeros = torch.ones(count), torch.zeros(count)
     mirror_x = torch.where(u[0] < 0.5, -1.0, 1.0) if "flip" in names else ones
     mirror_y = torch.where(u[1] < 0.5, -1.0, 1.0) if "vertical_flip" in names else ones
@@ -68,11 +79,14 @@ def draw(names: Sequence[str], count: int, size: int, crop: int, generator: torc
     room = size - crop
     # Whole pixels: without rotation and scale a crop then copies grey values instead of blurring them.
     left, top = ((u[5:7] * (room + 1)).floor() if "crop" in names else torch.full((2, count), room // 2)) - room / 2
+    if "translate" in names:
+        left, top = (torch.stack([left, top]) + (2 * later[:2] - 1) * SHIFT * crop).unbind()
+    gammas = GAMMA ** (2 * later[2] - 1) if "gamma" in names else None
     rows = [
         torch.stack([cosine * mirror_x, -sine * mirror_y, left], dim=1),
         torch.stack([sine * mirror_x, cosine * mirror_y, top], dim=1),
     ]
-    return Transforms(torch.stack(rows, dim=1), gains)
+    return Transforms(torch.stack(rows, dim=1), gains, gammas)
 
 
 def apply(pixels: Tensor, transforms: Transforms, crop: int) -> Tensor:
@@ -95,6 +109,9 @@ def apply(pixels: Tensor, transforms: Transforms, crop: int) -> Tensor:
     n, t, size, _, c = pixels.shape
     planes = pixels.permute(0, 1, 4, 2, 3).reshape(n, t * c, size, size).float()
     planes = _resample(planes, transforms.matrices, crop)
+    if transforms.gammas is not None:
+        # Before the gain, as in a scanner: the grey map bends, then the display is made brighter or darker.
+        planes = (planes / 255).pow_(transforms.gammas.to(planes.device).view(n, 1, 1, 1)).mul_(255)
     planes *= transforms.gains.to(planes.device).view(n, 1, 1, 1)
     grey = planes.round_().clamp_(0, 255).to(torch.uint8)
     return grey.view(n, t, c, crop, crop).permute(0, 1, 3, 4, 2)

@@ -105,6 +105,12 @@ class TrainingBatches:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def rows(self, epoch: int, step: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return which training views the batch of a step holds: places in the order they were given."""
+        if epoch != self._epoch:
+            self._epoch, self._parts = epoch, np.array_split(epoch_order(self.labels, self._seed, epoch), self.steps)
+        return self._parts[step]
+
     def draw(self, epoch: int, step: int, device: "str | torch.device" = "cpu") -> tuple[Tensor, Tensor]:
         """Return the batch of a step.
 
@@ -122,9 +128,7 @@ class TrainingBatches:
         labels : Tensor of int64, shape [N]
             Their classes.
         """
-        if epoch != self._epoch:
-            self._epoch, self._parts = epoch, np.array_split(epoch_order(self.labels, self._seed, epoch), self.steps)
-        part = self._parts[step]
+        part = self.rows(epoch, step)
         generator = torch.Generator().manual_seed(seed_of(self._seed, "augmentation", epoch, step))
         transforms = augment.draw(self._augmentations, len(part), self._size, self._crop, generator)
         pixels = torch.from_numpy(np.ascontiguousarray(self._pixels[self._rows[part]])).to(device)

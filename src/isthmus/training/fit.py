@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from isthmus.errors import FitError
 from isthmus.files import read_json, write_bytes, write_json
-from isthmus.inference.scores import probabilities, view_logits
 from isthmus.models.classifier import Classifier, parameter_count
+from isthmus.models.descriptor_heads import WithDescriptors
 from isthmus.models.registry import create
 from isthmus.models.weights import Provenance, load_initial_weights
-from isthmus.tables.check import write_table
 from isthmus.training import engine, steps
 from isthmus.training.checkpoint import Checkpoint
 from isthmus.training.curves import Curves
 from isthmus.training.data import Store, TrainingBatches
+from isthmus.training.descriptor_targets import DescriptorTargets
+from isthmus.training.scoring import write_scores
 from isthmus.training.seeds import seed_of
 from isthmus.training.spec import FitSpec
 
@@ -31,9 +31,6 @@ with engine.quiet():
 
     from isthmus.training.module import FitModule
     from isthmus.training.recorder import FitProgress, Progress, Recorder
-
-_BLOCK = 512
-"""Views read from the store at once."""
 
 __all__ = ["FitProgress", "FitSpec", "Progress", "run_fit"]
 
@@ -44,8 +41,9 @@ def run_fit(
     """Train, predict, and leave ``done.json``; continue at the last saved epoch where a killed fit left one.
 
     Leaves ``fit.yaml``, ``log.csv``, ``tensorboard/``, ``weights.safetensors`` (the best epoch's),
-    ``predictions.csv`` (``view_id``, ``part`` tune|cv, ``p_<class>`` after prior shift, computed in fp32) and
-    ``done.json``. On one CPU machine a killed and resumed fit leaves the same bytes in the weights and predictions.
+    ``predictions.csv`` (``view_id``, ``part`` tune|cv, ``p_<class>`` after prior shift, computed in fp32),
+    ``descriptors.csv`` where descriptors are learnt too, and ``done.json``.
+    On one CPU machine a killed and resumed fit leaves the same bytes in the weights and predictions.
 
     Parameters
     ----------
@@ -90,7 +88,10 @@ def _run(spec: FitSpec, store: Store, folder: Path, progress: Progress | None, d
         store, spec.train_views, spec.labels_of(spec.train_views), spec.prepare, spec.train.augment,
         batch=spec.train.batch, seed=fit_seed,
     )  # fmt: skip
-    module = FitModule(classifier, batches, spec.prepare, spec.train, weights=weights, shift=shift, seed=fit_seed)
+    targets = None if spec.descriptors is None else DescriptorTargets(spec.descriptors, spec.train_views)
+    module = FitModule(
+        classifier, batches, spec.prepare, spec.train, weights=weights, shift=shift, seed=fit_seed, descriptors=targets
+    )
     curves = Curves(folder, state["rows"] if state else ())
     try:
         recorder = Recorder(spec, store, curves, checkpoint, state, progress)
@@ -100,7 +101,7 @@ def _run(spec: FitSpec, store: Store, folder: Path, progress: Progress | None, d
     kept = recorder.kept(classifier)
     _save_weights(folder / "weights.safetensors", kept)
     classifier.load_state_dict(kept)
-    _predict(spec, store, classifier, shift, folder / "predictions.csv", device)
+    write_scores(spec, store, classifier, shift, folder, device)
     row = recorder.kept_row()
     write_json(
         folder / "done.json",
@@ -156,6 +157,8 @@ def _classifier(spec: FitSpec, fit_seed: int) -> tuple[Classifier, Provenance | 
     torch.manual_seed(seed_of(fit_seed, "initialisation"))
     classifier = create(spec.network, classes=len(spec.classes), channels=spec.channels, **spec.options)
     origin = None if spec.weights is None else load_initial_weights(classifier, spec.weights)
+    if spec.descriptors is not None:
+        classifier = WithDescriptors(classifier, spec.descriptors)
     return classifier.to(memory_format=torch.channels_last), origin  # type: ignore[call-overload]
 
 
@@ -195,25 +198,6 @@ def _save_weights(path: Path, state: dict[str, Tensor]) -> None:
     from safetensors.torch import save
 
     write_bytes(path, save({name: value.contiguous() for name, value in state.items()}))
-
-
-def _predict(spec: FitSpec, store: Store, classifier: Classifier, shift: list[float], path: Path, device: str) -> None:
-    frames = []
-    for part, views in (("tune", spec.tune_views), ("cv", spec.held_out_views)):
-        if not views:
-            continue
-        ordered = sorted(views)
-        rows = np.asarray(store.rows(ordered))
-        blocks = [
-            # Blocks, so that a large store never has to fit into memory.
-            view_logits(classifier, store.pixels[rows[start : start + _BLOCK]], spec.prepare, spec.train.batch, device)
-            for start in range(0, len(rows), _BLOCK)
-        ]
-        scores = probabilities(np.concatenate(blocks), shift)
-        columns = {f"p_{name}": scores[:, place] for place, name in enumerate(spec.classes)}
-        frames.append(pd.DataFrame({"view_id": ordered, "part": part, **columns}))
-    names = ["view_id", "part", *(f"p_{name}" for name in spec.classes)]
-    write_table(path, pd.concat(frames) if frames else pd.DataFrame(columns=names))
 
 
 def _device_name(device: str) -> str:

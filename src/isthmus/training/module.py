@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from isthmus.imaging.prepare import Preparation
     from isthmus.models.classifier import Classifier
     from isthmus.training.data import TrainingBatches
+    from isthmus.training.descriptor_targets import DescriptorTargets
     from isthmus.training.settings import TrainSettings
 
 
@@ -40,6 +41,8 @@ class FitModule(LightningModule):
         What the weights add to the logits; taken off for the accuracy.
     seed : int
         Of the fit.
+    descriptors : DescriptorTargets, optional
+        What the descriptor heads should say.
     """
 
     def __init__(
@@ -52,18 +55,21 @@ class FitModule(LightningModule):
         weights: list[float],
         shift: list[float],
         seed: int,
+        descriptors: "DescriptorTargets | None" = None,
     ) -> None:
         super().__init__()
         self.classifier = classifier
         self.batches, self.preparation, self.train_settings, self.seed = batches, preparation, train, seed
         self.register_buffer("class_weights", torch.tensor(weights), persistent=False)
         self.register_buffer("shift", torch.tensor(shift), persistent=False)
+        self._descriptors = descriptors
         self.epoch = 0
         self._loss = self._correct = torch.zeros(())
 
     def begin_epoch(self, epoch: int) -> None:
-        """Set the epoch (from 0), reseed dropout and empty the sums."""
+        """Set the epoch (from 0) and the mode, reseed dropout and empty the sums."""
         self.epoch = epoch
+        self._to_training()
         torch.manual_seed(seed_of(self.seed, "dropout", epoch))
         self._loss = self._correct = torch.zeros((), device=self.device)
 
@@ -72,18 +78,21 @@ class FitModule(LightningModule):
         return steps.optimiser(self.classifier, self.train_settings)
 
     def training_step(self, step: int, index: int) -> Tensor:
-        """Return the mean weighted loss of the step's batch."""
+        """Return the mean weighted loss of the step's batch, and the descriptors' beside it."""
         self._set_rate(step)
         pixels, labels = self.batches.draw(self.epoch, step, self.device)
-        logits = steps.forward(self.classifier, pixels, self.preparation)
-        losses = steps.weighted_loss(logits, labels, self._buffer("class_weights"))
+        outputs = steps.forward(self.classifier, pixels, self.preparation)
+        smoothing = self.train_settings.label_smoothing
+        losses = steps.weighted_loss(outputs.logits, labels, self._buffer("class_weights"), smoothing)
         with torch.no_grad():
             self._loss = self._loss + losses.sum()
-            self._correct = self._correct + self._hits(logits, labels)
-        return losses.mean()
+            self._correct = self._correct + self._hits(outputs.logits, labels)
+        if self._descriptors is None:
+            return losses.mean()
+        return losses.mean() + self._descriptors.loss(outputs, self.batches.rows(self.epoch, step))
 
     def training_figures(self) -> dict[str, float]:
-        """Return mean loss and accuracy over the epoch so far, of views as augmented, in training mode."""
+        """Return mean loss and accuracy of the target over the epoch so far, of views as augmented, in training."""
         count = len(self.batches)
         return {"train_loss": float(self._loss) / count, "train_accuracy": float(self._correct) / count}
 
@@ -118,7 +127,7 @@ class FitModule(LightningModule):
             for start in range(0, len(rows), batch):
                 block = torch.from_numpy(np.ascontiguousarray(pixels[rows[start : start + batch]])).to(self.device)
                 logits.append(self.classifier({"image": to_batch(block, self.preparation)}).logits.float())
-        self.classifier.train()
+        self._to_training()
         joined, truth = torch.cat(logits), torch.from_numpy(labels).to(self.device)
         loss = steps.weighted_loss(joined, truth, self._buffer("class_weights")).mean()
         figures = {"tune_loss": float(loss), "tune_accuracy": float(self._hits(joined, truth)) / len(labels)}
@@ -132,7 +141,12 @@ class FitModule(LightningModule):
     def _set_rate(self, step: int) -> None:
         optimiser: Any = self.optimizers(use_pl_optimizer=False)
         for group in optimiser.param_groups:
-            group["lr"] = self.rate(step)
+            group["lr"] = self.rate(step) * group.get("share", 1.0)
+
+    def _to_training(self) -> None:
+        self.classifier.train()
+        if self.train_settings.freeze_norm:
+            steps.freeze_norm(self.classifier)
 
     def _hits(self, logits: Tensor, labels: Tensor) -> Tensor:
         return ((logits.detach().float() - self._buffer("shift")).argmax(1) == labels).sum()

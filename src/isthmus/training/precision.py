@@ -131,7 +131,8 @@ def _trial(key: str, precision: str) -> float:
             transforms = augment.draw(train.augment, batch, facts["size"], facts["crop"], generator)
             pixels = augment.apply(source.to(device), transforms, facts["crop"])
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-                loss = steps.weighted_loss(steps.forward(network, pixels, prepare), labels, weights).mean()
+                logits = steps.forward(network, pixels, prepare).logits
+                loss = steps.weighted_loss(logits, labels, weights).mean()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()

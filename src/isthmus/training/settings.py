@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 AUGMENTATIONS: dict[str, str] = {
     "flip": "mirrored left to right with probability 1/2",
@@ -11,6 +11,8 @@ AUGMENTATIONS: dict[str, str] = {
     "scale": "made larger or smaller by up to 10 %",
     "crop": "the crop_size window lies anywhere inside train_size, instead of in its middle",
     "gain": "grey values times a factor between 0.8 and 1.25",
+    "translate": "moved by up to 10 % of the side in either direction; black moves in",
+    "gamma": "grey values bent by an exponent between 0.8 and 1.25, as another dynamic range would",
 }
 """Name to meaning. Drawn anew for each view in each epoch; all frames of a clip are changed alike."""
 
@@ -40,6 +42,13 @@ class TrainSettings(BaseModel):
     weight_decay: float = Field(0.0, ge=0, le=1, description="weight decay (decoupled for adamw, L2 otherwise)")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd; adam and adamw have their own")
     schedule: Literal["cosine", "constant"] = Field("cosine", description="learning rate over the epochs")
+    warm_up: int = Field(0, ge=0, description="epochs in which the rate rises from a tenth to its start")
+    backbone_rate: float = Field(
+        1.0, gt=0, le=1, description="rate of all layers but the last (and the heads), as a share of `rate`"
+    )
+    freeze_norm: bool = Field(
+        False, description="batch-norm layers keep the means and variances that came with the initial weights"
+    )
     epochs: int = Field(100, ge=1, le=100_000, description="passes over the training views, at most")
     batch: int = Field(32, ge=1, le=65_536, description="views in a step, at most; an epoch is cut into equal steps")
     augment: tuple[str, ...] = Field(
@@ -47,6 +56,9 @@ class TrainSettings(BaseModel):
     )
     class_weight: Literal["balanced", "none"] = Field(
         "balanced", description="balanced: each class weighs alike in the loss, undone in the predictions"
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="share of each training label that is spread evenly over all classes"
     )
     early_stopping: EarlyStopping | None = Field(
         default_factory=EarlyStopping,
@@ -65,3 +77,9 @@ class TrainSettings(BaseModel):
         if len(set(names)) < len(names):
             raise ValueError(f"an augmentation stands twice in {', '.join(names)}")
         return names
+
+    @model_validator(mode="after")
+    def _warm_up_ends(self) -> "TrainSettings":
+        if self.warm_up >= self.epochs:
+            raise ValueError(f"warm_up {self.warm_up} takes all of {self.epochs} epochs; lower it")
+        return self

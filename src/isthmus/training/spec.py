@@ -7,9 +7,32 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from isthmus.files import read_yaml, sha256_of_json, write_yaml
 from isthmus.imaging.prepare import Preparation
+from isthmus.models.descriptors import DescriptorSpec, fewest_codes
 from isthmus.training.settings import TrainSettings
 
 _FORMAT = "isthmus-fit/1.0"
+
+
+class DescriptorTask(DescriptorSpec):
+    """The descriptors that a fit also learns, with the labels of its training views and of no others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight: float = Field(0.5, gt=0, le=10, description="of the descriptors' loss beside the target's")
+    labels: dict[str, dict[str, list[int]]] = Field(
+        description="descriptor to view to the places of its codes in the head; views without it are left out"
+    )
+
+    @model_validator(mode="after")
+    def _places_exist(self) -> Self:
+        for name, views in self.labels.items():
+            codes = self.heads.get(name, [])
+            for view, places in views.items():
+                if any(not 0 <= place < len(codes) for place in places):
+                    raise ValueError(f"view {view} has places {places} of the {len(codes)} codes of {name}")
+                if len(places) != 1 and fewest_codes(name) > 1:
+                    raise ValueError(f"view {view} has {len(places)} codes of {name}, which has one")
+        return self
 
 
 class FitSpec(BaseModel):
@@ -42,6 +65,8 @@ class FitSpec(BaseModel):
     labels: dict[str, int] = Field(description="view id to index in classes, of all of these views")
     groups: dict[str, str] = Field(description="view id to group id, of all of these views")
     store_key: str = Field("", description="key of the prepared store")
+    descriptors: DescriptorTask | None = Field(None, description="sonographic descriptors learnt beside the target")
+    flips: bool = Field(False, description="predictions are means of the logits of picture and mirror image")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -58,6 +83,11 @@ class FitSpec(BaseModel):
                     raise ValueError(f"{one} stands in the {seen[one]} part and in the {part} part")
         if len(set(self.train_views)) < len(self.train_views):
             raise ValueError("a view stands twice in train_views")
+        training = set(self.train_views)
+        for name, labels in (self.descriptors.labels if self.descriptors else {}).items():
+            other = next((view for view in labels if view not in training), None)
+            if other is not None:
+                raise ValueError(f"{name} is labelled for view {other}, which is not trained on")
         return self
 
     @property

@@ -2,18 +2,21 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isthmus.errors import FitError
 from isthmus.inference.batch import to_batch
+from isthmus.models.classifier import Classifier
+from isthmus.models.descriptor_heads import WithDescriptors
 
 if TYPE_CHECKING:
     from isthmus.imaging.prepare import Preparation
-    from isthmus.models.classifier import Classifier
+    from isthmus.models.classifier import Outputs
     from isthmus.training.settings import TrainSettings
 
 
@@ -61,20 +64,68 @@ def log_prior_shift(weights: Sequence[float]) -> list[float]:
     return [value - mean for value in logs]
 
 
-def weighted_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Return the cross-entropy of each view [N], times its class's weight, in float32."""
-    return functional.cross_entropy(logits.float(), labels, reduction="none") * weights[labels]
+def weighted_loss(logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Return the cross-entropy of each view [N], times its class's weight, in float32.
+
+    ``smoothing`` of each label is spread evenly over all classes (Szegedy et al. 2016).
+    """
+    losses = functional.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=smoothing)
+    return losses * weights[labels]
 
 
-def forward(classifier: "Classifier", pixels: Tensor, preparation: "Preparation") -> Tensor:
-    """Return the logits [N, K] of augmented pixels, uint8 [N, T, crop, crop, C]."""
-    logits: Tensor = classifier({"image": to_batch(pixels, preparation, centre_crop=False)}).logits
-    return logits
+def forward(classifier: "Classifier", pixels: Tensor, preparation: "Preparation") -> "Outputs":
+    """Return logits [N, K] and what else the head gives for augmented pixels, uint8 [N, T, crop, crop, C]."""
+    outputs: Outputs = classifier({"image": to_batch(pixels, preparation, centre_crop=False)})
+    return outputs
+
+
+def freeze_norm(network: nn.Module) -> None:
+    """Put batch-norm layers into evaluation mode: they apply the statistics they came with and update none.
+
+    Few views a step give poor batch statistics, and weights whose batch norm was folded into the convolutions (mean 0,
+    variance 1) compute another function with any others. Scale and offset are still trained.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+            module.eval()
+
+
+def last_layers(network: nn.Module) -> list[str]:
+    """Return the names of the parameters that no weight file brings: the last linear layer's, and the heads'."""
+    names = [name for name, _ in network.named_parameters()]
+    fresh = [name for name in names if isinstance(network, WithDescriptors) and not name.startswith("inner.")]
+    inner, prefix = (network.inner, "inner.") if isinstance(network, WithDescriptors) else (network, "")
+    if isinstance(inner, Classifier):
+        last = f"{prefix}{inner.published_prefix}{inner.head_name}."
+        fresh += [name for name in names if name.startswith(last)]
+    return fresh
+
+
+def _groups(network: nn.Module, train: "TrainSettings") -> list[Any]:
+    """Return the trained parameters, in two groups of their own rates where the backbone has a lower one."""
+    named = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
+    if train.backbone_rate == 1:
+        return list(named.values())
+    fresh = last_layers(network)
+    if not fresh:
+        raise FitError(
+            "train.backbone_rate lowers the rate of all layers but the last, and this network does not name its last",
+            expected="a Classifier whose head_name is the name of its last linear layer",
+            hint="set train.backbone_rate to 1",
+        )
+    return [
+        {
+            "params": [parameter for name, parameter in named.items() if (name in fresh) == last],
+            "lr": train.rate * share,
+            "share": share,
+        }
+        for last, share in ((False, train.backbone_rate), (True, 1.0))
+    ]
 
 
 def optimiser(network: nn.Module, train: "TrainSettings") -> torch.optim.Optimizer:
     """Return the optimiser; the fused kernels update all parameters in one pass over memory."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    parameters = _groups(network, train)
     if train.optimiser == "sgd":
         return torch.optim.SGD(
             parameters, train.rate, momentum=train.momentum, weight_decay=train.weight_decay, fused=True
@@ -86,8 +137,14 @@ def optimiser(network: nn.Module, train: "TrainSettings") -> torch.optim.Optimiz
 def rate_at(train: "TrainSettings", progress: float) -> float:
     """Return the learning rate after a share ``progress`` (0 to 1) of all steps.
 
-    Cosine: half a period from ``rate`` to 0 (Loshchilov and Hutter 2017, without restarts).
+    Cosine: half a period from ``rate`` to 0 (Loshchilov and Hutter 2017, without restarts). A warm-up rises linearly
+    from a tenth of the rate before it (Goyal et al. 2017), so that random last layers do not shake trained ones.
     """
+    warm = train.warm_up / train.epochs
+    if progress < warm:
+        return train.rate * (0.1 + 0.9 * progress / warm)
+    if warm:
+        progress = (progress - warm) / (1 - warm)
     if train.schedule == "constant":
         return train.rate
     return train.rate * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
