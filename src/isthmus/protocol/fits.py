@@ -12,6 +12,7 @@ from isthmus.errors import CohortError
 from isthmus.models.registry import card, cards, is_own_file
 from isthmus.protocol.arithmetic import Arithmetic
 from isthmus.protocol.cases import Cases
+from isthmus.protocol.descriptors import descriptor_sentences, descriptor_task
 from isthmus.protocol.resolve import reductions
 from isthmus.protocol.schema import Arm, Protocol
 from isthmus.training.spec import FitSpec
@@ -133,6 +134,8 @@ def _spec(
         labels=labels,
         groups=dict(zip(ids, views["group_id"].tolist(), strict=True)),
         store_key=store_key,
+        descriptors=descriptor_task(arm, key, cases, members["train"]),
+        flips=arm.predict.flips,
     )
 
 
@@ -169,11 +172,12 @@ class Plan:
     disk_mib: float
     seconds: float
     precisions: Mapping[str, str]
+    descriptors: tuple[str, ...]
     reductions: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
         """Return plain values."""
-        return {**self.__dict__, "reductions": list(self.reductions)}
+        return {**self.__dict__, "descriptors": list(self.descriptors), "reductions": list(self.reductions)}
 
     def lines(self) -> list[str]:
         """Return the plan in words."""
@@ -183,6 +187,7 @@ class Plan:
             f"{self.fits} fits ({self.pending} to do{self._picture_level()}), up to {self.epochs} epochs each; "
             f"about {self.disk_mib:.0f} MiB of disk; expected time of training: {_duration(self.seconds)}",
             "precision: " + ", ".join(f"{arm} {value}" for arm, value in self.precisions.items()),
+            *self.descriptors,
         ]
         if self.reductions:
             lines.append(f"profile {self.profile} changes {len(self.reductions)} values of the published protocol:")
@@ -239,5 +244,14 @@ def make_plan(
             for fit in pending
         ),
         precisions={arm: chosen.precision for arm, chosen in arithmetic.items()},
+        descriptors=tuple(f"{', '.join(arms)}: {words}" for words, arms in _same(descriptor_sentences(protocol, fits))),
         reductions=tuple(reductions(name, protocol.profile, protocol.arms)),
     )
+
+
+def _same(sentences: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    """Return each sentence once with the arms that it is said of."""
+    arms: dict[str, list[str]] = {}
+    for arm, words in sentences.items():
+        arms.setdefault(words, []).append(arm)
+    return list(arms.items())

@@ -1,7 +1,8 @@
 """Random changes of training views, on tensors: one affine transform a view, gain and gamma.
 
 Mirroring, rotation, scale, shift and the place of the crop are composed into one matrix, so that a view is resampled
-once, straight to the size the network sees. Pixels and lesion masks go through the same matrix, all frames of a clip too.
+once, straight to the size the network sees. Pixels and lesion masks go through the same matrix, all frames of a clip
+too.
 """
 
 import math
