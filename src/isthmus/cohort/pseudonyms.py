@@ -89,13 +89,13 @@ class Pseudonyms:
         """Return a patient's pseudonym; see :meth:`of`."""
         return self.of(original)
 
-    def days_since_first(self, pseudonym: str, day: date) -> int:
-        """Return the days from a patient's first known study to this one.
+    def days_since(self, pseudonym: str, day: date, first: date) -> int:
+        """Return the days from a patient's first examination to this one.
 
-        The first study stays the one of the first import, so that later imports count from the same day (an earlier
-        study found later has a negative number).
+        The first one stays that of the first import, so that later imports count from the same day; an earlier one
+        found later has a negative number.
         """
-        return (day - self.first_days.setdefault(pseudonym, day)).days
+        return (day - self.first_days.setdefault(pseudonym, first)).days
 
     def _unused(self, told: str, kind: str) -> str:
         digest = hmac.new(self.salt, f"{kind}\0{told}".encode(), hashlib.sha256).digest()

@@ -145,16 +145,20 @@ def walk_export(
 
 def _paths(source: Path) -> Iterator[str]:
     # A link to a folder is a name among `folders`, and is not entered: so no loop can be.
-    for folder, folders, files in os.walk(source, followlinks=False):
+    closed: list[str] = []
+    for folder, folders, files in os.walk(source, onerror=lambda error: closed.append(error.filename)):
         linked = [name for name in folders if (Path(folder) / name).is_symlink()]
         for name in [*files, *linked]:
             yield (Path(folder) / name).relative_to(source).as_posix()
+    yield from (Path(folder).relative_to(source).as_posix() for folder in closed)
 
 
 def _told(source: Path, relative: str, number: int, limits: Limits) -> DicomFile | OtherFile:
     path = source / relative
     if path.is_symlink():
         return OtherFile(number, relative, "link", "a link to another place is not followed")
+    if path.is_dir():
+        return OtherFile(number, relative, "unreadable", "a folder that cannot be opened")
     try:
         if not path.is_file():
             return OtherFile(number, relative, "not DICOM", "no ordinary file")
@@ -181,7 +185,7 @@ def _no_picture(header: FileDataset, relative: str, number: int) -> OtherFile | 
     if kind == _MEDIA_DIRECTORY or Path(relative).name == "DICOMDIR":
         return OtherFile(number, relative, "no picture", "the medium's directory, which is not needed")
     if kind == _SEGMENTATION:
-        return OtherFile(number, relative, "outline", "a segmentation: its outlines go to the pictures that it names")
+        return OtherFile(number, relative, "outline", "an outline of no picture that was used")
     if "Rows" not in header or "Columns" not in header:
         # A name of the standard's own list, never a text of the file.
         name = kind.name if kind.is_valid and kind.name != kind else "an object"

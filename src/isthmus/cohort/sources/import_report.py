@@ -18,6 +18,7 @@ _TITLES = {
     "row": "Rows of the table",
     "cell": "Cells of the table that could not be used",
     "outline": "Outline files",
+    "other": "Other files",
 }
 
 
@@ -29,8 +30,9 @@ class ReportLine:
     ----------
     file : str
         Its name in the source.
-    kind : {'picture', 'case', 'row', 'cell', 'outline'}
-        What it is: a picture or clip, a file that describes a case, a row or a cell of a table, a file of outlines.
+    kind : {'picture', 'case', 'row', 'cell', 'outline', 'other'}
+        What it is: a picture or clip, a file that describes a case, a row or a cell of a table, a file of outlines,
+        or none of them.
     case : str
         The case it belongs to; empty where that cannot be told.
     status : str

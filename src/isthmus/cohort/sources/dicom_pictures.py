@@ -1,0 +1,201 @@
+"""From a DICOM file to pictures of a cohort: decoded, everything outside the scan area black, nothing of the header."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.cohort.draft import CohortDraft
+from isthmus.cohort.fill import ViewMade, ViewPlace
+from isthmus.cohort.join import SourcePicture
+from isthmus.cohort.outlines import OutlineIndex
+from isthmus.cohort.pseudonyms import Pseudonyms
+from isthmus.cohort.sources.dicom_files import DicomFile
+from isthmus.cohort.sources.dicom_screen import Shown, look_at
+from isthmus.errors import PictureError
+from isthmus.imaging.burned_in import find_words, painted
+from isthmus.imaging.clip import Box, ClipInfo, Lesion, OpenClip
+from isthmus.imaging.dicom import open_dicom
+from isthmus.imaging.limits import Limits
+
+_SQUARE: Final = 0.02  # relative difference of the two spacings that is rounding
+_SPACINGS_MM: Final = (0.001, 10.0)
+_RATES_HZ: Final = (0.1, 10_000.0)
+
+
+@dataclass
+class DicomViews:
+    """Adds the views of DICOM files to a draft: what :func:`isthmus.cohort.fill.fill_cohort` calls for each picture.
+
+    Parameters
+    ----------
+    draft : CohortDraft
+        To be filled.
+    source : Path
+        The export.
+    files : mapping of str to DicomFile
+        By path in the export.
+    outlines : OutlineIndex
+        What readers drew, by SOP Instance UID or path.
+    names : Pseudonyms
+        Says from which day a patient's days are counted.
+    guess : bool
+        Whether the headers tell B-mode from Doppler where the map does not.
+    limits : Limits
+        What is refused as too large.
+    """
+
+    draft: CohortDraft
+    source: Path
+    files: Mapping[str, DicomFile]
+    outlines: OutlineIndex
+    names: Pseudonyms
+    guess: bool
+    limits: Limits
+    words: int = 0
+    marked: int = 0
+    _used: set[str] = field(default_factory=set)
+    _written: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def __call__(self, picture: SourcePicture, place: ViewPlace) -> ViewMade:
+        """Write one picture and add its view; see :class:`isthmus.cohort.fill.ViewMade`.
+
+        Raises
+        ------
+        PictureError
+            When it cannot be decoded whole, or its text cannot be told from its picture.
+        """
+        file = self.files[picture.file]
+        with open_dicom(self.source / picture.file, self.limits) as clip:
+            shown = look_at(clip, file, self.limits)
+            if picture.file not in self._written:
+                self._written[picture.file] = self._write(clip, shown, place.view_id)
+                self.words += len(shown.words)
+                self.marked += bool(shown.marks)
+            path, digest = self._written[picture.file]
+            notes = self._add(clip.info, file, shown, self._counted(file, place), path)
+        return ViewMade(1, digest, (*shown.notes, *notes))
+
+    def outline_files(self) -> dict[str, str]:
+        """Return the files of outlines that were used, '' beside each, or could not be, and why."""
+        # What follows a colon may quote a path.
+        faults = {fault.file: fault.reason.partition(":")[0] for fault in self.outlines.faults}
+        return dict.fromkeys(self._used, "") | faults
+
+    def _counted(self, file: DicomFile, place: ViewPlace) -> ViewPlace:
+        if file.day is None or place.exam_day is None:
+            return place
+        first = file.day - timedelta(days=place.exam_day)
+        return replace(place, exam_day=self.names.days_since(place.patient_id, file.day, first))
+
+    def _write(self, clip: OpenClip, shown: Shown, name: str) -> tuple[str, str]:
+        digest = hashlib.sha256(f"{clip.info.width} {clip.info.height}".encode())
+        frames = _clean_frames(clip, shown, digest)
+        if clip.info.frames == 1:
+            return self.draft.write_picture(next(frames), f"{name}.png"), digest.hexdigest()
+        try:
+            return self.draft.write_frames(frames, name), digest.hexdigest()
+        except PictureError:
+            shutil.rmtree(self.draft.folder / "pictures" / name, ignore_errors=True)
+            raise
+
+    def _add(self, info: ClipInfo, file: DicomFile, shown: Shown, place: ViewPlace, path: str) -> list[str]:
+        modality = place.modality
+        if modality == "bmode" and self.guess:
+            modality = file.modality or shown.modality
+        if modality == "bmode" and info.frames > 1:
+            modality = "cine"
+        spacing, notes = _spacing(info)
+        drawn = self._drawn(info, file, place)
+        columns = {**place.columns(), "spacing_mm": spacing, "frame_rate_hz": _rate(info), "device": file.device}
+        self.draft.add_view(
+            place.view_id,
+            place.nodule_id,
+            path,
+            modality=modality,
+            mask=drawn.mask,
+            box=drawn.box,
+            region=shown.area,
+            region_source="drawn" if drawn.box is not None or drawn.boxes else "",
+            **{name: value for name, value in columns.items() if value is not None},
+        )
+        self.draft.add_boxes(place.view_id, drawn.boxes)
+        return [*notes, *drawn.notes]
+
+    def _drawn(self, info: ClipInfo, file: DicomFile, place: ViewPlace) -> "_Drawn":
+        size, uid = (info.height, info.width), file.keys.get("SOPInstanceUID", "")
+        if info.frames > 1:
+            clips = [
+                found for name in (uid, file.file) for found in self.outlines.clip_outlines(name, info.frames, *size)
+            ]
+            self._used |= {found.source for found in clips}
+            if len(clips) == 1:
+                bounds = Lesion(mask=clips[0].masks).boxes()
+                boxes = [(frame, _box(row)) for frame, row in enumerate(bounds) if not np.isnan(row).any()]
+                return _Drawn(boxes=boxes)
+            return _Drawn(box=_inside(place.box, info), notes=_several(len(clips)))
+        stills = [found for name in (uid, file.file) for found in self.outlines.outlines(name, *size)]
+        self._used |= {found.source for found in stills}
+        if len(stills) == 1:
+            return _Drawn(mask=stills[0].mask, box=stills[0].box)
+        outside = place.box is not None and _inside(place.box, info) is None
+        notes = [*_several(len(stills)), *(["the table's box lies outside the picture; left blank"] if outside else [])]
+        return _Drawn(box=_inside(place.box, info), notes=notes)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A lesion as a reader drew it: in a still, or in each frame of a clip."""
+
+    mask: NDArray[np.bool_] | None = None
+    box: Box | None = None
+    boxes: Sequence[tuple[int, Box]] = ()
+    notes: Sequence[str] = ()
+
+
+def _clean_frames(clip: OpenClip, shown: Shown, digest: Any) -> Iterator[NDArray[np.uint8]]:
+    for frame in clip.frames(range(clip.info.frames)):
+        # What is typed in the middle of a clip stands in no frame that was looked at before.
+        words = (*shown.words, *find_words(frame, shown.area)) if clip.info.frames > 1 else shown.words
+        clean = painted(frame, shown.panels, words)
+        digest.update(clean.tobytes())
+        yield clean
+
+
+def _spacing(info: ClipInfo) -> tuple[float | None, list[str]]:
+    if info.spacing_mm is None:
+        return None, []
+    across, down = info.spacing_mm
+    if abs(across - down) > _SQUARE * max(across, down):
+        return None, ["its pixels are not square; spacing left blank"]
+    spacing = (across + down) / 2
+    if not _SPACINGS_MM[0] <= spacing <= _SPACINGS_MM[1]:
+        return None, ["its spacing is out of range; left blank"]
+    return round(spacing, 6), []
+
+
+def _rate(info: ClipInfo) -> float | None:
+    times = info.frame_times_s
+    if info.frames < 2 or times is None or times[-1] <= times[0]:
+        return None
+    rate = (info.frames - 1) / (times[-1] - times[0])
+    return round(rate, 3) if _RATES_HZ[0] <= rate <= _RATES_HZ[1] else None
+
+
+def _several(outlines: int) -> list[str]:
+    return [f"{outlines} outlines, and which is this nodule's is not said: none taken"] if outlines > 1 else []
+
+
+def _box(row: NDArray[np.float64]) -> Box:
+    x0, y0, x1, y1 = (float(value) for value in row)
+    return x0, y0, x1, y1
+
+
+def _inside(box: Box | None, info: ClipInfo) -> Box | None:
+    return box if box is not None and box[2] <= info.width and box[3] <= info.height else None
