@@ -17,6 +17,7 @@ import pytest
 import isthmus
 from isthmus.errors import CohortError, FrozenError, InputError, OutputError, ProtocolError, WeightsError
 from isthmus.files import read_json, read_yaml
+from isthmus.protocol.perturbation import PERTURBATIONS
 from isthmus.protocol.planning import plan_run
 from isthmus.protocol.run import run
 from tests.protocol.conftest import SETTINGS
@@ -53,6 +54,15 @@ def test_every_unit_is_predicted_once_in_its_part(finished):
     assert not set(table.loc[table["split"] == "test", "group_id"]) & set(split["group_id"])
     assert (table.loc[table["split"].isin(["cv", "test", "external"]), "call"] != "").all()
     assert (table.loc[table["split"] == "tune", "call"] == "").all()
+
+
+def test_every_arm_is_asked_again_with_its_boxes_moved_and_scaled(finished):
+    regions = finished[0].evidence["regions"]
+    for arm in ("thyronet_x4", "resnet34"):
+        assert [entry["change"] for entry in regions["moved"][arm]] == [change.name for change in PERTURBATIONS]
+        assert all(0 <= entry["flips"]["estimate"] <= 1 for entry in regions["moved"][arm])
+    assert {row["source"] for row in regions["sources"]} == {"drawn"}
+    assert "Does it matter where the box is drawn?" in finished[0].report.read_text(encoding="utf-8")
 
 
 def test_evidence_has_an_interval_for_every_estimate(finished):

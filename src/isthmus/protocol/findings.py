@@ -16,6 +16,7 @@ from isthmus.report.context import LeakDemonstration
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.ideal_observer import ideal_observer_evidence
 from isthmus.report.readers import reader_evidence
+from isthmus.report.regions import region_evidence, region_sources
 from isthmus.report.tables import write_tables
 from isthmus.report.truth import Truth
 
@@ -30,6 +31,7 @@ def write_evidence(
     leak: LeakDemonstration | None,
     truth: Truth | None,
     outside: str | None,
+    changed_boxes: pd.DataFrame,
 ) -> dict[str, Any]:
     """Compute every estimate with its interval, and write `evidence.json` and `tables/`.
 
@@ -51,6 +53,8 @@ def write_evidence(
         Of a simulated cohort: adds `ideal_observer`.
     outside : str, optional
         Split of the rows that are of another cohort; that cohort's truth and readers are not asked.
+    changed_boxes : DataFrame
+        Held-out rows scored with boxes moved and scaled; empty where no arm looks at lesion crops.
 
     Returns
     -------
@@ -70,6 +74,11 @@ def write_evidence(
         sampling=str(samplings[0]) if len(samplings) == 1 else None,
         prevalences=tuple(protocol.report.prevalences),
     )
+    views = pd.concat([views[["view_id", "label", "group_id", "region_source"]] for views in cases.views.values()])
+    evidence["regions"] = {
+        "moved": region_evidence(changed_boxes, held_out, positive=positive),
+        "sources": region_sources(views, dict(cases.target.classes)),
+    }
     own = held_out[held_out["split"] != outside].reset_index(drop=True)
     if leak is not None:
         evidence["leak"] = asdict(leak)

@@ -178,7 +178,8 @@ def _held_out(run_folder: Path, fit: FitSpec, store: PreparedStore) -> pd.DataFr
 
     network = read_fold(fit_folder(run_folder, fit))
     views = [view for view in fit.held_out_views if view in set(store.view_ids)]
-    logits = view_logits(network.classifier, store.pixels[store.rows(views)], fit.prepare, device=default_device())
+    pixels = store.pixels[store.rows(views)]
+    logits = view_logits(network.classifier, pixels, fit.prepare, device=default_device(), flips=network.flips)
     scores = probabilities(logits, np.asarray(network.log_prior_shift))
     columns = {f"p_{name}": scores[:, place] for place, name in enumerate(fit.classes)}
     return pd.DataFrame({"view_id": views, "seed": fit.seed, "fold": fit.fold, **columns})

@@ -27,6 +27,7 @@ from isthmus.protocol.heat_maps import draw_heat_maps
 from isthmus.protocol.leak import demonstrate_leak
 from isthmus.protocol.opening import open_cohort
 from isthmus.protocol.parts import divide, keep_split, set_aside, split_fingerprint
+from isthmus.protocol.perturbation import perturbed_predictions
 from isthmus.protocol.pictures import cache_folder, prepare_pictures
 from isthmus.protocol.report_facts import report_context
 from isthmus.protocol.resolve import resolve_protocol
@@ -136,6 +137,10 @@ class _Work:
             write_bundles(self.folder, self.protocol, training, fits, frozen)
             rows = self.open_sets(rows, unseen)
             predictions = self.write_predictions(rows, training, frozen)
+        with self.record.stage("boxes moved and scaled"):
+            changed = perturbed_predictions(
+                self.folder, self.protocol, training, fits, self.cache, frozen, self.progress
+            )
         truth = read_truth(self.cases.cohort.folder)
         with self.record.stage("evidence"):
             leak = demonstrate_leak(self.folder, self.protocol, training, rows, picture_level)
@@ -149,6 +154,7 @@ class _Work:
                 leak=leak,
                 truth=truth,
                 outside=outside,
+                changed_boxes=changed,
             )
             write_descriptor_table(self.folder, training, {fit_folder(self.folder, fit): fit for fit in fits})
         with self.record.stage("heat maps"):
