@@ -17,6 +17,7 @@ from isthmus.cohort.sources.import_report import ImportReport
 from isthmus.errors import CohortError
 from isthmus.files import new_folder, refuse_existing, writing
 from isthmus.imaging.clip import Box
+from isthmus.imaging.clip_masks import write_clip_mask
 from isthmus.imaging.read import write_mask
 from isthmus.manifest import Manifest
 from isthmus.tables.check import write_table
@@ -28,6 +29,7 @@ _COLUMNS = {
     "views": ["view_id", "nodule_id", "modality", "path"],
     "excluded": ["patient_id", "stage", "reason"],
     "boxes": ["view_id", "frame", "box"],
+    "reads": ["reader_id", "condition", "target", "unit_id"],
 }
 
 
@@ -68,7 +70,7 @@ class CohortDraft:
         region_source: str = "",
         **values: Any,
     ) -> None:
-        """Add a view; a still's mask [H, W] is written as PNG and gives the box where none is given.
+        """Add a view; a still's mask [H, W] is written as PNG and gives the box where none is given, a clip's as TIFF.
 
         Raises
         ------
@@ -76,7 +78,10 @@ class CohortDraft:
             When the view was added before.
         """
         row: dict[str, Any] = {"view_id": view_id, "nodule_id": nodule_id, "modality": modality, "path": path}
-        if mask is not None:
+        if mask is not None and mask.ndim == 3:
+            write_clip_mask(self.folder / "masks" / f"{view_id}.tiff", mask)
+            row["mask"] = f"masks/{view_id}.tiff"
+        elif mask is not None:
             write_mask(self.folder / "masks" / f"{view_id}.png", mask)
             row["mask"] = f"masks/{view_id}.png"
             box = box or _bounds(mask)
@@ -90,6 +95,11 @@ class CohortDraft:
         """Add a clip's boxes: (frame, box)."""
         for frame, box in boxes:
             self._add("boxes", f"{view_id}\0{frame}", {"view_id": view_id, "frame": frame, "box": format_box(box)})
+
+    def add_read(self, reader_id: str, condition: str, target: str, unit_id: str, **values: Any) -> None:
+        """Add one reader's reading of a unit; the same values again change nothing, others are refused."""
+        row = {"reader_id": reader_id, "condition": condition, "target": target, "unit_id": unit_id, **values}
+        self._add("reads", "\0".join((reader_id, condition, target, unit_id)), row)
 
     def exclude(self, patient_id: str, stage: str, reason: str) -> None:
         """Say that a patient is left out, and why: never in silence."""

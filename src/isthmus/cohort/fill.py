@@ -1,5 +1,6 @@
 """Fill a cohort from joined rows and pictures: what the folder and the DICOM importer share."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,16 +13,16 @@ from isthmus.cohort.description import Description, Target
 from isthmus.cohort.draft import CohortDraft
 from isthmus.cohort.join import Joined, SourcePicture
 from isthmus.cohort.mapping import CohortMap
-from isthmus.cohort.rows import PATIENT_COLUMNS, UnderstoodRows
+from isthmus.cohort.people import Entry, ViewMade, add_people
+from isthmus.cohort.reader_columns import add_reads
+from isthmus.cohort.rows import UnderstoodRows
 from isthmus.cohort.sources.import_report import ReportLine
 from isthmus.errors import PictureError
 from isthmus.imaging.clip import Box
 
+__all__ = ["MakeView", "PatientNames", "ViewMade", "ViewPlace", "fill_cohort", "safe_name"]
+
 Progress = Callable[[int, int, str], None]
-NODULE_COLUMNS = (
-    *("reference", "sampling", "size_mm", "composition", "echogenicity", "shape", "margin", "echogenic_foci"),
-    *("tirads", "split"),
-)
 
 
 class PatientNames(Protocol):
@@ -47,6 +48,8 @@ class ViewPlace:
         Days since the patient's first examination.
     box : Box, optional
         The lesion's box that the table gives, in pixels of the source.
+    nodule : str
+        The nodule as the table calls it, to tell outlines apart; not to be copied.
     """
 
     view_id: str
@@ -57,45 +60,15 @@ class ViewPlace:
     plane: str = ""
     exam_day: int | None = None
     box: Box | None = None
+    nodule: str = ""
 
     def columns(self) -> dict[str, Any]:
         """Return what goes into ``views.csv`` as it is."""
         return {"exam_id": self.exam_id, "plane": self.plane, "exam_day": self.exam_day}
 
 
-@dataclass(frozen=True)
-class ViewMade:
-    """What became of a picture.
-
-    Parameters
-    ----------
-    views : int
-        How many views it gave.
-    digest : str
-        Hash of its decoded pixels; patients with the same one are tied into one group. '' where it is not known.
-    notes : tuple of str
-        What is to be said about it.
-    """
-
-    views: int = 1
-    digest: str = ""
-    notes: tuple[str, ...] = ()
-
-
 MakeView = Callable[[SourcePicture, ViewPlace], ViewMade]
 """Adds the views of one picture to the draft; raises PictureError where it cannot be used."""
-
-
-@dataclass
-class _Entry:
-    row: int
-    picture: SourcePicture
-    values: dict[str, str]
-    day: date | None
-    patient: str = ""
-    nodule: str = ""
-    made: ViewMade | None = None
-    line: int = -1
 
 
 @dataclass
@@ -167,13 +140,13 @@ def fill_cohort(
         if move is not None:
             move(done, len(entries), "pictures")
     used = [entry for entry in entries if entry.made is not None]
-    _add_people(draft, used, mapping)
+    add_people(draft, used, mapping)
+    rows.faults += add_reads(draft, used, rows.table, mapping)
     draft.report.lines += lines
     draft.report.lines += _other_pictures(joined, shown)
     draft.report.lines += _row_lines(draft, joined, rows, used, ids)
     draft.report.lines += [
-        ReportLine(f"{fault.file}, {fault.cell}", "cell", "", "not understood", 0, "", fault.what)
-        for fault in rows.faults
+        ReportLine(fault.place, "cell", "", "not understood", 0, "", fault.what) for fault in rows.faults
     ]
     return _description(mapping, rows)
 
@@ -184,13 +157,13 @@ def _entries(
     mapping: CohortMap,
     ids: _Names,
     shown: Callable[[SourcePicture], str],
-) -> tuple[list[_Entry], list[ReportLine]]:
-    entries: list[_Entry] = []
+) -> tuple[list[Entry], list[ReportLine]]:
+    entries: list[Entry] = []
     lines: list[ReportLine] = []
     keyed = {name: source for name, source in mapping.all_sources().items() if source.key is not None}
     for row, pictures in joined.pairs:
         for picture in pictures:
-            entry = _Entry(row, picture, {str(k): str(v) for k, v in rows.values.loc[row].items()}, rows.days.get(row))
+            entry = Entry(row, picture, {str(k): str(v) for k, v in rows.values.loc[row].items()}, rows.days.get(row))
             why = rows.left_out.get(row, "") and f"row {row} cannot be used: {rows.left_out[row]}"
             for name, source in keyed.items():
                 try:
@@ -212,7 +185,7 @@ def _entries(
     return entries, lines
 
 
-def _exams(entries: Iterable[_Entry]) -> dict[str, list[tuple[date | None, str]]]:
+def _exams(entries: Iterable[Entry]) -> dict[str, list[tuple[date | None, str]]]:
     """Return each patient's examinations in the order of their dates."""
     held: dict[str, set[tuple[date | None, str]]] = defaultdict(set)
     for entry in entries:
@@ -222,7 +195,7 @@ def _exams(entries: Iterable[_Entry]) -> dict[str, list[tuple[date | None, str]]
 
 
 def _one_view(
-    entry: _Entry,
+    entry: Entry,
     rows: UnderstoodRows,
     mapping: CohortMap,
     make_view: MakeView,
@@ -230,13 +203,14 @@ def _one_view(
     counters: dict[str, int],
     shown: Callable[[SourcePicture], str],
 ) -> ReportLine:
-    counters[entry.nodule] += 1
+    stem = safe_name(entry.nodule)
+    counters[stem] += 1
     own = exams.get(entry.patient, [])
     first = next((day for day, _ in own if day is not None), None)
     exam = (entry.day, entry.values.get("exam_id", ""))
     relative = mapping.dates == "relative" and entry.day is not None and first is not None
     place = ViewPlace(
-        view_id=f"{entry.nodule}_v{counters[entry.nodule]:03d}",
+        view_id=f"{stem}_v{counters[stem]:03d}",
         nodule_id=entry.nodule,
         patient_id=entry.patient,
         modality=entry.values.get("modality") or mapping.modality.of(entry.picture.file),
@@ -244,6 +218,7 @@ def _one_view(
         plane=entry.values.get("plane", ""),
         exam_day=(entry.day - first).days if relative and entry.day and first else None,
         box=rows.boxes.get(entry.row),
+        nodule=entry.values.get("nodule_id", ""),
     )
     label = entry.values.get(next(iter(mapping.targets)), "")
     try:
@@ -255,52 +230,19 @@ def _one_view(
     return ReportLine(shown(entry.picture), "picture", entry.patient, status, entry.made.views, label, detail)
 
 
+def safe_name(text: str) -> str:
+    """Return an id as part of a file's name.
+
+    Examples
+    --------
+    >>> safe_name("12/3:张"), safe_name("..")
+    ('12-3-张', '-')
+    """
+    return re.sub(r"[^\w.-]+", "-", text).lstrip(".")[:80] or "-"
+
+
 def _reason(error: PictureError) -> str:
     return error.what + (f"; expected {error.expected}" if error.expected else "")
-
-
-def _add_people(draft: CohortDraft, entries: list[_Entry], mapping: CohortMap) -> None:
-    groups = _groups(entries)
-    of_patient = [*PATIENT_COLUMNS, *(name for name, target in mapping.targets.items() if target.unit == "patient")]
-    of_patient += [name for name, extra in mapping.extra.items() if extra.table == "patients"]
-    of_nodule = [*NODULE_COLUMNS, *(name for name in [*mapping.targets, *mapping.extra] if name not in of_patient)]
-    in_time = sorted(entries, key=lambda entry: (entry.day or date.max, entry.row))
-    for patient in dict.fromkeys(entry.patient for entry in entries):
-        own = [entry for entry in in_time if entry.patient == patient]
-        values = {column: _first(own, column) for column in of_patient}
-        draft.add_patient(patient, values.pop("site") or "not stated", **values)
-    for nodule in dict.fromkeys(entry.nodule for entry in entries):
-        own = [entry for entry in in_time if entry.nodule == nodule]
-        patient = own[0].patient
-        values = {column: _first(own, column) for column in of_nodule}
-        tied = {"group_id": groups[patient]} if patient in groups else {}
-        draft.add_nodule(nodule, patient, **tied, **values)
-
-
-def _first(entries: Iterable[_Entry], column: str) -> str:
-    return next((entry.values[column] for entry in entries if entry.values.get(column)), "")
-
-
-def _groups(entries: Iterable[_Entry]) -> dict[str, str]:
-    """Return the group of every patient where any two share a picture's pixels; else nothing."""
-    group: dict[str, str] = {}
-
-    def root(patient: str) -> str:
-        while group.get(patient, patient) != patient:
-            patient = group[patient]
-        return patient
-
-    holders: dict[str, set[str]] = defaultdict(set)
-    for entry in entries:
-        group.setdefault(entry.patient, entry.patient)
-        if entry.made is not None and entry.made.digest:
-            holders[entry.made.digest].add(entry.patient)
-    for tied in holders.values():
-        lowest = min(root(patient) for patient in tied)
-        for patient in tied:
-            group[root(patient)] = lowest
-    groups = {patient: root(patient) for patient in group}
-    return groups if any(patient != lowest for patient, lowest in groups.items()) else {}
 
 
 def _other_pictures(joined: Joined, shown: Callable[[SourcePicture], str]) -> list[ReportLine]:
@@ -315,7 +257,7 @@ def _other_pictures(joined: Joined, shown: Callable[[SourcePicture], str]) -> li
 
 
 def _row_lines(
-    draft: CohortDraft, joined: Joined, rows: UnderstoodRows, used: list[_Entry], ids: _Names
+    draft: CohortDraft, joined: Joined, rows: UnderstoodRows, used: list[Entry], ids: _Names
 ) -> list[ReportLine]:
     views: dict[int, int] = defaultdict(int)
     for entry in used:

@@ -39,6 +39,14 @@ def _as_text(value: object) -> object:
     return "" if value is None else str(value) if isinstance(value, int | float) else value
 
 
+def _compiled(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+    return pattern
+
+
 class Source(_Part):
     """Where a value comes from: a column of the table, a key of the picture, or one text for all."""
 
@@ -181,11 +189,7 @@ class JoinRule(_Part):
     def _has_groups(cls, pattern: str | None) -> str | None:
         if pattern is None:
             return None
-        try:
-            groups = re.compile(pattern).groupindex
-        except re.error as error:
-            raise ValueError(f"this is no regular expression: {error}") from error
-        if not groups:
+        if not re.compile(_compiled(pattern)).groupindex:
             raise ValueError("give it a named group, such as (?P<number>[0-9]+)")
         return pattern
 
@@ -204,10 +208,7 @@ class ModalityRule(_Part):
     @classmethod
     def _are_expressions(cls, patterns: dict[str, str]) -> dict[str, str]:
         for pattern in patterns.values():
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+            _compiled(pattern)
         return patterns
 
     def of(self, file: str) -> Modality:
@@ -242,7 +243,14 @@ class CohortMap(_Part):
     extra: dict[str, ExtraSource] = {}
     reads: Readers | None = None
     modality: ModalityRule = ModalityRule()
+    frame_folders: str | None = Field(None, description="a regular expression: folders whose path has it are clips")
+    screen: Literal["keep", "black"] = Field("keep", description="what stands outside the scan area of a picture")
     dates: Literal["relative", "drop"] = Field("relative", description="days since the patient's first examination")
+
+    @field_validator("frame_folders")
+    @classmethod
+    def _is_expression(cls, pattern: str | None) -> str | None:
+        return _compiled(pattern) if pattern is not None else None
 
     @model_validator(mode="after")
     def _fits_together(self) -> "CohortMap":

@@ -28,6 +28,8 @@ class UnderstoodRows:
     ----------
     values : DataFrame
         Text by our column, '' for blank, with the table's row numbers.
+    table : SourceTable
+        What was read.
     days : dict of int to date
         A row's day of examination, where it has one.
     boxes : dict of int to Box
@@ -39,6 +41,7 @@ class UnderstoodRows:
     """
 
     values: pd.DataFrame
+    table: SourceTable
     days: dict[int, date] = field(default_factory=dict)
     boxes: dict[int, Box] = field(default_factory=dict)
     left_out: dict[int, str] = field(default_factory=dict)
@@ -62,7 +65,7 @@ def understand(table: SourceTable, mapping: CohortMap) -> UnderstoodRows:
         When the map names a heading that the table does not have, with the nearest; all of them at once.
     """
     _check_headings(table, mapping)
-    rows = UnderstoodRows(pd.DataFrame(index=table.frame.index), faults=list(table.faults))
+    rows = UnderstoodRows(pd.DataFrame(index=table.frame.index), table, faults=list(table.faults))
     sources: dict[str, Source | TargetSource] = {**mapping.all_sources(), **mapping.targets}
     for column, source in sources.items():
         if column != "exam_date":

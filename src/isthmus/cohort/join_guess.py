@@ -1,0 +1,101 @@
+"""How a table's rows and a source's pictures seem to belong together: a guess, for a draft map alone."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from isthmus.cohort.join import SourcePicture, join_rows, key_text, with_keys
+from isthmus.cohort.mapping import JoinRule
+from isthmus.cohort.source_table import SourceTable
+
+_PARTS = 4
+"""How many parts of a file's name, between _ - . and blanks, are looked at."""
+_STEM_PART = r"(?:^|/)(?:[^/_\-. ]+[_\-. ]+){%d}(?P<%s>[^/_\-. ]+)[^/]*$"
+_ENOUGH = 0.2
+_LOOKED_AT = 5_000
+
+
+@dataclass(frozen=True)
+class JoinGuess:
+    """A rule, and how much of the source it joins.
+
+    Parameters
+    ----------
+    rule : JoinRule
+        For the map.
+    pictures : int
+        How many pictures find a row.
+    """
+
+    rule: JoinRule
+    pictures: int
+
+
+def guess_join(table: SourceTable, pictures: Sequence[SourcePicture], columns: Mapping[str, str]) -> JoinGuess | None:
+    """Return the rule that joins most pictures; None where none joins a fifth of them.
+
+    Parameters
+    ----------
+    table : SourceTable
+        The hospital's table.
+    pictures : sequence of SourcePicture
+        The source's pictures.
+    columns : mapping of str to str
+        Our column to the heading that seems to be it: a guess at ids and file names goes before other columns.
+    """
+    looked_at = list(pictures)[:_LOOKED_AT]
+    likely = [columns[name] for name in ("file", "exam_id", "patient_id", "nodule_id") if name in columns]
+    others = [heading for heading in table.frame.columns if heading not in likely and heading not in columns.values()]
+    best: JoinGuess | None = None
+    for heading in [*likely, *others]:
+        for rule in _rules(heading, looked_at):
+            fitting = _fitting(table, looked_at, rule)
+            if fitting > (best.pictures if best else _ENOUGH * len(looked_at)):
+                best = JoinGuess(rule, fitting)
+    return _with_nodule(best, table, looked_at, columns.get("nodule_id")) if best else None
+
+
+def _rules(heading: str, pictures: Sequence[SourcePicture]) -> list[JoinRule]:
+    headers = list(dict.fromkeys(key for picture in pictures[:50] for key in picture.keys))
+    preferred = [key for key in ("AccessionNumber", "PatientID", "StudyInstanceUID") if key in headers]
+    rules = [JoinRule(on={heading: key}) for key in [*preferred, "file", "name", "stem", "folder"]]
+    rules += [JoinRule(on={heading: "number"}, pattern=_STEM_PART % (part, "number")) for part in range(_PARTS)]
+    return rules + [rule.model_copy(update={"leading_zeros": "ignore"}) for rule in rules]
+
+
+def _fitting(table: SourceTable, pictures: Sequence[SourcePicture], rule: JoinRule) -> int:
+    """Return how many pictures find a row, where the column tells rows apart at all."""
+    wanted = [_wanted(row, rule) for row in table.frame[list(rule.on)].itertuples(index=False)]
+    filled = [key for key in wanted if all(key)]
+    if len(set(filled)) < max(2, len(filled) // 20):
+        return 0
+    known = set(filled)
+    return sum(_found(picture, rule) in known for picture in pictures)
+
+
+def _with_nodule(
+    guess: JoinGuess, table: SourceTable, pictures: Sequence[SourcePicture], heading: str | None
+) -> JoinGuess:
+    """Add the nodule's number in the file's name where the rows of one patient would otherwise share pictures."""
+    number = re.search(r"\{(\d)\}\(\?P<number>", guess.rule.pattern or "")
+    if heading is None or number is None or not join_rows(table.frame, pictures, guess.rule).ambiguous:
+        return guess
+    part = int(number[1])
+    for between in range(_PARTS - 1 - part):
+        pattern = _STEM_PART % (part, "number")
+        inner = r"[_\-. ]+(?:[^/_\-. ]+[_\-. ]+)" + f"{{{between}}}" + r"(?P<nodule>[^/_\-. ]+)[^/]*$"
+        rule = guess.rule.model_copy(
+            update={"on": {**guess.rule.on, heading: "nodule"}, "pattern": pattern.removesuffix("[^/]*$") + inner}
+        )
+        if _fitting(table, pictures, rule) >= guess.pictures / 2:
+            return JoinGuess(rule, _fitting(table, pictures, rule))
+    return guess
+
+
+def _wanted(cells: tuple[object, ...], rule: JoinRule) -> tuple[str, ...]:
+    return tuple(key_text(cell, key, rule) for cell, key in zip(cells, rule.on.values(), strict=True))
+
+
+def _found(picture: SourcePicture, rule: JoinRule) -> tuple[str, ...]:
+    keys = with_keys(picture, rule).keys
+    return tuple(key_text(keys.get(key, ""), key, rule) for key in rule.on.values())

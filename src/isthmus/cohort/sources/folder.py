@@ -1,0 +1,182 @@
+"""Make a cohort of a folder of pictures and a table, joined as a map says."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from isthmus.cohort.draft import CohortDraft, new_cohort
+from isthmus.cohort.fill import fill_cohort
+from isthmus.cohort.identity_guard import identifying_parts, refuse_identifiers
+from isthmus.cohort.join import Joined, SourcePicture, join_rows
+from isthmus.cohort.mapping import CohortMap
+from isthmus.cohort.outlines import OutlineIndex
+from isthmus.cohort.private_list import shown_name, write_private_list
+from isthmus.cohort.pseudonyms import Pseudonyms, open_key, refuse_inside
+from isthmus.cohort.rows import UnderstoodRows, nodule_keys, understand
+from isthmus.cohort.source_table import SourceTable
+from isthmus.cohort.sources.folder_files import FolderFile, walk_folder
+from isthmus.cohort.sources.folder_pictures import FolderViews
+from isthmus.cohort.sources.import_report import ImportReport, ReportLine
+from isthmus.errors import CohortError
+from isthmus.files import refuse_existing
+from isthmus.imaging.limits import Limits
+
+Progress = Callable[[int, int, str], None]
+
+_DEFAULT_LIMITS = Limits()
+
+
+def import_folder(
+    source: Path | str,
+    destination: Path | str,
+    *,
+    table: SourceTable,
+    mapping: CohortMap,
+    key: Path | None = None,
+    masks: Path | None = None,
+    skip: Iterable[Path] = (),
+    strict: bool = False,
+    limits: Limits = _DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Read a folder of pictures and a table and write a cohort folder.
+
+    Parameters
+    ----------
+    source : Path
+        Pictures and clips in folders of any depth.
+    destination : Path
+        The cohort folder to make; it may not exist.
+    table : SourceTable
+        The hospital's table.
+    mapping : CohortMap
+        How both become a cohort.
+    key : Path, optional
+        The key file of pseudonyms: patients then get new names, pictures are black outside their scan area, and the
+        report calls files by number. Without it the table's ids stay.
+    masks : Path, optional
+        A folder of outlines; those beside the pictures are found without it.
+    skip : iterable of Path
+        What in the source is not part of it: the table, the map.
+    strict : bool
+        Whether any cell, row or picture that cannot be used refuses the whole import.
+    limits : Limits
+        What is refused as too large.
+    progress : callable, optional
+        Called as ``progress(done, total, what)``.
+
+    Returns
+    -------
+    ImportReport
+        One line for every file, row and unusable cell; also written into the folder.
+
+    Raises
+    ------
+    CohortError
+        When there is no picture, none fits a row, or a copied column names a patient.
+    InputError
+        When the map does not fit the table.
+    OutputError
+        When the destination exists or cannot be written.
+    """
+    source, destination = Path(source), Path(destination)
+    refuse_existing(destination)
+    _check_identity(mapping, key, destination)
+    rows = understand(table, mapping)
+    found = walk_folder(source, [*skip, destination, *([masks] if masks else [])], mapping.frame_folders)
+    joined = _join(found, table, rows, mapping, source)
+    index = OutlineIndex.of(source, masks=masks)
+    names: AbstractContextManager[Pseudonyms | None] = open_key(key, outside=destination) if key else nullcontext()
+    with new_cohort(destination, "cohort import folder") as draft, names as pseudonyms:
+        shown = _Shown(found, table, mapping, hide_all=key is not None)
+        views = FolderViews(draft, source, index, key is not None or mapping.screen == "black", limits)
+        description = fill_cohort(
+            draft, joined, rows, mapping, views, names=pseudonyms, shown=shown.picture, move=progress
+        )
+        draft.report.lines += [*_other_lines(found, shown), *_outline_lines(index, shown)]
+        refuse_identifiers(draft, shown.parts)
+        if strict:
+            _refuse_faults(draft, rows)
+        if key is not None:
+            numbers = {item.file: item.number for item in found}
+            write_private_list(key, destination.name, numbers, draft.report.lines)
+        draft.finish(description)
+    return draft.report
+
+
+def _check_identity(mapping: CohortMap, key: Path | None, destination: Path) -> None:
+    if key is not None:
+        refuse_inside(key, destination)
+    elif mapping.columns.patient_id.heading in mapping.identifying:
+        raise CohortError(
+            f"patients are told by {mapping.columns.patient_id.heading!r}, which is identifying",
+            where="columns.patient_id",
+            hint="give them pseudonyms: --key KEYFILE",
+        )
+
+
+def _join(
+    found: list[FolderFile], table: SourceTable, rows: UnderstoodRows, mapping: CohortMap, source: Path
+) -> Joined:
+    pictures = [SourcePicture(item.file) for item in found if item.kind == "picture"]
+    if not pictures:
+        dicom = sum("DICOM" in item.why for item in found)
+        raise CohortError(
+            f"no picture among {len(found)} files here",
+            where=str(source),
+            expected="PNG, JPEG, TIFF, BMP, GIF, AVI, MP4 or MOV",
+            hint=f"{dicom} are DICOM: `isthmus cohort import dicom`" if dicom else "name the folder of the pictures",
+        )
+    joined = join_rows(table.frame, pictures, mapping.join, unit=nodule_keys(rows, mapping))
+    if not joined.pairs:
+        raise CohortError(
+            f"no row and no picture belong together ({len(table.frame)} rows, {len(pictures)} pictures, "
+            f"{len(joined.ambiguous)} ambiguous)",
+            where="join",
+            expected=" and ".join(f"{heading!r} = {key} of the picture" for heading, key in mapping.join.on.items()),
+            hint="mend `join` in the map; without --map a new draft shows what was found",
+        )
+    return joined
+
+
+class _Shown:
+    """Names of files in reports: numbers where a path may hold a name."""
+
+    def __init__(self, found: list[FolderFile], table: SourceTable, mapping: CohortMap, *, hide_all: bool) -> None:
+        private = [heading for heading in mapping.identifying if heading in table.frame.columns]
+        if hide_all and mapping.columns.patient_id.heading:
+            private.append(mapping.columns.patient_id.heading)
+        self.parts = identifying_parts(text for heading in private for text in table.frame[heading])
+        self._numbers = {item.file: item.number for item in found}
+        self._hide_all = hide_all
+
+    def file(self, path: str) -> str:
+        """Return a file's name, or its number."""
+        if not self._hide_all and not any(part in path.lower() for part in self.parts):
+            return path
+        return shown_name(self._numbers[path]) if path in self._numbers else "a file whose name is not shown"
+
+    def picture(self, picture: SourcePicture) -> str:
+        """Return a picture's name, or its number."""
+        return self.file(picture.file)
+
+
+def _other_lines(found: list[FolderFile], shown: _Shown) -> list[ReportLine]:
+    others = [item for item in found if item.kind == "other"]
+    return [ReportLine(shown.file(item.file), "other", "", "not read", 0, "", item.why) for item in others]
+
+
+def _outline_lines(index: OutlineIndex, shown: _Shown) -> list[ReportLine]:
+    return [
+        ReportLine(shown.file(fault.file), "outline", "", "not used", 0, "", fault.reason) for fault in index.faults
+    ]
+
+
+def _refuse_faults(draft: CohortDraft, rows: UnderstoodRows) -> None:
+    """Refuse an import in which anything was left out."""
+    good = ("labelled", "unlabelled", "used", "used with another row", "not read")
+    left = [line for line in draft.report.lines if line.status not in good]
+    if left:
+        listed = "".join(f"\n  {line.file}: {line.status}; {line.detail}" for line in left[:20])
+        rest = f"\n  and {len(left) - 20} more" if len(left) > 20 else ""
+        raise CohortError(f"{len(left)} faults, and --strict takes none:{listed}{rest}", hint="import without --strict")
