@@ -26,6 +26,8 @@ class AnalysisTable:
         (arm, split) to the thresholds behind the calls, as evidence.json lists them.
     notes : dict
         (arm, split) to what a reader must know of its calls.
+
+    Of several cohorts in the split ``external`` each is a split by itself, ``external: NAME``.
     """
 
     rows: DataFrame
@@ -68,8 +70,8 @@ def analysis_table(
     Raises
     ------
     InputError
-        For several targets or units with none chosen, several cohorts in one split, an unknown positive class, or a
-        unit whose label changes from row to row.
+        For several targets or units with none chosen, several cohorts in a split other than ``external``, an unknown
+        positive class, or a unit whose label changes from row to row.
     """
     rows = _one(_one(predictions, "target", target), "unit", unit).reset_index(drop=True)
     classes = classes_of(rows)
@@ -84,6 +86,7 @@ def analysis_table(
             f"labels outside the classes: {', '.join(map(repr, unknown[:5]))}", expected=", ".join(classes)
         )
     rows = rows.assign(arm=_arm_names(rows), truth=rows["label"] == positive)
+    rows = rows.assign(split=_split_names(rows))
     _check_labels(rows)
     _check_cohorts(rows)
     has_probabilities = f"p_{positive}" in rows.columns
@@ -124,6 +127,14 @@ def _arm_names(rows: DataFrame) -> "pd.Series[str]":
     """Name arms by arm, and by candidate too where an arm has several."""
     several = rows.groupby("arm")["candidate"].transform("nunique") > 1
     named: pd.Series[str] = rows["arm"].where(~several, rows["arm"] + " · " + rows["candidate"].astype(str))
+    return named
+
+
+def _split_names(rows: DataFrame) -> "pd.Series[str]":
+    """Name each of several external cohorts by itself: `external: NAME`. Their patients are never pooled."""
+    external = rows["split"] == "external"
+    several = rows.loc[external, "cohort"].nunique() > 1
+    named: pd.Series[str] = rows["split"].where(~external | (not several), "external: " + rows["cohort"].astype(str))
     return named
 
 

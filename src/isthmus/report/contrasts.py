@@ -8,7 +8,7 @@ from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.discrimination import is_cross_validated
-from isthmus.report.reading import SPLIT_ORDER
+from isthmus.report.reading import in_order
 from isthmus.statistics.cross_validated import compare_cross_validated_aucs
 from isthmus.statistics.interval import Comparison, holm
 from isthmus.statistics.proportions import compare_paired_proportions
@@ -43,7 +43,7 @@ def comparisons(
     found: list[dict[str, Any]] = []
     notes: list[str] = []
     splits = set(table.rows["split"])
-    for split in (name for name in SPLIT_ORDER if name in splits):
+    for split in in_order(splits):
         arms = list(dict.fromkeys(table.rows.loc[table.rows["split"] == split, "arm"]))
         for a, b in _pairs(arms, reference_arm, primary):
             named = primary is not None and (a, b) == (primary["arm"], primary["against"])

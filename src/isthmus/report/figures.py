@@ -21,7 +21,7 @@ from isthmus.report.figures_study import draw_flow, draw_labels, draw_learning, 
 from isthmus.report.misclassified import table_of
 from isthmus.report.nearness import ideal_of, shown_to
 from isthmus.report.page_tables import comparisons_of_ranking, leading_comparisons
-from isthmus.report.reading import SPLIT_NAMES, interval, number, ranking_measure, splits_of
+from isthmus.report.reading import figure_endings, interval, number, ranking_measure, split_name, splits_of
 from isthmus.report.sentences import positive_name
 
 # More panels than this no longer fit a printed page; the tables hold every arm.
@@ -70,10 +70,9 @@ def draw_figures(context: ReportContext, folder: Path) -> list[FigureFile]:
 def _of_each_split(context: ReportContext, table: AnalysisTable | None) -> dict[str, Callable[[], Drawn | None]]:
     """Return the painters of those figures that every held-out split gets."""
     painters: dict[str, Callable[[], Drawn | None]] = {}
-    for place, split in enumerate(splits_of(context.evidence)):
-        if place and split in ("tune", "train"):
+    for split, end in figure_endings(context.evidence).items():
+        if end and split in ("tune", "train"):
             continue
-        end = f"_{split}" if place else ""
         painters[f"ideal{end}"] = partial(_ideal, context, split)
         painters[f"roc{end}"] = partial(_roc, context, table, split)
         painters[f"confusion{end}"] = partial(_confusion, context, split)
@@ -102,7 +101,7 @@ def _intervals(context: ReportContext) -> Drawn | None:
     if not any(measure in entry or "accuracy" in entry for entry in facts.values()):
         return None
     figure = draw_intervals(context.evidence, split, _titles(context, facts))
-    title = f"AUC and accuracy of all arms, {SPLIT_NAMES[split]}"
+    title = f"AUC and accuracy of all arms, {split_name(split)}"
     return figure, title, f"{title}, with intervals. AUC: {_spoken(context, facts, measure)}."
 
 
@@ -124,9 +123,8 @@ def _roc(context: ReportContext, table: AnalysisTable | None, split: str) -> Dra
     }
     level = f"{100 * context.evidence['level']:.0f}\u202f%"
     folds = "Thin lines are folds, the thick line their mean; the" if any(c.folds for c in curves.values()) else "The"
-    title = (
-        f"ROC curves, {SPLIT_NAMES[split]}. {folds} band is pointwise {level} from 400 resamplings of the groups"
-        + ("; the ring is where the calls stand." if marks else ".")
+    title = f"ROC curves, {split_name(split)}. {folds} band is pointwise {level} from 400 resamplings of the groups" + (
+        "; the ring is where the calls stand." if marks else "."
     )
     if len(facts) > len(ranked):
         title += f" The first {len(ranked)} of {len(facts)} arms."
@@ -164,7 +162,7 @@ def _confusion(context: ReportContext, split: str) -> Drawn | None:
         return None
     names = dict(context.cohort.label_names) if context.cohort else {}
     seeds = next(iter(matrices.values()))["mean_of_seeds"]
-    title = f"Confusion matrices, {SPLIT_NAMES[split]}: counts and row percentages"
+    title = f"Confusion matrices, {split_name(split)}: counts and row percentages"
     title += f", mean of {seeds} seeds." if seeds > 1 else "."
     spoken = "; ".join(
         f"{context.title_of(arm)}: "
@@ -196,7 +194,7 @@ def _calibration(context: ReportContext, table: AnalysisTable | None, split: str
     }
     state = "calibrated" if calibrated else "as given"
     title = (
-        f"Calibration of the probabilities ({state}), {SPLIT_NAMES[split]}: observed against predicted frequency in "
+        f"Calibration of the probabilities ({state}), {split_name(split)}: observed against predicted frequency in "
         "bins of equal size, with Wilson intervals; below, how the predictions lie."
     )
     if len(facts) > len(arms):
@@ -251,9 +249,7 @@ def _ideal(context: ReportContext, split: str) -> Drawn | None:
     facts = dict(list(every.items())[:COLUMNS])
     if not facts:
         return None
-    title = (
-        f"What each arm reached and what was possible on the same {context.evidence['unit']}s, {SPLIT_NAMES[split]}."
-    )
+    title = f"What each arm reached and what was possible on the same {context.evidence['unit']}s, {split_name(split)}."
     if len(every) > len(facts):
         title += f" The first {len(facts)} of {len(every)} arms."
     spoken = "; ".join(

@@ -6,7 +6,7 @@ import numpy as np
 
 from isthmus.report.curves import CalibrationCurve, RocSummary
 from isthmus.report.figure_style import GREY, INK, PALE, colour, new_figure, tidy
-from isthmus.report.reading import SPLIT_NAMES, interval, number, ranking_measure
+from isthmus.report.reading import interval, number, ranking_measure, split_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -130,7 +130,7 @@ def draw_comparisons(comparisons: list[dict[str, Any]], titles: dict[str, str]) 
     limits = [abs(limit) for entry in comparisons for limit in (entry["low"], entry["high"]) if limit is not None]
     reach = max([*limits, 0.05]) * 1.08
     axis.set_xlim(-reach, reach)
-    split = SPLIT_NAMES.get(comparisons[0]["split"], comparisons[0]["split"])
+    split = split_name(comparisons[0]["split"])
     axis.set_xlabel(f"Difference in AUC, {split} (right of 0: the first is better)")
     tidy(axis, grid="x")
     axis.tick_params(axis="y", length=0)

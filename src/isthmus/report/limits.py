@@ -49,7 +49,7 @@ def _about_the_label(context: ReportContext) -> list[str]:
 def _about_the_sample(context: ReportContext) -> list[str]:
     evidence, cohort, found = context.evidence, context.cohort, []
     splits = splits_of(evidence)
-    if "external" not in splits:
+    if not any(split.partition(": ")[0] == "external" for split in splits):
         single = cohort is not None and (cohort.sites or 1) <= 1
         found.append(
             "How it does at another hospital or scanner: there is one source of data, and no external set."

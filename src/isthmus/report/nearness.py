@@ -5,13 +5,13 @@ from typing import Any
 from isthmus.report.context import ReportContext
 from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reading import (
-    SPLIT_NAMES,
     interval,
     listed,
     number,
     p_value,
     plural,
     ranking_measure,
+    split_name,
     splits_of,
 )
 from isthmus.report.truth import LATENTS
@@ -149,7 +149,7 @@ def who_wins(context: ReportContext) -> list[str]:
     compared = [_against(context, first, other, splits[0], measure) for other in others]
     beaten = [text for text, won in compared if won]
     tied = [text for text, won in compared if won is False]
-    name, where = context.title_of(first), SPLIT_NAMES.get(splits[0], splits[0])
+    name, where = context.title_of(first), split_name(splits[0])
     sentences = []
     if not beaten and not tied:
         return [
@@ -199,7 +199,7 @@ def ideal_tables(context: ReportContext) -> list[Table]:
         ]
         if rows:
             any_arm = next(iter(facts.values()))
-            caption = f"{SPLIT_NAMES.get(split, split).capitalize()}: {plural(any_arm['n'], context.evidence['unit'])}"
+            caption = f"{split_name(split).capitalize()}: {plural(any_arm['n'], context.evidence['unit'])}"
             caption += f" of {plural(any_arm['n_groups'], 'group')}"
             notes = dict.fromkeys(f"{note}." for values in facts.values() for note in values["notes"])
             tables.append(Table(caption, ["Shown", *_COLUMNS.values(), *_DIFFERENCES.values()], rows, list(notes)))

@@ -17,7 +17,7 @@ from isthmus.report.misclassified import misclassified_rows
 from isthmus.report.page_regions import region_parts
 from isthmus.report.page_simulated import SET_BY_SIMULATION, simulated_parts
 from isthmus.report.page_tables import arm_tables, comparison_rows, fold_table, pointing_rows
-from isthmus.report.reading import SPLIT_NAMES, SPLIT_ORDER, count, splits_of
+from isthmus.report.reading import SPLIT_ORDER, count, split_name, splits_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 _MARKS = {
@@ -146,7 +146,8 @@ def _page(context: ReportContext, figures: set[str], gallery: list[dict[str, str
 def _figure_order(name: str) -> int:
     """Return the place of a split's figure among its kind: the leading split has no ending."""
     ending = name.partition("_")[2]
-    return SPLIT_ORDER.index(ending) + 1 if ending in SPLIT_ORDER else 0
+    kind = ending.rstrip("0123456789")
+    return 100 * (SPLIT_ORDER.index(kind) + 1) + int(ending[len(kind) :] or 0) if kind in SPLIT_ORDER else 0
 
 
 def _sections(page: dict[str, Any], figures: set[str]) -> list[tuple[str, str]]:
@@ -184,7 +185,7 @@ def _origin(context: ReportContext) -> str:
 
 def _intervals_heading(evidence: dict[str, Any]) -> str:
     splits = splits_of(evidence)
-    where = SPLIT_NAMES.get(splits[0], splits[0]) if splits else ""
+    where = split_name(splits[0]) if splits else ""
     return f"All arms, {where}, with {100 * evidence['level']:.0f}\u202f% intervals"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from isthmus.report.context import LeakDemonstration, ReportContext
 from isthmus.report.nearness import ideal_tables, nearness_sentences, population_rows, who_wins
 from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import MEASURES, SPLIT_NAMES, count, interval, number, plural, splits_of
+from isthmus.report.reading import MEASURES, count, interval, number, plural, split_name, splits_of
 
 SET_BY_SIMULATION = "set by the simulation"
 _READER_MEASURES = ("auc", "macro_auc", "sensitivity", "specificity", "accuracy")
@@ -88,7 +88,7 @@ def _readers(context: ReportContext) -> dict[str, Any]:
         columns = ["Condition", f"{context.evidence['unit'].capitalize()}s", *(MEASURES[name] for name in measures)]
         columns += ["Seconds, median", *(["Origin"] if simulated else [])]
         named = [_reader_row(context, row, measures, simulated) for row in rows]
-        tables.append(Table(SPLIT_NAMES.get(split, split).capitalize(), columns, named))
+        tables.append(Table(split_name(split).capitalize(), columns, named))
     return {"simulated": simulated, "tables": tables} if tables else {}
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from isthmus.report.context import ReportContext
-from isthmus.report.reading import MEASURES, SPLIT_NAMES, count, interval, number, p_value, ranking_measure, splits_of
+from isthmus.report.reading import MEASURES, count, interval, number, p_value, ranking_measure, split_name, splits_of
 
 _RANKING_AND_CALLS = (
     "auc",
@@ -53,7 +53,7 @@ def arm_tables(context: ReportContext) -> list[Table]:
     tables = []
     for split in splits_of(context.evidence):
         facts = {arm: found[split] for arm, found in context.evidence["arms"].items() if split in found}
-        head = SPLIT_NAMES.get(split, split).capitalize()
+        head = split_name(split).capitalize()
         notes = _notes(context, facts)
         ranking = _table(context, facts, f"{head}: ranking and calls", _RANKING_AND_CALLS)
         others = _table(context, facts, f"{head}: predictive values and probabilities", _PROBABILITIES)
@@ -160,7 +160,7 @@ def comparison_rows(context: ReportContext, limit: int = 30) -> list[dict[str, A
     return [
         {
             "name": f"{context.title_of(entry['a'])} − {context.title_of(entry['b'])}",
-            "split": SPLIT_NAMES.get(entry["split"], entry["split"]),
+            "split": split_name(entry["split"]),
             "measure": MEASURES.get(entry["measure"], entry["measure"]),
             "difference": interval(entry, 3),
             "p": p_value(entry["p"]),

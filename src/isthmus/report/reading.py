@@ -1,5 +1,6 @@
 """How numbers of ``evidence.json`` are read and put in words: one place for rounding, order and names."""
 
+from collections.abc import Iterable
 from typing import Any
 
 SPLIT_ORDER = ("test", "temporal", "external", "cv", "tune", "train")
@@ -35,8 +36,41 @@ MINUS = "\u2212"
 
 def splits_of(evidence: dict[str, Any]) -> list[str]:
     """Return the splits that have evidence, the one that counts most first."""
-    found = {split for by_split in evidence["arms"].values() for split in by_split}
-    return [split for split in SPLIT_ORDER if split in found]
+    return in_order({split for by_split in evidence["arms"].values() for split in by_split})
+
+
+def in_order(splits: Iterable[str]) -> list[str]:
+    """Return splits in the order of :data:`SPLIT_ORDER`, several external cohorts by name.
+
+    Examples
+    --------
+    >>> in_order({"cv", "external: B", "external: A"})
+    ['external: A', 'external: B', 'cv']
+    """
+    known = [split for split in splits if split.partition(": ")[0] in SPLIT_ORDER]
+    return sorted(known, key=lambda split: (SPLIT_ORDER.index(split.partition(": ")[0]), split))
+
+
+def split_name(split: str) -> str:
+    """Return a split as shown; of several external cohorts each has its own split, ``external: NAME``.
+
+    Examples
+    --------
+    >>> split_name("cv"), split_name("external: Hospital B")
+    ('cross-validation', 'external set Hospital B')
+    """
+    kind, _, cohort = split.partition(": ")
+    return " ".join(filter(None, (SPLIT_NAMES.get(kind, kind), cohort)))
+
+
+def figure_endings(evidence: dict[str, Any]) -> dict[str, str]:
+    """Return for each split the ending of its figures' names: none for the leading one, ``_cv``, ``_external2``."""
+    splits, endings = splits_of(evidence), {}
+    for place, split in enumerate(splits):
+        kind, _, cohort = split.partition(": ")
+        own = [other for other in splits if other.startswith(f"{kind}: ")]
+        endings[split] = f"_{kind}{own.index(split) + 1 if cohort else ''}" if place else ""
+    return endings
 
 
 def ranking_measure(evidence: dict[str, Any]) -> str:

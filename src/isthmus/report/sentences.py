@@ -5,13 +5,13 @@ from typing import Any
 from isthmus.report.context import ReportContext
 from isthmus.report.nearness import ideal_statement
 from isthmus.report.reading import (
-    SPLIT_NAMES,
     count,
     interval,
     number,
     p_value,
     plural,
     ranking_measure,
+    split_name,
     splits_of,
 )
 
@@ -79,7 +79,7 @@ def _primary(evidence: dict[str, Any], split: str, measure: str) -> dict[str, An
 
 
 def _on_whom(facts: dict[str, Any], split: str, unit: str) -> str:
-    where = "In cross-validation" if split == "cv" else f"On the {SPLIT_NAMES.get(split, split)}"
+    where = "In cross-validation" if split == "cv" else f"On the {split_name(split)}"
     groups = f" of {plural(facts['n_groups'], 'group')}" if facts["n_groups"] != facts["n"] else ""
     return f"{where} ({plural(facts['n'], unit)}{groups})"
 
