@@ -4,14 +4,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from isthmus.cohort.outlines.coco import coco_entries, is_coco
+from isthmus.cohort.outlines.cvat import cvat_entries
+from isthmus.cohort.outlines.dicom_seg import is_segmentation, seg_entries
 from isthmus.cohort.outlines.labelme import is_labelme, labelme_entries
 from isthmus.cohort.outlines.mask_files import MASK_SUFFIXES, is_mask_file, mask_entry
+from isthmus.cohort.outlines.nifti import nifti_entry
+from isthmus.cohort.outlines.nrrd_files import nrrd_entry
 from isthmus.cohort.outlines.outline import Entry, OutlineUnusable
-from isthmus.cohort.outlines.text_files import read_json_file
+from isthmus.cohort.outlines.text_files import read_json_file, read_xml_file
+from isthmus.cohort.outlines.voc import voc_entries
 from isthmus.errors import CohortError
 from isthmus.imaging.limits import Limits
 
 MOST_FILES: Final = 1_000_000
+_DICOM_SUFFIXES: Final = (".dcm", ".dicom", ".ima", "")
+_VOLUMES: Final = {".nii": "nifti", ".nii.gz": "nifti", ".nrrd": "nrrd"}
 
 
 @dataclass(frozen=True)
@@ -46,8 +54,8 @@ def outline_files(folder: Path, masks: Path | None) -> tuple[list[OutlineFile], 
     return found, sorted(pictures)
 
 
-def read_entries(file: OutlineFile, limits: Limits) -> list[Entry]:
-    """Return what a file says of which pictures; empty where its content is nothing of the kind.
+def read_entries(file: OutlineFile, limits: Limits) -> tuple[list[Entry], list[str]]:
+    """Return what a file says of which pictures, and what is wrong in it; nothing where it is nothing of the kind.
 
     Raises
     ------
@@ -59,22 +67,45 @@ def read_entries(file: OutlineFile, limits: Limits) -> list[Entry]:
         raise OutlineUnusable("the file is empty")
     if size > limits.bytes:
         raise OutlineUnusable(f"it has {size:,} bytes, more than the {limits.bytes:,} that are read")
-    if file.kind == "png":
-        return [mask_entry(file.path, file.source, Path(file.relative).with_suffix("").as_posix(), limits)]
-    return _json(file)
+    if file.kind in _BY_NAME:
+        stem = file.relative.lower().removesuffix(".gz")
+        stem = file.relative[: len(stem)].rsplit(".", 1)[0]
+        return [_BY_NAME[file.kind](file.path, file.source, stem, limits)], []
+    if file.kind == "seg":
+        return seg_entries(file.path, file.source, limits), []
+    if file.kind == "json":
+        return _json(file)
+    return _xml(file), []
 
 
-def _json(file: OutlineFile) -> list[Entry]:
+_BY_NAME: Final = {"png": mask_entry, "nifti": nifti_entry, "nrrd": nrrd_entry}
+
+
+def _json(file: OutlineFile) -> tuple[list[Entry], list[str]]:
     content = read_json_file(file.path)
     if is_labelme(content):
-        return labelme_entries(content, file.source, file.relative)
-    return []
+        return labelme_entries(content, file.source, file.relative), []
+    if is_coco(content):
+        return coco_entries(content, file.source, file.relative)
+    return [], []
+
+
+def _xml(file: OutlineFile) -> list[Entry]:
+    root = read_xml_file(file.path)
+    if root.tag == "annotations":
+        return cvat_entries(root, file.source, file.relative)
+    return voc_entries(root, file.source, file.relative) if root.tag == "annotation" else []
 
 
 def _kind(path: Path, relative: str, *, all_masks: bool) -> str:
     suffix = path.suffix.lower()
-    if suffix == ".json":
-        return "json"
+    if suffix in (".json", ".xml"):
+        return suffix[1:]
+    for ends, kind in _VOLUMES.items():
+        if relative.lower().endswith(ends):
+            return kind
+    if suffix in _DICOM_SUFFIXES and is_segmentation(path):
+        return "seg"
     if suffix in MASK_SUFFIXES and (all_masks or is_mask_file(relative)):
         return "png"
     return ""

@@ -64,13 +64,15 @@ class OutlineIndex:
         names = _PictureNames(pictures)
         for item in found:
             try:
-                entries = read_entries(item, limits)
+                entries, wrong = read_entries(item, limits)
             except OutlineUnusable as error:
                 index._fault(item.source, str(error))
                 continue
             except (OSError, MemoryError) as error:
                 index._fault(item.source, f"it cannot be read: {type(error).__name__}")
                 continue
+            for reason in wrong:
+                index._fault(item.source, reason)
             for entry in entries:
                 index._place(entry, names)
         return index

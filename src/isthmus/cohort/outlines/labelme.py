@@ -19,13 +19,12 @@ from isthmus.cohort.outlines.outline import (
     Entry,
     OutlineUnusable,
     Shape,
-    check_inside,
     drawn_box,
-    mask_box,
+    laid_mask,
+    refused,
 )
 from isthmus.cohort.outlines.polygons import ellipse, polygon, read_points
 from isthmus.cohort.outlines.text_files import number
-from isthmus.imaging.clip import Box
 
 _MOST_MASK_PIXELS: Final = 64_000_000
 
@@ -54,19 +53,12 @@ def labelme_entries(content: dict[str, Any], source: str, relative: str) -> list
 
 def _shape(item: Any) -> Shape:
     if not isinstance(item, dict):
-        return Shape("", _refuse("a shape is no object"))
+        return Shape("", refused("a shape is no object"))
     label = item.get("label") if isinstance(item.get("label"), str) else ""
     try:
         return Shape(label or "", _drawer(item))
     except OutlineUnusable as error:
-        return Shape(label or "", _refuse(str(error)))
-
-
-def _refuse(reason: str) -> Drawer:
-    def draw(height: int, width: int) -> tuple[None, None]:
-        raise OutlineUnusable(reason)
-
-    return draw
+        return Shape(label or "", refused(str(error)))
 
 
 def _drawer(item: dict[str, Any]) -> Drawer:
@@ -84,7 +76,7 @@ def _drawer(item: dict[str, Any]) -> Drawer:
     if kind == "circle":
         radius = float(np.hypot(xs[1] - xs[0], ys[1] - ys[0]))
         return polygon(ellipse(xs[0], ys[0], radius, radius))
-    return _laid(_stored(item.get("mask")), round(xs[0]), round(ys[0]))
+    return laid_mask(_stored(item.get("mask")), round(xs[0]), round(ys[0]))
 
 
 _LINES = ("point", "points", "line", "linestrip")
@@ -102,14 +94,3 @@ def _stored(text: Any) -> NDArray[np.bool_]:
             return np.asarray(image.convert("L") if image.mode != "1" else image) > 0
     except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise OutlineUnusable("a stored mask is no PNG") from error
-
-
-def _laid(part: NDArray[np.bool_], left: int, top: int) -> Drawer:
-    def draw(height: int, width: int) -> tuple[NDArray[np.bool_], Box]:
-        check_inside(left, top, left + part.shape[1], top + part.shape[0], height, width)
-        mask = np.zeros((height, width), dtype=np.bool_)
-        shown = part[max(-top, 0) : height - top, max(-left, 0) : width - left]
-        mask[max(top, 0) : max(top, 0) + shown.shape[0], max(left, 0) : max(left, 0) + shown.shape[1]] = shown
-        return mask, mask_box(mask)
-
-    return draw

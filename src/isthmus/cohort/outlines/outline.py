@@ -141,6 +141,28 @@ def check_inside(left: float, top: float, right: float, bottom: float, height: i
         )
 
 
+def refused(reason: str) -> Drawer:
+    """Return a drawer of a shape that cannot be used: it says so when the picture is asked for."""
+
+    def draw(height: int, width: int) -> tuple[None, None]:
+        raise OutlineUnusable(reason)
+
+    return draw
+
+
+def laid_mask(part: NDArray[np.bool_], left: int, top: int) -> Drawer:
+    """Return a drawer of a small mask whose first pixel lies at ``left``, ``top`` of the picture."""
+
+    def draw(height: int, width: int) -> tuple[NDArray[np.bool_], Box]:
+        check_inside(left, top, left + part.shape[1], top + part.shape[0], height, width)
+        mask = np.zeros((height, width), dtype=np.bool_)
+        shown = part[max(-top, 0) : height - top, max(-left, 0) : width - left]
+        mask[max(top, 0) : max(top, 0) + shown.shape[0], max(left, 0) : max(left, 0) + shown.shape[1]] = shown
+        return mask, mask_box(mask)
+
+    return draw
+
+
 def mask_box(mask: NDArray[np.bool_]) -> Box:
     """Return the box of a mask's pixels; x1 and y1 are exclusive; an empty mask is refused."""
     lines, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
