@@ -34,6 +34,9 @@ NARROW: dict[str, dict[str, Any]] = {
 SIZE = 64
 # The side of the last maps of a picture of 64 pixels, where it is not 64 / 32: before the last pooling.
 LAST_MAPS = {"alexnet": 3, "vgg16": 4}
+# Exported once by hand and found equal; the exporter takes a quarter of a minute for each, and what it exports is the
+# same few modules more often than in densenet121.
+DEEPER = ("densenet169", "densenet201")
 
 
 @pytest.fixture(scope="module", params=sorted(cards()))
@@ -142,6 +145,8 @@ def test_a_wrong_input_is_named(given: dict[str, Tensor], message: str) -> None:
 
 
 def test_onnx_runtime_gives_the_same_logits(network: Classifier, inputs: dict[str, Tensor], tmp_path: Path) -> None:
+    if network.network in DEEPER:
+        pytest.skip("the same modules as densenet121, more often")
     onnxruntime = pytest.importorskip("onnxruntime")
     path = tmp_path / "model.onnx"
     with warnings.catch_warnings():
