@@ -189,7 +189,7 @@ def _read(path: Path) -> Pseudonyms:
     content: Any = read_json(path, name="key")
     try:
         salt = bytes.fromhex(content["salt"])
-        tables = {kind: dict(content[f"{kind}s"]) for kind in _MARKS}
+        tables = {kind: {**content[f"{kind}s"]} for kind in _MARKS}
         first_days = {str(name): date.fromisoformat(day) for name, day in content["first_days"].items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(path) from error

@@ -6,15 +6,18 @@ too, and no program here reads letters. Calipers, arrows and body marks stand al
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.imaging.clip import Box
 from isthmus.imaging.marks import find_burned_in_text
+from isthmus.imaging.region import brightest
 
 # All in shares of a letter's height, but for the height itself.
 _LOWEST, _HIGHEST = 7, 0.08  # pixels; share of the frame's shorter side
 _WIDE = 1.5  # letters that touch are one mark, wider than high
+_TALL = 0.8
 _NARROW = 0.15  # the letter I
 _GAP = 1.0
 _LEVEL = 0.35
@@ -41,14 +44,20 @@ def find_words(frame: NDArray[np.uint8], within: Box) -> list[Box]:
     height, width = frame.shape[:2]
     highest = _HIGHEST * min(height, width)
     marks = [box for box in find_burned_in_text(frame, within) if _LOWEST <= box[3] - box[1] <= highest]
-    letters = [mark for mark in marks if _is_word(mark) or any(_beside(mark, other) for other in marks)]
+    letters = [mark for mark in marks if _is_word(frame, mark) or any(_beside(mark, other) for other in marks)]
     # Two lines whose letters touch are one high mark; what stands in line with a word belongs to it.
     letters += [mark for mark in marks if mark not in letters and any(_in_line(mark, word) for word in letters)]
     return [_with_rim(mark, height, width) for mark in letters]
 
 
-def _is_word(mark: Box) -> bool:
-    return mark[2] - mark[0] >= _WIDE * (mark[3] - mark[1])
+def _is_word(frame: NDArray[np.uint8], mark: Box) -> bool:
+    x0, y0, x1, y1 = map(int, mark)
+    if x1 - x0 >= _WIDE * (y1 - y0):
+        return True
+    # Two narrow letters, such as LI, are no wider than a caliper; but they are two.
+    grey = brightest(frame[y0:y1, x0:x1]).astype(np.int16)
+    _, _, strokes, _ = cv2.connectedComponentsWithStats((2 * grey > grey.min() + grey.max()).astype(np.uint8))
+    return int(np.count_nonzero(strokes[1:, cv2.CC_STAT_HEIGHT] >= _TALL * (y1 - y0))) > 1
 
 
 def _beside(mark: Box, other: Box) -> bool:

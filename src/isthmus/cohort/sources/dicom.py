@@ -86,11 +86,10 @@ def import_dicom(
     # A table's name and a cell's text may tell a patient: the cell's place says enough.
     rows.faults = [replace(fault, file="the table", hidden=True) for fault in rows.faults]
     found = _Export(source, limits, progress)
-    with new_cohort(destination, "cohort import dicom") as draft:
-        # The key is saved before the cohort appears: never a cohort whose patients nobody can find again.
-        with open_key(key, outside=destination) as names:
-            _fill(draft, found, table, rows, mapping, names, masks)
-            write_private_list(key, destination.name, found.numbers, draft.report.lines)
+    # The key is saved before the cohort appears: never a cohort whose patients nobody can find again.
+    with new_cohort(destination, "cohort import dicom") as draft, open_key(key, outside=destination) as names:
+        _fill(draft, found, table, rows, mapping, names, masks)
+        write_private_list(key, destination.name, found.numbers, draft.report.lines)
     return draft.report
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.cohort.draft import CohortDraft
-from isthmus.cohort.fill import ViewMade, ViewPlace
+from isthmus.cohort.fill import ViewPlace
 from isthmus.cohort.join import SourcePicture
 from isthmus.cohort.outlines import OutlineIndex
+from isthmus.cohort.people import ViewMade
 from isthmus.cohort.pseudonyms import Pseudonyms
 from isthmus.cohort.sources.dicom_files import DicomFile
 from isthmus.cohort.sources.dicom_screen import Shown, look_at
 from isthmus.errors import PictureError
 from isthmus.imaging.burned_in import find_words, painted
-from isthmus.imaging.clip import Box, ClipInfo, Lesion, OpenClip
+from isthmus.imaging.clip import Box, ClipInfo, OpenClip
 from isthmus.imaging.dicom import open_dicom
 from isthmus.imaging.limits import Limits
 
@@ -64,7 +65,7 @@ class DicomViews:
     _written: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def __call__(self, picture: SourcePicture, place: ViewPlace) -> ViewMade:
-        """Write one picture and add its view; see :class:`isthmus.cohort.fill.ViewMade`.
+        """Write one picture and add its view; see :class:`isthmus.cohort.people.ViewMade`.
 
         Raises
         ------
@@ -113,7 +114,8 @@ class DicomViews:
             modality = "cine"
         spacing, notes = _spacing(info)
         drawn = self._drawn(info, file, place)
-        columns = {**place.columns(), "spacing_mm": spacing, "frame_rate_hz": _rate(info), "device": file.device}
+        region, panel = _region(shown, drawn)
+        columns = {**place.columns(), "panel": panel, "spacing_mm": spacing, "frame_rate_hz": _rate(info)}
         self.draft.add_view(
             place.view_id,
             place.nodule_id,
@@ -121,42 +123,60 @@ class DicomViews:
             modality=modality,
             mask=drawn.mask,
             box=drawn.box,
-            region=shown.area,
-            region_source="drawn" if drawn.box is not None or drawn.boxes else "",
-            **{name: value for name, value in columns.items() if value is not None},
+            region=region,
+            region_source="whole" if drawn.bounds is None else "drawn",
+            **{name: value for name, value in (columns | {"device": file.device}).items() if value is not None},
         )
-        self.draft.add_boxes(place.view_id, drawn.boxes)
         return [*notes, *drawn.notes]
 
     def _drawn(self, info: ClipInfo, file: DicomFile, place: ViewPlace) -> "_Drawn":
-        size, uid = (info.height, info.width), file.keys.get("SOPInstanceUID", "")
-        if info.frames > 1:
-            clips = [
-                found for name in (uid, file.file) for found in self.outlines.clip_outlines(name, info.frames, *size)
-            ]
-            self._used |= {found.source for found in clips}
-            if len(clips) == 1:
-                bounds = Lesion(mask=clips[0].masks).boxes()
-                boxes = [(frame, _box(row)) for frame, row in enumerate(bounds) if not np.isnan(row).any()]
-                return _Drawn(boxes=boxes)
-            return _Drawn(box=_inside(place.box, info), notes=_several(len(clips)))
-        stills = [found for name in (uid, file.file) for found in self.outlines.outlines(name, *size)]
-        self._used |= {found.source for found in stills}
-        if len(stills) == 1:
-            return _Drawn(mask=stills[0].mask, box=stills[0].box)
-        outside = place.box is not None and _inside(place.box, info) is None
-        notes = [*_several(len(stills)), *(["the table's box lies outside the picture; left blank"] if outside else [])]
-        return _Drawn(box=_inside(place.box, info), notes=notes)
+        size, found = (info.height, info.width), list[tuple[str, str, _Drawn]]()
+        for name in filter(None, (file.keys.get("SOPInstanceUID", ""), file.file)):
+            if info.frames > 1:
+                clips = self.outlines.clip_outlines(name, info.frames, *size)
+                found += [(clip.source, clip.label, _Drawn(clip.masks)) for clip in clips]
+            else:
+                stills = self.outlines.outlines(name, *size)
+                found += [(still.source, still.label, _Drawn(still.mask, still.box)) for still in stills]
+        self._used |= {source for source, _, _ in found}
+        named = [drawn for _, label, drawn in found if place.nodule and label == place.nodule]
+        drawn = named or [drawn for _, _, drawn in found]
+        if len(drawn) == 1:
+            return drawn[0]
+        box = place.box if place.box and place.box[2] <= info.width and place.box[3] <= info.height else None
+        notes = [f"{len(drawn)} outlines, and which is this nodule's is not said: none taken"] if drawn else []
+        notes += ["the table's box lies outside the picture; left blank"] if place.box and not box else []
+        return _Drawn(box=box, notes=tuple(notes))
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A lesion as a reader drew it: in a still, or in each frame of a clip."""
+    """A lesion as a reader drew it; the mask is [H, W] of a still, [T, H, W] of a clip."""
 
     mask: NDArray[np.bool_] | None = None
     box: Box | None = None
-    boxes: Sequence[tuple[int, Box]] = ()
-    notes: Sequence[str] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def bounds(self) -> Box | None:
+        """The box around the lesion, in all frames."""
+        if self.box is not None or self.mask is None:
+            return self.box
+        columns = np.flatnonzero(self.mask.reshape(-1, self.mask.shape[-1]).any(0))
+        lines = np.flatnonzero(self.mask.any(-1).reshape(-1, self.mask.shape[-2]).any(0))
+        if not len(columns):
+            return None
+        return float(columns[0]), float(lines[0]), float(columns[-1] + 1), float(lines[-1] + 1)
+
+
+def _region(shown: Shown, drawn: _Drawn) -> tuple[Box, str | None]:
+    """Return the scan area, or the lesion's panel of a double picture."""
+    lesion = drawn.bounds
+    if lesion is not None and len(shown.panels) == 2:
+        for side, (x0, y0, x1, y1) in zip(("left", "right"), shown.panels, strict=True):
+            if x0 <= lesion[0] and y0 <= lesion[1] and lesion[2] <= x1 and lesion[3] <= y1:
+                return (x0, y0, x1, y1), side
+    return shown.area, None
 
 
 def _clean_frames(clip: OpenClip, shown: Shown, digest: Any) -> Iterator[NDArray[np.uint8]]:
@@ -186,16 +206,3 @@ def _rate(info: ClipInfo) -> float | None:
         return None
     rate = (info.frames - 1) / (times[-1] - times[0])
     return round(rate, 3) if _RATES_HZ[0] <= rate <= _RATES_HZ[1] else None
-
-
-def _several(outlines: int) -> list[str]:
-    return [f"{outlines} outlines, and which is this nodule's is not said: none taken"] if outlines > 1 else []
-
-
-def _box(row: NDArray[np.float64]) -> Box:
-    x0, y0, x1, y1 = (float(value) for value in row)
-    return x0, y0, x1, y1
-
-
-def _inside(box: Box | None, info: ClipInfo) -> Box | None:
-    return box if box is not None and box[2] <= info.width and box[3] <= info.height else None
