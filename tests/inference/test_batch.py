@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from isthmus.errors import InputError
 from isthmus.imaging.prepare import Preparation
@@ -31,6 +32,20 @@ def reference(picture: np.ndarray, method: str) -> np.ndarray:
     if method == "percentile_z":
         values = np.clip(values, *np.percentile(values, [1, 99]))
     return (values - values.mean()) / (values.std() or 1.0)
+
+
+def test_imagenet_normalisation_is_that_of_the_published_weights() -> None:
+    pixels = pictures(channels=3)
+    prepare = Preparation(normalise="imagenet", channels="rgb", train_size=32, crop_size=24)
+    # torchvision's `Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])` after `ToTensor`, in NumPy.
+    middle = pixels[:, 0, 4:28, 4:28].astype(np.float64) / 255
+    expected = (middle - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    np.testing.assert_allclose(to_batch(pixels, prepare).numpy(), expected.transpose(0, 3, 1, 2), atol=1e-6)
+
+
+def test_imagenet_normalisation_needs_three_channels() -> None:
+    with pytest.raises(ValidationError, match="set channels to 'rgb'"):
+        Preparation(normalise="imagenet", channels="gray")
 
 
 @pytest.mark.parametrize("method", METHODS)

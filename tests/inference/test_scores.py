@@ -14,7 +14,9 @@ from torch import nn
 
 from isthmus.errors import InputError
 from isthmus.imaging.prepare import Preparation
-from isthmus.inference.scores import aggregate, probabilities, view_logits
+from isthmus.inference.scores import aggregate, probabilities, view_logits, view_scores
+from isthmus.models.descriptor_heads import create_classifier
+from isthmus.models.descriptors import DescriptorSpec
 
 PREPARATION = Preparation(train_size=32, crop_size=24)
 MALIGNANCY = {"nodule": "mean", "patient": "maximum"}
@@ -51,6 +53,27 @@ def test_logits_do_not_depend_on_the_batch(network: Any, pixels: np.ndarray) -> 
         np.testing.assert_allclose(view_logits(network, pixels, PREPARATION, batch_size), together, atol=1e-6)
     assert together.shape == (7, 2)
     assert together.dtype == np.float32
+
+
+def test_flips_average_the_logits_of_the_picture_and_its_mirror_image(network: Any, pixels: np.ndarray) -> None:
+    straight = view_logits(network, pixels, PREPARATION)
+    mirrored = view_logits(network, pixels[:, :, :, ::-1], PREPARATION)  # NumPy's mirror image of the prepared pixels
+    both = view_logits(network, pixels, PREPARATION, flips=True)
+    np.testing.assert_allclose(both, (straight + mirrored) / 2, atol=1e-6)
+    assert np.abs(both - straight).max() > 1e-4
+    np.testing.assert_allclose(view_logits(network, pixels[:, :, :, ::-1], PREPARATION, flips=True), both, atol=1e-6)
+
+
+def test_descriptors_come_beside_the_logits_from_both_mirror_images(pixels: np.ndarray) -> None:
+    heads = DescriptorSpec(heads={"margin": ["smooth", "irregular"]})
+    torch.manual_seed(0)
+    network = create_classifier("resnet18", classes=2, channels=1, options={"width": 8}, descriptors=heads)
+    preparation = Preparation(train_size=32)
+    single = [view_scores(network, one, preparation) for one in (pixels, pixels[:, :, :, ::-1])]
+    both = view_scores(network, pixels, preparation, batch_size=3, flips=True)
+    logits = np.mean([np.log(one.descriptors["margin"]) for one in single], axis=0)
+    np.testing.assert_allclose(both.descriptors["margin"], softmax(logits, axis=1), atol=1e-6)
+    assert both.descriptors["margin"].shape == (7, 2)
 
 
 def test_scoring_leaves_the_network_as_it_was(network: Any, pixels: np.ndarray) -> None:

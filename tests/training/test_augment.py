@@ -112,3 +112,44 @@ def test_naming_one_more_augmentation_leaves_the_others_as_they_were():
     more = augment.draw(["flip", "crop", "gain"], 40, 20, 16, generator())
     assert torch.equal(few.matrices, more.matrices)
     assert not torch.equal(few.gains, more.gains)
+
+
+def test_a_shift_moves_by_up_to_a_tenth_of_the_side_and_turns_nothing():
+    matrices = augment.draw(["translate"], 500, 20, 20, generator()).matrices
+    assert torch.equal(matrices[:, :, :2], torch.eye(2).expand(500, 2, 2))
+    for axis in (0, 1):
+        moves = matrices[:, axis, 2]
+        assert -2.0 <= moves.min() < -1.9
+        assert 1.9 < moves.max() <= 2.0
+    assert abs(float(torch.corrcoef(matrices[:, :, 2].T)[0, 1])) < 0.15  # the axes are drawn apart
+
+
+def test_a_shift_brings_in_black():
+    transforms = augment.Transforms(torch.tensor([[[1.0, 0.0, 2.0], [0.0, 1.0, 0.0]]]), torch.ones(1))
+    pixels = noise(count=1)
+    result = augment.apply(pixels, transforms, 20)
+    assert torch.equal(result[:, :, :, :-2], pixels[:, :, :, 2:])
+    assert (result[:, :, :, -2:] == 0).all()
+
+
+def test_gamma_bends_the_grey_values_between_black_and_white():
+    pixels = torch.tensor([0, 64, 128, 255], dtype=torch.uint8).view(1, 1, 2, 2, 1).expand(80, 1, 2, 2, 1)
+    transforms = augment.draw(["gamma"], 80, 2, 2, generator())
+    result = augment.apply(pixels, transforms, 2).view(80, 4)
+    assert (result[:, 0] == 0).all()
+    assert (result[:, 3] == 255).all()
+    expected = np.round(255 * (np.array([64, 128]) / 255) ** transforms.gammas.numpy()[:, None])
+    assert np.abs(result[:, 1:3].numpy() - expected).max() <= 1
+    assert 0.8 <= transforms.gammas.min() < 0.83
+    assert 1.2 < transforms.gammas.max() <= 1.25
+
+
+def test_kinds_added_later_leave_what_the_first_ones_draw():
+    few = augment.draw(["flip", "rotate", "crop", "gain"], 40, 20, 16, generator())
+    more = augment.draw(["flip", "rotate", "crop", "gain", "gamma"], 40, 20, 16, generator())
+    assert torch.equal(few.matrices, more.matrices)
+    assert torch.equal(few.gains, more.gains)
+    # The first seven rows of the generator, as before shifts and gamma were there.
+    mirrored = torch.rand(7, 40, generator=generator())[0] < 0.5
+    flips = augment.draw(["flip", "translate"], 40, 20, 20, generator()).matrices[:, 0, 0]
+    assert torch.equal(flips < 0, mirrored)

@@ -6,7 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isthmus.errors import FitError
 from isthmus.inference.scores import probabilities
+from isthmus.models.descriptor_heads import WithDescriptors
+from isthmus.models.descriptors import DescriptorSpec
+from isthmus.models.registry import cards, create
 from isthmus.training import steps
 from isthmus.training.settings import TrainSettings
 
@@ -57,3 +61,56 @@ def test_the_optimiser_is_the_named_one_with_its_settings(name, kind):
     assert type(steps.optimiser(torch.nn.Linear(2, 2), settings)) is kind
     assert (group["lr"], group["weight_decay"], group["fused"]) == (0.01, 0.001, True)
     assert group.get("momentum", 0.8) == 0.8
+
+
+def test_the_warm_up_rises_from_a_tenth_and_the_cosine_follows_it_whole():
+    settings = TrainSettings(rate=0.2, schedule="cosine", epochs=10, warm_up=2)
+    # A tenth, half way between that and the rate, the rate; then the cosine over the other eight epochs.
+    expected = [0.02, 0.11, 0.2, 0.1, 0.0]
+    assert [steps.rate_at(settings, at) for at in (0.0, 0.1, 0.2, 0.6, 1.0)] == pytest.approx(expected)
+
+
+def test_smoothing_spreads_its_share_of_the_label_over_all_classes():
+    logits, labels = torch.tensor([[0.3, -1.2, 2.0]]), torch.tensor([2])
+    logs = logits[0] - torch.logsumexp(logits[0], 0)
+    target = torch.tensor([0.1 / 3, 0.1 / 3, 0.9 + 0.1 / 3])
+    found = steps.weighted_loss(logits, labels, torch.tensor([1.0, 1.0, 2.0]), smoothing=0.1)
+    assert float(found) == pytest.approx(-2 * float((target * logs).sum()), abs=1e-6)
+
+
+class TestALowerRateForTheBackbone:
+    SETTINGS = TrainSettings(optimiser="adamw", rate=0.01, backbone_rate=0.1, weight_decay=0.02)
+
+    def test_the_last_layer_and_the_heads_have_the_whole_rate(self):
+        heads = DescriptorSpec(heads={"margin": ["smooth", "irregular"]})
+        network = WithDescriptors(create("mobilenet_v2", channels=1, width=0.25), heads)
+        backbone, last = steps.optimiser(network, self.SETTINGS).param_groups
+        assert (backbone["lr"], last["lr"]) == (pytest.approx(0.001), 0.01)
+        assert backbone["weight_decay"] == last["weight_decay"] == 0.02
+        names = {id(parameter): name for name, parameter in network.named_parameters()}
+        assert {names[id(parameter)] for parameter in last["params"]} == {
+            "inner.net.classifier.1.weight", "inner.net.classifier.1.bias",
+            "heads.margin.weight", "heads.margin.bias", "feed.weight",
+        }  # fmt: skip
+        assert len(backbone["params"]) + 5 == len(names)
+
+    @pytest.mark.parametrize("name", sorted(cards()))
+    def test_every_network_of_the_registry_names_its_last_layer(self, name):
+        with torch.device("meta"):
+            network = create(name, classes=2, channels=1)
+            found = steps.last_layers(network)
+        assert {dict(network.named_parameters())[one].shape[0] for one in found} == {2}
+
+    def test_a_network_that_does_not_is_refused(self):
+        with pytest.raises(FitError, match="does not name its last"):
+            steps.optimiser(torch.nn.Linear(2, 2), self.SETTINGS)
+
+
+def test_frozen_batch_norm_keeps_its_statistics_and_trains_scale_and_offset():
+    norm = torch.nn.BatchNorm2d(2)
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), norm, torch.nn.Dropout(0.5)).train()
+    steps.freeze_norm(network)
+    assert [module.training for module in network] == [True, False, True]
+    network(torch.rand(4, 1, 3, 3)).sum().backward()
+    assert torch.equal(norm.running_mean, torch.zeros(2))
+    assert norm.weight.grad is not None
