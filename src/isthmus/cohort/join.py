@@ -109,7 +109,7 @@ def join_rows(
     Examples
     --------
     >>> table = pd.DataFrame({"number": ["007", "8"]}, index=[2, 3])
-    >>> rule = JoinRule(on={"number": "id"}, pattern="(?P<id>[0-9]+)_")
+    >>> rule = JoinRule(match={"number": "id"}, pattern="(?P<id>[0-9]+)_")
     >>> found = join_rows(table, [SourcePicture("007_a.png"), SourcePicture("9_a.png")], rule)
     >>> [(row, [picture.file for picture in taken]) for row, taken in found.pairs], found.rows_without_pictures
     ([(2, ['007_a.png'])], [3])
@@ -118,14 +118,14 @@ def join_rows(
     check_rule(rows, pictures, rule)
     units = dict(zip(rows.index, rows.index if unit is None else unit, strict=True))
     by_key: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for label, cells in zip(rows.index, rows[list(rule.on)].itertuples(index=False), strict=True):
-        wanted = tuple(key_text(cell, key, rule) for cell, key in zip(cells, rule.on.values(), strict=True))
+    for label, cells in zip(rows.index, rows[list(rule.match)].itertuples(index=False), strict=True):
+        wanted = tuple(key_text(cell, key, rule) for cell, key in zip(cells, rule.match.values(), strict=True))
         if all(wanted):
             by_key[wanted].append(label)
     taken: dict[tuple[str, ...], list[SourcePicture]] = defaultdict(list)
     without: list[SourcePicture] = []
     for picture in pictures:
-        found = tuple(key_text(picture.keys.get(key, ""), key, rule) for key in rule.on.values())
+        found = tuple(key_text(picture.keys.get(key, ""), key, rule) for key in rule.match.values())
         (taken[found] if found in by_key else without).append(picture)
     return _sort_out(rows, by_key, taken, without, units, rule)
 
@@ -141,7 +141,7 @@ def _sort_out(
     pairs: dict[int, list[SourcePicture]] = {}
     ambiguous: list[Ambiguous] = []
     used: set[int] = set()
-    names_one = any(key in ONE_PICTURE_KEYS for key in rule.on.values())
+    names_one = any(key in ONE_PICTURE_KEYS for key in rule.match.values())
     for key, found in taken.items():
         labels = by_key[key]
         if len({units[label] for label in labels}) > 1:
@@ -175,14 +175,14 @@ def check_rule(rows: pd.DataFrame, pictures: Sequence[SourcePicture], rule: Join
     InputError
         With the nearest one.
     """
-    for heading, key in rule.on.items():
+    for heading, key in rule.match.items():
         if heading not in rows.columns:
             raise InputError(
-                f"no column {heading!r} to join by", where="join.on", hint=nearest(heading, map(str, rows.columns))
+                f"no column {heading!r} to join by", where="join.match", hint=nearest(heading, map(str, rows.columns))
             )
         known = dict.fromkeys([*PICTURE_KEYS, *rule.groups(), *(name for item in pictures for name in item.keys)])
         if key not in known:
-            raise InputError(f"pictures have no key {key!r}", where=f"join.on.{heading}", hint=nearest(key, known))
+            raise InputError(f"pictures have no key {key!r}", where=f"join.match.{heading}", hint=nearest(key, known))
 
 
 def key_text(value: object, key: str, rule: JoinRule) -> str:

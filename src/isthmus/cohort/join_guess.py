@@ -58,14 +58,14 @@ def guess_join(table: SourceTable, pictures: Sequence[SourcePicture], columns: M
 def _rules(heading: str, pictures: Sequence[SourcePicture]) -> list[JoinRule]:
     headers = list(dict.fromkeys(key for picture in pictures[:50] for key in picture.keys))
     preferred = [key for key in ("AccessionNumber", "PatientID", "StudyInstanceUID") if key in headers]
-    rules = [JoinRule(on={heading: key}) for key in [*preferred, "file", "name", "stem", "folder"]]
-    rules += [JoinRule(on={heading: "number"}, pattern=_STEM_PART % (part, "number")) for part in range(_PARTS)]
+    rules = [JoinRule(match={heading: key}) for key in [*preferred, "file", "name", "stem", "folder"]]
+    rules += [JoinRule(match={heading: "number"}, pattern=_STEM_PART % (part, "number")) for part in range(_PARTS)]
     return rules + [rule.model_copy(update={"leading_zeros": "ignore"}) for rule in rules]
 
 
 def _fitting(table: SourceTable, pictures: Sequence[SourcePicture], rule: JoinRule) -> int:
     """Return how many pictures find a row, where the column tells rows apart at all."""
-    wanted = [_wanted(row, rule) for row in table.frame[list(rule.on)].itertuples(index=False)]
+    wanted = [_wanted(row, rule) for row in table.frame[list(rule.match)].itertuples(index=False)]
     filled = [key for key in wanted if all(key)]
     if len(set(filled)) < max(2, len(filled) // 20):
         return 0
@@ -85,7 +85,7 @@ def _with_nodule(
         pattern = _STEM_PART % (part, "number")
         inner = r"[_\-. ]+(?:[^/_\-. ]+[_\-. ]+)" + f"{{{between}}}" + r"(?P<nodule>[^/_\-. ]+)[^/]*$"
         rule = guess.rule.model_copy(
-            update={"on": {**guess.rule.on, heading: "nodule"}, "pattern": pattern.removesuffix("[^/]*$") + inner}
+            update={"match": {**guess.rule.match, heading: "nodule"}, "pattern": pattern.removesuffix("[^/]*$") + inner}
         )
         if _fitting(table, pictures, rule) >= guess.pictures / 2:
             return JoinGuess(rule, _fitting(table, pictures, rule))
@@ -93,9 +93,9 @@ def _with_nodule(
 
 
 def _wanted(cells: tuple[object, ...], rule: JoinRule) -> tuple[str, ...]:
-    return tuple(key_text(cell, key, rule) for cell, key in zip(cells, rule.on.values(), strict=True))
+    return tuple(key_text(cell, key, rule) for cell, key in zip(cells, rule.match.values(), strict=True))
 
 
 def _found(picture: SourcePicture, rule: JoinRule) -> tuple[str, ...]:
     keys = with_keys(picture, rule).keys
-    return tuple(key_text(keys.get(key, ""), key, rule) for key in rule.on.values())
+    return tuple(key_text(keys.get(key, ""), key, rule) for key in rule.match.values())

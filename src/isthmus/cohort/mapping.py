@@ -178,9 +178,9 @@ class Readers(_Part):
 
 
 class JoinRule(_Part):
-    """Which rows and pictures belong together: every heading of ``on`` equals its key of the picture."""
+    """Which rows and pictures belong together: every heading of ``match`` equals its key of the picture."""
 
-    on: dict[str, str] = Field(min_length=1, description="heading: key of the picture")
+    match: dict[str, str] = Field(min_length=1, description="heading: key of the picture")
     pattern: str | None = Field(None, description="a regular expression with named groups, searched in the file's path")
     leading_zeros: Literal["keep", "ignore"] = Field("keep", description="whether '007' and '7' are different")
 
@@ -276,7 +276,7 @@ class CohortMap(_Part):
 
     def headings(self) -> list[str]:
         """Return every heading that the map names, in its order."""
-        named = [*self.join.on, *(source.heading for source in self.all_sources().values() if source.heading)]
+        named = [*self.join.match, *(source.heading for source in self.all_sources().values() if source.heading)]
         named += self.columns.box.headings if self.columns.box else []
         named += self.reads.readers() if self.reads else []
         return list(dict.fromkeys(named))

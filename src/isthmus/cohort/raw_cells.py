@@ -21,9 +21,12 @@ class RawCells:
         (row from 1, column from 0) of cells that cannot be used, and what was expected.
     origin : str
         How it was read, in words.
+    several : bool
+        Whether the workbook has other sheets.
     """
 
     sheet: str = ""
     rows: list[list[str]] = field(default_factory=list)
     wrong: dict[tuple[int, int], str] = field(default_factory=dict)
     origin: str = ""
+    several: bool = False

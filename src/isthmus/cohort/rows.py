@@ -122,7 +122,7 @@ def _column(table: SourceTable, rows: UnderstoodRows, column: str, source: Sourc
 def _check_join_ids(table: SourceTable, rows: UnderstoodRows, mapping: CohortMap) -> None:
     """Report ids that only the join uses and that have lost their digits, or are missing."""
     told = {(fault.heading, fault.cell) for fault in rows.faults}
-    for heading in mapping.join.on:
+    for heading in mapping.join.match:
         for row, text in zip(table.frame.index, table.frame[heading], strict=True):
             if (heading, f"{table.letters[heading]}{row}") in told:
                 continue

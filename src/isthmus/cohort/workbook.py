@@ -67,7 +67,7 @@ def read_sheet(path: Path, name: str | None = None) -> RawCells:
             raise TableError(f"no sheet {name!r}", where=path.name, hint=nearest(name, known))
         sheet = book[name or known[0]]
         several = f", the first of {len(known)} sheets" if len(known) > 1 and name is None else ""
-        cells = RawCells(sheet.title, origin=f"workbook{several}")
+        cells = RawCells(sheet.title, origin=f"workbook{several}", several=len(known) > 1)
         _take(cells, sheet, path)
     with _workbook(path, values=False) as book:
         _find_uncalculated(cells, book[cells.sheet])

@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from isthmus.cohort.sources.cards import DATA_SETS, DataSet, data_set_help
 from isthmus.errors import CohortError
 
 if TYPE_CHECKING:
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 
-DATA_SETS = {"ddti": "isthmus.cohort.sources.ddti:import_ddti"}
-"""Name on the command line to ``module:function`` with ``(source, destination, progress)``."""
+__all__ = ["DATA_SETS", "DataSet", "Progress", "data_set_help", "import_data_set"]
 
 
 def import_data_set(
@@ -43,6 +43,11 @@ def import_data_set(
             expected=", ".join(DATA_SETS),
             hint=f"did you mean {near[0]!r}?" if near else "isthmus cohort import --help",
         )
-    module, _, function = DATA_SETS[name].partition(":")
+    module, _, function = DATA_SETS[name].reader.partition(":")
     report: ImportReport = getattr(import_module(module), function)(source, destination, progress)
     return report
+
+
+def data_set_lines() -> list[str]:
+    """Return one line of Markdown for each data set, for `isthmus cohort import --help`."""
+    return [f"`{name}`" for name in DATA_SETS]

@@ -133,7 +133,7 @@ def _join(
             f"no row and no picture belong together ({len(table.frame)} rows, {len(pictures)} pictures, "
             f"{len(joined.ambiguous)} ambiguous)",
             where="join",
-            expected=" and ".join(f"{heading!r} = {key} of the picture" for heading, key in mapping.join.on.items()),
+            expected=" and ".join(f"{heading!r} = {key} of the picture" for heading, key in mapping.join.match.items()),
             hint="mend `join` in the map; without --map a new draft shows what was found",
         )
     return joined
