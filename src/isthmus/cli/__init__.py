@@ -8,8 +8,12 @@ from isthmus.cli import cohort_check
 from isthmus.cli import run
 from isthmus.cli import evaluate
 from isthmus.cli import predict
+from isthmus.cli import localiser
 from isthmus.cli import models
 from isthmus.cli import first_contact
 # isort: on
 
-__all__ = ["app", "cohort_check", "cohort_import", "evaluate", "first_contact", "main", "models", "predict", "run"]
+__all__ = [
+    "app", "cohort_check", "cohort_import", "evaluate", "first_contact", "localiser", "main", "models", "predict",
+    "run",
+]  # fmt: skip

@@ -12,12 +12,14 @@ from isthmus.errors import InputError
 from isthmus.explain.gradcam import heat_of_pixels
 from isthmus.explain.overlay import heat_on_source, lesion_on_source, overlay, to_png, window_on_source
 from isthmus.files import atomic_path, new_folder, refuse_existing
+from isthmus.inference.localiser import Localiser, load_localiser
 from isthmus.inference.output import MARKS, model_facts, prediction_as_json, remarks, write_predictions
 from isthmus.inference.pictures import Picture
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions
 from isthmus.inference.predictor import Predictor, load_bundle
 from isthmus.manifest import DISCLAIMER, Manifest
 from isthmus.models.bundle_spec import BundleSpec
+from isthmus.models.descriptors import in_words
 
 Progress = Callable[[str, int, int], None]
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".ima")
@@ -37,12 +39,15 @@ class PredictedFiles:
         The model's.
     overlays : tuple of Path
         One PNG a prediction, or none.
+    localiser : dict, optional
+        What is said of the localiser that proposed the regions.
     """
 
     folder: Path
     predictions: Predictions
     spec: BundleSpec
     overlays: tuple[Path, ...] = ()
+    localiser: dict[str, Any] | None = None
 
     @property
     def failed(self) -> list[FailedPicture]:
@@ -59,6 +64,7 @@ class PredictedFiles:
             "predictions": [prediction_as_json(prediction) for prediction in self.predictions],
             "failed": [{"file": failure.source, "reason": failure.reason} for failure in self.failed],
             "overlays": [path.relative_to(self.folder).as_posix() for path in self.overlays],
+            **({} if self.localiser is None else {"localiser": self.localiser}),
         }
 
     def lines(self) -> list[str]:
@@ -72,8 +78,12 @@ class PredictedFiles:
                 f"{'; '.join(prediction.sources)}: {kind} {prediction.probability:.3f}, {prediction.words}{at}; "
                 f"fold models {low:.3f} to {high:.3f}"
             )
+            lines += [f"  {in_words(prediction.descriptors)}"] if prediction.descriptors else []
             lines += [f"  note: {note}" for note in prediction.notes]
         lines += [f"{failure.source}: not scored: {failure.reason}" for failure in self.failed]
+        if self.localiser is not None:
+            marks = "".join(f"; {MARKS[mark].split(':')[0]}" for mark in self.localiser["marks"])
+            lines.append(f"Regions marked as proposed come from {self.localiser['name']}{marks}; nobody drew them.")
         return [*lines, *remarks(self.spec), DISCLAIMER, f"Results: {self.folder}"]
 
 
@@ -84,6 +94,7 @@ def predict_files(
     *,
     box: str | None = None,
     mask: Path | None = None,
+    localiser: Path | None = None,
     explain: bool = False,
     own_network: Path | None = None,
     device: str = "auto",
@@ -101,6 +112,8 @@ def predict_files(
         Folder to make.
     box, mask : optional
         The region of the one picture.
+    localiser : Path, optional
+        A localiser's folder: it proposes the regions, and everything that is written says so.
     explain : bool
         True draws a Grad-CAM overlay for each picture, of the positive class.
     own_network, device
@@ -115,7 +128,8 @@ def predict_files(
     Raises
     ------
     InputError
-        When there is no picture, a region is given for several, or no picture could be scored.
+        When there is no picture, a region is given for several or beside a localiser, a localiser is given to a model
+        that needs no region, or no picture could be scored.
     OutputError
         When ``out`` exists.
     """
@@ -128,21 +142,36 @@ def predict_files(
             hint="predict them one by one, or give boxes= in Python",
         )
     predictor = load_bundle(bundle, device, own_network=own_network)
+    proposer = None if localiser is None else _localiser(localiser, predictor, box, mask)
+    said = None if proposer is None else proposer.facts()
     record = Manifest("predict", {**model_facts(predictor.spec), "device": predictor.device})
+    record.facts |= {} if said is None else {"localiser": said}
     with new_folder(out) as partial:
         with record.stage("predict"):
             predictions = predictor.predict(
-                paths, boxes=[box] * len(paths), masks=[mask] * len(paths), progress=progress
+                paths, boxes=[box] * len(paths), masks=[mask] * len(paths), localiser=proposer, progress=progress
             )
         overlays: list[Path] = []
         if explain:
             with record.stage("explain"):
-                overlays = _draw_all(predictor, paths, predictions, box, mask, partial / "overlays", progress)
-        files = write_predictions(partial, predictions, predictor.spec)
+                overlays = _draw_all(predictor, paths, predictions, box, mask, proposer, partial / "overlays", progress)
+        files = write_predictions(partial, predictions, predictor.spec, localiser=said)
         record.facts["excluded"] = [failure.source for failure in predictions.failures]
         record.write(partial, [*files, *overlays])
     drawn = tuple(out / path.relative_to(partial) for path in overlays)
-    return PredictedFiles(out, predictions, predictor.spec, drawn)
+    return PredictedFiles(out, predictions, predictor.spec, drawn, said)
+
+
+def _localiser(folder: Path, predictor: Predictor, box: str | None, mask: Path | None) -> Localiser:
+    """Load the localiser, unless there is nothing for it to do."""
+    if box is not None or mask is not None:
+        raise InputError("a region and a localiser were given", expected="one of --box, --mask and --localiser")
+    if predictor.spec.requires.region == "none":
+        raise InputError(
+            "this model looks at the whole scan area and needs no region", where=predictor.spec.name,
+            hint="leave out --localiser",
+        )  # fmt: skip
+    return load_localiser(folder, predictor.device)
 
 
 def find_pictures(inputs: Sequence[Path]) -> list[Path]:
@@ -182,6 +211,7 @@ def _draw_all(
     predictions: Predictions,
     box: str | None,
     mask: Path | None,
+    localiser: Localiser | None,
     folder: Path,
     progress: Progress | None,
 ) -> list[Path]:
@@ -189,7 +219,7 @@ def _draw_all(
     left, drawn = iter(predictions), []
     for number, path in enumerate(paths, start=1):
         try:
-            picture = predictor.read(path, box=box, mask=mask)
+            picture = predictor.read(path, box=box, mask=mask, localiser=localiser)
         except InputError:
             continue  # listed already among the failures
         target = folder / f"{number:03d}_{path.stem}.png"
@@ -212,10 +242,14 @@ def draw_picture(predictor: Predictor, picture: Picture, prediction: Prediction)
     return overlay(
         frame,
         placed,
-        score=f"{prediction.probability:.2f}, {prediction.words}",
+        score=f"{prediction.probability:.2f}, {prediction.words}{_region_words(picture)}",
         target=spec.classes[spec.positive],
         region=prepared.region,
         mask=lesion_on_source(picture.clip.lesion, frame.shape[:2]),
         window=window_on_source(prepared.source_to_prepared, size, spec.prepare.crop_size, prepared.region),
         marks=[MARKS[mark] for mark in spec.marks],
     )
+
+
+def _region_words(picture: Picture) -> str:
+    return "; region proposed, not drawn" if picture.region_source == "proposed" else ""

@@ -9,6 +9,7 @@ from isthmus.files import write_json
 from isthmus.inference.prediction import Prediction, Predictions
 from isthmus.manifest import DISCLAIMER
 from isthmus.models.bundle_spec import BundleSpec
+from isthmus.models.descriptors import in_words
 from isthmus.tables.check import write_table
 
 TIRADS = (
@@ -21,7 +22,9 @@ MARKS = {
 }
 
 
-def write_predictions(out: Path, predictions: Predictions, spec: BundleSpec) -> list[Path]:
+def write_predictions(
+    out: Path, predictions: Predictions, spec: BundleSpec, *, localiser: dict[str, Any] | None = None
+) -> list[Path]:
     """Write ``predictions.csv`` and ``predictions.json``.
 
     Parameters
@@ -32,6 +35,8 @@ def write_predictions(out: Path, predictions: Predictions, spec: BundleSpec) -> 
         From :meth:`isthmus.inference.predictor.Predictor.predict`.
     spec : BundleSpec
         The model's.
+    localiser : dict, optional
+        What is said of the localiser that proposed the regions.
 
     Returns
     -------
@@ -46,6 +51,7 @@ def write_predictions(out: Path, predictions: Predictions, spec: BundleSpec) -> 
             "format": "isthmus-prediction/1.0",
             "notice": DISCLAIMER,
             **model_facts(spec),
+            **({} if localiser is None else {"localiser": localiser}),
             "predictions": [prediction_as_json(prediction) for prediction in predictions],
             "failed": [{"file": failure.source, "reason": failure.reason} for failure in predictions.failures],
         },
@@ -90,6 +96,7 @@ def prediction_as_json(prediction: Prediction) -> dict[str, Any]:
         "probabilities": prediction.probabilities,
         "region_source": prediction.region_source,
         "notes": list(prediction.notes),
+        **({"descriptors": prediction.descriptors} if prediction.descriptors else {}),
     }
 
 
@@ -115,6 +122,7 @@ def _row(prediction: Prediction, spec: BundleSpec) -> dict[str, Any]:
         **{f"p_{name}": value for name, value in prediction.probabilities.items()},
         "region_source": prediction.region_source,
         "notes": "; ".join(prediction.notes),
+        **({"descriptors": in_words(prediction.descriptors)} if prediction.descriptors else {}),
         "marks": " ".join(spec.marks),
         "notice": DISCLAIMER,
         "error": "",

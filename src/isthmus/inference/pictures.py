@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from isthmus.errors import InputError, PictureError, RegionMissing
 from isthmus.imaging.clip import Box, Clip, Lesion
@@ -11,6 +12,7 @@ from isthmus.imaging.limits import Limits
 from isthmus.imaging.prepare import Preparation, Prepared, prepare
 from isthmus.imaging.read import probe, read_clip, read_mask
 from isthmus.imaging.region import find_scan_area
+from isthmus.inference.proposal import Proposal
 
 DEFAULT_LIMITS = Limits()
 MUCH_ENLARGED = 4.0
@@ -20,6 +22,13 @@ SMALLEST_INSIDE = 0.5
 """A region of which less than this share lies inside the ultrasound picture is refused."""
 
 BoxLike = str | Sequence[float]
+
+
+class Proposer(Protocol):
+    """What proposes regions: :class:`isthmus.inference.localiser.Localiser`."""
+
+    def propose(self, clip: Clip) -> Proposal | None:
+        """Return the region that the lesion seems to have, or None: not found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +44,7 @@ class Picture:
     prepared : Prepared
         What the network gets.
     region_source : str
-        ``drawn`` (a box or mask was given) or ``whole`` (the model needs none).
+        ``drawn`` (a box or mask was given), ``proposed`` (by a localiser) or ``whole`` (the model needs none).
     notes : tuple of str
         What a reader of the score should know.
     """
@@ -55,6 +64,7 @@ def read_picture(
     box: BoxLike | None = None,
     mask: str | Path | None = None,
     scan_area: BoxLike | None = None,
+    localiser: Proposer | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Picture:
     """Read a still and make it ready.
@@ -73,6 +83,8 @@ def read_picture(
         A picture of the same size, 0 outside the lesion.
     scan_area : str or sequence of four numbers, optional
         Where the ultrasound picture lies on the screen; found when it is not given.
+    localiser : Proposer, optional
+        Asked for a region where the model needs one and neither box nor mask is given; the picture says so.
     limits : Limits
         What is refused as too large.
 
@@ -88,7 +100,7 @@ def read_picture(
         When a box is empty, inverted or reaches outside, a mask is empty or of another size, or the region lies mostly
         outside the ultrasound picture.
     RegionMissing
-        When the model needs a region and none was given.
+        When the model needs a region and none was given, or the localiser finds none.
     """
     info = probe(path, limits)
     if info.frames != 1 and preparation.layout == "2d":
@@ -112,7 +124,32 @@ def read_picture(
         clip = replace(clip, lesion=Lesion.still(mask=pixels))
     if scan_area is not None:
         clip = replace(clip, scan_area=parse_box(scan_area, width, height, where=name, what="scan area"))
+    if localiser is not None and clip.lesion is None and requires != "none":
+        proposal = _proposed(clip, localiser, name)
+        picture = picture_of_clip(replace(clip, lesion=Lesion.still(mask=proposal.mask)), preparation, requires)
+        return replace(picture, region_source="proposed", notes=(*_said_of(proposal), *picture.notes))
     return picture_of_clip(clip, preparation, requires)
+
+
+def _proposed(clip: Clip, localiser: Proposer, name: str) -> Proposal:
+    proposal = localiser.propose(clip)
+    if proposal is None:
+        raise RegionMissing(
+            "region not found: the localiser proposes none that it is confident of", where=name,
+            hint="draw it and give --box x0,y0,x1,y1 or --mask FILE",
+        )  # fmt: skip
+    return proposal
+
+
+def _said_of(proposal: Proposal) -> list[str]:
+    box = ",".join(f"{value:g}" for value in proposal.box)
+    notes = [
+        f"the region was proposed by a localiser, not drawn (box {box}, confidence {proposal.confidence:.2f}): "
+        "look at it before you use the score"
+    ]
+    if proposal.others:
+        notes.append(f"the localiser saw {proposal.others} more regions in this picture; they were not scored")
+    return notes
 
 
 def picture_of_clip(clip: Clip, preparation: Preparation, requires: str) -> Picture:

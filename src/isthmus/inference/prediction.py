@@ -1,7 +1,7 @@
 """What a model says of a picture, and in which words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from isthmus.errors import IsthmusError
 
@@ -29,9 +29,12 @@ class Prediction:
     member_range : tuple of float
         Smallest and largest ``probability`` of the single parts.
     region_source : str
-        ``drawn`` or ``whole``.
+        ``drawn``, ``proposed`` or ``whole``.
     notes : tuple of str
         What a reader should know.
+    descriptors : dict
+        Of a model with descriptor heads: descriptor to code to the parts' mean probability, over several pictures
+        their mean too. Learnt from readers' words, not calibrated.
     """
 
     sources: tuple[str, ...]
@@ -44,6 +47,7 @@ class Prediction:
     member_range: tuple[float, float]
     region_source: str
     notes: tuple[str, ...] = ()
+    descriptors: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

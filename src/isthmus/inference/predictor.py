@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from isthmus.errors import InputError
 from isthmus.imaging.clip import Clip
-from isthmus.inference.pictures import BoxLike, Picture, picture_of_clip, read_picture
+from isthmus.inference.pictures import BoxLike, Picture, Proposer, picture_of_clip, read_picture
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions, call_in_words
-from isthmus.inference.scores import probabilities, view_logits
+from isthmus.inference.scores import ViewScores, probabilities, view_scores
 from isthmus.models.bundle import load_parts, read_bundle
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.statistics.calibration import LogisticCalibration
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from isthmus.models.classifier import Classifier
 
 Progress = Callable[[str, int, int], None]
+Seen = dict[str, NDArray[np.float64]]
+"""Descriptor to the probabilities of its codes."""
+
 _CHUNK = 32
 
 
@@ -54,6 +57,7 @@ class Predictor:
         boxes: Sequence[BoxLike | None] | None = None,
         masks: Sequence[str | Path | None] | None = None,
         scan_areas: Sequence[BoxLike | None] | None = None,
+        localiser: Proposer | None = None,
         nodule: bool = False,
         progress: Progress | None = None,
     ) -> Predictions:
@@ -65,6 +69,8 @@ class Predictor:
             Stills.
         boxes, masks, scan_areas : sequence, optional
             One entry a picture, None where it has none; as for :func:`isthmus.inference.pictures.read_picture`.
+        localiser : Proposer, optional
+            Proposes the region of pictures that have neither box nor mask.
         nodule : bool
             True when all pictures show one nodule: one prediction, of the mean probability.
         progress : callable, optional
@@ -86,15 +92,18 @@ class Predictor:
             raise InputError("no picture was given", expected="at least one")
         pictures: list[Picture] = []
         scores: list[NDArray[np.float64]] = []
+        seen: list[Seen] = []
         failures: list[FailedPicture] = []
         kept: list[_Facts] = []
         for number, (path, box, mask, area) in enumerate(zip(paths, *regions, strict=True), start=1):
             try:
-                pictures.append(self.read(path, box=box, mask=mask, scan_area=area))
+                pictures.append(self.read(path, box=box, mask=mask, scan_area=area, localiser=localiser))
             except InputError as error:
                 failures.append(FailedPicture(Path(path).name, error))
             if len(pictures) == _CHUNK or (number == len(paths) and pictures):
-                scores.append(self.score_pictures(pictures))
+                members, found = self._score(np.stack([picture.prepared.pixels for picture in pictures]))
+                scores.append(members)
+                seen += _each(found, len(pictures))
                 kept += [_Facts(picture.source, picture.region_source, picture.notes) for picture in pictures]
                 pictures = []
             if progress is not None:
@@ -103,8 +112,8 @@ class Predictor:
             raise failures[0].error
         table = np.concatenate(scores, axis=1)
         if nodule:
-            return Predictions([self._prediction(kept, table.mean(axis=1))], failures)
-        each = [self._prediction([facts], table[:, row]) for row, facts in enumerate(kept)]
+            return Predictions([self._prediction(kept, table.mean(axis=1), _mean(seen))], failures)
+        each = [self._prediction([facts], table[:, row], seen[row]) for row, facts in enumerate(kept)]
         return Predictions(each, failures)
 
     def predict_clip(self, clip: Clip) -> Prediction:
@@ -118,15 +127,19 @@ class Predictor:
         box: BoxLike | None = None,
         mask: str | Path | None = None,
         scan_area: BoxLike | None = None,
+        localiser: Proposer | None = None,
     ) -> Picture:
         """Read a picture as this model needs it; see :func:`isthmus.inference.pictures.read_picture`."""
         region = self.spec.requires.region
-        return read_picture(path, self.spec.prepare, region, box=box, mask=mask, scan_area=scan_area)
+        return read_picture(
+            path, self.spec.prepare, region, box=box, mask=mask, scan_area=scan_area, localiser=localiser
+        )
 
     def predict_picture(self, picture: Picture) -> Prediction:
         """Score a picture that :meth:`read` gave."""
         facts = _Facts(picture.source, picture.region_source, picture.notes)
-        return self._prediction([facts], self.score_pictures([picture])[:, 0])
+        members, found = self._score(picture.prepared.pixels[None])
+        return self._prediction([facts], members[:, 0], _each(found, 1)[0])
 
     def score_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float64]:
         """Return each part's uncalibrated probabilities: float64 [parts, N, K]."""
@@ -134,11 +147,24 @@ class Predictor:
 
     def score_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return each part's uncalibrated probabilities of prepared pixels [N, T, S, S, C]: float64 [parts, N, K]."""
-        scored = [
-            probabilities(view_logits(classifier, pixels, self.spec.prepare, device=self.device), part.log_prior_shift)
-            for classifier, part in zip(self.parts, self.spec.parts, strict=True)
+        return self._score(pixels)[0]
+
+    def score_descriptors(self, pixels: NDArray[np.uint8]) -> Seen:
+        """Return the parts' mean descriptor probabilities of prepared pixels: descriptor to float64 [N, codes]."""
+        return self._score(pixels)[1]
+
+    def _score(self, pixels: NDArray[np.uint8]) -> "tuple[NDArray[np.float64], Seen]":
+        spec, scored = self.spec, list[ViewScores]()
+        for classifier in self.parts:
+            scored.append(view_scores(classifier, pixels, spec.prepare, device=self.device, flips=spec.flips))
+        members = [
+            probabilities(one.logits, part.log_prior_shift) for one, part in zip(scored, spec.parts, strict=True)
         ]
-        return np.stack(scored)
+        found: Seen = {
+            name: np.asarray(np.mean([one.descriptors[name] for one in scored], axis=0), np.float64)
+            for name in scored[0].descriptors
+        }
+        return np.stack(members), found
 
     def score_store(self, store: "PreparedStore", view_ids: Sequence[str]) -> pd.DataFrame:
         """Score views of a picture cache.
@@ -167,8 +193,8 @@ class Predictor:
         """Return calibrated probabilities of the positive class; unchanged where there is no calibration."""
         return values if self.calibration is None else self.calibration.apply(values)
 
-    def _prediction(self, facts: "Sequence[_Facts]", members: NDArray[np.float64]) -> Prediction:
-        """Join parts [P, K] into one prediction."""
+    def _prediction(self, facts: "Sequence[_Facts]", members: NDArray[np.float64], seen: Seen) -> Prediction:
+        """Join parts [P, K], and the descriptors [codes] that they mean, into one prediction."""
         spec, mean = self.spec, members.mean(axis=0)
         probability = float(self.calibrate(mean[-1:])[0])
         each = self.calibrate(members[:, -1])
@@ -192,7 +218,15 @@ class Predictor:
             member_range=(float(each.min()), float(each.max())),
             region_source="/".join(sorted({fact.region_source for fact in facts})),
             notes=tuple(notes),
+            descriptors=self._descriptors(seen),
         )
+
+    def _descriptors(self, seen: Seen) -> dict[str, dict[str, float]]:
+        heads = self.spec.descriptors.heads if self.spec.descriptors else {}
+        return {
+            name: {code: float(value) for code, value in zip(codes, seen[name], strict=True)}
+            for name, codes in heads.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -200,6 +234,14 @@ class _Facts:
     source: str
     region_source: str
     notes: tuple[str, ...]
+
+
+def _each(found: Seen, count: int) -> list[Seen]:
+    return [{name: values[row] for name, values in found.items()} for row in range(count)]
+
+
+def _mean(seen: Sequence[Seen]) -> Seen:
+    return {name: np.asarray(np.mean([one[name] for one in seen], axis=0)) for name in seen[0]}
 
 
 def load_bundle(folder: str | Path, device: str = "auto", *, own_network: Path | None = None) -> Predictor:
@@ -234,7 +276,7 @@ def load_bundle(folder: str | Path, device: str = "auto", *, own_network: Path |
     import torch
 
     spec = read_bundle(Path(folder))
-    place = _device(device)
+    place = device_here(device)
     parts = load_parts(Path(folder), spec, own_network=own_network)
     for part in parts:
         part.eval().requires_grad_(False)
@@ -243,7 +285,8 @@ def load_bundle(folder: str | Path, device: str = "auto", *, own_network: Path |
     return Predictor(spec, parts, place, _calibration(spec))
 
 
-def _device(device: str) -> str:
+def device_here(device: str) -> str:
+    """Return the device that ``auto`` or a name stands for; refuse one that is not there."""
     import torch
 
     if device == "auto":

@@ -1,0 +1,93 @@
+"""A cohort's missing regions are proposed and marked; drawn ones stay, or are asked for anew with --all."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from isthmus.cohort.cohort import load_cohort
+from isthmus.errors import OutputError
+from isthmus.imaging.read import read_clip, read_mask
+from isthmus.inference.localiser import picture_key
+from isthmus.inference.proposed_cohort import propose_regions
+from isthmus.tables.cohort import parse_box
+from tests.inference.discs import Blind, Dark, dark_localiser, write_disc_cohort
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_disc_cohort(tmp_path_factory.mktemp("cohorts") / "discs", 6, without_region=(1, 4))
+
+
+def table(folder: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(folder / name, dtype="str", keep_default_na=False).set_index("view_id")
+
+
+def test_only_missing_regions_are_proposed_and_each_says_so(cohort: Path, tmp_path: Path) -> None:
+    done = propose_regions(dark_localiser(), load_cohort(cohort), tmp_path / "new")
+    assert done.counts() == {"kept": 8, "proposed": 4}
+    before, after = table(cohort, "views.csv"), table(tmp_path / "new", "views.csv")
+    for view in before.index:
+        if view[:3] in ("001", "004"):
+            assert after.loc[view, "region_source"] == "proposed"
+            mask = read_mask(tmp_path / "new" / after.loc[view, "mask"])
+            columns, lines = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+            assert parse_box(after.loc[view, "box"]) == (columns[0], lines[0], columns[-1] + 1, lines[-1] + 1)
+        else:
+            assert (after.loc[view] == before.loc[view]).all()
+    made = load_cohort(tmp_path / "new")
+    assert "4 proposed by dark" in made.remarks[-1]
+    assert made.fingerprint() != load_cohort(cohort).fingerprint()
+    assert not (cohort / "proposals.csv").exists()
+
+
+def test_with_all_drawn_regions_are_replaced_too(cohort: Path, tmp_path: Path) -> None:
+    done = propose_regions(dark_localiser(), load_cohort(cohort), tmp_path / "new", everything=True)
+    assert done.counts() == {"proposed": 12}
+    assert set(table(tmp_path / "new", "views.csv")["region_source"]) == {"proposed"}
+
+
+def test_where_nothing_is_found_no_region_is_left_and_never_the_whole_picture(cohort: Path, tmp_path: Path) -> None:
+    blind = dark_localiser(Blind(), Blind())
+    done = propose_regions(blind, load_cohort(cohort), tmp_path / "new", everything=True)
+    assert done.counts() == {"not found": 12}
+    after = table(tmp_path / "new", "views.csv")
+    assert (after[["mask", "box", "region_source"]] == "").all(axis=None)
+
+
+def test_a_part_that_saw_one_view_proposes_nothing_for_its_whole_group(cohort: Path, tmp_path: Path) -> None:
+    first = picture_key(read_clip(cohort / "pictures" / "001_0.png").frames[0])
+    second = picture_key(read_clip(cohort / "pictures" / "004_0.png").frames[0])
+    other = picture_key(read_clip(cohort / "pictures" / "004_1.png").frames[0])
+    # 001: part 1 held it out. 004: its two pictures were held out by different parts, so each part saw one.
+    localiser = dark_localiser(Dark(), Blind(), seen={first: 1, second: 0, other: 1})
+    propose_regions(localiser, load_cohort(cohort), tmp_path / "new")
+    told = table(tmp_path / "new", "proposals.csv")
+    assert list(told.loc[["001_0", "001_1"], "parts"]) == ["1", "1"]
+    assert list(told.loc[["001_0", "001_1"], "outcome"]) == ["not found", "not found"]
+    assert list(told.loc[["004_0", "004_1"], "parts"]) == ["", ""]
+    assert set(told.loc[["004_0", "004_1"], "detail"]) == {"every part saw a picture of this group"}
+
+
+def test_unreadable_pictures_and_other_modalities_are_told_and_left(tmp_path: Path) -> None:
+    folder = write_disc_cohort(tmp_path / "discs", 4, without_region=(0, 1))
+    (folder / "pictures" / "000_0.png").write_bytes(b"\x89PNG cut")
+    views = pd.read_csv(folder / "views.csv", dtype="str", keep_default_na=False)
+    views.loc[views["view_id"] == "001_0", "modality"] = "doppler"
+    views.to_csv(folder / "views.csv", index=False)
+    propose_regions(dark_localiser(), load_cohort(folder), tmp_path / "new")
+    told = table(tmp_path / "new", "proposals.csv")
+    assert told.loc["000_0", "outcome"] == "unreadable"
+    assert told.loc["001_0", "outcome"] == "not a still"
+    assert told.loc["000_1", "outcome"] == "proposed"
+    assert str(tmp_path) not in (tmp_path / "new" / "proposals.csv").read_text(encoding="utf-8")
+
+
+def test_an_existing_destination_or_one_inside_the_cohort_is_refused(cohort: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    Image.new("L", (2, 2)).save(tmp_path / "new" / "kept.png")
+    for place in (tmp_path / "new", cohort / "new"):
+        with pytest.raises(OutputError):
+            propose_regions(dark_localiser(), load_cohort(cohort), place)
