@@ -163,7 +163,7 @@ def _fill(
 def _told(table: SourceTable, mapping: CohortMap) -> list[str]:
     """Return the table's cells that tell a patient: ids, what is joined by, what the map calls identifying."""
     columns = [mapping.columns.patient_id, mapping.columns.nodule_id, mapping.columns.exam_id]
-    headings = [*mapping.join.on, *mapping.identifying, *(item.heading for item in columns if item and item.heading)]
+    headings = [*mapping.join.match, *mapping.identifying, *(item.heading for item in columns if item and item.heading)]
     return [str(cell) for heading in dict.fromkeys(headings) for cell in table.frame[heading]]
 
 
