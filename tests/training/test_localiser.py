@@ -16,7 +16,7 @@ from isthmus.inference.localiser import load_localiser, picture_key
 from isthmus.inference.proposed_cohort import propose_regions
 from isthmus.training import localiser as training
 from isthmus.training.localiser_examples import deal_folds, gather_views, prepare_outlined
-from isthmus.training.localiser_scores import accepted, box_iou, is_hit, least_confidence, measures
+from isthmus.training.localiser_scores import accepted, box_iou, by_size, is_hit, least_confidence, measures
 from isthmus.training.localiser_settings import LocaliserSettings
 from tests.inference.discs import write_disc_cohort
 
@@ -234,6 +234,18 @@ def test_views_without_a_proposal_count_as_nothing_found() -> None:
     assert found["no_proposal"]["views"]["estimate"] == pytest.approx(0.6)
     assert found["mask_iou"]["views"]["estimate"] == pytest.approx(0.8 * 4 / 10)
     assert found["hit_rate_among_proposed"]["views"]["estimate"] == 1.0
+
+
+def test_sizes_are_in_millimetres_only_where_all_were_measured() -> None:
+    frame = outcomes([0.9] * 9, [True] * 9, [0] * 9).assign(size=np.arange(9) / 10, size_mm=np.arange(9) + 10.0)
+    kept = pd.Series([True] * 9)
+    assert [row["stratum"] for row in by_size(frame, kept)] == [
+        "small: 10 to 13",
+        "middle: 13 to 15",
+        "large: 15 to 18",
+    ]
+    frame.loc[0, "size_mm"] = np.nan
+    assert by_size(frame, kept)[2]["stratum"] == "large: 0.53 to 0.8"
 
 
 def test_no_view_chooses_the_confidence_that_judges_it() -> None:

@@ -220,7 +220,6 @@ def _fold(
         {
             "format": "isthmus-localiser-part/1.0",
             "sha256": hashlib.sha256(content).hexdigest(),
-            "outcomes_sha256": sha256_of_file(folder / "outcomes.csv"),
             "pictures": len(rows),
             "seconds": round(sum(row["seconds"] for row in history), 3),
         },

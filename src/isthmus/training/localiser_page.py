@@ -26,14 +26,15 @@ _DRAWN, _PROPOSED = (233, 180, 86), (0, 159, 230)
 _DASH: Final = 7
 
 _ROWS: Final = (
-    ("mask_iou", "IoU of the outlines"),
-    ("dice", "Dice coefficient of the outlines"),
-    ("box_iou", "IoU of the boxes"),
-    ("hit_rate", "Hit rate"),
-    ("hit_rate_among_proposed", "Hit rate among proposed regions"),
-    ("no_proposal", "No proposal"),
-    ("fixed_box", "Hit rate of one fixed box"),
+    ("mask_iou", "IoU of the outlines", False),
+    ("dice", "Dice coefficient of the outlines", False),
+    ("box_iou", "IoU of the boxes", False),
+    ("hit_rate", "Hit rate", True),
+    ("hit_rate_among_proposed", "Hit rate among proposed regions", True),
+    ("no_proposal", "No proposal", True),
+    ("fixed_box", "Hit rate of one fixed box", True),
 )
+"""Key, words, and whether it is a share of the views."""
 
 _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Localiser: {{ names }}</title>
@@ -44,9 +45,9 @@ h1 { font-size: 1.5rem; margin: 0.3rem 0; } h2 { font-size: 1.15rem; margin-top:
 .notice { background: #f2f2f2; padding: 0.3rem 0.7rem; } .simulated { background: #ffe9b3; font-weight: 600; }
 .headline { font-size: 1.15rem; border-left: 0.4rem solid #0072b2; padding: 0.3rem 0.8rem; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: 0.2rem 1.2rem 0.2rem 0; vertical-align: top; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr { border-bottom: 1px solid #ddd; } small { color: #555; }
-.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 0.8rem; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: 0.8rem; }
 figure { margin: 0; } img { width: 100%; display: block; } figcaption { font-size: 0.85rem; }
 </style></head><body>
 <p class="notice">{{ report.notice }}</p>
@@ -56,22 +57,23 @@ figure { margin: 0; } img { width: 100%; display: block; } figcaption { font-siz
 <h2>What held-out parts found</h2>
 <p>Every view was judged by the part that saw nobody of its group. Intervals: 95&nbsp;%, patients as clusters.</p>
 <table><tr><th>measure</th><th class="number">by view</th><th class="number">by patient</th></tr>
-{% for name, words in rows if measures[name] %}<tr><td>{{ words }}</td>
-<td class="number">{{ measures[name].views|interval }}</td>
-<td class="number">{{ measures[name].patients|interval if measures[name].patients else "–" }}</td></tr>
+{% for name, words, share in rows if measures[name] %}<tr><td>{{ words }}</td>
+<td class="number">{{ measures[name].views|interval(share) }}</td>
+<td class="number">{{ measures[name].patients|interval(share) if measures[name].patients else "–" }}</td></tr>
 {% endfor %}</table>
 <p><small>Hit: {{ report.definitions.hit }}. Views without a proposal count as 0 and as missed; the least confidence,
 {{ "%.3f"|format(report.least_confidence.value) }}, was chosen for the {{ report.least_confidence.rule }};
 {{ report.least_confidence.note }}. Fixed box: {{ report.definitions.fixed_box }}.
 {{ report.definitions.several_nodules|capitalize }}.</small></p>
-{% for heading, strata in tables %}<h2>{{ heading }}</h2>
-<table><tr><th></th><th class="number">views</th><th class="number">patients</th><th class="number">IoU of outlines</th>
-<th class="number">hit rate</th><th class="number">no proposal</th></tr>
+{% for heading, words, strata in tables %}<h2>{{ heading }}</h2>
+{% if words %}<p>{{ words }}</p>
+{% endif %}<table><tr><th></th><th class="number">views</th><th class="number">patients</th>
+<th class="number">IoU of outlines</th><th class="number">hit rate</th><th class="number">no proposal</th></tr>
 {% for row in strata %}<tr><td>{{ row.stratum }}</td><td class="number">{{ row.views }}</td>
 <td class="number">{{ row.patients }}</td>
-<td class="number">{{ row.mask_iou.views|interval if row.mask_iou else "–" }}</td>
-<td class="number">{{ row.hit_rate.views|interval }}</td>
-<td class="number">{{ row.no_proposal.views|interval }}</td></tr>
+<td class="number">{{ row.mask_iou.views|interval(False) if row.mask_iou else "–" }}</td>
+<td class="number">{{ row.hit_rate.views|interval(True) }}</td>
+<td class="number">{{ row.no_proposal.views|interval(True) }}</td></tr>
 {% endfor %}</table>
 {% endfor %}<h2>Confidence</h2>
 <p>What another least confidence would give, on the same held-out predictions.</p>
@@ -137,17 +139,21 @@ def _headline(report: dict[str, Any]) -> str:
     found = report["measures"]
     hit, fixed = found["hit_rate"]["views"], found["fixed_box"]["views"]
     words = f"Of {found['views']} views of {found['patients']} patients that its parts had not seen, "
-    words += f"{_interval(hit)} were hit, against {_interval(fixed)} by one fixed box"
+    words += f"{_interval(hit, True)} were hit, against {_interval(fixed, True)} by one fixed box"
     if found["mask_iou"]:
-        words += f"; mean IoU of the outlines {_interval(found['mask_iou']['views'], percent=False)}"
+        words += f"; mean IoU of the outlines {_interval(found['mask_iou']['views'], False)}"
     return words + "."
 
 
-def _tables(report: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
-    found = [("By size of the nodule", report["by_size"]), ("By site", report["by_site"])]
-    if len(report["by_nodules"]) > 1:
-        found.append(("By number of outlined nodules in the picture", report["by_nodules"]))
-    return [*found, ("By part", report["by_fold"])]
+def _tables(report: dict[str, Any]) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    nodules = "Where several are outlined, the one proposal is compared with each of them."
+    found = [
+        ("By size of the nodule", f"Thirds; size: {report['size']}.", report["by_size"]),
+        ("By site", "", report["by_site"]),
+        ("By number of outlined nodules in the picture", nodules, report["by_nodules"]),
+        ("By part", "", report["by_fold"]),
+    ]
+    return [one for one in found if len(one[2]) > 1]
 
 
 def _how(report: dict[str, Any]) -> str:
@@ -162,12 +168,11 @@ def _how(report: dict[str, Any]) -> str:
     )
 
 
-def _interval(value: dict[str, Any], *, percent: bool | None = None) -> str:
+def _interval(value: dict[str, Any], share: bool) -> str:
     estimate, low, high = value["estimate"], value["low"], value["high"]
     if estimate is None:
         return "–"
-    shares = value["method"].startswith("Wilson") if percent is None else percent
-    if shares:
+    if share:
         return f"{100 * estimate:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
     return f"{estimate:.3f} ({low:.3f} to {high:.3f})"
 

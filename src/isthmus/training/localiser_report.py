@@ -67,7 +67,8 @@ def localiser_report(
         },
         "measures": measures(outcomes, kept),
         "measures_without_least_confidence": measures(outcomes, everything),
-        "by_size": by_size(outcomes, kept, _size_unit(gathered.views)),
+        "size": _size_words(outcomes),
+        "by_size": by_size(outcomes, kept),
         "by_site": by_column(outcomes, kept, sites),
         "by_nodules": by_column(outcomes, kept, nodules),
         "by_fold": by_column(outcomes, kept, outcomes["fold"].map(lambda fold: f"part {fold + 1}")),
@@ -79,10 +80,10 @@ def localiser_report(
     }
 
 
-def _size_unit(views: Sequence[LocaliserView]) -> str:
-    if all(view.size_mm == view.size_mm for view in views):
-        return "mm"
-    return "of the scan area's longer side (the box's longer side)"
+def _size_words(outcomes: pd.DataFrame) -> str:
+    if outcomes["size_mm"].notna().all():
+        return "size_mm of the cohort"
+    return "the box's longer side as a share of the scan area's longer side"
 
 
 def _cohort(number: int, cohort: Cohort, views: Sequence[LocaliserView]) -> dict[str, Any]:

@@ -39,7 +39,10 @@ _MEANS = ("mask_iou", "dice", "box_iou")
 
 @dataclass(frozen=True)
 class Outcome:
-    """One view, judged by the part that did not see its group; NaN overlaps of masks where only a box is drawn."""
+    """One view, judged by the part that did not see its group; NaN overlaps of masks where only a box is drawn.
+
+    ``size`` is the drawn box's longer side as a share of the scan area's; ``size_mm`` is NaN where nobody measured.
+    """
 
     cohort: int
     view_id: str
@@ -47,6 +50,7 @@ class Outcome:
     group: str
     fold: int
     size: float
+    size_mm: float
     nodules: int
     confidence: float
     agreement: float
@@ -87,7 +91,7 @@ def _outcome(view: LocaliserView, fold: int, proposal: Proposal | None, share: N
     common: dict[str, Any] = {
         "cohort": view.cohort, "view_id": view.view_id, "site": view.site, "group": view.group, "fold": fold,
         "nodules": view.nodules, "fixed_box_hit": is_hit(fixed, truth),
-        "size": view.size_mm if np.isfinite(view.size_mm) else longer / max(x1 - x0, y1 - y0),
+        "size": longer / max(x1 - x0, y1 - y0), "size_mm": view.size_mm,
     }  # fmt: skip
     drawn = None if lesion.mask is None else lesion.mask[0]
     nothing = 0.0 if drawn is not None else float("nan")
@@ -209,17 +213,17 @@ def _of_groups(values: NDArray[np.float64], groups: NDArray[Any]) -> Interval:
     return percentile_interval(float(means.mean()), replicates)
 
 
-def by_size(outcomes: pd.DataFrame, kept: pd.Series, unit: str) -> list[dict[str, Any]]:
-    """Return the figures of thirds of nodule size; ``unit`` says what the size is."""
-    cuts = np.quantile(outcomes["size"], [1 / 3, 2 / 3])
-    places = np.searchsorted(cuts, outcomes["size"], side="right")
-    low = float(outcomes["size"].min())
-    edges = [low, *map(float, cuts), float(outcomes["size"].max())]
+def by_size(outcomes: pd.DataFrame, kept: pd.Series) -> list[dict[str, Any]]:
+    """Return the figures of thirds of nodule size: in mm where all were measured, else as a share of the scan area."""
+    sizes = outcomes["size_mm"] if outcomes["size_mm"].notna().all() else outcomes["size"]
+    cuts = np.quantile(sizes, [1 / 3, 2 / 3])
+    places = np.searchsorted(cuts, sizes, side="right")
+    edges = [float(sizes.min()), *map(float, cuts), float(sizes.max())]
     rows = []
     for place, name in enumerate(("small", "middle", "large")):
         chosen = pd.Series(places == place, index=outcomes.index)
         if chosen.any():
-            words = f"{name}: {edges[place]:.2g} to {edges[place + 1]:.2g} {unit}"
+            words = f"{name}: {edges[place]:.2g} to {edges[place + 1]:.2g}"
             rows.append({"stratum": words, **measures(outcomes[chosen], kept[chosen])})
     return rows
 
