@@ -169,11 +169,13 @@ def test_the_same_kind_of_finding_is_grouped_with_all_its_places(folder):
     assert places == ["view v000", "view v001", "view v002"]
 
 
-def test_progress_is_told_for_every_picture(folder):
+def test_progress_is_told_for_every_picture_as_it_is_read_and_as_it_is_compared(folder):
     steps = []
     check_cohort(folder, progress=lambda *step: steps.append(step))
-    assert [step[0] for step in steps] == list(range(1, 37))
-    assert {step[1] for step in steps} == {36}
+    for stage in ("pictures", "pairs"):
+        mine = [step for step in steps if step[2] == stage]
+        assert [step[0] for step in mine] == list(range(1, 37))
+        assert {step[1] for step in mine} == {36}
 
 
 def test_a_folder_that_is_not_there_is_refused_and_not_made(tmp_path):

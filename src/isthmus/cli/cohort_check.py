@@ -17,7 +17,11 @@ def cohort_check(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a cohort: tables, pictures, duplicates, groups on two sides of a split, text burned into pictures.
+    """Check a cohort: tables, pictures, duplicates, groups on two sides of a split, marks burned into pictures.
+
+    Duplicates are found also when mirrored, cropped, compressed again, brighter, or cut out of a double picture. Marks
+    (calipers, arrows, text, body marks) and sources of regions are counted by class and site: what goes with the label
+    can be learned instead of the tissue.
 
     Leaves check.html (with thumbnails) and check.json. Exit code 1 when there is an error, 0 with warnings only.
     """

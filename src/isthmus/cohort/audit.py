@@ -1,17 +1,27 @@
-"""Check a cohort before anything is computed on it: files, geometry, leaks between groups, text in the picture."""
+"""Check a cohort before anything is computed on it: files, geometry, leaks between groups, marks in the picture."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from isthmus.cohort.check_report import CheckReport, Finding
-from isthmus.cohort.check_views import FrameBoxes, SeenClip, check_view, look_at
+import pandas as pd
+
+from isthmus.cohort.check_duplicates import same_pictures
+from isthmus.cohort.check_report import CheckedView, CheckReport, Finding
+from isthmus.cohort.check_views import FrameBoxes, check_view, look_at
 from isthmus.cohort.cohort import Cohort, inspect_cohort
+from isthmus.cohort.duplicate_features import Features
+from isthmus.cohort.near_duplicates import KnownPictures, Pair, find_near_duplicates
+from isthmus.cohort.shortcuts import find_shortcuts
 from isthmus.errors import CohortError, InputError, PictureError
+from isthmus.imaging.mark_kinds import KINDS
 from isthmus.tables.cohort import parse_box
 
 Progress = Callable[[int, int, str], None]
+_WORKERS, _AHEAD = 2, 8  # decoders, and pictures held in memory at once
 FEW_GROUPS: Final = 10  # below it no measure of a class has an interval worth printing
 
 
@@ -23,7 +33,8 @@ def check_cohort(cohort: Cohort | Path | str, progress: Progress | None = None) 
     cohort : Cohort or Path
         A loaded cohort, or a folder: then a broken schema is a finding too.
     progress : callable, optional
-        Called as ``progress(done, total, what)`` for each picture.
+        Called as ``progress(done, total, what)``, for each picture as it is read (``what`` is "pictures") and as it is
+        held against all others ("pairs").
 
     Returns
     -------
@@ -121,32 +132,106 @@ def _labels(cohort: Cohort, report: CheckReport) -> Iterator[Finding]:
                 yield Finding("warning", "labels", message, f"target {target.name}")
 
 
+@dataclass(eq=False)
+class _Looked:
+    """What one file gave."""
+
+    name: str
+    digest: str = ""
+    features: list[tuple[int, Features | None]] = field(default_factory=list)
+    views: list[CheckedView] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    unreadable: bool = False
+
+
 def _pictures(cohort: Cohort, report: CheckReport, progress: Progress) -> None:
-    group_of = cohort.nodules.set_index("nodule_id")["group_id"].to_dict()
     boxes = _frame_boxes(cohort)
-    same: dict[str, list[tuple[str, str]]] = defaultdict(list)
     by_path = cohort.views.dropna(subset=["path"]).groupby("path", sort=True)
-    for done, (name, rows) in enumerate(by_path, start=1):
-        seen = _look(cohort.folder, str(name), report)
-        if seen is not None:
-            groups = {str(group_of.get(nodule, "")) for nodule in rows["nodule_id"]}
-            same[seen.digest] += [(str(name), group) for group in sorted(groups)]
-            for row in rows.to_dict("records"):
-                view, findings = check_view(cohort.folder, row, seen, boxes.get(str(row["view_id"]), []))
-                report.views.append(view)
-                report.findings += findings
-        progress(done, len(by_path), str(name))
-    report.findings += _duplicates(same)
+    identical: dict[str, list[str]] = defaultdict(list)
+    with KnownPictures() as pictures:
+        for done, looked in enumerate(_looked_at(cohort.folder, by_path, boxes), start=1):
+            report.views += looked.views
+            report.findings += looked.findings
+            if looked.unreadable:
+                report.unreadable.append(looked.name)
+            elif looked.digest not in identical:
+                for frame, features in looked.features:
+                    pictures.add(looked.name, features, frame)
+            if looked.digest:
+                identical[looked.digest].append(looked.name)
+            progress(done, len(by_path), "pictures")
+        pairs = _pairs(pictures, progress)
+    report.same, findings = same_pictures(cohort, report.views, identical, pairs)
+    report.findings += [*findings, *_tells(cohort, report)]
 
 
-def _look(folder: Path, name: str, report: CheckReport) -> SeenClip | None:
+def _pairs(pictures: KnownPictures, progress: Progress) -> list[Pair]:
+    return find_near_duplicates(pictures, progress=lambda done, total, _: progress(done, total, "pairs"))
+
+
+def _looked_at(folder: Path, by_path: Any, boxes: dict[str, FrameBoxes]) -> Iterator[_Looked]:
+    """Yield what each file gives, in order; a few are decoded ahead, side by side."""
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        waiting: deque[Future[_Looked]] = deque()
+        for name, rows in by_path:
+            waiting.append(pool.submit(_look, folder, str(name), rows.to_dict("records"), boxes))
+            if len(waiting) >= _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _look(folder: Path, name: str, rows: list[dict[Any, Any]], boxes: dict[str, FrameBoxes]) -> _Looked:
+    looked = _Looked(name)
     try:
-        seen, findings = look_at(folder, name)
+        seen, looked.findings = look_at(folder, name)
     except PictureError as error:
-        report.findings.append(Finding("error", "picture", _said(error, folder / name), name))
-        return None
-    report.findings += findings
-    return seen
+        looked.findings = [Finding("error", "picture", _said(error, folder / name), name)]
+        looked.unreadable = True
+        return looked
+    looked.digest, looked.features = seen.digest, seen.features
+    for row in rows:
+        view, findings = check_view(folder, row, seen, boxes.get(str(row["view_id"]), []))
+        looked.views.append(view)
+        looked.findings += findings
+    return looked
+
+
+def _tells(cohort: Cohort, report: CheckReport) -> Iterator[Finding]:
+    """Count marks and sources of regions by class and site; yield a warning for each that goes with the label."""
+    flags: dict[str, dict[str, bool | None]] = {}
+    sources = _sources(cohort)
+    for view in report.views:
+        mine: dict[str, bool | None] = {}
+        for kind, words in KINDS.items():
+            of_kind = [inside for one, inside in zip(view.kinds, view.in_crop, strict=True) if one == kind]
+            mine[f"{words}, anywhere in the scan area"] = bool(of_kind) if view.searched else None
+            mine[f"{words}, in the lesion crop"] = any(of_kind) if view.searched and view.lesion is not None else None
+        for source in sorted(set(sources.values())):
+            mine[f"region {source}"] = sources.get(view.view_id) == source
+        flags[view.view_id] = mine
+    tells = pd.DataFrame.from_dict(flags, orient="index").astype("object")
+    if tells.empty:
+        return
+    report.rates, report.associations = find_shortcuts(cohort, tells)
+    for one in report.associations:
+        if one.notable:
+            subject = "region" if one.what.startswith("region ") else "marks"
+            yield Finding("warning", subject, one.sentence(), f"target {one.target}")
+
+
+def _sources(cohort: Cohort) -> dict[str, str]:
+    """Return where each view's lesion region comes from: ``region_source``, 'given' or 'missing'."""
+    found = {}
+    for row in cohort.views.to_dict("records"):
+        stated = row.get("region_source")
+        here = any(not pd.isna(row.get(name)) for name in ("mask", "box") if name in row)
+        found[str(row["view_id"])] = "missing" if not here and pd.isna(stated) else _word(stated)
+    return found
+
+
+def _word(stated: Any) -> str:
+    return "given, its source not stated" if stated is None or pd.isna(stated) else str(stated)
 
 
 def _said(error: PictureError, path: Path) -> str:
@@ -164,13 +249,3 @@ def _frame_boxes(cohort: Cohort) -> dict[str, FrameBoxes]:
             except ValueError:
                 continue  # a bad row is a finding of the schema already
     return found
-
-
-def _duplicates(same: dict[str, list[tuple[str, str]]]) -> Iterator[Finding]:
-    for holders in same.values():
-        paths = sorted({path for path, _ in holders})
-        if len({group for _, group in holders}) > 1:
-            message = "identical pictures or clips stand in different groups: give their patients one group_id"
-            yield Finding("error", "duplicates", message, ", ".join(paths))
-        elif len(paths) > 1:
-            yield Finding("note", "duplicates", "identical pictures or clips within one group", ", ".join(paths))

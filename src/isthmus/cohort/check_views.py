@@ -11,10 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isthmus.cohort.check_report import CheckedView, Finding, Severity
+from isthmus.cohort.duplicate_features import Features, features_of
 from isthmus.errors import PictureError
 from isthmus.imaging.clip import Box, ClipInfo, Lesion
 from isthmus.imaging.frame_folder import frame_paths
 from isthmus.imaging.limits import Limits
+from isthmus.imaging.mark_kinds import kind_of_mark
 from isthmus.imaging.marks import find_burned_in_text
 from isthmus.imaging.read import clip_hash, mask_of_frame, open_clip
 from isthmus.tables.cohort import parse_box
@@ -40,11 +42,14 @@ class SeenClip:
         Its middle frame.
     digest : str
         The same for stills of the same pixels, and for clips of the same bytes.
+    features : list of (int, Features or None)
+        What its first, middle and last frame are recognised by.
     """
 
     info: ClipInfo
     frame: NDArray[np.uint8]
     digest: str
+    features: list[tuple[int, Features | None]]
 
 
 def look_at(folder: Path, name: str) -> tuple[SeenClip, list[Finding]]:
@@ -60,7 +65,9 @@ def look_at(folder: Path, name: str) -> tuple[SeenClip, list[Finding]]:
         info = source.info
         middle = info.frames // 2
         numbers = sorted({0, middle, info.frames - 1})
+        features = []
         for number, pixels in zip(numbers, source.frames(numbers), strict=True):
+            features.append((number, features_of(pixels)))
             if number == middle:
                 frame = pixels
     if info.frames == 1:
@@ -68,7 +75,7 @@ def look_at(folder: Path, name: str) -> tuple[SeenClip, list[Finding]]:
     else:
         digest = clip_hash(path)
     findings = [Finding(severity, "clip", message, name) for severity, message in _doubts(info)]
-    return SeenClip(info, frame, digest), findings
+    return SeenClip(info, frame, digest, features), findings
 
 
 def _doubts(info: ClipInfo) -> list[tuple[Severity, str]]:
@@ -114,22 +121,28 @@ def check_view(
 
     _check_boxes(view, boxes, info, found)
     _check_rate(row, info, found)
-    lesion = view.box
+    view.lesion = view.box
     if view.mask is not None:
-        lesion = _check_mask(folder, view, info, found) or lesion
+        view.lesion = _check_mask(folder, view, info, found) or view.box
     if row["modality"] in COLOUR_MODALITIES:
         found("note", "text", "not searched for burned-in marks: colour over the tissue is this modality's signal")
         return view, findings
-    view.text = find_burned_in_text(seen.frame, view.region or _whole(info))
-    if view.text:
-        crop = None if lesion is None else _crop(lesion)
-        reached = sum(crop is not None and _overlap(text, crop) for text in view.text)
-        if reached:
-            view.reached = reached
-            found("warning", "text", "burned-in marks inside the lesion crop; a network sees it with them filled in")
-        else:
-            found("note", "text", "burned-in marks inside the scan area, off the lesion")
+    _check_marks(view, seen.frame, found)
     return view, findings
+
+
+def _check_marks(view: CheckedView, frame: NDArray[np.uint8], found: _Found) -> None:
+    within = view.region or (0.0, 0.0, float(frame.shape[1]), float(frame.shape[0]))
+    crop = None if view.lesion is None else _crop(view.lesion)
+    view.searched = True
+    for box in find_burned_in_text(frame, within):
+        view.text.append(box)
+        view.kinds.append(kind_of_mark(frame, box))
+        view.in_crop.append(crop is not None and _overlap(box, crop))
+    if view.reached:
+        found("warning", "text", "burned-in marks inside the lesion crop; a network sees it with them filled in")
+    elif view.text:
+        found("note", "text", "burned-in marks inside the scan area, off the lesion")
 
 
 def _check_boxes(view: CheckedView, boxes: FrameBoxes, info: ClipInfo, found: _Found) -> None:

@@ -61,9 +61,9 @@ def root_descriptors(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
 class FeatureList(Protocol):
     """A list of pictures' features, or something on disk that reads like one."""
 
-    def __len__(self) -> int: ...  # noqa: D105
-    def __getitem__(self, number: int, /) -> Features | None: ...  # noqa: D105
-    def __iter__(self) -> Iterator[Features | None]: ...  # noqa: D105
+    def __len__(self) -> int: ...
+    def __getitem__(self, number: int, /) -> Features | None: ...
+    def __iter__(self) -> Iterator[Features | None]: ...
 
 
 class CandidateIndex:
