@@ -51,10 +51,12 @@ def finished(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_the_plan_says_which_descriptors_are_learnt_and_which_the_cohort_lacks(finished: Any) -> None:
     line = next(line for line in finished[1] if "also learns" in line)
-    assert line.startswith("mobilenet_v2: also learns composition (")
+    assert line.startswith(
+        "mobilenet_v2: also learns what readers described, at weight 0.5 beside the label: composition ("
+    )
     assert line.endswith("left out, not told apart in this cohort: shape")
     page = finished[0].report.read_text(encoding="utf-8")
-    assert "MobileNetV2: also learns composition (" in page
+    assert "MobileNetV2: also learns what readers described" in page
     assert "scores a picture and its mirror image" in page
 
 

@@ -89,11 +89,16 @@ def descriptor_sentences(protocol: Protocol, fits: Sequence[FitSpec]) -> dict[st
         if task is None:
             sentences[key] = "no descriptor is recorded in this cohort; trained without descriptor heads"
             continue
-        heads = ", ".join(f"{name} ({len(codes)} codes)" for name, codes in task.heads.items())
-        missing = [name for name in arm.descriptors.predict if name not in task.heads]
-        left_out = f"; left out, not told apart in this cohort: {', '.join(missing)}" if missing else ""
-        sentences[key] = f"also learns {heads}{left_out}"
+        heads = ", ".join(f"{_spoken(name)} ({len(codes)} codes)" for name, codes in task.heads.items())
+        words = f"also learns what readers described, at weight {task.weight:g} beside the label: {heads}"
+        words += "; their probabilities enter its last layer" if task.feed else ""
+        missing = [_spoken(name) for name in arm.descriptors.predict if name not in task.heads]
+        sentences[key] = words + (f"; left out, not told apart in this cohort: {', '.join(missing)}" if missing else "")
     return sentences
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def write_descriptor_table(run_folder: Path, cases: Cases, fits: Mapping[Path, FitSpec]) -> None:

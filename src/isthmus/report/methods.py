@@ -116,9 +116,7 @@ def _additions(context: ReportContext, arms: dict[str, Any]) -> str:
     for arm, settings in arms.items():
         facts = context.arms.get(arm)
         if facts and facts.descriptors and settings.get("descriptors"):
-            fed = settings["descriptors"].get("feed") and facts.descriptors.startswith("also")
-            words = facts.descriptors + ("; their probabilities enter its last layer" if fed else "")
-            said.setdefault(words, []).append(context.title_of(arm))
+            said.setdefault(facts.descriptors, []).append(context.title_of(arm))
         if (settings.get("predict") or {}).get("flips"):
             said.setdefault("scores a picture and its mirror image and averages their logits", []).append(
                 context.title_of(arm)
