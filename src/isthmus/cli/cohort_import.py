@@ -22,11 +22,10 @@ _LEFT_OUT = {
     ("picture", "left out"): "its row cannot be used",
     ("row", "without pictures"): "no picture fits",
     ("row", "ambiguous"): "shares its pictures with another row",
-    ("row", "left out"): "cannot be used",
     ("row", "no usable picture"): "none of its pictures can be used",
     ("outline", "not used"): "not used",
 }
-"""Kind and status of what is left out, in the words of the summary."""
+"""Kind and status of what is left out, in the words of the summary; a row that a cell spoils is told by its cell."""
 
 
 def _help() -> str:

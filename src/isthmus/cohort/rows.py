@@ -7,7 +7,7 @@ from datetime import date
 
 import pandas as pd
 
-from isthmus.cohort.cell_values import ID_COLUMNS, NotUnderstood, identifier, meaning, tidy
+from isthmus.cohort.cell_values import ID_COLUMNS, NotUnderstood, identifier, looks_scientific, meaning, tidy
 from isthmus.cohort.dates import WORDS, order_of, parse_date, year_is_last
 from isthmus.cohort.mapping import CohortMap, Source, TargetSource, nearest
 from isthmus.cohort.source_table import CellFault, SourceTable
@@ -75,6 +75,7 @@ def understand(table: SourceTable, mapping: CohortMap) -> UnderstoodRows:
     _read_boxes(table, rows, mapping)
     _check_join_ids(table, rows, mapping)
     _check_agreement(table, rows, mapping)
+    rows.faults.sort(key=lambda fault: fault.order)
     return rows
 
 
@@ -109,10 +110,12 @@ def _column(table: SourceTable, rows: UnderstoodRows, column: str, source: Sourc
         try:
             value = meaning(column, text, source)
         except NotUnderstood as error:
-            rows.faults.append(table.fault(row, heading, str(error), hidden=column in ID_COLUMNS and "+" not in text))
+            is_id = column in ID_COLUMNS
+            words = str(error) if is_id else f"{error}; left blank"
+            rows.faults.append(table.fault(row, heading, words, hidden=is_id and not looks_scientific(tidy(text))))
         if column == "patient_id" and not value:
             cell = f"{table.letters[heading]}{row}"
-            rows.left_out[row] = f"no patient id in {cell}"
+            rows.left_out[row] = f"there is no patient id that can be used in {cell}"
             if not tidy(text) and cell not in broken:
                 rows.faults.append(table.fault(row, heading, "the patient's id; the row is left out"))
         found.append(value)
@@ -152,7 +155,7 @@ def _read_dates(table: SourceTable, rows: UnderstoodRows, source: Source) -> Non
             if row in year_last:
                 words += ", as in the other rows" if mixed else "; day and month could be either"
                 words += " (or `order: day_first` or `month_first` in the map)"
-            rows.faults.append(table.fault(row, source.heading, f"{words}; it is left blank"))
+            rows.faults.append(table.fault(row, source.heading, f"{words}; left blank"))
 
 
 def _read_boxes(table: SourceTable, rows: UnderstoodRows, mapping: CohortMap) -> None:

@@ -1,6 +1,6 @@
 """A hospital's table as text: its cells by their names in the sheet, and what is wrong with them."""
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -39,6 +39,12 @@ class CellFault:
         """Where it is, e.g. ``pathology.xlsx, Sheet1!C17 (病理)``."""
         cell = f"{self.sheet}!{self.cell}" if self.sheet else self.cell
         return f"{self.file}, {cell}" + (f" ({self.heading})" if self.heading else "")
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """Its place in the sheet, row by row."""
+        letters = self.cell.removeprefix("row ").rstrip("0123456789")
+        return int(re.sub(r"\D", "", self.cell)), len(letters), letters
 
     @property
     def what(self) -> str:
@@ -82,12 +88,3 @@ class SourceTable:
         """Return a fault of one cell; its value is what the table holds unless another is given."""
         shown = str(self.frame.at[row, heading]) if value is None else value
         return CellFault(self.file, self.sheet, f"{self.letters[heading]}{row}", shown, expected, heading, hidden)
-
-    def row_fault(self, row: int, expected: str) -> CellFault:
-        """Return a fault of a whole row."""
-        return CellFault(self.file, self.sheet, f"row {row}", "", expected, hidden=True)
-
-    def rows_named(self, rows: Sequence[int]) -> str:
-        """Return rows in words: ``rows 3, 4 and 9``."""
-        shown = ", ".join(map(str, rows[:5])) + (f" and {len(rows) - 5} more" if len(rows) > 5 else "")
-        return f"{'row' if len(rows) == 1 else 'rows'} {shown}"

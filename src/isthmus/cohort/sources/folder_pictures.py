@@ -14,6 +14,7 @@ from isthmus.cohort.fill import ViewMade, ViewPlace
 from isthmus.cohort.join import SourcePicture
 from isthmus.cohort.outlines import OutlineIndex
 from isthmus.errors import PictureError
+from isthmus.imaging.bare_file import is_bare
 from isthmus.imaging.burned_in import find_words, painted
 from isthmus.imaging.clip import Box, ClipInfo, OpenClip
 from isthmus.imaging.limits import Limits
@@ -83,7 +84,7 @@ class FolderViews:
             notes = [*lesion.notes, *([note] if note else [])]
             if clip.info.frames == 1:
                 digest = hashlib.sha256(repr(first.shape).encode() + first.tobytes()).hexdigest()
-                target = self.draft.write_picture(self._clean(first, region, note), f"{place.view_id}.png")
+                target = self._write_still(path, first, place.view_id, region, note)
             else:
                 digest = clip_hash(path, self.limits)
                 target = self._write_clip(path, clip, place.view_id, region, note)
@@ -116,6 +117,11 @@ class FolderViews:
         if place.box is not None and box is None:
             notes.append("the table's box lies outside the picture: left blank")
         return _Lesion(box=box, notes=notes)
+
+    def _write_still(self, path: Path, frame: NDArray[np.uint8], name: str, region: Box, note: str) -> str:
+        if not self.black and path.is_file() and is_bare(path):
+            return self.draft.copy_picture(path, f"{name}{'.png' if path.suffix.lower() == '.png' else '.jpg'}")
+        return self.draft.write_picture(self._clean(frame, region, note), f"{name}.png")
 
     def _clean(self, frame: NDArray[np.uint8], region: Box, note: str) -> NDArray[np.uint8]:
         if not self.black:
