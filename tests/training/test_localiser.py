@@ -154,6 +154,11 @@ def test_a_cohort_without_outlines_teaches_nothing(tmp_path: Path) -> None:
         training.train_localiser([load_cohort(folder)], tmp_path / "out", SETTINGS, device="cpu")
 
 
+def test_a_cohort_given_twice_is_refused(cohort: Path, tmp_path: Path) -> None:
+    with pytest.raises(CohortError, match="given twice"):
+        training.train_localiser([load_cohort(cohort)] * 2, tmp_path / "out", SETTINGS, device="cpu")
+
+
 def test_proposed_regions_teach_nothing_and_judge_nothing(cohort: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(cohort, folder)

@@ -42,6 +42,9 @@ def localiser_train(
     Whole patients (groups) are held out in turn. OUT/report.html shows IoU and hit rate with intervals, by size and
     site, and the best, middling and worst proposals; OUT/card.md says what it is for. Calipers and letters over the
     tissue are filled in first: they would tell where to look. Outlines that a program proposed teach nothing.
+
+    Every outlined patient takes part, also those that the cohort sets aside as a test: what the localiser proposes for
+    a patient it knows always comes from the part that held this patient out.
     """
     from pydantic import ValidationError
 

@@ -23,6 +23,8 @@ MULTIPLE = 32
 """Sides of pictures are multiples of this: the encoders halve five times."""
 
 _DECODER = (128, 64, 48, 32, 16)
+_WIDEST = 4
+"""Times the published width: a folder from elsewhere may not ask for all of the memory."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def create_segmenter(name: str, width: float | None = None) -> nn.Module:
     Raises
     ------
     ProtocolError
-        When there is no such segmenter, or the width is not above 0.
+        When there is no such segmenter, or the width is not above 0 or more than four times the published one.
 
     Examples
     --------
@@ -182,8 +184,8 @@ def create_segmenter(name: str, width: float | None = None) -> nn.Module:
         )
     kind = SEGMENTERS[name]
     wanted = kind.width if width is None else width
-    if wanted <= 0:
-        raise ProtocolError(f"width {wanted:g}", where=name, expected="above 0")
+    if not 0 < wanted <= _WIDEST * kind.width:
+        raise ProtocolError(f"width {wanted:g}", where=name, expected=f"above 0, at most {_WIDEST * kind.width:g}")
     return kind.build(wanted)
 
 

@@ -9,8 +9,8 @@ from isthmus.cohort.cohort import Cohort
 from isthmus.manifest import DISCLAIMER, version
 from isthmus.training.localiser_examples import Gathered, LocaliserView
 from isthmus.training.localiser_scores import (
-    COVERAGE,
     DEFINITIONS,
+    RULE,
     by_column,
     by_size,
     confidence_curve,
@@ -62,7 +62,7 @@ def localiser_report(
         "definitions": DEFINITIONS,
         "least_confidence": {
             "value": limit,
-            "rule": f"highest hit rate among proposed regions while at least {COVERAGE:.0%} of the views keep one",
+            "rule": RULE,
             "note": "figures below use each fold's own, chosen on the other folds, so that no view chose for itself",
         },
         "measures": measures(outcomes, kept),

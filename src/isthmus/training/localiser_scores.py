@@ -21,6 +21,7 @@ from isthmus.training.localiser_examples import LocaliserView
 
 HIT_IOU = 0.5
 COVERAGE = 0.9
+RULE = f"highest hit rate among proposed regions while at least {COVERAGE:.0%} of the views keep one"
 DEFINITIONS = {
     "proposal": "the component of the mean probability (0.5 or more) with the largest sum of probabilities; one a view",
     "no_proposal": "share of views without a component, or with one below the frozen confidence",
