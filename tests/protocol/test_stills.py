@@ -58,6 +58,7 @@ def test_the_plan_says_which_descriptors_are_learnt_and_which_the_cohort_lacks(f
     page = finished[0].report.read_text(encoding="utf-8")
     assert "MobileNetV2: also learns what readers described" in page
     assert "scores a picture and its mirror image" in page
+    assert "shows nothing about pathology" in page  # the label of this cohort is TI-RADS
 
 
 def test_a_fit_knows_the_descriptors_of_its_training_views_alone(finished: Any, cohort: Path) -> None:

@@ -29,6 +29,10 @@ _AUGMENTATIONS = {
     "gamma": "gamma jitter",
 }
 _OPTIMISERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
+_SAME_READERS = (
+    "The label is a TI-RADS category, which readers gave from descriptors like these: learning them helps to read as "
+    "those readers did, and shows nothing about pathology."
+)
 _THRESHOLDS = {
     "youden": "the threshold that maximises Youden's index",
     "prevalence": "the training prevalence as threshold on the calibrated probability",
@@ -121,7 +125,11 @@ def _additions(context: ReportContext, arms: dict[str, Any]) -> str:
             said.setdefault("scores a picture and its mirror image and averages their logits", []).append(
                 context.title_of(arm)
             )
-    return " ".join(f"{', '.join(titles)}: {words}." for words, titles in said.items())
+    learnt = any(words.startswith("also learns") for words in said)
+    sentences = [f"{', '.join(titles)}: {words}." for words, titles in said.items()]
+    return " ".join(
+        [*sentences, _SAME_READERS] if learnt and context.evidence.get("reference") == "tirads" else sentences
+    )
 
 
 def _preparation(prepare: dict[str, Any]) -> str:
