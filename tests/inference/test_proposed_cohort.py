@@ -13,7 +13,7 @@ from isthmus.imaging.read import read_clip, read_mask
 from isthmus.inference.localiser import picture_key
 from isthmus.inference.proposed_cohort import propose_regions
 from isthmus.tables.cohort import parse_box
-from tests.inference.discs import Blind, Dark, dark_localiser, write_disc_cohort
+from tests.inference.discs import Blind, Dark, dark_localiser, disc_picture, write_disc_cohort
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,23 @@ def test_a_part_that_saw_one_view_proposes_nothing_for_its_whole_group(cohort: P
     assert list(told.loc[["001_0", "001_1"], "outcome"]) == ["not found", "not found"]
     assert list(told.loc[["004_0", "004_1"], "parts"]) == ["", ""]
     assert set(told.loc[["004_0", "004_1"], "detail"]) == {"every part saw a picture of this group"}
+
+
+def test_a_named_panel_gets_its_own_proposal(tmp_path: Path) -> None:
+    folder = write_disc_cohort(tmp_path / "discs", 2, without_region=(0, 1))
+    left, _ = disc_picture(0, (60, 50, 20))
+    right, _ = disc_picture(1, (70, 40, 12))
+    black = np.zeros((96, 30), np.uint8)  # between two solid pictures, so that two panels are found
+    both = np.pad(np.concatenate([left, black, right], axis=1), 10)
+    Image.fromarray(both).save(folder / "pictures" / "000_0.png")
+    views = pd.read_csv(folder / "views.csv", dtype="str", keep_default_na=False).iloc[:2].assign(region="")
+    views["path"] = "pictures/000_0.png"
+    views["panel"] = ["left", "right"]
+    views.to_csv(folder / "views.csv", index=False)
+    propose_regions(dark_localiser(), load_cohort(folder), tmp_path / "new")
+    boxes = [parse_box(box) for box in table(tmp_path / "new", "views.csv")["box"]]
+    middles = [((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) for box in boxes]
+    assert middles == [pytest.approx((70, 60), abs=3), pytest.approx((238, 50), abs=3)]
 
 
 def test_unreadable_pictures_and_other_modalities_are_told_and_left(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from isthmus.errors import IsthmusError, OutputError, PictureError
 from isthmus.files import new_folder, refuse_existing, writing
 from isthmus.imaging.clip import Clip
 from isthmus.imaging.read import read_clip, write_mask
-from isthmus.inference.localiser import Localiser, picture_key
+from isthmus.inference.localiser import Localiser, picture_key, scan_areas
 from isthmus.manifest import DISCLAIMER, Manifest
 from isthmus.tables.check import write_table
 from isthmus.tables.cohort import format_box, parse_box
@@ -236,6 +236,9 @@ def _clip(cohort: Cohort, row: pd.Series) -> Clip:
     clip = read_clip(cohort.folder / str(row["path"]))
     if "region" in row and not pd.isna(row["region"]):
         return dataclasses.replace(clip, scan_area=parse_box(row["region"]), panels=())
+    areas = scan_areas(clip)
+    if "panel" in row and row["panel"] in ("left", "right") and len(areas) == 2:
+        return dataclasses.replace(clip, scan_area=areas[0 if row["panel"] == "left" else 1], panels=())
     return clip
 
 
