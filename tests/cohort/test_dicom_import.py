@@ -8,13 +8,16 @@ from datetime import date
 import numpy as np
 import pydicom
 import pytest
+from highdicom.seg import SegmentAlgorithmTypeValues, Segmentation, SegmentationTypeValues, SegmentDescription
+from highdicom.sr import CodedConcept
+from pydicom.uid import generate_uid
 
 from isthmus.cohort.cohort import load_cohort
 from isthmus.cohort.mapping import CohortMap
 from isthmus.cohort.sources.dicom import import_dicom
 from isthmus.cohort.table_file import read_source_table
 from isthmus.errors import CohortError
-from isthmus.imaging.read import read_clip
+from isthmus.imaging.read import read_clip, read_mask
 from tests.cohort.hospital_export import (
     AREA,
     PEOPLE,
@@ -31,6 +34,7 @@ MAP = {
     "join": {"match": {"检查号": "AccessionNumber"}},
     "columns": {"patient_id": "住院号"},
     "identifying": ["姓名"],
+    "modality": {"default": "bmode"},
     "targets": {
         "malignant": {
             "heading": "病理",
@@ -188,7 +192,7 @@ def test_the_same_key_gives_the_same_ids_and_days_and_another_key_others(tmp_pat
     assert date(2024, 4, 15).toordinal() - date(2024, 3, 1).toordinal() == 45
 
 
-def test_the_map_names_a_site_and_turns_dates_and_guesses_off(tmp_path):
+def test_the_map_names_a_site_and_the_kind_of_picture_and_drops_days(tmp_path):
     export, table = write_export(tmp_path / "export"), write_table(tmp_path)
     columns = {"patient_id": "住院号", "site": {"key": "InstitutionName", "values": {FIRST.hospital: "north"}}}
     content = MAP | {"columns": columns, "dates": "drop", "modality": {"default": "ceus"}}
@@ -240,3 +244,50 @@ def test_a_picture_without_regions_keeps_the_scan_area_that_is_found(tmp_path):
     np.testing.assert_allclose(found, AREA, atol=3)
     kept = read_clip(tmp_path / "c" / view["path"]).frames[0]
     assert kept[:35].max() == 0
+
+
+def test_a_name_typed_into_a_moving_clip_is_painted_over_and_moving_specks_are_not(tmp_path):
+    frames = np.stack([screen(FIRST, seed, word="ZHANG" if seed >= 4 else "") for seed in range(12)])
+    for seed in range(12):
+        frames[seed, 60:70, 80 + 12 * seed : 100 + 12 * seed] = 250  # wide and sharp, as a bright reflex that passes
+    write_dicom(tmp_path / "e" / "1", FIRST, frames)
+    import_dicom(
+        tmp_path / "e",
+        tmp_path / "c",
+        table=write_table(tmp_path),
+        mapping=CohortMap.model_validate(MAP),
+        key=tmp_path / "k.json",
+    )
+    (view,) = rows_of(tmp_path / "c" / "views.csv")
+    kept = read_clip(tmp_path / "c" / view["path"]).frames
+    drawn = np.abs(screen(FIRST, 4, word="ZHANG").astype(int) - screen(FIRST, 4)).max(axis=2) > 60
+    assert kept[:, drawn].max() == 0
+    np.testing.assert_array_equal(kept[:, 60:70, 80:240], frames[:, 60:70, 80:240])
+
+
+def test_a_segmentation_in_the_export_becomes_the_mask_of_its_picture(tmp_path):
+    # Written by highdicom, by SOP Instance UID; its own path and UIDs are not shown either.
+    path = write_dicom(tmp_path / "e" / "IM1", FIRST, screen(FIRST, 1), PatientSex="F", StudyID="1")
+    mask = np.zeros((240, 320), np.uint8)
+    mask[90:130, 120:180] = 1
+    header = pydicom.dcmread(path)
+    code = CodedConcept("27925004", "SCT", "Nodule")
+    algorithm = SegmentDescription(1, "nodule", code, code, SegmentAlgorithmTypeValues.MANUAL)
+    segmentation = Segmentation(
+        [header], mask[None], SegmentationTypeValues.BINARY, [algorithm], generate_uid(), 1, generate_uid(), 1,
+        "maker", "model", "1", "serial"
+    )  # fmt: skip
+    segmentation.save_as(tmp_path / "e" / "SEG1")
+    import_dicom(
+        tmp_path / "e",
+        tmp_path / "c",
+        table=write_table(tmp_path),
+        mapping=CohortMap.model_validate(MAP),
+        key=tmp_path / "k.json",
+    )
+    (view,) = rows_of(tmp_path / "c" / "views.csv")
+    assert (view["box"], view["region_source"]) == ("120 90 180 130", "drawn")
+    np.testing.assert_array_equal(read_mask(tmp_path / "c" / view["mask"]), mask > 0)
+    lines = {line["file"]: line for line in rows_of(tmp_path / "c" / "import_report.csv")}
+    assert (lines["file 00002"]["kind"], lines["file 00002"]["status"]) == ("outline", "used")
+    assert leaks(tmp_path / "c", identifying_words()) == []

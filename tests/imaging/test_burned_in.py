@@ -46,6 +46,18 @@ def test_a_caliper_cross_stays():
     assert find_words(frame, AREA) == []
 
 
+def test_coloured_specks_are_no_words_where_colour_is_the_signal_and_grey_ones_are():
+    frame = tissue().repeat(3, axis=2)
+    frame[100:112, 100:140] = (255, 40, 0)
+    assert len(find_words(frame, AREA)) == 1
+    assert find_words(frame, AREA, colour_is_signal=True) == []
+    cv2.putText(frame, "ZHANG", (200, 240), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
+    words = find_words(frame, AREA, colour_is_signal=True)
+    assert min(word[0] for word in words) < 202
+    assert max(word[2] for word in words) > 250
+    assert min(word[1] for word in words) > 200
+
+
 def test_letters_of_another_drawing_library_are_found():
     picture = Image.fromarray(tissue()[..., 0])
     ImageDraw.Draw(picture).text((300, 300), "WANG XIAOMING", fill=255, font_size=18)

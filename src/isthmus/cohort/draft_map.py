@@ -69,6 +69,7 @@ def draft_map(
     """
     columns, identifying, other = _sort_headings(table)
     join = guess_join(table, pictures, columns)
+    dicom = any("SOPInstanceUID" in picture.keys for picture in pictures)
     lines = [
         "# How this table and these pictures become a cohort. Written by `isthmus cohort import` as a first guess:",
         f"# read every line, mend those marked {CHECK}, and give this file to the same command as --map.",
@@ -79,10 +80,10 @@ def draft_map(
         "remarks: []  # what a reader of a report should know of these data",
         *_table_lines(table, header_row, sheet),
         *_join_lines(join, len(pictures)),
-        *_column_lines(table, columns),
+        *_column_lines(table, columns, dicom),
         *_target_lines(table, columns.get(LABEL)),
         *_extra_lines(columns, other),
-        *_rest_lines(identifying, _patients_repeat(table, columns)),
+        *_rest_lines(identifying, _patients_repeat(table, columns), dicom),
     ]
     return MapDraft("\n".join(lines) + "\n", columns, join)
 
@@ -126,7 +127,7 @@ def _join_lines(join: JoinGuess | None, pictures: int) -> list[str]:
     return lines + ([ignored] if join.rule.leading_zeros == "ignore" else [])
 
 
-def _column_lines(table: SourceTable, columns: Mapping[str, str]) -> list[str]:
+def _column_lines(table: SourceTable, columns: Mapping[str, str], dicom: bool) -> list[str]:
     lines = ["", "# Our columns, and the table's headings. `values`: what stands there: what it means ('': blank)."]
     lines += ["columns:"]
     if "patient_id" not in columns:
@@ -134,7 +135,10 @@ def _column_lines(table: SourceTable, columns: Mapping[str, str]) -> list[str]:
     for column in Columns.model_fields:
         if column in columns:
             lines += _one_column(table, column, columns[column])
-    if "site" not in columns:
+    if "site" not in columns and dicom:
+        lines += ["  # each hospital gets a pseudonym, or the code that `values: {name: code}` gives it"]
+        lines += ["  site: {key: InstitutionName}"]
+    elif "site" not in columns:
         lines += [f"  site: {{constant: not stated}}  # {CHECK}: the hospital, or the column that names it"]
     lines += [
         "  # reference: {constant: surgery}  # where it is known for all; or cytology, follow_up, tirads; or a column"
@@ -190,8 +194,11 @@ def _patients_repeat(table: SourceTable, columns: Mapping[str, str]) -> bool:
     return len(set(ids)) < len(ids)
 
 
-def _rest_lines(identifying: Sequence[str], repeated: bool) -> list[str]:
+def _rest_lines(identifying: Sequence[str], repeated: bool, dicom: bool) -> list[str]:
     listed = ", ".join(_quoted(heading) for heading in identifying)
+    # What stands outside the scan area of a DICOM picture is always painted black; its header tells Doppler.
+    screen = [] if dicom else ["screen: keep  # black: paint everything outside the scan area black"]
+    kinds = "a clip is then cine, colour flow doppler" if dicom else "a clip is then cine"
     return [
         "",
         "# Never copied; and no file name, cell or message that holds one of their values is shown.",
@@ -200,9 +207,9 @@ def _rest_lines(identifying: Sequence[str], repeated: bool) -> list[str]:
         "# Without a nodule_id: are all rows of a patient about one nodule, or is every row a nodule (one_per_row)?",
         "nodules: one_per_patient" + (f"  # {CHECK}: some patients have several rows" if repeated else ""),
         "dates: relative  # days since the patient's first examination; or drop",
-        "screen: keep  # black: paint everything outside the scan area black",
+        *screen,
         "modality:",
-        "  default: bmode  # a clip is then cine; ceus, smi, swe, doppler",
+        f"  default: bmode  # {kinds}; or ceus, smi, swe, doppler",
         '  patterns: {}  # by the path, e.g. {swe: "SWE|弹性", ceus: "CEUS|造影"}',
     ]
 

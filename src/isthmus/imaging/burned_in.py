@@ -14,17 +14,18 @@ from isthmus.imaging.clip import Box
 from isthmus.imaging.marks import find_burned_in_text
 from isthmus.imaging.region import brightest
 
-# All in shares of a letter's height, but for the height itself.
-_LOWEST, _HIGHEST = 7, 0.08  # pixels; share of the frame's shorter side
+_LOWEST, _HIGHEST = 7, 0.08  # a letter's height: pixels; share of the frame's shorter side
+# Shares of a letter's height.
 _WIDE = 1.5  # letters that touch are one mark, wider than high
 _TALL = 0.8
 _NARROW = 0.15  # the letter I
 _GAP = 1.0
 _LEVEL = 0.35
+_COLOURED_LEVELS, _COLOURED_SHARE = 60, 0.1
 _HALO = 0.35  # descenders, accents and the shine of JPEG around letters
 
 
-def find_words(frame: NDArray[np.uint8], within: Box) -> list[Box]:
+def find_words(frame: NDArray[np.uint8], within: Box, *, colour_is_signal: bool = False) -> list[Box]:
     """Find what looks like words or numbers in a picture: marks of one height, side by side.
 
     Parameters
@@ -33,6 +34,8 @@ def find_words(frame: NDArray[np.uint8], within: Box) -> list[Box]:
         One frame, grey or colour.
     within : Box
         Where to look.
+    colour_is_signal : bool
+        Whether coloured marks are flow or stiffness, and no letters.
 
     Returns
     -------
@@ -42,12 +45,27 @@ def find_words(frame: NDArray[np.uint8], within: Box) -> list[Box]:
         not found.
     """
     height, width = frame.shape[:2]
-    highest = _HIGHEST * min(height, width)
-    marks = [box for box in find_burned_in_text(frame, within) if _LOWEST <= box[3] - box[1] <= highest]
+    marks = find_letters(frame, within, colour_is_signal=colour_is_signal)
     letters = [mark for mark in marks if _is_word(frame, mark) or any(_beside(mark, other) for other in marks)]
     # Two lines whose letters touch are one high mark; what stands in line with a word belongs to it.
     letters += [mark for mark in marks if mark not in letters and any(_in_line(mark, word) for word in letters)]
     return [_with_rim(mark, height, width) for mark in letters]
+
+
+def find_letters(frame: NDArray[np.uint8], within: Box, *, colour_is_signal: bool = False) -> list[Box]:
+    """Find marks of the size of letters, which calipers and arrows have too; arguments as :func:`find_words`."""
+    highest = _HIGHEST * min(frame.shape[:2])
+    marks = [
+        box
+        for box in find_burned_in_text(frame, within)
+        if _LOWEST <= box[3] - box[1] <= highest and box[2] - box[0] >= _NARROW * (box[3] - box[1])
+    ]
+    return [box for box in marks if not (colour_is_signal and _is_coloured(frame[_part(box)]))]
+
+
+def _is_coloured(part: NDArray[np.uint8]) -> bool:
+    levels = part.astype(np.int16)
+    return bool(np.mean(levels.max(axis=2) - levels.min(axis=2) > _COLOURED_LEVELS) > _COLOURED_SHARE)
 
 
 def _is_word(frame: NDArray[np.uint8], mark: Box) -> bool:

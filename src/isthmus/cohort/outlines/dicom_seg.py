@@ -1,5 +1,6 @@
 """DICOM segmentations: every frame says by SOP Instance UID (and frame number) which picture it was drawn on."""
 
+import warnings
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,7 @@ def is_segmentation(path: Path) -> bool:
         with path.open("rb") as stream:
             if stream.read(132)[128:] != b"DICM":
                 return False
-        found = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
+        found = _read(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
     except Exception:  # a damaged DICOM file is the importer's to report, not an outline
         return False
     return found.get("SOPClassUID", "") in SEG_CLASSES
@@ -32,12 +33,19 @@ def is_segmentation(path: Path) -> bool:
 def seg_entries(path: Path, source: str, limits: Limits) -> list[Entry]:
     """Return an entry for each picture or clip that a segmentation was drawn on."""
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True)
+        header = _read(path, stop_before_pixels=True)
         return _entries(header, path, source, limits)
     except OutlineUnusable:
         raise
     except Exception as error:  # an object that lacks what the standard asks for fails in many ways
         raise OutlineUnusable(f"it is no DICOM segmentation that can be read ({type(error).__name__})") from error
+
+
+def _read(path: Path, **options: Any) -> Dataset:
+    with warnings.catch_warnings():
+        # pydicom warns of odd values by printing them, and a value may name a patient.
+        warnings.simplefilter("ignore")
+        return pydicom.dcmread(path, **options)
 
 
 def _entries(header: Dataset, path: Path, source: str, limits: Limits) -> list[Entry]:
@@ -99,7 +107,7 @@ class _Segmentation:
 
     def _masks(self, frames: int) -> list[tuple[str, NDArray[np.bool_]]]:
         try:
-            pixels = pydicom.dcmread(self.path).pixel_array
+            pixels = _read(self.path).pixel_array
         except Exception as error:  # decoders raise many kinds on damaged pixels
             raise OutlineUnusable(f"its pixels cannot be read ({type(error).__name__})") from error
         pixels = pixels[None] if pixels.ndim == 2 else pixels

@@ -142,8 +142,7 @@ def _fill(
     joined = join_rows(table.frame, pictures, mapping.join, unit=nodule_keys(rows, mapping))
     joined = people.with_site_pseudonyms(people.one_person_each(joined, rows), mapping, names)
     outlines = OutlineIndex.of(found.source, masks=masks, limits=found.limits)
-    guess = "default" not in mapping.modality.model_fields_set
-    views = DicomViews(draft, found.source, found.files, outlines, names, guess, found.limits)
+    views = DicomViews(draft, found.source, found.files, outlines, names, found.limits)
     description = fill_cohort(
         draft,
         joined,
@@ -170,7 +169,7 @@ def _told(table: SourceTable, mapping: CohortMap) -> list[str]:
 def _remarks(views: DicomViews) -> list[str]:
     told = ["imported from DICOM under pseudonyms; outside its scan area every picture is painted black"]
     if views.words:
-        told.append(f"{views.words:,} boxes of text inside scan areas are painted black")
+        told.append(f"{views.words:,} box(es) of text inside scan areas painted black")
     if views.marked:
         told.append(
             f"{views.marked:,} pictures still show marks in their scan area (calipers, arrows, single letters): "

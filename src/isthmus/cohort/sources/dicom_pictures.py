@@ -20,7 +20,7 @@ from isthmus.cohort.pseudonyms import Pseudonyms
 from isthmus.cohort.sources.dicom_files import DicomFile
 from isthmus.cohort.sources.dicom_screen import Shown, look_at
 from isthmus.errors import PictureError
-from isthmus.imaging.burned_in import find_words, painted
+from isthmus.imaging.burned_in import painted
 from isthmus.imaging.clip import Box, ClipInfo, OpenClip
 from isthmus.imaging.dicom import open_dicom
 from isthmus.imaging.limits import Limits
@@ -46,8 +46,6 @@ class DicomViews:
         What readers drew, by SOP Instance UID or path.
     names : Pseudonyms
         Says from which day a patient's days are counted.
-    guess : bool
-        Whether the headers tell B-mode from Doppler where the map does not.
     limits : Limits
         What is refused as too large.
     """
@@ -57,7 +55,6 @@ class DicomViews:
     files: Mapping[str, DicomFile]
     outlines: OutlineIndex
     names: Pseudonyms
-    guess: bool
     limits: Limits
     words: int = 0
     marked: int = 0
@@ -108,7 +105,7 @@ class DicomViews:
 
     def _add(self, info: ClipInfo, file: DicomFile, shown: Shown, place: ViewPlace, path: str) -> list[str]:
         modality = place.modality
-        if modality == "bmode" and self.guess:
+        if modality == "bmode":  # also what the map says where it says nothing; the header knows better
             modality = file.modality or shown.modality
         if modality == "bmode" and info.frames > 1:
             modality = "cine"
@@ -181,9 +178,7 @@ def _region(shown: Shown, drawn: _Drawn) -> tuple[Box, str | None]:
 
 def _clean_frames(clip: OpenClip, shown: Shown, digest: Any) -> Iterator[NDArray[np.uint8]]:
     for frame in clip.frames(range(clip.info.frames)):
-        # What is typed in the middle of a clip stands in no frame that was looked at before.
-        words = (*shown.words, *find_words(frame, shown.area)) if clip.info.frames > 1 else shown.words
-        clean = painted(frame, shown.panels, words)
+        clean = painted(frame, shown.panels, shown.words)
         digest.update(clean.tobytes())
         yield clean
 

@@ -1,6 +1,7 @@
 """What of a scanner's screen may be kept: the scan area without its words, or nothing where that is uncertain."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -8,13 +9,12 @@ from numpy.typing import NDArray
 
 from isthmus.cohort.sources.dicom_files import DicomFile
 from isthmus.errors import PictureError
-from isthmus.imaging.burned_in import find_words, painted
+from isthmus.imaging.burned_in import find_letters, find_words, painted
 from isthmus.imaging.clip import Box, ClipInfo, OpenClip
 from isthmus.imaging.limits import Limits
-from isthmus.imaging.marks import find_burned_in_text
 from isthmus.imaging.region import find_scan_area
 
-_LOOKED_AT: Final = 5  # frames of a clip, evenly spread, that tell its scan area and its words
+_LOOKED_AT: Final = 9  # frames of a clip, evenly spread, that tell its scan area and its words
 _WHOLE: Final = 0.98  # of the frame: such an area leaves no room for the scanner's text, and says nothing
 _COLOURED: Final = 60  # levels between channels; a tinted grey picture stays below
 _FLOW_SHARE: Final = 0.005  # of the scan area; a caliper or a body mark covers less
@@ -52,7 +52,7 @@ class Shown:
 
 
 def look_at(clip: OpenClip, file: DicomFile, limits: Limits) -> Shown:
-    """Decide what of a file's frames is kept, from its regions and, in a clip, five frames.
+    """Decide what of a file's frames is kept, from its regions and, in a clip, nine frames evenly spread.
 
     Raises
     ------
@@ -68,19 +68,25 @@ def look_at(clip: OpenClip, file: DicomFile, limits: Limits) -> Shown:
     panels, found = info.panels, False
     if not panels or _is_whole(panels, info):
         panels, found = find_scan_area(np.max(frames, axis=0)).panels, True
-    words = tuple(dict.fromkeys(word for frame in frames for word in find_words(frame, _around(panels))))
+    area = _around(panels)
+    flow = max(_coloured(frame, panels) for frame in frames) >= _FLOW_SHARE
+    # Letters stand still from one look to the next, and speckle does not: the darker of the two keeps the letters.
+    stills = [np.minimum(one, next_) for one, next_ in pairwise(frames)] or frames
+    words = {word: None for still in stills for word in find_words(still, area, colour_is_signal=flow)}
     if _is_whole(panels, info) and (file.burned_in == "YES" or words):
         raise PictureError(
             "its screen text cannot be told from its picture, and may name the patient",
             expected="ultrasound regions (0018,6011) in its header, or black around its scan area",
         )
-    brightest = max(frames, key=lambda frame: int(frame.sum(dtype=np.int64)))
-    marks = len(find_burned_in_text(painted(brightest, panels, words), _around(panels)))
-    notes = [f"{len(words)} boxes of text painted over"] if words else []
-    notes += [f"{marks} marks left in it (calipers, arrows, letters?)"] if marks else []
+    marks = max(len(find_letters(painted(still, panels, [*words]), area, colour_is_signal=flow)) for still in stills)
+    notes = [f"{_counted(len(words), 'box', 'boxes')} of text painted over"] if words else []
+    notes += [f"{_counted(marks, 'mark', 'marks')} left in it (calipers, arrows, letters?)"] if marks else []
     notes += ["scan area found, not stated"] if found else []
-    flow = max(_coloured(frame, panels) for frame in frames) >= _FLOW_SHARE
-    return Shown(panels, words, marks, "doppler" if flow else "bmode", tuple(notes))
+    return Shown(panels, tuple(words), marks, "doppler" if flow else "bmode", tuple(notes))
+
+
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
 
 
 def _around(panels: tuple[Box, ...]) -> Box:
