@@ -65,12 +65,15 @@ class CohortDraft:
         *,
         modality: str = "bmode",
         mask: NDArray[np.bool_] | None = None,
+        mask_path: str = "",
         box: Box | None = None,
         region: Box | None = None,
         region_source: str = "",
         **values: Any,
     ) -> None:
         """Add a view; a still's mask [H, W] is written as PNG and gives the box where none is given, a clip's as TIFF.
+
+        A mask that the importer wrote itself, frame by frame, is named by ``mask_path`` instead.
 
         Raises
         ------
@@ -85,6 +88,8 @@ class CohortDraft:
             write_mask(self.folder / "masks" / f"{view_id}.png", mask)
             row["mask"] = f"masks/{view_id}.png"
             box = box or _bounds(mask)
+        elif mask_path:
+            row["mask"] = mask_path
         row |= {"box": format_box(box)} if box is not None else {}
         row |= {"region": format_box(region)} if region is not None else {}
         if view_id in self._rows["views"]:

@@ -1,11 +1,11 @@
 """Masks of clips: one page a frame of a multi-page TIFF, or a folder of numbered mask pictures beside the frames'."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from isthmus.errors import PictureError
 from isthmus.files import atomic_path
@@ -54,25 +54,38 @@ def read_clip_mask(
     return masks
 
 
-def write_clip_mask(path: str | Path, masks: NDArray[np.bool_]) -> None:
+def write_clip_mask(path: str | Path, masks: NDArray[np.bool_] | Iterable[NDArray[np.bool_]]) -> None:
     """Write the lesion's mask in each frame as a multi-page TIFF of 8 bits, 0 outside and 255 inside; atomic.
 
     Parameters
     ----------
     path : str or Path
         Where to; read back by :func:`read_clip_mask`.
-    masks : bool array [T, H, W]
-        At least one frame.
+    masks : bool array [T, H, W], or an iterable of bool arrays [H, W]
+        At least one frame, all of one size; of an iterable one frame is held at a time.
 
     Raises
     ------
     PictureError
-        When the array is none of masks.
+        When these are no masks.
     OutputError
         When the disk is full, read-only or not ours.
     """
-    if masks.dtype != np.bool_ or masks.ndim != 3 or 0 in masks.shape:
-        raise PictureError(f"masks have shape {masks.shape} and type {masks.dtype}", expected="bool [T, H, W]")
-    pages = (Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0))) for mask in masks)
-    with atomic_path(Path(path)) as temporary:
-        next(pages).save(temporary, format="TIFF", save_all=True, append_images=pages, compression=_COMPRESSION)
+    shape: tuple[int, ...] | None = None
+    with (
+        atomic_path(Path(path)) as temporary,
+        temporary.open("w+b") as stream,
+        TiffImagePlugin.AppendingTiffWriter(stream, new=True) as pages,
+    ):
+        for mask in masks:
+            shape = shape or mask.shape
+            if mask.dtype != np.bool_ or mask.ndim != 2 or mask.shape != shape or 0 in shape:
+                raise PictureError(
+                    f"a frame's mask has shape {mask.shape} and type {mask.dtype}", expected="bool [H, W], all alike"
+                )
+            Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0))).save(
+                pages, format="TIFF", compression=_COMPRESSION
+            )
+            pages.newFrame()
+        if shape is None:
+            raise PictureError("there are no frames", where=str(path), expected="bool [T, H, W]")
