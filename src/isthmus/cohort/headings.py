@@ -13,7 +13,7 @@ LABEL: Final = "label"
 _HEADINGS: Final[tuple[tuple[str, str], ...]] = (
     (
         IDENTIFYING,
-        "姓名|身份证|证件号|电话|手机|联系|住址|地址|邮箱|出生|医生|医师|操作者|签名|"
+        ".*(姓名|身份证|证件号|电话|手机|联系|住址|地址|邮箱|出生|医生|医师|操作者|签名).*|"
         r"(patient|full|first|last|family|given)?[ _']*(s[ _])?name|surname|phone|mobile|telephone|address|e-?mail|"
         r"birth.*|dob|(id|identity)[ _]?card.*|physician|doctor|operator|radiologist|reporter",
     ),

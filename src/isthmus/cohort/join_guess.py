@@ -1,5 +1,6 @@
 """How a table's rows and a source's pictures seem to belong together: a guess, for a draft map alone."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,12 +47,12 @@ def guess_join(table: SourceTable, pictures: Sequence[SourcePicture], columns: M
     looked_at = list(pictures)[:_LOOKED_AT]
     likely = [columns[name] for name in ("file", "exam_id", "patient_id", "nodule_id") if name in columns]
     others = [heading for heading in table.frame.columns if heading not in likely and heading not in columns.values()]
-    best: JoinGuess | None = None
+    best, most = None, (math.ceil(_ENOUGH * len(looked_at)), 0)
     for heading in [*likely, *others]:
         for rule in _rules(heading, looked_at):
             fitting = _fitting(table, looked_at, rule)
-            if fitting > (best.pictures if best else _ENOUGH * len(looked_at)):
-                best = JoinGuess(rule, fitting)
+            if fitting > most:
+                best, most = JoinGuess(rule, fitting[0]), fitting
     return _with_nodule(best, table, looked_at, columns.get("nodule_id")) if best else None
 
 
@@ -63,14 +64,15 @@ def _rules(heading: str, pictures: Sequence[SourcePicture]) -> list[JoinRule]:
     return rules + [rule.model_copy(update={"leading_zeros": "ignore"}) for rule in rules]
 
 
-def _fitting(table: SourceTable, pictures: Sequence[SourcePicture], rule: JoinRule) -> int:
-    """Return how many pictures find a row, where the column tells rows apart at all."""
+def _fitting(table: SourceTable, pictures: Sequence[SourcePicture], rule: JoinRule) -> tuple[int, int]:
+    """Return how many pictures find a row, and how many values do, where the column tells rows apart at all."""
     wanted = [_wanted(row, rule) for row in table.frame[list(rule.match)].itertuples(index=False)]
     filled = [key for key in wanted if all(key)]
     if len(set(filled)) < max(2, len(filled) // 20):
-        return 0
+        return 0, 0
     known = set(filled)
-    return sum(_found(picture, rule) in known for picture in pictures)
+    found = [key for picture in pictures if (key := _found(picture, rule)) in known]
+    return len(found), len(set(found))
 
 
 def _with_nodule(
@@ -87,8 +89,9 @@ def _with_nodule(
         rule = guess.rule.model_copy(
             update={"match": {**guess.rule.match, heading: "nodule"}, "pattern": pattern.removesuffix("[^/]*$") + inner}
         )
-        if _fitting(table, pictures, rule) >= guess.pictures / 2:
-            return JoinGuess(rule, _fitting(table, pictures, rule))
+        fitting, _ = _fitting(table, pictures, rule)
+        if fitting >= guess.pictures / 2:
+            return JoinGuess(rule, fitting)
     return guess
 
 
