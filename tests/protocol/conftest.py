@@ -26,6 +26,9 @@ def cohorts(tmp_path_factory) -> tuple[Path, Path]:
     description.write_text(
         description.read_text(encoding="utf-8").replace("name: ", "name: Another, ", 1), encoding="utf-8"
     )
+    # Cases are numbered alike in both trees: they are other patients of another hospital.
+    patients = folder / "other" / "patients.csv"
+    patients.write_text(patients.read_text(encoding="utf-8").replace("DDTI", "Elsewhere"), encoding="utf-8")
     return folder / "own", folder / "other"
 
 

@@ -14,7 +14,13 @@ def run(
     protocol: Annotated[str, typer.Argument(help="A shipped protocol (see `isthmus protocols`) or a YAML file.")],
     cohort: Annotated[Path, typer.Option("--cohort", help="Cohort folder.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Run folder to make, or to go on with.", show_default=False)],
-    external: Annotated[Path | None, typer.Option("--external", help="Cohort of other patients, opened once.")] = None,
+    external: Annotated[
+        list[Path] | None, typer.Option("--external", help="Cohort of other patients, opened once; repeatable.")
+    ] = None,
+    correspondence: Annotated[
+        Path | None,
+        typer.Option("--correspondence", help="YAML: which target and classes of an external cohort stand for ours."),
+    ] = None,
     profile: Annotated[str, typer.Option(help="paper, small (minutes on 2 cores) or smoke (seconds).")] = "paper",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key=value over the protocol, e.g. defaults.train.epochs=20.")
@@ -44,7 +50,8 @@ def run(
             protocol,
             cohort,
             out,
-            external=external,
+            external=external or (),
+            correspondence=correspondence,
             profile=profile,
             settings=layers,
             resume=resume,

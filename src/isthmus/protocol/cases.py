@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
-from isthmus.cohort.cohort import Cohort, load_cohort
+from isthmus.cohort.cohort import Cohort
 from isthmus.cohort.description import Target
 from isthmus.errors import CohortError
 from isthmus.imaging.cache import CacheItem
-from isthmus.protocol.schema import Arm, Protocol
+from isthmus.protocol.schema import Protocol
 
 UNIT_COLUMNS = ("nodule_id", "patient_id", "group_id", "site", "label")
 
@@ -68,55 +67,49 @@ def find_cases(protocol: Protocol, cohort: Cohort) -> Cases:
         raise CohortError(
             f"target {name} has {len(target.classes)} classes", where="cohort.yaml", expected="two: a run compares two"
         )
+    views, left_out = find_views(looks_of(protocol), cohort, name)
+    return Cases(cohort, target, views, left_out)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What an arm looks at."""
+
+    modality: str
+    lesion: bool
+
+
+def looks_of(protocol: Protocol) -> dict[str, Look]:
+    """Return what each arm of a protocol looks at."""
+    return {key: Look(arm.view.modality, arm.prepare.crop == "lesion") for key, arm in protocol.arms.items()}
+
+
+def find_views(looks: Mapping[str, Look], cohort: Cohort, target: str) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Return each arm's labelled and usable views, and those that an arm cannot use, with the reason.
+
+    Raises
+    ------
+    CohortError
+        When an arm has no view.
+    """
     views, left_out = {}, []
-    for key, arm in protocol.arms.items():
-        examples = cohort.examples(name, arm.view.modality)
-        usable = _usable(examples, arm)
+    for key, look in looks.items():
+        examples = cohort.examples(target, look.modality)
+        usable = _usable(examples, look)
         rest = examples.loc[~usable, ["view_id", "nodule_id"]]
         left_out.append(rest.assign(arm=key, reason="no outline or box, and the arm looks at lesion crops"))
         views[key] = examples[usable].reset_index(drop=True)
         if views[key].empty:
             raise CohortError(
                 f"arm {key} has no usable view in cohort {cohort.name}",
-                expected=f"labelled {arm.view.modality} views with a mask or box ({len(examples)} views have a label)",
+                expected=f"labelled {look.modality} views with a mask or box ({len(examples)} views have a label)",
                 hint=f"isthmus cohort check {cohort.folder.name}",
             )
-    return Cases(cohort, target, views, pd.concat(left_out)[["arm", "view_id", "nodule_id", "reason"]])
+    return views, pd.concat(left_out)[["arm", "view_id", "nodule_id", "reason"]]
 
 
-def external_cases(protocol: Protocol, folder: Path, own: Cases) -> Cases:
-    """Find the cases of a second cohort, whose patients are predicted only.
-
-    Raises
-    ------
-    CohortError
-        When it is the run's own cohort, has another target or other classes, or the own cohort has an external part
-        already: two sets of patients would share one name.
-    """
-    rule = protocol.splits.test
-    fixed = int((own.units["fixed_split"] == "external").sum())
-    if rule is not None and rule.column and fixed:
-        raise CohortError(
-            f"cohort {own.cohort.name} has an external part of its own ({fixed} nodules)",
-            where=str(folder),
-            expected="one external set a run",
-            hint="leave out --external, or give splits.test a fraction so that the own split is not used",
-        )
-    cohort = load_cohort(folder)
-    if cohort.fingerprint() == own.cohort.fingerprint():
-        raise CohortError("the external cohort is the run's own cohort", where=str(folder), expected="another one")
-    cases = find_cases(protocol.model_copy(update={"target": [own.target.name]}), cohort)
-    if cases.classes != own.classes:
-        raise CohortError(
-            f"target {own.target.name} has other classes in the external cohort: {', '.join(cases.classes)}",
-            where=str(folder),
-            expected=", ".join(own.classes),
-        )
-    return cases
-
-
-def _usable(examples: pd.DataFrame, arm: Arm) -> pd.Series:
-    if arm.prepare.crop != "lesion":
+def _usable(examples: pd.DataFrame, look: Look) -> pd.Series:
+    if not look.lesion:
         return pd.Series(True, index=examples.index)
     return examples["mask"].notna() | examples["box"].notna()
 

@@ -1,6 +1,7 @@
 """Everything that a run found, computed: `evidence.json` and its tables, from the predictions and what is true."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def write_evidence(
     *,
     leak: LeakDemonstration | None,
     truth: Truth | None,
-    outside: str | None,
+    outside: Mapping[str, dict[str, Any]],
     changed_boxes: pd.DataFrame,
 ) -> dict[str, Any]:
     """Compute every estimate with its interval, and write `evidence.json` and `tables/`.
@@ -51,8 +52,8 @@ def write_evidence(
         The arm whose pictures were divided on purpose.
     truth : Truth, optional
         Of a simulated cohort: adds `ideal_observer`.
-    outside : str, optional
-        Split of the rows that are of another cohort; that cohort's truth and readers are not asked.
+    outside : mapping
+        What is to be said of each other cohort, by name; its truth and readers are not asked.
     changed_boxes : DataFrame
         Held-out rows scored with boxes moved and scaled; empty where no arm looks at lesion crops.
 
@@ -79,7 +80,9 @@ def write_evidence(
         "moved": region_evidence(changed_boxes, held_out, positive=positive),
         "sources": region_sources(views, dict(cases.target.classes)),
     }
-    own = held_out[held_out["split"] != outside].reset_index(drop=True)
+    own = held_out[~held_out["cohort"].isin(list(outside))].reset_index(drop=True)
+    if outside:
+        evidence["external"] = dict(outside)
     if leak is not None:
         evidence["leak"] = asdict(leak)
     if truth is not None:

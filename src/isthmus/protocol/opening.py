@@ -26,6 +26,8 @@ def open_cohort(
     protocol: Protocol,
     cache: PreparedCache,
     progress: Progress | None = None,
+    *,
+    key: str,
 ) -> pd.DataFrame:
     """Predict a set that no choice was made on, and log that it was opened, and by which arms.
 
@@ -43,6 +45,8 @@ def open_cohort(
         For the pictures.
     progress : callable, optional
         Called with what, done, total.
+    key : str
+        Of the set and of how its labels were read; what was predicted is kept under it.
 
     Returns
     -------
@@ -55,7 +59,7 @@ def open_cohort(
     FrozenError
         When nothing is frozen yet, or the frozen choices changed since an earlier opening.
     """
-    path = run_folder / "opened" / f"{split}-{cases.cohort.fingerprint()[:16]}.parquet"
+    path = run_folder / "opened" / f"{split}-{key[:16]}.parquet"
     tables = [read_predictions(path).drop(columns=["unit", "unit_id"])] if path.is_file() else []
     met = {arm for table in tables for arm in table["arm"]}
     new = [arm for arm in protocol.arms if arm not in met]

@@ -11,6 +11,7 @@ from isthmus.files import read_json
 from isthmus.models.registry import cards
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.descriptors import descriptor_sentences
+from isthmus.protocol.external import Outside
 from isthmus.protocol.fits import candidate_of, fit_folder
 from isthmus.protocol.opening import openings_in_words
 from isthmus.protocol.resolve import reductions
@@ -49,6 +50,7 @@ def report_context(
     localisation: Mapping[str, Localisation],
     gallery: Sequence[Picture],
     openings: Sequence[Mapping[str, Any]],
+    outside: Sequence[Outside],
     leak: LeakDemonstration | None,
     truth: Truth | None,
     manifest: dict[str, Any],
@@ -73,6 +75,8 @@ def report_context(
         From the heat maps.
     openings : sequence
         Of test and external sets.
+    outside : sequence of Outside
+        The external cohorts.
     leak : LeakDemonstration, optional
         The arm whose pictures were divided on purpose.
     truth : Truth, optional
@@ -115,7 +119,10 @@ def report_context(
         failures=[Failure("view", view, reason) for view, reason in sorted(failures.items())],
         protocol_resolved=protocol.model_dump(mode="json"),
         manifest=manifest,
-        checks=_checks(protocol, cases, split, failures, openings),
+        checks=[
+            *_checks(protocol, cases, split, failures, openings),
+            *(check for one in outside for check in one.checks()),
+        ],
         openings=openings_in_words(openings, protocol),
         marks=marks,
         leak=leak,

@@ -16,8 +16,10 @@ from isthmus.manifest import DISCLAIMER, Manifest, commit, package_versions, ver
 from isthmus.models.weights import locate
 from isthmus.protocol.arithmetic import choose_arithmetic
 from isthmus.protocol.bundles import write_bundles
-from isthmus.protocol.cases import Cases, external_cases, find_cases
+from isthmus.protocol.cases import Cases, find_cases
+from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.descriptors import write_descriptor_table
+from isthmus.protocol.external import Outside, find_outside, keep_comparisons
 from isthmus.protocol.findings import write_evidence
 from isthmus.protocol.finished import check_finished
 from isthmus.protocol.fits import fit_folder, list_fits, list_picture_level_fits, make_plan
@@ -26,6 +28,7 @@ from isthmus.protocol.gather import gather_views, nodule_predictions, write_view
 from isthmus.protocol.heat_maps import draw_heat_maps
 from isthmus.protocol.leak import demonstrate_leak
 from isthmus.protocol.opening import open_cohort
+from isthmus.protocol.overlap import keep_digests
 from isthmus.protocol.parts import divide, keep_split, set_aside, split_fingerprint
 from isthmus.protocol.perturbation import perturbed_predictions
 from isthmus.protocol.pictures import cache_folder, prepare_pictures
@@ -51,7 +54,8 @@ def run(
     cohort: Path | str,
     out: Path | str,
     *,
-    external: Path | str | None = None,
+    external: Path | str | Sequence[Path | str] = (),
+    correspondence: Path | str | None = None,
     profile: str = "paper",
     settings: Iterable[str] = (),
     resume: bool = False,
@@ -68,8 +72,10 @@ def run(
         Cohort folder.
     out : Path
         Run folder; it may not exist, unless `resume`.
-    external : Path, optional
-        A cohort of other patients, with the same target; it meets each arm's frozen model once.
+    external : Path or sequence of Path
+        Cohorts of other patients; each meets each arm's frozen model once.
+    correspondence : Path, optional
+        YAML that says which target and classes of an external cohort stand for the run's, where they differ.
     profile : str
         `paper`, `small` or `smoke`.
     settings : iterable of str
@@ -94,11 +100,14 @@ def run(
     """
     resolved = resolve_protocol(protocol, profile, list(settings))
     cases = find_cases(resolved, load_cohort(cohort))
-    outside = None if external is None else external_cases(resolved, Path(external), cases)
+    folder, folders = Path(out), [external] if isinstance(external, str | Path) else list(external)
+    said = {} if correspondence is None else read_correspondences(correspondence)
     _check_weights(resolved)
-    folder = Path(out)
+    outside = find_outside(resolved, folders, cases, said, folder, progress)
     claim_folder(folder, resolved, cases.cohort.fingerprint(), resume)
     with locked(folder / ".lock"):
+        keep_comparisons(folder, outside)
+        keep_digests(folder, cases.cohort)
         work = _Work(protocol, resolved, cases, outside, folder, progress, say or (lambda line: None))
         work.do()
     return open_run(folder)
@@ -111,7 +120,7 @@ class _Work:
     name: str
     protocol: Protocol
     cases: Cases
-    outside: Cases | None
+    outside: list[Outside]
     folder: Path
     progress: Progress | None
     say: Say
@@ -144,7 +153,6 @@ class _Work:
         truth = read_truth(self.cases.cohort.folder)
         with self.record.stage("evidence"):
             leak = demonstrate_leak(self.folder, self.protocol, training, rows, picture_level)
-            outside = None if self.outside is None else "external"
             evidence = write_evidence(
                 self.folder,
                 self.protocol,
@@ -153,7 +161,7 @@ class _Work:
                 frozen,
                 leak=leak,
                 truth=truth,
-                outside=outside,
+                outside={one.name: one.to_json() for one in self.outside},
                 changed_boxes=changed,
             )
             write_descriptor_table(self.folder, training, {fit_folder(self.folder, fit): fit for fit in fits})
@@ -177,6 +185,7 @@ class _Work:
                 localisation=heat.localisation,
                 gallery=heat.gallery,
                 openings=Lock(self.folder).openings(),
+                outside=self.outside,
                 leak=leak,
                 truth=truth,
                 manifest=self.record.facts,
@@ -223,11 +232,12 @@ class _Work:
         return rows, frozen
 
     def open_sets(self, rows: pd.DataFrame, unseen: Mapping[str, Cases]) -> pd.DataFrame:
-        """Let the bundles meet the parts that were set aside and the external cohort, once."""
-        sets = unseen if self.outside is None else {**unseen, "external": self.outside}
+        """Let the bundles meet the parts that were set aside and the external cohorts, once."""
+        sets = [(split, cases, cases.cohort.fingerprint()) for split, cases in unseen.items()]
+        sets += [("external", one.cases, one.key) for one in self.outside]
         opened = [
-            open_cohort(self.folder, split, cases, self.protocol, self.cache, self.progress)
-            for split, cases in sets.items()
+            open_cohort(self.folder, split, cases, self.protocol, self.cache, self.progress, key=key)
+            for split, cases, key in sets
         ]
         return pd.concat([rows, *opened], ignore_index=True)
 
@@ -256,7 +266,7 @@ class _Work:
             "split": split_fingerprint(split),
             "weights": {key: arm.weights or "random" for key, arm in self.protocol.arms.items()},
             "excluded_views": dict(sorted(failures.items())),
-            "external": None if self.outside is None else self.outside.cohort.name,
+            "external": {one.name: one.to_json() for one in self.outside},
             "versions": {"isthmus": version(), **package_versions()},
             "commit": commit(),
         }
