@@ -59,9 +59,7 @@ def clip_picture(frames=3):
 def segmentation(pictures, pixels, labels=("nodule",), kind=SegmentationTypeValues.BINARY):
     """``pixels`` [pictures, H, W, segments]."""
     described = [
-        SegmentDescription(
-            number + 1, label, codes.SCT.Organ, codes.SCT.Thyroid, SegmentAlgorithmTypeValues.MANUAL
-        )
+        SegmentDescription(number + 1, label, codes.SCT.Organ, codes.SCT.Thyroid, SegmentAlgorithmTypeValues.MANUAL)
         for number, label in enumerate(labels)
     ]
     return Segmentation(

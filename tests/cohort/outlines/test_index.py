@@ -4,7 +4,7 @@ from PIL import Image
 
 from isthmus.cohort.outlines import OutlineIndex
 from isthmus.errors import CohortError
-from isthmus.imaging.clip_masks import write_clip_mask
+from isthmus.imaging.clip_masks import read_clip_mask, write_clip_mask
 from tests.cohort.outlines.pictures import HEIGHT, WIDTH, l_shape, labelme, write_picture, write_png_mask
 
 
@@ -109,3 +109,36 @@ def test_what_is_no_outline_file_is_left_alone(tmp_path):
 def test_a_missing_folder_is_refused(tmp_path):
     with pytest.raises(CohortError, match="no such folder"):
         OutlineIndex.of(tmp_path / "nowhere")
+
+
+def test_a_frame_folder_takes_the_masks_of_its_frames_in_the_order_of_their_numbers(tmp_path):
+    drawn = {2: l_shape(), 10: l_shape()[:, ::-1], 9: np.zeros((HEIGHT, WIDTH), bool)}
+    for number, mask in drawn.items():
+        write_picture(tmp_path / "case" / "images" / f"{number}.jpg")
+        write_png_mask(tmp_path / "case" / "masks" / f"{number}.png", mask)
+    index = OutlineIndex.of(tmp_path)
+    (found,) = index.clip_outlines("case/images", 3, HEIGHT, WIDTH)
+    assert np.array_equal(found.masks, np.stack([drawn[2], drawn[9], drawn[10]]))
+    assert index.faults == []  # an empty mask says that the lesion is not in this frame
+    assert index.unused() == []
+
+
+def test_frames_without_an_outline_are_counted_and_another_number_of_frames_is_a_fault(tmp_path):
+    for number in range(3):
+        write_picture(tmp_path / "clip" / f"{number}.png")
+    write_png_mask(tmp_path / "clip" / "1_mask.png", l_shape())
+    index = OutlineIndex.of(tmp_path)
+    (found,) = index.clip_outlines("clip", 3, HEIGHT, WIDTH)
+    assert list(found.masks.any(axis=(1, 2))) == [False, True, False]
+    assert "2 of its 3 frames" in reasons(index)["clip"]
+    assert index.clip_outlines("clip", 5, HEIGHT, WIDTH) == []
+
+
+def test_real_sweeps_of_the_thyroid_have_the_masks_that_the_clip_reader_finds(data_folder):
+    folder = data_folder / "thyroid_cine_frames"
+    index = OutlineIndex.of(folder)
+    for case in sorted(path.name for path in folder.iterdir() if path.is_dir()):
+        expected = read_clip_mask(folder / case / "masks")
+        found = index.clip_outlines(f"{case}/images", *expected.shape)
+        assert np.array_equal(found[0].masks, expected)
+    assert index.faults == []

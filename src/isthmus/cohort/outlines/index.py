@@ -1,5 +1,6 @@
 """All outlines of a folder of pictures, each under the picture it belongs to."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +14,12 @@ from isthmus.cohort.outlines.outline import (
     ClipOutline,
     Entry,
     Outline,
+    OutlineEmpty,
     OutlineFault,
     OutlineUnusable,
     check_size,
 )
+from isthmus.cohort.outlines.picture_names import PictureNames
 from isthmus.errors import CohortError
 from isthmus.imaging.limits import Limits
 
@@ -33,6 +36,7 @@ class OutlineIndex:
     of them gets the outline. Nothing here stops an import; what cannot be used is one line in :attr:`faults`.
     """
 
+    _names: PictureNames = field(default_factory=lambda: PictureNames([]))
     _entries: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     _homeless: list[Entry] = field(default_factory=list)
     _faults: dict[OutlineFault, None] = field(default_factory=dict)
@@ -61,7 +65,7 @@ class OutlineIndex:
             if place is not None and not place.is_dir():
                 raise CohortError("no such folder", where=str(place), expected=_NO_FOLDER)
         found, pictures = outline_files(folder, masks)
-        names = _PictureNames(pictures)
+        index._names = PictureNames(pictures)
         for item in found:
             try:
                 entries, wrong = read_entries(item, limits)
@@ -74,7 +78,7 @@ class OutlineIndex:
             for reason in wrong:
                 index._fault(item.source, reason)
             for entry in entries:
-                index._place(entry, names)
+                index._place(entry)
         return index
 
     def outlines(self, picture: str, height: int, width: int) -> list[Outline]:
@@ -92,6 +96,9 @@ class OutlineIndex:
         list of Outline
             Empty where there is none, or none that can be used.
         """
+        return self._drawn(picture, height, width, empty_is_a_fault=True)
+
+    def _drawn(self, picture: str, height: int, width: int, *, empty_is_a_fault: bool) -> list[Outline]:
         drawn = []
         for entry in self._of(picture):
             try:
@@ -104,13 +111,14 @@ class OutlineIndex:
                 try:
                     mask, box = shape.draw(height, width)
                 except OutlineUnusable as error:
-                    self._fault(entry.source, str(error))
+                    if empty_is_a_fault or not isinstance(error, OutlineEmpty):
+                        self._fault(entry.source, str(error))
                 else:
                     drawn.append(Outline(shape.label, mask, box, entry.source, entry.format))
         return drawn
 
     def clip_outlines(self, picture: str, frames: int, height: int, width: int) -> list[ClipOutline]:
-        """Return every outline of a clip: files with one page or slice a frame.
+        """Return every outline of a clip: files with one page or slice a frame, or outlines of its frames one by one.
 
         Parameters
         ----------
@@ -134,7 +142,33 @@ class OutlineIndex:
                 self._fault(entry.source, str(error))
             else:
                 drawn += [ClipOutline(label, masks, entry.source, entry.format) for label, masks in pairs]
-        return drawn
+        return drawn or self._frame_by_frame(picture.replace("\\", "/"), frames, height, width)
+
+    def _frame_by_frame(self, clip: str, frames: int, height: int, width: int) -> list[ClipOutline]:
+        """Put a frame folder's outlines together, label by label; a frame without one does not show the lesion."""
+        names = sorted(self._names.in_folder(clip), key=_by_number)
+        if not any(name in self._entries for name in names):
+            return []
+        if len(names) != frames:
+            self._fault(clip, f"{len(names)} pictures lie in it, the clip has {frames} frames: outlines are not used")
+            return []
+        found: dict[str, ClipOutline] = {}
+        without = 0
+        for number, name in enumerate(names):
+            before = len(self._faults)
+            drawn = self._drawn(name, height, width, empty_is_a_fault=False)
+            without += name not in self._entries or len(self._faults) > before
+            for outline in drawn:
+                if outline.mask is None:
+                    self._fault(outline.source, "a box of one frame is no outline of a clip")
+                    continue
+                blank = ClipOutline(
+                    outline.label, np.zeros((frames, height, width), dtype=np.bool_), outline.source, outline.format
+                )
+                found.setdefault(outline.label, blank).masks[number] |= outline.mask
+        if without:
+            self._fault(clip, f"{without} of its {frames} frames have no usable outline: they count as without lesion")
+        return [found[label] for label in sorted(found)]
 
     @property
     def faults(self) -> list[OutlineFault]:
@@ -151,12 +185,12 @@ class OutlineIndex:
         self._asked.add(key)
         yield from self._entries.get(key, [])
 
-    def _place(self, entry: Entry, names: "_PictureNames") -> None:
+    def _place(self, entry: Entry) -> None:
         if entry.uid:
             self._entries[entry.uid].append(entry)
             return
         for name in entry.names:
-            fitting = names.fitting(name)
+            fitting = self._names.fitting(name)
             if len(fitting) == 1:
                 self._entries[fitting[0]].append(entry)
                 return
@@ -170,37 +204,6 @@ class OutlineIndex:
         self._faults.setdefault(OutlineFault(file, reason))
 
 
-class _PictureNames:
-    """The pictures of a folder by path, by path without suffix, by file name and by stem."""
-
-    def __init__(self, pictures: Sequence[str]) -> None:
-        self._by: list[dict[str, list[str]]] = [defaultdict(list) for _ in range(4)]
-        for picture in pictures:
-            path = Path(picture)
-            for table, key in zip(
-                self._by, (picture, path.with_suffix("").as_posix(), path.name, path.stem), strict=True
-            ):
-                table[key].append(picture)
-
-    def fitting(self, name: str) -> list[str]:
-        """Return the pictures that a name fits, by the strictest reading that fits any."""
-        path = _tidy(name)
-        for table, key in zip(self._by, (path, path, Path(path).name, Path(path).name), strict=True):
-            if key and table.get(key):
-                return table[key]
-        return []
-
-
-def _tidy(name: str) -> str:
-    parts: list[str] = []
-    for part in name.split("/"):
-        if part == ".." and parts:
-            parts.pop()
-        elif part not in ("", ".", ".."):
-            parts.append(part)
-    return "/".join(parts)
-
-
 def _check_stated_size(entry: Entry, height: int, width: int) -> None:
     if entry.size is not None:
         check_size(entry.size, height, width, "the picture it was drawn on")
@@ -208,3 +211,8 @@ def _check_stated_size(entry: Entry, height: int, width: int) -> None:
 
 def _where(entry: Entry) -> str:
     return entry.source if not entry.names else f"{entry.source}: {Path(entry.names[0]).name}"
+
+
+def _by_number(name: str) -> tuple[int, str]:
+    digits = re.findall(r"\d+", Path(name).stem)
+    return int(digits[-1]) if digits else -1, name

@@ -25,6 +25,10 @@ class OutlineUnusable(Exception):  # noqa: N818  (inner to these readers; it end
     """An outline, or a file of outlines, that cannot be used, in words."""
 
 
+class OutlineEmpty(OutlineUnusable):
+    """A mask without a pixel: wrong for a still, 'not seen here' for a frame of a clip."""
+
+
 @dataclass(frozen=True)
 class OutlineFault:
     """Why a file, or one outline of it, is not used.
@@ -167,7 +171,7 @@ def mask_box(mask: NDArray[np.bool_]) -> Box:
     """Return the box of a mask's pixels; x1 and y1 are exclusive; an empty mask is refused."""
     lines, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(lines):
-        raise OutlineUnusable("the mask is empty")
+        raise OutlineEmpty("the mask is empty")
     return float(columns[0]), float(lines[0]), float(columns[-1] + 1), float(lines[-1] + 1)
 
 
