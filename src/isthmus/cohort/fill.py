@@ -90,7 +90,8 @@ class _Names:
             elif self.new or own.startswith("row "):
                 known[own] = f"{patient}_n{len(known) + 1}"
             else:
-                known[own] = own if own.startswith(patient) else f"{patient}_{own}"
+                whole = own.startswith(tuple(f"{patient}{sign}" for sign in "-_./"))
+                known[own] = own if whole else f"{patient}_{own}"
         return known[own]
 
 
