@@ -138,7 +138,7 @@ class _Looked:
 
     name: str
     digest: str = ""
-    features: list[tuple[int, Features | None]] = field(default_factory=list)
+    features: list[tuple[int, Features]] = field(default_factory=list)
     views: list[CheckedView] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     unreadable: bool = False

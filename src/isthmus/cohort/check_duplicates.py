@@ -86,7 +86,7 @@ def _judged(holders: dict[str, _Holder], first: str, second: str, pair: Pair | N
     severity: Severity = "note"
     if len(one.groups | two.groups) > 1:
         severity = "warning" if certainty == "probable" and not _apart(one, two) else "error"
-    contradiction = _contradiction(one, two, pair)
+    contradiction, other_lesion = _contradiction(one, two, pair)
     if contradiction and certainty != "probable":
         severity = "error"
     return SamePicture(
@@ -97,6 +97,7 @@ def _judged(holders: dict[str, _Holder], first: str, second: str, pair: Pair | N
         severity,
         (sorted(one.groups), sorted(two.groups)),
         contradiction,
+        "" if contradiction else other_lesion,
         1.0 if pair is None else pair.correlation,
         pair,
     )
@@ -106,24 +107,25 @@ def _apart(one: _Holder, two: _Holder) -> bool:
     return len(one.sides | two.sides) > 1
 
 
-def _contradiction(one: _Holder, two: _Holder, pair: Pair | None) -> str:
-    """Return how the labels of one lesion in both pictures differ; two lesions of one picture may differ."""
-    said = set()
+def _contradiction(one: _Holder, two: _Holder, pair: Pair | None) -> tuple[str, str]:
+    """Return how the labels of one lesion in both pictures differ, and those of lesions at other places."""
+    same, other_places = set[str](), set[str]()
     for (nodule, box, labels), (other, theirs, others) in product(one.lesions, two.lesions):
         if nodule == other:
             continue
         if box is not None and theirs is not None:
             laid = theirs if pair is None else pair.on_first(theirs)
-            if _agreement(box, laid) < _SAME_LESION:
-                continue
-        elif len(one.lesions) > 1 or len(two.lesions) > 1:
-            continue  # which of the lesions is meant cannot be told
+            said = same if _agreement(box, laid) >= _SAME_LESION else other_places
+        elif len(one.lesions) == len(two.lesions) == 1:
+            said = same
+        else:
+            said = other_places  # which of the lesions is meant cannot be told
         said |= {
             f"{name}: {labels[name]!r} and {others[name]!r}"
             for name in labels.keys() & others.keys()
             if labels[name] != others[name]
         }
-    return "; ".join(sorted(said))
+    return "; ".join(sorted(same)), "; ".join(sorted(other_places))
 
 
 def _agreement(a: Box, b: Box) -> float:
@@ -172,6 +174,9 @@ def _contradictions(holders: dict[str, _Holder], found: list[SamePicture]) -> It
             probable = one.certainty == "probable"
             message = f"{'probably ' if probable else ''}one lesion, shown twice, has two labels: {one.contradiction}"
             yield Finding("warning" if probable else "error", "labels", message, f"{one.first}, {one.second}")
+        elif one.other_lesion and one.severity != "note":
+            message = f"one picture, shown twice, has two labels; are these two lesions? {one.other_lesion}"
+            yield Finding("warning", "labels", message, f"{one.first}, {one.second}")
     for path, holder in holders.items():
         same = _within(holder)
         if same:
@@ -181,4 +186,4 @@ def _contradictions(holders: dict[str, _Holder], found: list[SamePicture]) -> It
 def _within(holder: _Holder) -> str:
     outlined = [lesion for lesion in holder.lesions if lesion[1] is not None]
     alone = [_Holder(holder.groups, holder.sides, [lesion]) for lesion in outlined]
-    return "; ".join(sorted({said for a, b in combinations(alone, 2) if (said := _contradiction(a, b, None))}))
+    return "; ".join(sorted({said for a, b in combinations(alone, 2) if (said := _contradiction(a, b, None)[0])}))

@@ -1,47 +1,47 @@
 """``check.json`` and ``check.html``: what a cohort check found, with pictures to look at; one self-contained page."""
 
-import base64
 from pathlib import Path
 from typing import Final
 
-import cv2
-import numpy as np
 from jinja2 import Environment
-from numpy.typing import NDArray
 
-from isthmus.cohort.check_report import CheckedView, CheckReport
-from isthmus.errors import PictureError
+from isthmus.cohort.check_pictures import mark_crops, side_by_side, thumbnail
+from isthmus.cohort.check_report import CheckedView, CheckReport, SamePicture
 from isthmus.files import write_json, write_text
-from isthmus.imaging.clip import Box
-from isthmus.imaging.clip_masks import read_clip_mask
-from isthmus.imaging.read import read_clip
-from isthmus.imaging.region import find_scan_area
+from isthmus.imaging.mark_kinds import KINDS
 from isthmus.manifest import DISCLAIMER
 
 THUMBNAILS: Final = 36
-_WIDTH: Final = 360
-_BLOCKS: Final = 35  # letters are about a 40th of a screen high
+PAIRS: Final = 24
+CROPS: Final = 10
 _LISTED: Final = 200
 _PLACES: Final = 8
-# Blue, orange and yellow of Okabe and Ito, in OpenCV's order: told apart by colour-blind readers.
-_REGION, _OUTLINE, _MARK = (233, 180, 86), (0, 94, 213), (66, 228, 240)
 
-_PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Cohort check: {{ report.name }}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
+_STYLE: Final = """
 body { font: 16px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; padding: 1rem; color: #1a1a1a; }
 h1 { font-size: 1.5rem; margin: 0.3rem 0; } h2 { font-size: 1.15rem; margin-top: 1.8rem; }
+h3 { font-size: 1rem; margin: 1rem 0 0.3rem; }
 .notice { background: #f2f2f2; padding: 0.3rem 0.7rem; } .simulated { background: #ffe9b3; font-weight: 600; }
 .verdict { font-size: 1.15rem; border-left: 0.4rem solid #0072b2; padding: 0.3rem 0.8rem; }
 .verdict.failed { border-color: #d55e00; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: 0.2rem 0.8rem 0.2rem 0; vertical-align: top; }
-td.number, th.number { text-align: right; max-width: 9rem; font-variant-numeric: tabular-nums; }
+td { overflow-wrap: anywhere; } td.whole { overflow-wrap: normal; }
+td.number, th.number { text-align: right; max-width: 9rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th.number { white-space: normal; }
 tr { border-bottom: 1px solid #ddd; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 0.8rem; }
-figure { margin: 0; } img { width: 100%; display: block; } figcaption { font-size: 0.85rem; }
+.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(30rem, 1fr)); gap: 1.2rem; }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0.3rem; } .crops { display: flex; flex-wrap: wrap; }
+.crops figure { width: 6rem; margin: 0 0.4rem 0.4rem 0; } .crops figcaption { overflow-wrap: anywhere; }
+figure { margin: 0; break-inside: avoid; } img { width: 100%; display: block; } figcaption { font-size: 0.85rem; }
 .error { color: #a63c00; font-weight: 600; } .warning { color: #7a5c00; font-weight: 600; }
-</style></head><body>
+@media print { body { max-width: none; font-size: 10pt; } h2 { break-after: avoid; } }
+"""
+
+_PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Cohort check: {{ report.name }}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>{{ style }}</style></head><body>
 <p class="notice">{{ notice }}</p>
 {% if report.simulated %}<p class="notice simulated">SIMULATED: these pictures were made by a program.</p>{% endif %}
 <h1>Cohort check: {{ report.name or "not readable" }}</h1>
@@ -49,22 +49,69 @@ figure { margin: 0; } img { width: 100%; display: block; } figcaption { font-siz
 {{ report.count("error") }} errors, {{ report.count("warning") }} warnings, {{ report.count("note") }} notes.</p>
 {% if report.counts %}<table><tr>{% for name in report.counts %}<th class="number">{{ name }}</th>{% endfor %}</tr>
 <tr>{% for count in report.counts.values() %}<td class="number">{{ count }}</td>{% endfor %}</tr></table>{% endif %}
+
+<h2>Findings</h2>
+{% if not report.findings %}<p>None.</p>{% else %}
+<table><tr><th>severity</th><th>subject</th><th class="number">times</th><th>what</th><th>where</th></tr>
+{% for finding, places in kinds[:listed] %}<tr><td class="whole {{ finding.severity }}">{{ finding.severity }}</td>
+<td class="whole">{{ finding.subject }}</td><td class="number">{{ places|length }}</td><td>{{ finding.message }}</td>
+<td>{{ places[:few]|join(", ") }}{% if places|length > few %} and {{ places|length - few }} more{% endif %}</td>
+</tr>{% endfor %}</table>
+<p>{% if kinds|length > listed %}{{ kinds|length - listed }} more kinds are not shown. {% endif %}
+Every single place is in check.json.</p>
+{% endif %}
+
+{% if report.unreadable %}<h2>Unreadable files</h2>
+<p>{{ report.unreadable|length }} could not be read; views of these are in no count below that needs a picture:</p>
+<ul>{% for name in report.unreadable[:listed] %}<li>{{ name }}</li>{% endfor %}</ul>
+{% if report.unreadable|length > listed %}<p>and {{ report.unreadable|length - listed }} more, in check.json.</p>
+{% endif %}{% endif %}
+
+{% if report.same %}<h2>Pictures that show the same</h2>
+<p>{{ report.same|length }} pairs: {{ told("identical") }} identical, {{ told("certain") }} changed but certain,
+{{ told("probable") }} probable (one scan, for example two frames of a sweep). {{ leaks }} of them stand in different
+groups, {{ contradicting }} have contradicting labels. Left: the first. Right: the second, laid on the first.
+{% if report.same|length > pairs|length %}{{ pairs|length }} are shown, the gravest first; all are in check.json.
+{% endif %}</p>
+<div class="pairs">{% for pair, first, second in pairs %}<figure><div class="pair">
+<img alt="{{ pair.first }}" src="{{ first }}"><img alt="{{ pair.second }}" src="{{ second }}"></div>
+<figcaption><span class="{{ pair.severity }}">{{ pair.severity }}</span>, {{ pair.certainty }}:
+{{ pair.first }} and {{ pair.second }}{% if pair.words != pair.certainty %}: {{ pair.words }}{% endif %}.
+Correlation of fine texture {{ "%.2f"|format(pair.correlation) }}.
+{{ "One group" if pair.severity == "note" else "Groups" }}: {{ pair.groups|map("join", "+")|unique|join(" and ") }}.
+{% if pair.contradiction %}<strong>Contradicting labels: {{ pair.contradiction }}.</strong>{% endif %}
+{% if pair.other_lesion %}Labels differ, outlines too: {{ pair.other_lesion }}.{% endif %}
+</figcaption></figure>{% endfor %}</div>{% endif %}
+
 {% if report.balance %}<h2>Labels by site</h2>
 <table><tr><th>target</th><th>site</th><th>class</th><th class="number">nodules</th><th class="number">groups</th>
 <th class="number">views</th><th class="number">of them with marks a lesion network sees</th></tr>
 {% for row in report.balance %}<tr><td>{{ row.target }}</td><td>{{ row.site }}</td><td>{{ row["class"] }}</td>
 <td class="number">{{ row.nodules }}</td><td class="number">{{ row.groups }}</td><td class="number">{{ row.views }}</td>
 <td class="number">{{ row.views_with_marks }}</td></tr>{% endfor %}</table>{% endif %}
-<h2>Findings</h2>
-{% if not report.findings %}<p>None.</p>{% else %}
-<table><tr><th>severity</th><th>subject</th><th class="number">times</th><th>what</th><th>where</th></tr>
-{% for finding, places in kinds[:listed] %}<tr><td class="{{ finding.severity }}">{{ finding.severity }}</td>
-<td>{{ finding.subject }}</td><td class="number">{{ places|length }}</td><td>{{ finding.message }}</td>
-<td>{{ places[:few]|join(", ") }}{% if places|length > few %} and {{ places|length - few }} more{% endif %}</td>
-</tr>{% endfor %}</table>
-<p>{% if kinds|length > listed %}{{ kinds|length - listed }} more kinds are not shown. {% endif %}
-Every single place is in check.json.</p>
-{% endif %}
+
+{% if marks %}<h2>Marks burned into the scan area</h2>
+<p>What a mark is, is told by its shape; where that is not certain it counts as a mark of no certain kind. Words of
+several letters are not shown: they may be names.</p>
+{% for kind, count in marks %}<h3>{{ words[kind] }}: {{ count.marks }} in {{ count.views }} views</h3>
+<div class="crops">{% for view, source in crops.get(kind, []) %}<figure><img alt="{{ kind }} in view {{ view }}"
+src="{{ source }}"><figcaption>{{ view }}</figcaption></figure>{% endfor %}</div>{% endfor %}{% endif %}
+
+{% if report.rates %}<h2>Marks and regions by class</h2>
+<p>What is more frequent in one class can be learned instead of the tissue. Intervals: 95 %, Wilson, clustered by group;
+p: cluster-robust test of two proportions, or Fisher's exact test of groups where one side has none or all, adjusted by
+Holm over all lines of a target.</p>
+<table><tr><th>target</th><th>what</th><th>class</th><th class="number">views</th><th class="number">groups</th>
+<th class="number">with it</th><th class="number">share, 95 % interval</th><th class="number">adjusted p</th></tr>
+{% for rate in report.rates if rate.site == "" %}<tr><td>{{ rate.target }}</td><td>{{ rate.what }}</td>
+<td>{{ rate.label }}</td>{{ numbers(rate) }}<td class="number">{{ p_of(rate) }}</td></tr>{% endfor %}</table>
+{% if report.rates|rejectattr("site", "equalto", "")|list %}<h3>By site</h3>
+<table><tr><th>site</th><th>target</th><th>what</th><th>class</th><th class="number">views</th>
+<th class="number">groups</th><th class="number">with it</th><th class="number">share, 95 % interval</th></tr>
+{% for rate in (report.rates|rejectattr("site", "equalto", "")|list)[:listed] %}<tr><td>{{ rate.site }}</td>
+<td>{{ rate.target }}</td><td>{{ rate.what }}</td><td>{{ rate.label }}</td>{{ numbers(rate) }}</tr>{% endfor %}</table>
+{% endif %}{% endif %}
+
 {% if pictures %}<h2>Pictures</h2>
 <p>{{ pictures|length }} of {{ report.views|length }} views, those with findings first. Blue: scan region. Red: outline
 or box. Yellow: burned-in text or marks inside the scan region.</p>
@@ -74,6 +121,11 @@ or box. Yellow: burned-in text or marks inside the scan region.</p>
 {% endfor %}</div>{% endif %}
 </body></html>
 """
+
+_NUMBERS: Final = """{% macro numbers(rate) %}<td class="number">{{ rate.views }}</td>
+<td class="number">{{ rate.groups }}</td><td class="number">{{ rate.count }}</td>
+<td class="number">{{ "%.0f"|format(100 * rate.interval.estimate) }} % ({{ "%.0f"|format(100 * rate.interval.low) }} to
+{{ "%.0f"|format(100 * rate.interval.high) }})</td>{% endmacro %}"""
 
 
 def write_check(report: CheckReport, cohort_folder: Path, destination: Path) -> None:
@@ -93,21 +145,52 @@ def write_check(report: CheckReport, cohort_folder: Path, destination: Path) -> 
     OutputError
         When it cannot be written.
     """
-    chosen = _choose(report.views)
-    pictures = [(view, source) for view in chosen if (source := _thumbnail(Path(cohort_folder), view))]
-    page = Environment(autoescape=True, trim_blocks=True).from_string(_PAGE)
-    write_json(destination / "check.json", report.to_json())
+    folder = Path(cohort_folder)
+    content = report.to_json()
+    page = Environment(autoescape=True, trim_blocks=True).from_string(_NUMBERS + _PAGE)
+    write_json(destination / "check.json", content)
     write_text(
         destination / "check.html",
         page.render(
             report=report,
+            style=_STYLE,
             kinds=report.grouped(),
-            pictures=pictures,
+            pictures=[(view, source) for view in _choose(report.views) if (source := thumbnail(folder, view))],
+            pairs=_pairs(report, folder),
+            told=lambda certainty: sum(one.certainty == certainty for one in report.same),
+            leaks=sum(one.severity != "note" and _several(one) for one in report.same),
+            contradicting=sum(bool(one.contradiction) for one in report.same),
+            marks=[(kind, count) for kind, count in content["marks"].items() if count["marks"]],
+            crops=mark_crops(folder, report.views, CROPS),
+            words=KINDS,
+            p_of=lambda rate: _p_of(report, rate),
             notice=DISCLAIMER,
             listed=_LISTED,
             few=_PLACES,
         ),
     )
+
+
+def _several(one: SamePicture) -> bool:
+    return len({*one.groups[0], *one.groups[1]}) > 1
+
+
+def _pairs(report: CheckReport, folder: Path) -> list[tuple[SamePicture, str, str]]:
+    shown = []
+    for one in report.same[:PAIRS]:
+        first, second = side_by_side(folder, one, report.views)
+        if first:
+            shown.append((one, first, second))
+    return shown
+
+
+def _p_of(report: CheckReport, rate: object) -> str:
+    """Return the test that stands beside a rate: of its class against all others, else ''."""
+    for one in report.associations:
+        same = (one.target, one.what, one.label) == tuple(getattr(rate, name) for name in ("target", "what", "label"))
+        if same and one.p_adjusted is not None:
+            return "< 0.001" if one.p_adjusted < 0.001 else f"{one.p_adjusted:.3f}"
+    return ""
 
 
 def _choose(views: list[CheckedView]) -> list[CheckedView]:
@@ -119,53 +202,3 @@ def _choose(views: list[CheckedView]) -> list[CheckedView]:
     places = THUMBNAILS - len(shown)
     step = max(1, len(others) // places) if places else 1
     return shown + others[::step][:places]
-
-
-def _thumbnail(folder: Path, view: CheckedView) -> str:
-    try:
-        picture = _colour(read_clip(folder / view.path, frames=[view.frame]).frames[0])
-    except PictureError:
-        return ""
-    mask = _mask(folder, view)
-    picture = _illegible_outside(picture, view.region or find_scan_area(picture).box)
-    if view.region:
-        _rectangle(picture, view.region, _REGION)
-    if mask is not None and mask.shape == picture.shape[:2]:
-        contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, contours, -1, _OUTLINE, 2)
-    elif view.box:
-        _rectangle(picture, view.box, _OUTLINE)
-    for text in view.text:
-        _rectangle(picture, text, _MARK)
-    height = max(1, round(picture.shape[0] * _WIDTH / picture.shape[1]))
-    small = cv2.resize(picture, (_WIDTH, height), interpolation=cv2.INTER_AREA)
-    _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
-
-
-def _mask(folder: Path, view: CheckedView) -> NDArray[np.bool_] | None:
-    try:
-        return read_clip_mask(folder / view.mask, [view.frame])[0] if view.mask else None
-    except PictureError:
-        return None
-
-
-def _colour(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    turned = frame[:, :, ::-1] if frame.shape[2] == 3 else np.repeat(frame, 3, axis=2)
-    return np.ascontiguousarray(turned)
-
-
-def _illegible_outside(picture: NDArray[np.uint8], region: Box) -> NDArray[np.uint8]:
-    """Return the picture with coarse blocks outside the scan area: a name printed there must not reach the page."""
-    height, width = picture.shape[:2]
-    block = max(8, width // _BLOCKS)
-    coarse = cv2.resize(picture, (max(1, width // block), max(1, height // block)), interpolation=cv2.INTER_AREA)
-    hidden = np.array(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-    x0, y0, x1, y1 = (max(0, round(value)) for value in region)
-    hidden[y0:y1, x0:x1] = picture[y0:y1, x0:x1]
-    return hidden
-
-
-def _rectangle(picture: NDArray[np.uint8], box: Box, colour: tuple[int, int, int]) -> None:
-    x0, y0, x1, y1 = (round(value) for value in box)
-    cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), colour, 2)

@@ -100,7 +100,9 @@ class SamePicture:
     groups : (list of str, list of str)
         Whose they are.
     contradiction : str
-        How their labels differ, '' where they do not.
+        How the labels of one lesion in both differ, '' where they do not.
+    other_lesion : str
+        How labels differ that stand at other places of the picture: perhaps two lesions.
     correlation : float
         Of fine texture.
     pair : Pair, optional
@@ -114,6 +116,7 @@ class SamePicture:
     severity: Severity
     groups: tuple[list[str], list[str]]
     contradiction: str
+    other_lesion: str
     correlation: float
     pair: Pair | None = None
 
@@ -127,6 +130,7 @@ class SamePicture:
             "severity": self.severity,
             "groups": [list(one) for one in self.groups],
             "contradiction": self.contradiction,
+            "other_lesion": self.other_lesion,
             "correlation": self.correlation,
             "frames": [0, 0] if self.pair is None else list(self.pair.frames),
         }

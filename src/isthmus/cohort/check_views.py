@@ -42,14 +42,14 @@ class SeenClip:
         Its middle frame.
     digest : str
         The same for stills of the same pixels, and for clips of the same bytes.
-    features : list of (int, Features or None)
+    features : list of (int, Features)
         What its first, middle and last frame are recognised by.
     """
 
     info: ClipInfo
     frame: NDArray[np.uint8]
     digest: str
-    features: list[tuple[int, Features | None]]
+    features: list[tuple[int, Features]]
 
 
 def look_at(folder: Path, name: str) -> tuple[SeenClip, list[Finding]]:
@@ -65,9 +65,9 @@ def look_at(folder: Path, name: str) -> tuple[SeenClip, list[Finding]]:
         info = source.info
         middle = info.frames // 2
         numbers = sorted({0, middle, info.frames - 1})
-        features = []
+        features: list[tuple[int, Features]] = []
         for number, pixels in zip(numbers, source.frames(numbers), strict=True):
-            features.append((number, features_of(pixels)))
+            features += [(number, each) for each in features_of(pixels)]
             if number == middle:
                 frame = pixels
     if info.frames == 1:

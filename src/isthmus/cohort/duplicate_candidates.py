@@ -62,8 +62,8 @@ class FeatureList(Protocol):
     """A list of pictures' features, or something on disk that reads like one."""
 
     def __len__(self) -> int: ...
-    def __getitem__(self, number: int, /) -> Features | None: ...
-    def __iter__(self) -> Iterator[Features | None]: ...
+    def __getitem__(self, number: int, /) -> Features: ...
+    def __iter__(self) -> Iterator[Features]: ...
 
 
 class CandidateIndex:
@@ -71,13 +71,12 @@ class CandidateIndex:
 
     Parameters
     ----------
-    features : list of Features or None
-        One a picture; None for pictures with nothing to recognise. Read one after another, so that a sequence on disk
-        will do.
+    features : list of Features
+        One a picture. Read one after another, so that a sequence on disk will do.
     """
 
     def __init__(self, features: FeatureList) -> None:
-        counts = [0 if one is None else len(one.places) for one in features]
+        counts = [len(one.places) for one in features]
         self._features = features
         self._bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         self._common = _COMMON + 4 * len(counts)  # the same picture many times over is still found
@@ -86,7 +85,7 @@ class CandidateIndex:
         codes = np.empty((_TABLES, len(self._picture)), np.uint32)
         self._places = np.empty((len(self._picture), 3), np.float32)
         for number, one in enumerate(features):
-            if one is not None and counts[number]:
+            if counts[number]:
                 part = slice(*self._bounds[number : number + 2])
                 codes[:, part] = self._codes(one.descriptors)
                 self._places[part] = _with_log_size(one.places)
@@ -102,11 +101,10 @@ class CandidateIndex:
         share = min(1.0, _SAMPLE / max(1, sum(counts)))
         sample = [np.zeros((1, 128), np.float32)]
         for number in np.flatnonzero(np.array(counts) * share > 0):
-            one = self._features[number]
-            if one is not None:
-                taken = max(1, round(counts[number] * share))
-                if share == 1.0 or generator.random() < counts[number] * share:
-                    sample.append(root_descriptors(one.descriptors[generator.permutation(counts[number])[:taken]]))
+            taken = max(1, round(counts[number] * share))
+            if share == 1.0 or generator.random() < counts[number] * share:
+                own = self._features[number].descriptors[generator.permutation(counts[number])[:taken]]
+                sample.append(root_descriptors(own))
         known = np.concatenate(sample[1:] or sample)
         self._mean = known.mean(axis=0)
         centred = known - self._mean
@@ -138,7 +136,7 @@ class CandidateIndex:
             Agreeing hits asked for.
         """
         for number, one in enumerate(self._features):
-            if one is None or not len(one.places) or number == 0:
+            if not len(one.places) or number == 0:
                 yield number, []
                 continue
             theirs, mine, orientation = self._hits(number, one)

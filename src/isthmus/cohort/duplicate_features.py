@@ -21,6 +21,8 @@ ORIENTATIONS: Final = tuple(range(8))
 """Bit 1: left and right exchanged; bit 2: upside down; bit 4: rows and columns exchanged, before the others."""
 
 _LONGEST = 8  # times as wide as high: a line of a bar, not a picture
+_SQUARE = 0.03
+_SQUEEZED = 1.4  # screens are 1.33 to 1.6 times as wide as high; features bear the rest
 _SPREAD_WIDTH = 16.0
 _FLAT = 4.0  # grey levels; what varies less, noise of a black picture, is not made to look like tissue
 _CONTRAST, _EDGE = 0.005, 12.0
@@ -47,22 +49,29 @@ class Features:
     descriptors: NDArray[np.uint8]
 
 
-def features_of(frame: NDArray[np.uint8]) -> Features | None:
-    """Return a frame's features, or None where there is too little picture to recognise.
+def features_of(frame: NDArray[np.uint8]) -> list[Features]:
+    """Return a frame's features; none where there is too little picture to recognise.
 
     Parameters
     ----------
     frame : uint8 array [H, W, C]
-        One frame, grey or colour.
+        One frame, grey or colour. A square one may be a wider picture that was squeezed for a network: it is also taken
+        as that, and gives two.
     """
     area = find_scan_area(frame).box
     x0, y0, x1, y1 = (int(value) for value in area)
     grey = np.ascontiguousarray(brightest(frame[y0:y1, x0:x1]))
     height, width = grey.shape
     if max(height, width) > _LONGEST * min(height, width):
-        return None
+        return []
+    square = abs(frame.shape[0] - frame.shape[1]) <= _SQUARE * frame.shape[0]
+    return [_stretched(grey, area, stretch) for stretch in ((1.0, _SQUEEZED) if square else (1.0,))]
+
+
+def _stretched(grey: NDArray[np.uint8], area: Box, stretch: float) -> Features:
+    height, width = grey.shape
     factor = SIDE / (height * width) ** 0.5
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    size = max(1, round(width * factor * stretch**0.5)), max(1, round(height * factor / stretch**0.5))
     small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
     places, descriptors = _sift(_evened(small))
     return Features(np.asarray(small, np.uint8), area, places, descriptors)

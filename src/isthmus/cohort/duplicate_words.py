@@ -52,7 +52,7 @@ def _extent(covered: tuple[float, float]) -> str:
     if second >= _WHOLE:
         return f"{100 * first:.0f} % crop"
     if first >= _WHOLE:
-        return f"the first is a {100 * second:.0f} % crop of it"
+        return f"the first is a {100 * second:.0f} % crop of the second"
     return f"{100 * first:.0f} % and {100 * second:.0f} % of them overlap"
 
 

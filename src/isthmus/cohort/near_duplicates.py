@@ -78,7 +78,7 @@ class KnownPictures:
     Parameters
     ----------
     names : list of str
-        Of the pictures, in the order they were added; a clip stands once a frame.
+        Of the pictures, in the order they were added; a clip stands there once for each of its frames.
     frames : list of int
         Which frame it is.
     """
@@ -87,7 +87,7 @@ class KnownPictures:
         self.names: list[str] = []
         self.frames: list[int] = []
         self._file = tempfile.TemporaryFile(prefix="isthmus-check-")  # noqa: SIM115 (closed by __exit__)
-        self._places: list[tuple[int, tuple[int, int], Box, int] | None] = []
+        self._places: list[tuple[int, tuple[int, int], Box, int]] = []
 
     def __enter__(self) -> "KnownPictures":
         return self
@@ -95,13 +95,10 @@ class KnownPictures:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def add(self, name: str, features: Features | None, frame: int = 0) -> None:
-        """Add a picture, or one frame of a clip."""
+    def add(self, name: str, features: Features, frame: int = 0) -> None:
+        """Add a picture, or one frame of a clip; what may be taken in two ways is added twice under its name."""
         self.names.append(name)
         self.frames.append(frame)
-        if features is None:
-            self._places.append(None)
-            return
         start = self._file.seek(0, 2)
         height, width = features.small.shape
         self._places.append((start, (height, width), features.area, len(features.places)))
@@ -111,11 +108,8 @@ class KnownPictures:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, number: int) -> Features | None:
-        kept = self._places[number]
-        if kept is None:
-            return None
-        start, (height, width), area, count = kept
+    def __getitem__(self, number: int) -> Features:
+        start, (height, width), area, count = self._places[number]
         self._file.seek(start)
         data = self._file.read(count * (12 + 128) + height * width)
         places = np.frombuffer(data, np.float32, count * 3).reshape(count, 3)
@@ -123,7 +117,7 @@ class KnownPictures:
         small = np.frombuffer(data, np.uint8, height * width, count * 140).reshape(height, width)
         return Features(small, area, places, descriptors)
 
-    def __iter__(self) -> Iterator[Features | None]:
+    def __iter__(self) -> Iterator[Features]:
         return (self[number] for number in range(len(self)))
 
 
@@ -157,11 +151,9 @@ def find_near_duplicates(
 
     best: dict[tuple[str, str], Pair] = {}
     for number, candidates in CandidateIndex(pictures).candidates(wanted, VOTES):
-        second = pictures[number] if candidates else None
+        second = pictures[number]
         for candidate in candidates:
             first = pictures[candidate.first]
-            if first is None or second is None:
-                continue
             proof = prove(first, second, candidate.orientation)
             if proof is None or proof.correlation < PROBABLE:
                 continue
@@ -207,13 +199,15 @@ def _paths(cohort: Cohort) -> list[str]:
     return sorted(set(cohort.views["path"].dropna()))
 
 
-def _features_of_file(path: Path) -> Iterable[tuple[int, Features | None]]:
+def _features_of_file(path: Path) -> Iterable[tuple[int, Features]]:
     try:
         with open_clip(path) as source:
             frames = source.info.frames
             numbers = sorted({0, frames // 2, frames - 1})
             return [
-                (number, features_of(pixels)) for number, pixels in zip(numbers, source.frames(numbers), strict=True)
+                (number, each)
+                for number, pixels in zip(numbers, source.frames(numbers), strict=True)
+                for each in features_of(pixels)
             ]
     except PictureError:
         return []

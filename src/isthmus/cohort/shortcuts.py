@@ -167,7 +167,7 @@ def _difference(
     high = difference + np.hypot(one.high - one.estimate, two.estimate - two.low)
     interval = Interval(difference, float(low), float(high), one.level, "Newcombe 1998 method 10")
     counts = [_groups_with(outcome, names) for outcome, names in sides]
-    return interval, float(fisher_exact(counts).pvalue) if flags.any() and not flags.all() else None
+    return interval, float(fisher_exact(np.array(counts)).pvalue) if flags.any() and not flags.all() else None
 
 
 def _groups_with(outcome: NDArray[np.bool_], names: NDArray[np.object_]) -> tuple[int, int]:
