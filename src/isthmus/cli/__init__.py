@@ -6,6 +6,7 @@ from isthmus.cli.app import app, main
 from isthmus.cli import cohort_import
 from isthmus.cli import cohort_check
 from isthmus.cli import run
+from isthmus.cli import validate
 from isthmus.cli import evaluate
 from isthmus.cli import predict
 from isthmus.cli import localiser
@@ -15,5 +16,5 @@ from isthmus.cli import first_contact
 
 __all__ = [
     "app", "cohort_check", "cohort_import", "evaluate", "first_contact", "localiser", "main", "models", "predict",
-    "run",
+    "run", "validate",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from isthmus.cohort.cohort import Cohort, load_cohort
 from isthmus.cohort.description import Target
@@ -41,6 +41,8 @@ class Outside:
         Each of its classes as one of the run's.
     shared : sequence of Shared
         Pictures that may be copies of training pictures, to be looked at.
+    compared : str
+        How it was compared with the training cohort.
     """
 
     cases: Cases
@@ -48,6 +50,7 @@ class Outside:
     target: str
     classes: Mapping[str, str]
     shared: Sequence[Shared] = ()
+    compared: Literal["ids, pictures and copies", "pictures", "nothing"] = "ids, pictures and copies"
 
     @property
     def name(self) -> str:
@@ -103,6 +106,12 @@ class Outside:
             pairs = "; ".join(f"{one.other_picture} and {one.own_picture}" for one in self.shared[:5])
             sentence = f"{plural(len(self.shared), 'picture')} may be of one scan with training pictures: {pairs}."
             found.append(Check(name, "warning", sentence))
+        elif self.compared == "nothing":
+            sentence = "A bundle holds no training pictures: whether patients overlap was not looked at."
+            found.append(Check(name, "warning", sentence))
+        elif self.compared == "pictures":
+            sentence = "It shares no picture, pixel for pixel, with the training cohort; copies were not looked for."
+            found.append(Check(name, "passed", sentence))
         else:
             found.append(Check(name, "passed", "It shares no patient and no picture with the training cohort."))
         return found

@@ -104,7 +104,7 @@ def report_context(
             profile=protocol.profile,
             reductions=reductions(protocol_name, protocol.profile, protocol.arms),
         ),
-        cohort=_cohort_facts(cases, failures),
+        cohort=cohort_facts(cases, failures),
         splits=SplitFacts(
             folds=protocol.splits.cross_validation.folds,
             seeds=list(protocol.splits.seeds),
@@ -130,7 +130,8 @@ def report_context(
     )
 
 
-def _cohort_facts(cases: Cases, failures: Mapping[str, str]) -> CohortFacts:
+def cohort_facts(cases: Cases, failures: Mapping[str, str]) -> CohortFacts:
+    """Return a cohort in counts, before any view failed."""
     cohort, units = cases.cohort, cases.units
     views = pd.concat(cases.views.values()).drop_duplicates("view_id")
     sources = sorted({str(source) for source in views["region_source"].dropna()})
@@ -178,7 +179,8 @@ def _import_counts(folder: Path) -> dict[str, int]:
 def _flow(cases: Cases, failures: Mapping[str, str]) -> list[FlowStep]:
     cohort = cases.cohort
     excluded = [(f"{reason}", count) for _, reason, count in _excluded(cases)]
-    labelled = cohort.examples(cases.target.name)
+    tables = [*cases.views.values(), cases.left_out]
+    labelled = pd.concat([table[["view_id", "nodule_id"]] for table in tables]).drop_duplicates("view_id")
     unlabelled = cohort.nodules["nodule_id"].nunique() - labelled["nodule_id"].nunique()
     units = cases.units
     unused = labelled["nodule_id"].nunique() - len(units)

@@ -1,0 +1,303 @@
+"""Finished models on a cohort of other patients: predicted as they are, with calibration and threshold as frozen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from isthmus.cohort.cohort import Cohort, load_cohort
+from isthmus.cohort.description import Target
+from isthmus.errors import CohortError, InputError
+from isthmus.files import new_folder, refuse_existing, write_json
+from isthmus.imaging.cache import PreparedCache
+from isthmus.inference.predictor import Predictor, load_bundle
+from isthmus.manifest import DISCLAIMER, Manifest
+from isthmus.models.bundle import read_bundle
+from isthmus.models.bundle_spec import BundleSpec
+from isthmus.protocol.cases import UNIT_COLUMNS, Cases, Look, cache_items, without_failures
+from isthmus.protocol.correspondence import read_correspondences
+from isthmus.protocol.external import Outside, answered
+from isthmus.protocol.fits import own_file
+from isthmus.protocol.frozen import Lock, calls
+from isthmus.protocol.gather import nodule_predictions, write_view_rows
+from isthmus.protocol.overlap import DIGESTS, Shared, refusal, refuse_overlap, shared_with_run
+from isthmus.protocol.pictures import Progress, cache_folder
+from isthmus.protocol.report_facts import cohort_facts
+from isthmus.protocol.run_folder import Run, open_run
+from isthmus.report.analysis_table import analysis_table
+from isthmus.report.context import ArmFacts, Check, Failure, ReportContext
+from isthmus.report.evidence import compute_evidence
+from isthmus.report.page import write_report
+from isthmus.report.tables import write_tables
+from isthmus.tables.predictions import read_predictions, write_predictions
+
+SPLIT = "external"
+
+
+@dataclass(frozen=True)
+class _Model:
+    title: str
+    folder: Path
+    spec: BundleSpec
+    own_network: Path | None
+
+
+def validate(
+    model: Path | str,
+    cohort: Path | str,
+    out: Path | str,
+    *,
+    correspondence: Path | str | None = None,
+    training_cohort: Path | str | None = None,
+    own_network: Path | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Let finished models meet a cohort of other patients; nothing is fitted or chosen on it.
+
+    Parameters
+    ----------
+    model : Path
+        A finished run, all of whose arms are validated, or one bundle.
+    cohort : Path
+        Cohort folder.
+    out : Path
+        A new folder: `predictions.csv`, `predictions_views.parquet`, `evidence.json`, `tables/`, `figures/`,
+        `report.html`, `manifest.json`. In a run the validation is logged among its openings too.
+    correspondence : Path, optional
+        YAML that says which target and classes of the cohort stand for those of the models, where they differ.
+    training_cohort : Path, optional
+        What the models were trained on: copies of its pictures are looked for, not only the pictures themselves.
+    own_network : Path, optional
+        The Python file of a bundle's own network.
+    progress : callable, optional
+        Called with what, done, total.
+
+    Returns
+    -------
+    dict
+        The evidence.
+
+    Raises
+    ------
+    CohortError
+        When the cohort answers another question, or holds training patients.
+    InputError, FrozenError, OutputError
+        When `model` is neither, a run's choices were altered, or `out` exists.
+    """
+    out, record = Path(out), Manifest("validate")
+    refuse_existing(out)
+    run, models = _models(Path(model), own_network)
+    specs = {arm: one.spec for arm, one in models.items()}
+    said = {} if correspondence is None else read_correspondences(correspondence)
+    outside = answered(_looks(specs), load_cohort(cohort), _asked(specs), said)
+    with record.stage("overlap"):
+        outside = _apart(outside, run, specs, training_cohort, out, progress)
+    if run is not None:
+        Lock(run.folder).open(SPLIT, outside.name, list(models))
+    with new_folder(out) as folder:
+        with record.stage("predictions"):
+            views, failures = _predicted(models, outside.cases, progress)
+            frozen = _frozen(specs)
+            write_view_rows(folder / "predictions_views.parquet", views)
+            nodules = nodule_predictions(views, outside.cases)
+            nodules = nodules.assign(call=calls(nodules, outside.cases.classes, frozen))
+            write_predictions(folder / "predictions.csv", nodules)
+            predictions = read_predictions(folder / "predictions.csv")
+        with record.stage("evidence"):
+            evidence = _evidence(predictions, outside, frozen, run)
+            table = analysis_table(predictions, positive=outside.cases.classes[-1], frozen=frozen)
+            write_json(folder / "evidence.json", evidence)
+            write_tables(folder / "tables", evidence, table)
+        record.facts |= {
+            "notice": DISCLAIMER,
+            "models": {arm: {"name": spec.name, "trained_on": _trained_on(spec)} for arm, spec in specs.items()},
+            "frozen": frozen,
+            "external": {outside.name: outside.to_json()},
+            "excluded_views": dict(sorted(failures.items())),
+        }
+        with record.stage("report"):
+            write_report(folder, _context(models, outside, run, evidence, predictions, frozen, failures))
+        record.write(folder, [path for path in folder.rglob("*") if path.is_file()])
+    return evidence
+
+
+def _trained_on(spec: BundleSpec) -> dict[str, str]:
+    """Return which cohort a model was trained on."""
+    return {"name": spec.cohort.name, "fingerprint": spec.cohort.fingerprint}
+
+
+def _models(folder: Path, own_network: Path | None) -> tuple[Run | None, dict[str, _Model]]:
+    if (folder / "bundle.yaml").is_file():
+        spec = read_bundle(folder)
+        name = spec.name.rpartition("/")[2]
+        return None, {name: _Model(name, folder, spec, own_network)}
+    if not (folder / "protocol.yaml").is_file():
+        raise InputError(
+            "this is neither a run nor a bundle", where=str(folder), expected="protocol.yaml or bundle.yaml"
+        )
+    run, models = open_run(folder), {}
+    for key, arm in run.protocol.arms.items():
+        place = folder / "arms" / key / "bundle"
+        models[key] = _Model(arm.title or key, place, read_bundle(place), own_network or own_file(arm))
+    return run, models
+
+
+def _looks(specs: Mapping[str, BundleSpec]) -> dict[str, Look]:
+    return {
+        arm: Look(spec.requires.modalities[0], lesion=spec.requires.region != "none") for arm, spec in specs.items()
+    }
+
+
+def _asked(specs: Mapping[str, BundleSpec]) -> Target:
+    """Return the target that the models answer; the arms of a run share it."""
+    spec = next(iter(specs.values()))
+    return Target(
+        name=spec.target,
+        column=spec.target,
+        table="nodules" if spec.unit == "nodule" else "patients",
+        unit=spec.unit,
+        classes=spec.classes,
+        reference=spec.cohort.reference,
+    )
+
+
+def _apart(
+    outside: Outside,
+    run: Run | None,
+    specs: Mapping[str, BundleSpec],
+    training_cohort: Path | str | None,
+    out: Path,
+    progress: Progress | None,
+) -> Outside:
+    """Refuse a cohort that holds training patients, by whatever is there to compare with."""
+    cohort, trained = outside.cases.cohort, next(iter(specs.values())).cohort
+    if cohort.fingerprint() == trained.fingerprint or cohort.name == trained.name:
+        raise CohortError(
+            f"the models were trained on a cohort called {trained.name!r}, as this one is",
+            where=str(cohort.folder),
+            expected="a cohort of other patients, with a name of its own",
+        )
+    listing = out.with_name(f"{out.name}.overlap.csv")
+    if training_cohort is not None:
+        own = _training(load_cohort(training_cohort), trained.fingerprint)
+        shared = refuse_overlap(own, cohort, out / "none", listing, progress)
+        return replace(outside, shared=shared)
+    if run is not None and (run.folder / DIGESTS).is_file():
+        proven: list[Shared] = shared_with_run(run.folder, cohort, progress)
+        if proven:
+            raise refusal(proven, cohort, listing)
+        return replace(outside, compared="pictures")
+    return replace(outside, compared="nothing")
+
+
+def _training(cohort: Cohort, fingerprint: str) -> Cohort:
+    if cohort.fingerprint() != fingerprint:
+        raise CohortError(
+            f"cohort {cohort.name} is not the one that the models were trained on",
+            where=str(cohort.folder),
+            expected="the same tables, byte for byte",
+        )
+    return cohort
+
+
+def _predicted(
+    models: Mapping[str, _Model], cases: Cases, progress: Progress | None
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the view rows of every model, and the views whose pictures could not be prepared."""
+    cache, tables, failures = PreparedCache(cache_folder()), [], dict[str, str]()
+    for arm, model in models.items():
+        store = cache.store(cache_items(cases.views[arm]), model.spec.prepare, progress=progress)
+        views = without_failures(cases.views[arm], store.failures)
+        failures |= store.failures
+        predictor: Predictor = load_bundle(model.folder, own_network=model.own_network)
+        rows = predictor.score_store(store, list(views["view_id"])).merge(
+            views[["view_id", *UNIT_COLUMNS]], on="view_id", how="left", validate="one_to_one"
+        )
+        facts = {"target": cases.target.name, "cohort": cases.cohort.name, "arm": arm, "split": SPLIT}
+        tables.append(rows.assign(**facts, candidate=model.spec.network.name, seed=0, fold=0))
+    return pd.concat(tables, ignore_index=True), failures
+
+
+def _frozen(specs: Mapping[str, BundleSpec]) -> dict[str, Any]:
+    """Return the models' calibrations and thresholds as `frozen.json` has them."""
+    arms = {}
+    for arm, spec in specs.items():
+        if spec.calibration is None or spec.thresholds is None:
+            raise InputError("this bundle has no frozen calibration and threshold", where=spec.name)
+        arms[arm] = {
+            "calibration": spec.calibration.model_dump(),
+            "threshold": spec.thresholds.value,
+            "rule": spec.thresholds.rule,
+            "chosen_on": spec.thresholds.chosen_on,
+        }
+    return {"arms": arms}
+
+
+def _evidence(predictions: pd.DataFrame, outside: Outside, frozen: dict[str, Any], run: Run | None) -> dict[str, Any]:
+    cases = outside.cases
+    samplings = cases.cohort.nodules.get("sampling", pd.Series(dtype=str)).dropna().unique()
+    primary = None if run is None else run.protocol.primary.model_dump()
+    evidence = compute_evidence(
+        predictions,
+        positive=cases.classes[-1],
+        primary=primary,
+        reference_arm=None if primary is None else primary["against"],
+        frozen=frozen,
+        reference=cases.target.reference,
+        sampling=str(samplings[0]) if len(samplings) == 1 else None,
+    )
+    return {**evidence, "external": {outside.name: outside.to_json()}}
+
+
+def _context(
+    models: Mapping[str, _Model],
+    outside: Outside,
+    run: Run | None,
+    evidence: dict[str, Any],
+    predictions: pd.DataFrame,
+    frozen: dict[str, Any],
+    failures: Mapping[str, str],
+) -> ReportContext:
+    cases, specs = outside.cases, [model.spec for model in models.values()]
+    trained = specs[0].cohort
+    sentence = (
+        f"Models, calibrations and thresholds are those frozen on {trained.name}; nothing was fitted or chosen here."
+    )
+    regions = cases.left_out.drop_duplicates("view_id")[["view_id", "reason"]].itertuples(index=False, name=None)
+    return ReportContext(
+        title=f"{specs[0].name.partition('/')[0]}: validation on {outside.name}",
+        question=f"Do models trained on {trained.name} keep their accuracy and calibration on {outside.name}?",
+        evidence=evidence,
+        predictions=predictions,
+        frozen=frozen,
+        cohort=cohort_facts(cases, failures),
+        arms={arm: _arm_facts(model) for arm, model in models.items()},
+        failures=[
+            *(Failure("view", view, reason) for view, reason in sorted(failures.items())),
+            *(Failure("view", view, reason) for view, reason in regions),
+        ],
+        checks=[Check("Frozen", "passed", sentence), *outside.checks()],
+        marks=_marks(specs, cases, run),
+        manifest={"models": [spec.name for spec in specs], "trained_on": trained.name},
+    )
+
+
+def _arm_facts(model: _Model) -> ArmFacts:
+    spec = model.spec
+    return ArmFacts(
+        title=model.title,
+        network=spec.network.name,
+        weights=spec.weights.origin,
+        description=f"{len(spec.parts)} fold models, averaged; trained on {spec.cohort.name}",
+    )
+
+
+def _marks(specs: Sequence[BundleSpec], cases: Cases, run: Run | None) -> list[str]:
+    marks = list(dict.fromkeys(mark for spec in specs for mark in spec.marks))
+    if cases.cohort.simulated and "SIMULATED" not in marks:
+        marks.append("SIMULATED")
+    if run is not None and run.protocol.claims and run.protocol.profile != "paper":
+        marks.append(f"{run.protocol.profile.upper()} PROFILE")
+    return marks
