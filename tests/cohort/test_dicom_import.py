@@ -219,6 +219,24 @@ def test_a_copied_column_that_names_somebody_refuses_the_import_and_is_not_quote
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("c")) == []
 
 
+def test_a_cell_that_is_not_understood_is_named_by_its_place_and_not_quoted(tmp_path):
+    path = tmp_path / "Zhang Xiaoming.csv"
+    rows = [
+        (FIRST.accession, FIRST.patient_id, "Zhang says 80", "恶性"),
+        (SECOND.accession, SECOND.patient_id, "44", "?"),
+    ]
+    lines = ["检查号,住院号,年龄,病理", *(",".join(row) for row in rows)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    columns = {"patient_id": "住院号", "age_years": "年龄"}
+    mapping = CohortMap.model_validate(MAP | {"columns": columns, "identifying": []})
+    export = write_export(tmp_path / "export")
+    import_dicom(export, tmp_path / "c", table=read_source_table(path), mapping=mapping, key=tmp_path / "k.json")
+    cells = [line for line in rows_of(tmp_path / "c" / "import_report.csv") if line["kind"] == "cell"]
+    assert [line["file"] for line in cells] == ["table, C2 (年龄)", "table, D3 (病理)"]
+    assert "expected an age" in cells[0]["detail"]
+    assert leaks(tmp_path / "c", ["Zhang"]) == []
+
+
 def test_a_key_inside_the_cohort_is_refused_before_anything_is_read(tmp_path):
     with pytest.raises(CohortError, match="inside the cohort"):
         import_dicom(

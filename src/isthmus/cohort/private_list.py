@@ -1,12 +1,14 @@
-"""Which file of the source became what: a list for the owner of the key alone, kept beside the key file."""
+"""What a pseudonymous cohort's report may say of its source, and the private list of the rest, beside the key file."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from isthmus.cohort.pseudonyms import private_path
-from isthmus.cohort.sources.import_report import ReportLine
+from isthmus.cohort.source_table import CellFault
+from isthmus.cohort.sources.import_report import ImportReport, ReportLine
 
 COLUMNS = ("number", "source_file", "patient", "status", "detail")
 
@@ -20,6 +22,21 @@ def shown_name(number: int) -> str:
     'file 00017'
     """
     return f"file {number:05d}"
+
+
+def without_cells(report: ImportReport, faults: Iterable[CellFault]) -> None:
+    """Say of cells that could not be used where they stand, and neither what stands there nor what the table is called.
+
+    Parameters
+    ----------
+    report : ImportReport
+        Its lines of kind ``cell`` are written anew.
+    faults : iterable of CellFault
+        All of them.
+    """
+    hidden = [replace(fault, file="table", hidden=True) for fault in faults]
+    report.lines = [line for line in report.lines if line.kind != "cell"]
+    report.lines += [ReportLine(fault.place, "cell", "", "not understood", 0, "", fault.what) for fault in hidden]
 
 
 def write_private_list(key: Path, cohort: str, numbers: Mapping[str, int], lines: Iterable[ReportLine]) -> Path:

@@ -5,7 +5,6 @@ that cannot be used is one line of the report; it never ends the import.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from isthmus.cohort.draft import CohortDraft, new_cohort
@@ -14,7 +13,7 @@ from isthmus.cohort.identity_guard import identifying_parts, refuse_identifiers
 from isthmus.cohort.join import join_rows
 from isthmus.cohort.mapping import CohortMap
 from isthmus.cohort.outlines import OutlineIndex
-from isthmus.cohort.private_list import shown_name, write_private_list
+from isthmus.cohort.private_list import shown_name, without_cells, write_private_list
 from isthmus.cohort.pseudonyms import Pseudonyms, open_key, refuse_inside
 from isthmus.cohort.rows import UnderstoodRows, nodule_keys, understand
 from isthmus.cohort.source_table import SourceTable
@@ -83,8 +82,6 @@ def import_dicom(
     refuse_inside(key, destination)
     mapping = people.with_header_keys(mapping)
     rows = understand(table, mapping)
-    # A table's name and a cell's text may tell a patient: the cell's place says enough.
-    rows.faults = [replace(fault, file="the table", hidden=True) for fault in rows.faults]
     found = _Export(source, limits, progress)
     # The key is saved before the cohort appears: never a cohort whose patients nobody can find again.
     with new_cohort(destination, "cohort import dicom") as draft, open_key(key, outside=destination) as names:
@@ -154,6 +151,7 @@ def _fill(
         move=found.progress,
     )
     draft.report.lines += found.other_lines(views.outline_files())
+    without_cells(draft.report, rows.faults)
     draft.report.remarks += _remarks(views)
     refuse_identifiers(draft, identifying_parts(people.identifiers(found.files.values(), _told(table, mapping))))
     draft.finish(description)

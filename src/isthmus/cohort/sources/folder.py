@@ -10,7 +10,7 @@ from isthmus.cohort.identity_guard import identifying_parts, refuse_identifiers
 from isthmus.cohort.join import Joined, SourcePicture, join_rows
 from isthmus.cohort.mapping import CohortMap
 from isthmus.cohort.outlines import OutlineIndex
-from isthmus.cohort.private_list import shown_name, write_private_list
+from isthmus.cohort.private_list import shown_name, without_cells, write_private_list
 from isthmus.cohort.pseudonyms import Pseudonyms, open_key, refuse_inside
 from isthmus.cohort.rows import UnderstoodRows, nodule_keys, understand
 from isthmus.cohort.source_table import SourceTable
@@ -98,6 +98,7 @@ def import_folder(
         if strict:
             _refuse_faults(draft, rows)
         if key is not None:
+            without_cells(draft.report, rows.faults)
             numbers = {item.file: item.number for item in found}
             write_private_list(key, destination.name, numbers, draft.report.lines)
         draft.finish(description)
@@ -156,6 +157,10 @@ class _Shown:
             return path
         return shown_name(self._numbers[path]) if path in self._numbers else "a file whose name is not shown"
 
+    def reason(self, text: str) -> str:
+        """Return why a file is not used; what follows a colon may quote paths."""
+        return text.partition(":")[0] if self._hide_all else text
+
     def picture(self, picture: SourcePicture) -> str:
         """Return a picture's name, or its number."""
         return self.file(picture.file)
@@ -168,7 +173,8 @@ def _other_lines(found: list[FolderFile], shown: _Shown) -> list[ReportLine]:
 
 def _outline_lines(index: OutlineIndex, shown: _Shown) -> list[ReportLine]:
     return [
-        ReportLine(shown.file(fault.file), "outline", "", "not used", 0, "", fault.reason) for fault in index.faults
+        ReportLine(shown.file(fault.file), "outline", "", "not used", 0, "", shown.reason(fault.reason))
+        for fault in index.faults
     ]
 
 
