@@ -247,6 +247,14 @@ def test_a_comment_in_a_picture_file_is_not_copied(tmp_path: Path) -> None:
     assert not any(b"ZHANG" in path.read_bytes() for path in (tmp_path / "cohort" / "pictures").iterdir())
 
 
+def test_a_name_in_a_cell_that_is_not_understood_is_not_shown(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "pictures", ["1.png", "2.png"])
+    rows = [["1", 0, "ZHANG SAN"], ["2", "ZHANG SI: benign", "ZHANG SI"]]
+    _, report = import_simply(tmp_path, rows, identifying=["c0"])
+    assert "Sheet1!B3 (label)" in report["file"][report["kind"] == "cell"].iloc[0]
+    assert not report["detail"].str.contains("ZHANG").any()
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

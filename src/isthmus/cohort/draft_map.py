@@ -215,7 +215,12 @@ def _rest_lines(identifying: Sequence[str], repeated: bool, dicom: bool) -> list
 
 
 def _values(table: SourceTable, heading: str) -> list[str]:
-    counts = Counter(tidy(text) for text in table.frame[heading] if tidy(text))
+    """Return a column's commonest values; none that holds a name of its own row."""
+    private = [name for name in table.frame.columns if guess_column(name) == IDENTIFYING]
+    counts: Counter[str] = Counter()
+    for text, *names in table.frame[[heading, *private]].itertuples(index=False):
+        if tidy(text) and not any(tidy(name) and tidy(name) in tidy(text) for name in names):
+            counts[tidy(text)] += 1
     return [text for text, _ in counts.most_common(_MOST_VALUES)]
 
 

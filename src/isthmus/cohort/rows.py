@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import pandas as pd
@@ -75,7 +75,9 @@ def understand(table: SourceTable, mapping: CohortMap) -> UnderstoodRows:
     _read_boxes(table, rows, mapping)
     _check_join_ids(table, rows, mapping)
     _check_agreement(table, rows, mapping)
-    rows.faults.sort(key=lambda fault: fault.order)
+    rows.faults = [
+        _without_names(fault, table, mapping) for fault in sorted(rows.faults, key=lambda fault: fault.order)
+    ]
     return rows
 
 
@@ -197,6 +199,17 @@ def _check_agreement(table: SourceTable, rows: UnderstoodRows, mapping: CohortMa
                     rows.faults.append(table.fault(row, source.heading, words))
             everywhere = {unit for unit, row in zip(units, rows.values.index, strict=True) if row == first}
             rows.values.loc[[unit in everywhere for unit in units], column] = ""
+
+
+def _without_names(fault: CellFault, table: SourceTable, mapping: CohortMap) -> CellFault:
+    """Return a fault without the value where that holds something identifying of its row."""
+    row = fault.order[0]
+    if row not in table.frame.index:
+        return fault
+    private = [tidy(table.frame.at[row, heading]) for heading in mapping.identifying]
+    if not any(part and part in f"{fault.value} {fault.expected}" for part in private):
+        return fault
+    return replace(fault, hidden=True, expected="a value that the map knows and that names nobody; left blank")
 
 
 def _contradicting(rows: UnderstoodRows, column: str, units: Iterable[str]) -> list[list[int]]:

@@ -46,8 +46,3 @@ def import_data_set(
     module, _, function = DATA_SETS[name].reader.partition(":")
     report: ImportReport = getattr(import_module(module), function)(source, destination, progress)
     return report
-
-
-def data_set_lines() -> list[str]:
-    """Return one line of Markdown for each data set, for `isthmus cohort import --help`."""
-    return [f"`{name}`" for name in DATA_SETS]
