@@ -29,9 +29,9 @@ _LEFT_OUT = {
 
 
 def _help() -> str:
-    from isthmus.cohort.sources import data_set_help
+    from isthmus.cohort.sources import data_set_lines
 
-    sets = "\n".join("- " + " ".join(card.split()) for card in data_set_help().split("\n\n"))
+    sets = "\n".join(f"- {line}" for line in data_set_lines())
     return f"""Turn a public data set, or a hospital's own pictures and table, into a cohort folder.
 
 **Your own data.** `folder`: pictures (PNG, JPEG, TIFF, BMP, GIF) and clips (AVI, MP4, MOV, folders of frames) in

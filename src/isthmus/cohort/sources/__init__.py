@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isthmus.cohort.sources.cards import DATA_SETS, DataSet, data_set_help
+from isthmus.cohort.sources.cards import DATA_SETS, DataSet, data_set_lines
 from isthmus.errors import CohortError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 
-__all__ = ["DATA_SETS", "DataSet", "Progress", "data_set_help", "import_data_set"]
+__all__ = ["DATA_SETS", "DataSet", "Progress", "data_set_lines", "import_data_set"]
 
 
 def import_data_set(
