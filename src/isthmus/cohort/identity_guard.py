@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from isthmus.cohort.cell_values import CODES, tidy
-from isthmus.cohort.dates import parse_date
 from isthmus.cohort.draft import CohortDraft
 from isthmus.errors import CohortError
 
@@ -21,6 +20,11 @@ _SHORTEST: Final = 4  # '12' stands in many a cell by chance
 _SHORTEST_CHINESE, _LONGEST_CHINESE = 2, 4
 _CHINESE: Final = re.compile(r"[\u3400-\u9fff]+")
 _WORDS: Final = re.compile(r"[^\s,;:|()\[\]，；：、。]+")
+_DATES: Final = re.compile(
+    r"(?<!\d)(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}(?!\d)"
+    r"|(?<!\d)\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)\d\d(?!\d)"
+    r"|(?<!\d)(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"
+)
 _LETTERS: Final = re.compile(r"[^\W_]+")
 
 
@@ -72,10 +76,10 @@ def _found(row: Mapping[str, Any], parts: set[str]) -> Iterator[tuple[str, str]]
     for column, value in row.items():
         if column in _MADE_HERE or not isinstance(value, str):
             continue
-        words = set(_words(tidy(value).lower()))
-        if words & parts:
+        text = tidy(value).lower()
+        if not parts.isdisjoint(_words(text)):
             yield column, "an id or a name"
-        elif any(parse_date(word) is not None for word in words):
+        elif _DATES.search(text):
             yield column, "a date"
 
 
