@@ -37,10 +37,11 @@ def import_data_set(
         For an unknown name (with the nearest), or a source that holds nothing of the kind.
     """
     if name not in DATA_SETS:
-        near = difflib.get_close_matches(name, DATA_SETS, n=1)
+        known = ["folder", "dicom", *DATA_SETS]  # the first two are read with a table of their own
+        near = difflib.get_close_matches(name, known, n=1)
         raise CohortError(
             f"no reader for data set {name!r}",
-            expected=", ".join(DATA_SETS),
+            expected=", ".join(known),
             hint=f"did you mean {near[0]!r}?" if near else "isthmus cohort import --help",
         )
     module, _, function = DATA_SETS[name].reader.partition(":")
