@@ -11,7 +11,9 @@ import pytest
 from highdicom.seg import SegmentAlgorithmTypeValues, Segmentation, SegmentationTypeValues, SegmentDescription
 from highdicom.sr import CodedConcept
 from pydicom.uid import generate_uid
+from typer.testing import CliRunner
 
+from isthmus.cli import app
 from isthmus.cohort.cohort import load_cohort
 from isthmus.cohort.mapping import CohortMap
 from isthmus.cohort.sources.dicom import import_dicom
@@ -309,3 +311,28 @@ def test_a_segmentation_in_the_export_becomes_the_mask_of_its_picture(tmp_path):
     lines = {line["file"]: line for line in rows_of(tmp_path / "c" / "import_report.csv")}
     assert (lines["file 00002"]["kind"], lines["file 00002"]["status"]) == ("outline", "used")
     assert leaks(tmp_path / "c", identifying_words()) == []
+
+
+def test_the_command_writes_a_map_then_asks_for_a_key_then_imports_and_prints_no_name(tmp_path):
+    export, table = write_export(tmp_path / "export"), tmp_path / "pathology.csv"
+    write_table(tmp_path)
+    command = ["cohort", "import", "dicom", str(export), str(tmp_path / "c"), "--table", str(table)]
+    printed = []
+    for options, code in (
+        ([], 1),
+        (["--map", str(tmp_path / "map.yaml")], 1),
+        (["--map", str(tmp_path / "map.yaml"), "--key", str(tmp_path / "c" / "k.json")], 1),
+        (["--map", str(tmp_path / "map.yaml"), "--key", str(tmp_path / "k.json")], 0),
+    ):
+        found = CliRunner().invoke(app, [*command, *options])
+        printed.append(found.output + str(found.exception or ""))
+        assert found.exit_code == code, printed[-1]
+    assert "needs a place for the key" in printed[1]
+    assert "inside the cohort" in printed[2]
+    assert "pictures: 4 labelled" in printed[3]
+    told = "".join(printed).replace(str(tmp_path), "")
+    assert [word for word in identifying_words() if word in told] == []
+    assert leaks(tmp_path / "c", identifying_words()) == []
+    assert {view["modality"] for view in rows_of(tmp_path / "c" / "views.csv")} == {"bmode", "cine", "doppler"}
+    sites = {row["site"][:2] for row in rows_of(tmp_path / "c" / "patients.csv")}
+    assert sites == {"S-"}
