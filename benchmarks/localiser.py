@@ -10,7 +10,6 @@ the page shows patients' pictures; a killed benchmark goes on from there with th
 import argparse
 import json
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +48,10 @@ def main() -> None:
 
 
 def _measure(data: Path, place: Path, settings: LocaliserSettings) -> None:
-    from isthmus.cohort.sources.ddti import import_ddti
-
     if not (place / "ddti").is_dir():
+        from isthmus.cohort.sources.ddti import import_ddti
+
         import_ddti(data / "ddti", place / "ddti")
-    start = time.perf_counter()
     done = train_localiser([load_cohort(place / "ddti")], place / "localiser", settings, resume=True, progress=_say)
     report = done.report
     parts = [json.loads(path.read_text("utf-8")) for path in sorted(done.folder.glob("folds/*/done.json"))]
@@ -62,7 +60,6 @@ def _measure(data: Path, place: Path, settings: LocaliserSettings) -> None:
         "command": _command(settings),
         "precision": report["precision"],
         "training, minutes": round(sum(part["seconds"] for part in parts) / 60, 1),
-        "this call, minutes": round((time.perf_counter() - start) / 60, 1),
         "least confidence": report["least_confidence"]["value"],
         "report": report,
     }
@@ -78,7 +75,8 @@ def _measure(data: Path, place: Path, settings: LocaliserSettings) -> None:
 
 def _rows(report: dict[str, Any]) -> list[dict[str, Any]]:
     strata = [("all", report["measures"]), ("whatever was found", report["measures_without_least_confidence"])]
-    strata += [(row["stratum"], row) for row in [*report["by_size"], *report["by_site"], *report["by_nodules"]]]
+    for found in (report["by_size"], report["by_site"], report["by_nodules"]):
+        strata += [(row["stratum"], row) for row in found if len(found) > 1]
     rows = []
     for name, found in strata:
         for measure, words in ROWS.items():

@@ -259,6 +259,12 @@ def test_no_view_chooses_the_confidence_that_judges_it() -> None:
     assert accepted(frame).tolist() == [True] * 10 + [False] * 10
 
 
+def test_a_weight_file_is_written_down_by_its_name(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"weights": str(tmp_path / "imagenet.pth")})
+    assert settings.named()["weights"] == "imagenet.pth"
+    assert SETTINGS.named()["weights"] is None
+
+
 def test_unknown_networks_and_weights_that_do_not_fit_are_refused_before_any_training(
     cohort: Path, tmp_path: Path
 ) -> None:

@@ -118,7 +118,7 @@ def _train(
         gathered = gather_views(cohorts, progress)
         folds = deal_folds(gathered.views, settings.folds, settings.seed)
         data = prepare_outlined(gathered.views, settings.prepare, progress)
-    how = _claim(work, cohorts, settings, data, device)
+    how = _claim(work, cohorts, settings, origin, data, device)
     for fold in range(settings.folds):
         with record.stage(f"part {fold}"):
             run_part(work, fold, gathered.views, folds, data, settings, how, device, progress)
@@ -142,17 +142,23 @@ def _check_network(settings: LocaliserSettings) -> WeightsFacts:
 
 
 def _claim(
-    work: Path, cohorts: Sequence[Cohort], settings: LocaliserSettings, data: Outlined, device: str
+    work: Path,
+    cohorts: Sequence[Cohort],
+    settings: LocaliserSettings,
+    origin: WeightsFacts,
+    data: Outlined,
+    device: str,
 ) -> dict[str, Any]:
     """Say what is trained here, once; a resumed training must say the same, and keeps the arithmetic chosen first."""
     asked = {
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.named(),
+        "weights_sha256": origin.sha256,
         "cohorts": [{"name": cohort.name, "fingerprint": cohort.fingerprint()} for cohort in cohorts],
     }
     path = work / "training.yaml"
     if path.is_file():
         found: dict[str, Any] = read_yaml(path, name="localiser-training")
-        if {key: found[key] for key in asked} != asked:
+        if {key: found.get(key) for key in asked} != asked:
             raise OutputError(
                 "the unfinished training here has other cohorts or settings", where=str(path),
                 hint="repeat its own command, or remove the folder",

@@ -159,7 +159,7 @@ def _tables(report: dict[str, Any]) -> list[tuple[str, str, list[dict[str, Any]]
 def _how(report: dict[str, Any]) -> str:
     settings = report["settings"]
     weights = settings["weights"]
-    start = f"an encoder started from {Path(weights).name}" if weights else "random weights"
+    start = f"an encoder started from {weights}" if weights else "random weights"
     return (
         f"{settings['folds']} parts of {settings['network']} at {settings['size']} x {settings['size']} pixels, "
         f"{start}, {settings['epochs']} epochs of AdamW (rate {settings['rate']:g}, cosine, batches of "
@@ -181,20 +181,21 @@ def _galleries(
     outcomes: pd.DataFrame, kept: pd.Series, views: Sequence[LocaliserView], localiser: Localiser
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     by_name = {(view.cohort, view.view_id): view for view in views}
-    score = outcomes["mask_iou"].fillna(outcomes["box_iou"]).where(kept, -1.0)
-    order = score.sort_values(kind="stable").index
+    overlap = outcomes["mask_iou"].fillna(outcomes["box_iou"]).sort_values(kind="stable")
+    order, refused = overlap[kept].index, overlap[~kept].index
     middle = max(0, (len(order) - EACH) // 2)
+    # Refused ones are shown from the least to the most overlap: good ones among them are what caution costs.
+    spread = np.unique(np.linspace(0, max(len(refused) - 1, 0), min(EACH, len(refused))).round().astype(np.intp))
     chosen = {
-        "Best": order[::-1][:EACH],
-        "Middling": order[middle : middle + EACH],
-        "Worst": order[:EACH],
+        f"Best {EACH} proposals by IoU": order[::-1][:EACH],
+        f"Middling {EACH} proposals by IoU": order[middle : middle + EACH],
+        f"Worst {EACH} proposals by IoU: confident and wrong": order[:EACH],
+        f"Not proposed: {len(refused)} views, from the least to the most overlap": refused[spread],
     }
     return [
-        (
-            f"{name} {len(rows)} by IoU",
-            [_figure(outcomes.loc[row], bool(kept[row]), by_name, localiser) for row in rows],
-        )
+        (name, [_figure(outcomes.loc[row], bool(kept[row]), by_name, localiser) for row in rows])
         for name, rows in chosen.items()
+        if len(rows)
     ]
 
 
@@ -213,9 +214,8 @@ def _figure(
     if not row["found"]:
         return words + "nothing found", source
     overlap = f"IoU {row['mask_iou']:.2f}" if np.isfinite(row["mask_iou"]) else f"box IoU {row['box_iou']:.2f}"
-    said = "hit" if row["hit"] and proposed else "missed"
-    words += f"{overlap}, {said}, confidence {row['confidence']:.2f}"
-    return words + ("" if proposed else " (below the least: not proposed)"), source
+    said = ("a hit" if row["hit"] else "missed") if proposed else "below the least confidence"
+    return words + f"{overlap}, {said}, confidence {row['confidence']:.2f}", source
 
 
 def filled(box: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -57,13 +57,13 @@ def localiser_report(
         "isthmus": version(),
         "marks": ["SIMULATED"] if any(cohort.simulated for cohort in cohorts) else [],
         "cohorts": [_cohort(number, cohort, gathered.views) for number, cohort in enumerate(cohorts)],
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.named(),
         "precision": how["precision"],
         "definitions": DEFINITIONS,
         "least_confidence": {
             "value": limit,
             "rule": RULE,
-            "note": "figures below use each fold's own, chosen on the other folds, so that no view chose for itself",
+            "note": "these figures use each part's own, chosen on the other parts' views: no view chose for itself",
         },
         "measures": measures(outcomes, kept),
         "measures_without_least_confidence": measures(outcomes, everything),
@@ -104,6 +104,8 @@ def _limits(cohorts: Sequence[Cohort]) -> list[str]:
         "It proposes one region a picture. Further nodules are not proposed; nodules that nobody outlined counted as "
         "background.",
         "It reads B-mode stills, no clips and no colour.",
+        "The figures are of single parts, and the least confidence was chosen on single parts; a new picture is read "
+        "by all parts together, which no held-out patient could be.",
         "Confidence is a mean probability of pixels, not the probability of a hit.",
     ]
     if any(cohort.patient_ids == "absent" for cohort in cohorts):

@@ -1,6 +1,7 @@
 """How a localiser is trained. Importing this imports no torch."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -55,3 +56,8 @@ class LocaliserSettings(BaseModel):
     def prepare(self) -> Preparation:
         """How pictures reach the network: the scan area, marks erased, so that no caliper says where to look."""
         return Preparation(crop="scan_area", marks="erase", normalise="z", train_size=self.size)
+
+    def named(self) -> dict[str, Any]:
+        """Return the settings as they are written down: a weight file by its name, never by its folder."""
+        weights = self.weights and Path(self.weights).name
+        return {**self.model_dump(mode="json"), "weights": weights}
