@@ -41,14 +41,14 @@ def cross_validation_split(examples: pd.DataFrame, folds: int, seed: int, tune_f
             f"folds {folds}, tune_fraction {tune_fraction}", expected="at least 2 folds, a fraction between 0 and 1"
         )
     units = examples[["group_id", "nodule_id", "label"]].drop_duplicates().sort_values(["group_id", "nodule_id"])
-    strata = _strata(units)
+    strata = strata_of(units)
     _enough_groups(units, folds)
     held_out = _deal(units, folds, seed)
     parts = []
     for fold in range(folds):
         training = strata[~strata.index.isin(held_out[fold])]
         generator = np.random.default_rng([seed, fold])
-        tune = _draw(training, tune_fraction, generator)
+        tune = draw_groups(training, tune_fraction, generator)
         part = pd.Series("train", index=strata.index, dtype="str")
         part[part.index.isin(held_out[fold])] = "cv"
         part[part.index.isin(tune)] = "tune"
@@ -119,7 +119,7 @@ def test_split(examples: pd.DataFrame, rule: Mapping[str, Any]) -> list[str]:
         groups = _fixed(units, str(rule["column"]))
     elif keys in ({"fraction"}, {"fraction", "seed"}) and 0 < float(rule["fraction"]) < 1:
         generator = np.random.default_rng(int(rule.get("seed", 0)))
-        groups = _draw(_strata(units), float(rule["fraction"]), generator)
+        groups = draw_groups(strata_of(units), float(rule["fraction"]), generator)
     else:
         raise ProtocolError(
             f"test split {dict(rule)!r}", where="splits.test", expected="{column: split} or {fraction: 0.2, seed: 0}"
@@ -161,7 +161,7 @@ def _fixed(units: pd.DataFrame, column: str) -> list[str]:
     return sorted(set(units["group_id"][is_test]))
 
 
-def _strata(units: pd.DataFrame) -> pd.Series:
+def strata_of(units: pd.DataFrame) -> pd.Series:
     """Return one class a group, indexed by group: where a group has several, the rarest of the cohort."""
     frequency = units["label"].value_counts()
     order = sorted(frequency.index, key=lambda label: (frequency[label], label))
@@ -184,7 +184,7 @@ def _deal(units: pd.DataFrame, folds: int, seed: int) -> list[list[str]]:
     return [sorted(set(groups[held_out])) for _, held_out in dealer.split(groups, codes, groups)]
 
 
-def _draw(strata: pd.Series, fraction: float, generator: np.random.Generator) -> list[str]:
+def draw_groups(strata: pd.Series, fraction: float, generator: np.random.Generator) -> list[str]:
     """Return a share of the groups, drawn in each class by itself, at least one of each."""
     chosen: list[str] = []
     for _, groups in sorted(strata.groupby(strata)):

@@ -76,15 +76,16 @@ def list_picture_level_fits(
 
     Parameters as for :func:`list_fits`. Empty where the protocol does not ask for the demonstration.
     """
-    if protocol.leak is None:
+    folds = protocol.splits.cross_validation.folds
+    if protocol.leak is None or folds is None:
         return []
     key, seed, rules = protocol.leak.arm, protocol.splits.seeds[0], protocol.splits
     views = cases.views[key]
     # The error itself: every picture is dealt as if it were a patient of its own.
     pictures = views.assign(group_id=views["view_id"], nodule_id=views["view_id"])
-    split = cross_validation_split(pictures, rules.cross_validation.folds, seed, rules.tune)
+    split = cross_validation_split(pictures, folds, seed, rules.tune)
     fits = []
-    for fold in range(rules.cross_validation.folds):
+    for fold in range(folds):
         part_of, place = views["view_id"].map(_sides(split, seed, fold)), (seed, fold)
         spec = _spec(protocol, cases, key, part_of, place, store_keys[key], arithmetic[key], divided="pictures")
         fits.append(spec)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from isthmus.cohort.site_splits import check_sites, leave_one_site_out
 from isthmus.cohort.splits import check_split, cross_validation_split, test_split
 from isthmus.errors import CohortError
 from isthmus.files import sha256_of_json
 from isthmus.protocol.cases import Cases
-from isthmus.protocol.schema import Protocol
+from isthmus.protocol.schema import Protocol, Splits
 from isthmus.tables.check import write_table
 
 ELSEWHERE = ("temporal", "external")
@@ -21,7 +22,8 @@ def divide(protocol: Protocol, cases: Cases) -> tuple[pd.DataFrame, dict[str, li
     """Return the groups' parts for every seed, and the groups that are set aside, by the split they are opened as.
 
     Where `splits.test` names the cohort's own split, its parts `test`, `temporal` and `external` are set aside;
-    `train`, `tune` and what has no part are dealt into the folds.
+    `train`, `tune` and what has no part are dealt into the folds. The patients of `splits.external_sites` are set
+    aside as `external`.
 
     Raises
     ------
@@ -30,17 +32,48 @@ def divide(protocol: Protocol, cases: Cases) -> tuple[pd.DataFrame, dict[str, li
     """
     units, rule = cases.units, protocol.splits.test
     aside = _elsewhere(units) if rule is not None and rule.column else {}
+    rules = protocol.splits
+    if rules.external_sites:
+        aside = {**aside, "external": _at_sites(units, rules.external_sites, aside)}
     rest = units[~units["group_id"].isin(_all(aside))]
     if rule is not None:
         aside = {"test": test_split(rest, rule.model_dump(exclude_none=True)), **aside}
         rest = rest[~rest["group_id"].isin(aside["test"])]
-    folds = protocol.splits.cross_validation.folds
-    split = pd.concat(
-        [cross_validation_split(rest, folds, seed, protocol.splits.tune) for seed in protocol.splits.seeds],
-        ignore_index=True,
-    )
+    split = pd.concat([_folds(rest, rules, seed) for seed in rules.seeds], ignore_index=True)
     check_split(split)
     return split, aside
+
+
+def _folds(rest: pd.DataFrame, rules: Splits, seed: int) -> pd.DataFrame:
+    folds = rules.cross_validation.folds
+    if folds is None:
+        return leave_one_site_out(rest, seed, rules.tune)
+    return cross_validation_split(rest, folds, seed, rules.tune)
+
+
+def _at_sites(units: pd.DataFrame, sites: list[str], aside: Mapping[str, list[str]]) -> list[str]:
+    """Return the groups of patients at some sites, none of whose nodules is of another site."""
+    where, known = "splits.external_sites", sorted(set(units["site"].dropna()))
+    if "external" in aside:
+        raise CohortError(
+            "the cohort's own split has an external part already",
+            where=where,
+            expected="one of the two",
+            hint="set splits.external_sites to [], or give splits.test a fraction",
+        )
+    unknown = [site for site in sites if site not in known]
+    if unknown:
+        raise CohortError(f"no case is of site {', '.join(unknown)}", where=where, expected=", ".join(known))
+    check_sites(units)
+    inside = units["site"].isin(sites)
+    taken = sorted(set(units.loc[inside, "group_id"]) & set(_all(aside)))
+    if taken:
+        raise CohortError(
+            f"{len(taken)} groups of these sites are in another part of the cohort's own split", where=where
+        )
+    if inside.all():
+        raise CohortError("these are all sites: nobody is left to train on", where=where, expected="some of them")
+    return sorted(set(units.loc[inside, "group_id"]))
 
 
 def _elsewhere(units: pd.DataFrame) -> dict[str, list[str]]:

@@ -106,7 +106,8 @@ def report_context(
         ),
         cohort=cohort_facts(cases, failures),
         splits=SplitFacts(
-            folds=protocol.splits.cross_validation.folds,
+            folds=int(split["fold"].nunique()),
+            by=protocol.splits.cross_validation.by,
             seeds=list(protocol.splits.seeds),
             tune_fraction=protocol.splits.tune,
             test_rule=_test_rule(protocol),

@@ -84,9 +84,23 @@ class Arm(Part):
 
 
 class CrossValidation(Part):
-    """Grouped, stratified k-fold cross-validation."""
+    """Grouped, stratified k-fold cross-validation; or each site held out once."""
 
-    folds: int = Field(5, ge=2, le=20, description="number of folds")
+    by: Literal["group", "site"] = Field("group", description="site: every fold holds out one site (leave one out)")
+    folds: int | None = Field(5, ge=2, le=20, description="number of folds; none by site: there is one a site")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_fold_a_site(cls, content: Any) -> Any:
+        if isinstance(content, dict) and content.get("by") == "site":
+            return {**content, "folds": None}
+        return content
+
+    @model_validator(mode="after")
+    def _folds_of_groups(self) -> "CrossValidation":
+        if self.by == "group" and self.folds is None:
+            raise ValueError("folds is missing")
+        return self
 
 
 class TestPart(Part):
@@ -113,6 +127,7 @@ class Splits(Part):
     seeds: list[int] = Field(default=[0], min_length=1, description="each seed sets split and initialisation")
     tune: float = Field(0.2, gt=0, lt=0.5, description="tuning part: share of a fold's training groups")
     test: TestPart | None = None
+    external_sites: list[str] = Field(default=[], description="sites whose patients are set aside and opened once")
 
     @model_validator(mode="after")
     def _seeds_differ(self) -> "Splits":
@@ -171,6 +186,12 @@ class Protocol(Part):
     explain: Explain = Explain()
     leak: Leak | None = Field(None, description="one arm with pictures instead of patients divided, as a warning")
     report: ReportSettings = ReportSettings()
+
+    @model_validator(mode="after")
+    def _leak_needs_groups(self) -> "Protocol":
+        if self.leak is not None and self.splits.cross_validation.by == "site":
+            raise ValueError("leak compares folds of pictures with folds of groups; set it to null or divide by group")
+        return self
 
     @model_validator(mode="after")
     def _named_arms_exist(self) -> "Protocol":

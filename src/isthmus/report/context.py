@@ -99,6 +99,7 @@ class SplitFacts:
     tune_fraction: float | None = None
     test_rule: str = ""
     fingerprint: str = ""
+    by: Literal["group", "site"] = "group"
 
 
 @dataclass(frozen=True)

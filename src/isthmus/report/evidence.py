@@ -7,6 +7,7 @@ from pandas import DataFrame
 
 from isthmus.errors import InputError
 from isthmus.report.analysis_table import AnalysisTable, analysis_table
+from isthmus.report.by_site import site_measures
 from isthmus.report.contrasts import comparisons
 from isthmus.report.decisions import PREVALENCES, call_measures
 from isthmus.report.discrimination import ranking_measures, several_class_measures
@@ -143,6 +144,7 @@ def _part(
         facts["macro_auc"] = undefined("AUC", "one score cannot rank several classes", level).as_dict()
     else:
         facts |= ranking_measures(rows, level)
+        facts |= site_measures(rows, level)
         if table.has_probabilities:
             calibrated = (arm, split) in table.calibrated
             facts |= probability_measures(rows, calibrated=calibrated, level=level)

@@ -63,9 +63,14 @@ def _design(context: ReportContext, protocol: dict[str, Any]) -> str:
     if folds:
         text += f"{folds}-fold cross-validation, stratified by label, was run for {plural(len(seeds), 'seed')}; "
         text += "a seed sets both the split, which all arms share, and the initialisation. "
+    elif splits.get("cross_validation", {}).get("by") == "site":
+        text += "Each site was left out once: the networks that met its patients had seen none of that site. Training "
+        text += f"was repeated for {plural(len(seeds), 'seed')}; a seed sets initialisation and tuning parts. "
     if splits.get("tune"):
         text += f"{100 * splits['tune']:.0f}\u202f% of a fold's training groups were set aside for tuning: "
         text += "no network's weights were fitted on them. "
+    if splits.get("external_sites"):
+        text += f"The patients of {listed(splits['external_sites'])} were set aside before, as an external set. "
     test = splits.get("test")
     if test:
         rule = "the cohort's own split" if test.get("column") else f"{100 * test['fraction']:.0f}\u202f% of the groups"

@@ -29,6 +29,9 @@ class Cell:
     small: str = ""
 
 
+_SITES = 12
+
+
 @dataclass(frozen=True)
 class Row:
     """A row of a table by arm."""
@@ -58,12 +61,31 @@ def arm_tables(context: ReportContext) -> list[Table]:
         ranking = _table(context, facts, f"{head}: ranking and calls", _RANKING_AND_CALLS)
         others = _table(context, facts, f"{head}: predictive values and probabilities", _PROBABILITIES)
         others = _with_stated_prevalences(others, facts)
-        shown = [table for table in (ranking, others, _per_class(context, facts, head)) if table.columns]
+        made = (ranking, others, _per_class(context, facts, head), _by_site(context, facts, head))
+        shown = [table for table in made if table.columns]
         if shown:
             last = shown[-1]
             shown[-1] = Table(last.caption, last.columns, last.rows, notes)
         tables += shown
     return tables
+
+
+def _by_site(context: ReportContext, facts: dict[str, Any], head: str) -> Table:
+    """Return the AUC at each site; without columns where there is one site, or more than a page is wide."""
+    sites = list(dict.fromkeys(site for entry in facts.values() for site in entry.get("by_site", {})))
+    if len(sites) > _SITES:
+        return Table("", [], [])
+    sizes = {
+        site: max(e["by_site"][site]["n"] for e in facts.values() if site in e.get("by_site", {})) for site in sites
+    }
+    rows = [
+        Row(
+            context.title_of(arm), [Cell(interval(entry.get("by_site", {}).get(site, {}).get("auc"))) for site in sites]
+        )
+        for arm, entry in facts.items()
+    ]
+    unit = context.evidence["unit"]
+    return Table(f"{head}: AUC by site", [f"{site} ({count(sizes[site])} {unit}s)" for site in sites], rows)
 
 
 def _table(context: ReportContext, facts: dict[str, Any], caption: str, measures: Iterable[str]) -> Table:

@@ -210,10 +210,10 @@ def split_sentence(context: ReportContext) -> str:
         return ""
     text = ""
     if facts.folds is not None:
-        text = (
-            f"Groups were divided by {facts.folds}-fold cross-validation, stratified by label, "
-            f"for {plural(len(facts.seeds), 'seed')}"
-        )
+        how = f"divided by {facts.folds}-fold cross-validation, stratified by label"
+        if facts.by == "site":
+            how = f"held out site by site ({plural(facts.folds, 'site')})"
+        text = f"Groups were {how}, for {plural(len(facts.seeds), 'seed')}"
         if facts.tune_fraction is not None:
             text += f"; {100 * facts.tune_fraction:.0f}\u202f% of each fold's training groups were kept for tuning"
         text += ". "
