@@ -148,7 +148,8 @@ def _said_of(proposal: Proposal) -> list[str]:
         "look at it before you use the score"
     ]
     if proposal.others:
-        notes.append(f"the localiser saw {proposal.others} more regions in this picture; they were not scored")
+        more = "one more region" if proposal.others == 1 else f"{proposal.others} more regions"
+        notes.append(f"the localiser saw {more} in this picture, not scored")
     return notes
 
 
