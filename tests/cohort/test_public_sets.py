@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from isthmus.cohort.cohort import load_cohort
-from isthmus.cohort.sources import DATA_SETS, data_set_help, import_data_set
+from isthmus.cohort.sources import DATA_SETS, data_set_lines, import_data_set
 from isthmus.errors import CohortError, OutputError
 from isthmus.imaging.read import read_mask
 from tests.cohort import trees
@@ -55,6 +55,7 @@ def test_a_set_in_its_published_layout_becomes_a_cohort_with_its_published_parts
     assert all(line.status == "labelled" for line in report.lines if line.views)
     assert cohort.patient_ids == ("real" if name == "thyroidxl" else "absent")
     assert any("two sides of a split" in remark for remark in cohort.remarks) == (name != "thyroidxl")
+    assert all(remark in (tmp_path / "cohort" / "import_report.md").read_text() for remark in cohort.remarks)
     assert cohort.licence == DATA_SETS[name].terms
 
 
@@ -252,9 +253,8 @@ def test_pictures_are_copied_unchanged(tmp_path):
 
 
 def test_the_help_says_of_every_set_where_it_is_and_its_terms():
-    text = data_set_help()
-    for card in DATA_SETS.values():
-        assert f"{card.name}: {card.title}" in text
-        assert card.where in text
-        assert f"Terms: {card.terms}" in text
+    for card, line in zip(DATA_SETS.values(), data_set_lines(), strict=True):
+        assert line.startswith(f"`{card.name}`: {card.title}")
+        assert f"From: {card.where}" in line
+        assert f"Terms: {card.terms}" in line
         assert card.where.startswith("http")

@@ -160,6 +160,7 @@ class CohortDraft:
                 frame = pd.DataFrame(list(found.values()))
                 write_table(self.folder / f"{name}.csv", frame[[*_COLUMNS[name], *frame.columns.drop(_COLUMNS[name])]])
         remarks = list(dict.fromkeys([*description.remarks, *self.report.remarks]))
+        self.report.remarks = remarks
         self.report.totals = self.report.totals or {
             name: len(self._rows[name]) for name in ("patients", "nodules", "views")
         }

@@ -110,3 +110,15 @@ def test_an_annotation_that_cannot_be_used_is_a_fault_and_the_others_stay(tmp_pa
 def test_another_size_and_an_unknown_picture_are_faults(tmp_path):
     assert "32 x 24" in outlines(tmp_path, {"bbox": [1, 1, 5, 5]}, size=(24, 32))[1][0]
     assert "no picture" in outlines(tmp_path, {"bbox": [1, 1, 5, 5]}, name="z.png")[1][0]
+
+
+def test_ids_that_are_no_ids_are_faults(tmp_path):
+    write_picture(tmp_path / "a.png")
+    content = {
+        "images": [{"id": {}, "file_name": "a.png", "height": HEIGHT, "width": WIDTH}, 7],
+        "annotations": [{"image_id": {}, "category_id": [], "bbox": [1, 1, 5, 5]}, 9],
+        "categories": {"id": 1},
+    }
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    (fault,) = OutlineIndex.of(tmp_path).faults
+    assert "belongs to no picture" in fault.reason

@@ -34,10 +34,9 @@ def is_coco(content: Any) -> bool:
 
 def coco_entries(content: dict[str, Any], source: str, relative: str) -> tuple[list[Entry], list[str]]:
     """Return an entry for each picture of a COCO file that has an outline, and what is wrong with the others."""
-    images = {item.get("id"): item for item in content["images"] if isinstance(item, dict)}
-    labels = {
-        item.get("id"): str(item.get("name", "")) for item in content.get("categories") or [] if isinstance(item, dict)
-    }
+    images = {key: item for item in content["images"] if (key := _id(item)) is not None}
+    categories = content.get("categories")
+    labels = {_id(item): str(item["name"]) for item in _list(categories) if _id(item) is not None and "name" in item}
     by_image: dict[Any, list[Shape]] = defaultdict(list)
     faults = []
     for item in content["annotations"]:
@@ -45,7 +44,9 @@ def coco_entries(content: dict[str, Any], source: str, relative: str) -> tuple[l
         if not isinstance(key, int | str) or key not in images:
             faults.append("an annotation belongs to no picture of the file")
         else:
-            by_image[key].append(Shape(labels.get(item.get("category_id"), ""), _drawer_of(item)))
+            category = item.get("category_id")
+            label = labels.get(category, "") if isinstance(category, int | str) else ""
+            by_image[key].append(Shape(label, _drawer_of(item)))
     entries = []
     for key, shapes in by_image.items():
         try:
@@ -53,6 +54,15 @@ def coco_entries(content: dict[str, Any], source: str, relative: str) -> tuple[l
         except OutlineUnusable as error:
             faults.append(str(error))
     return entries, sorted(set(faults))
+
+
+def _id(item: Any) -> int | str | None:
+    found = item.get("id") if isinstance(item, dict) else None
+    return found if isinstance(found, int | str) else None
+
+
+def _list(content: Any) -> list[Any]:
+    return content if isinstance(content, list) else []
 
 
 def _entry(image: dict[str, Any], shapes: list[Shape], source: str, relative: str) -> Entry:

@@ -5,6 +5,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel import imageglobals
 from numpy.typing import NDArray
 
 from isthmus.cohort.outlines.mask_files import strip_mask_words
@@ -21,7 +22,8 @@ def nifti_entry(path: Path, source: str, stem: str, limits: Limits) -> Entry:
 
 def _pages(path: Path, limits: Limits) -> NDArray[np.uint16]:
     try:
-        image: Any = nib.load(path)
+        with imageglobals.LoggingOutputSuppressor():
+            image: Any = nib.load(path)
         check_volume(image.shape, limits)
         affine = np.asarray(image.affine, dtype=float)
         coded = int(image.header["qform_code"]) > 0 or int(image.header["sform_code"]) > 0

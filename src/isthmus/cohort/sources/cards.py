@@ -126,11 +126,9 @@ DATA_SETS: Final[Mapping[str, DataSet]] = {card.name: card for card in _CARDS}
 """Every public data set with a reader, by its name on the command line."""
 
 
-def data_set_help() -> str:
-    """Return, for a help page, what each data set holds, what its folder must hold, where to get it, and its terms."""
-    parts = [
-        f"{card.name}: {card.title}, {card.what}.\n"
-        f"  Folder: {card.layout}.\n  From: {card.where}\n  Terms: {card.terms}."
+def data_set_lines() -> list[str]:
+    """Return, in Markdown, what each data set holds, what its folder must hold, where to get it, and its terms."""
+    return [
+        f"`{card.name}`: {card.title}, {card.what}. Folder: {card.layout}. From: {card.where}. Terms: {card.terms}."
         for card in DATA_SETS.values()
     ]
-    return "\n\n".join(parts)
