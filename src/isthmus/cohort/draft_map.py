@@ -79,7 +79,7 @@ def draft_map(
         "citation: none",
         "remarks: []  # what a reader of a report should know of these data",
         *_table_lines(table, header_row, sheet),
-        *_join_lines(join, len(pictures)),
+        *_join_lines(join),
         *_column_lines(table, columns, dicom),
         *_target_lines(table, columns.get(LABEL)),
         *_extra_lines(columns, other),
@@ -110,7 +110,7 @@ def _table_lines(table: SourceTable, header_row: int, sheet: str | None) -> list
     return ["", f"# {table.origin}: {len(table.frame)} rows", *(["table:", *said] if said else [])]
 
 
-def _join_lines(join: JoinGuess | None, pictures: int) -> list[str]:
+def _join_lines(join: JoinGuess | None) -> list[str]:
     title = [
         "",
         "# Which pictures belong to a row: the heading's value equals this key of the picture. Keys: file, name,",
@@ -120,7 +120,7 @@ def _join_lines(join: JoinGuess | None, pictures: int) -> list[str]:
     if join is None:
         unknown = f"    {_quoted(_PLACEHOLDER)}: name  # {CHECK}: no column's values were seen in the files' names"
         return [*title, "join:", "  match:", unknown]
-    lines = [*title, f"# As guessed, {join.pictures} of {pictures} pictures find a row.", "join:", "  match:"]
+    lines = [*title, f"# As guessed, {join.pictures} of {join.looked_at} pictures find a row.", "join:", "  match:"]
     lines += [f"    {_quoted(heading)}: {key}" for heading, key in join.rule.match.items()]
     lines += [f"  pattern: {_quoted(join.rule.pattern)}"] if join.rule.pattern else []
     ignored = f"  leading_zeros: ignore  # {CHECK}: '007' and '7' are taken for the same"

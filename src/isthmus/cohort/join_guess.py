@@ -1,19 +1,19 @@
 """How a table's rows and a source's pictures seem to belong together: a guess, for a draft map alone."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from isthmus.cohort.join import SourcePicture, join_rows, key_text, with_keys
+from isthmus.cohort.join import DATE_KEYS, ONE_PICTURE_KEYS, SourcePicture, join_rows, key_text, with_keys
 from isthmus.cohort.mapping import JoinRule
 from isthmus.cohort.source_table import SourceTable
 
 _PARTS = 4
 """How many parts of a file's name, between _ - . and blanks, are looked at."""
-_STEM_PART = r"(?:^|/)(?:[^/_\-. ]+[_\-. ]+){%d}(?P<%s>[^/_\-. ]+)[^/]*$"
+_PART = r"[^/_\-. ]+"
+_SIGN = r"[_\-. ]+"
 _ENOUGH = 0.2
-_LOOKED_AT = 5_000
+_LOOKED_AT = 2_000
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,14 @@ class JoinGuess:
     rule : JoinRule
         For the map.
     pictures : int
-        How many pictures find a row.
+        How many of the pictures that were looked at find a row.
+    looked_at : int
+        How many were looked at.
     """
 
     rule: JoinRule
     pictures: int
+    looked_at: int
 
 
 def guess_join(table: SourceTable, pictures: Sequence[SourcePicture], columns: Mapping[str, str]) -> JoinGuess | None:
@@ -44,61 +47,76 @@ def guess_join(table: SourceTable, pictures: Sequence[SourcePicture], columns: M
     columns : mapping of str to str
         Our column to the heading that seems to be it: a guess at ids and file names goes before other columns.
     """
-    looked_at = list(pictures)[:_LOOKED_AT]
+    looked_at = list(pictures)[:: max(1, len(pictures) // _LOOKED_AT)]
+    sides = _Sides(table, looked_at)
     likely = [columns[name] for name in ("file", "exam_id", "patient_id", "nodule_id") if name in columns]
     others = [heading for heading in table.frame.columns if heading not in likely and heading not in columns.values()]
     best, most = None, (math.ceil(_ENOUGH * len(looked_at)), 0)
     for heading in [*likely, *others]:
         for rule in _rules(heading, looked_at):
-            fitting = _fitting(table, looked_at, rule)
+            fitting = sides.fitting(rule)
             if fitting > most:
-                best, most = JoinGuess(rule, fitting[0]), fitting
-    return _with_nodule(best, table, looked_at, columns.get("nodule_id")) if best else None
+                best, most = JoinGuess(rule, fitting[0], len(looked_at)), fitting
+    return _with_nodule(best, sides, columns.get("nodule_id")) if best else None
 
 
 def _rules(heading: str, pictures: Sequence[SourcePicture]) -> list[JoinRule]:
     headers = list(dict.fromkeys(key for picture in pictures[:50] for key in picture.keys))
     preferred = [key for key in ("AccessionNumber", "PatientID", "StudyInstanceUID") if key in headers]
     rules = [JoinRule(match={heading: key}) for key in [*preferred, "file", "name", "stem", "folder"]]
-    rules += [JoinRule(match={heading: "number"}, pattern=_STEM_PART % (part, "number")) for part in range(_PARTS)]
+    rules += [JoinRule(match={heading: "number"}, pattern=_pattern(number=part)) for part in range(_PARTS)]
     return rules + [rule.model_copy(update={"leading_zeros": "ignore"}) for rule in rules]
 
 
-def _fitting(table: SourceTable, pictures: Sequence[SourcePicture], rule: JoinRule) -> tuple[int, int]:
-    """Return how many pictures find a row, and how many values do, where the column tells rows apart at all."""
-    wanted = [_wanted(row, rule) for row in table.frame[list(rule.match)].itertuples(index=False)]
-    filled = [key for key in wanted if all(key)]
-    if len(set(filled)) < max(2, len(filled) // 20):
-        return 0, 0
-    known = set(filled)
-    found = [key for picture in pictures if (key := _found(picture, rule)) in known]
-    return len(found), len(set(found))
+class _Sides:
+    """The texts of both sides of a join, each worked out once for all rules that are tried."""
+
+    def __init__(self, table: SourceTable, pictures: Sequence[SourcePicture]) -> None:
+        self.table, self.pictures = table, pictures
+        self._cells: dict[tuple[str, str, str], list[str]] = {}
+        self._keys: dict[tuple[str | None, str, str], list[str]] = {}
+
+    def fitting(self, rule: JoinRule) -> tuple[int, int]:
+        """Return how many pictures find a row, and how many values do, where the columns tell rows apart at all."""
+        rows = zip(*(self._column(heading, key, rule) for heading, key in rule.match.items()), strict=True)
+        filled = [texts for texts in rows if all(texts)]
+        known = set(filled)
+        if len(known) < max(2, len(filled) // 20):
+            return 0, 0
+        pictures = zip(*(self._key(key, rule) for key in rule.match.values()), strict=True)
+        found = [texts for texts in pictures if texts in known]
+        return len(found), len(set(found))
+
+    def _column(self, heading: str, key: str, rule: JoinRule) -> list[str]:
+        place = heading, key if key in (*ONE_PICTURE_KEYS, *DATE_KEYS) else "", rule.leading_zeros
+        if place not in self._cells:
+            self._cells[place] = [key_text(cell, key, rule) for cell in self.table.frame[heading]]
+        return self._cells[place]
+
+    def _key(self, key: str, rule: JoinRule) -> list[str]:
+        place = rule.pattern, key, rule.leading_zeros
+        if place not in self._keys:
+            found = (with_keys(picture, rule).keys.get(key, "") for picture in self.pictures)
+            self._keys[place] = [key_text(text, key, rule) for text in found]
+        return self._keys[place]
 
 
-def _with_nodule(
-    guess: JoinGuess, table: SourceTable, pictures: Sequence[SourcePicture], heading: str | None
-) -> JoinGuess:
+def _pattern(**groups: int) -> str:
+    """Return an expression that gives parts of a file's name, by their place, to named groups."""
+    names = {place: name for name, place in groups.items()}
+    parts = [f"(?P<{names[place]}>{_PART})" if place in names else _PART for place in range(max(names) + 1)]
+    return "(?:^|/)" + _SIGN.join(parts) + "[^/]*$"
+
+
+def _with_nodule(guess: JoinGuess, sides: _Sides, heading: str | None) -> JoinGuess:
     """Add the nodule's number in the file's name where the rows of one patient would otherwise share pictures."""
-    number = re.search(r"\{(\d)\}\(\?P<number>", guess.rule.pattern or "")
-    if heading is None or number is None or not join_rows(table.frame, pictures, guess.rule).ambiguous:
+    part = next((part for part in range(_PARTS) if guess.rule.pattern == _pattern(number=part)), None)
+    if heading is None or part is None or not join_rows(sides.table.frame, sides.pictures, guess.rule).ambiguous:
         return guess
-    part = int(number[1])
-    for between in range(_PARTS - 1 - part):
-        pattern = _STEM_PART % (part, "number")
-        inner = r"[_\-. ]+(?:[^/_\-. ]+[_\-. ]+)" + f"{{{between}}}" + r"(?P<nodule>[^/_\-. ]+)[^/]*$"
-        rule = guess.rule.model_copy(
-            update={"match": {**guess.rule.match, heading: "nodule"}, "pattern": pattern.removesuffix("[^/]*$") + inner}
-        )
-        fitting, _ = _fitting(table, pictures, rule)
+    for other in range(part + 1, _PARTS):
+        changes = {"match": {**guess.rule.match, heading: "nodule"}, "pattern": _pattern(number=part, nodule=other)}
+        rule = guess.rule.model_copy(update=changes)
+        fitting, _ = sides.fitting(rule)
         if fitting >= guess.pictures / 2:
-            return JoinGuess(rule, fitting)
+            return JoinGuess(rule, fitting, guess.looked_at)
     return guess
-
-
-def _wanted(cells: tuple[object, ...], rule: JoinRule) -> tuple[str, ...]:
-    return tuple(key_text(cell, key, rule) for cell, key in zip(cells, rule.match.values(), strict=True))
-
-
-def _found(picture: SourcePicture, rule: JoinRule) -> tuple[str, ...]:
-    keys = with_keys(picture, rule).keys
-    return tuple(key_text(keys.get(key, ""), key, rule) for key in rule.match.values())

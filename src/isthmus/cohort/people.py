@@ -65,15 +65,17 @@ def add_people(draft: CohortDraft, entries: list[Entry], mapping: CohortMap) -> 
     of_patient = [*PATIENT_COLUMNS, *(name for name, target in mapping.targets.items() if target.unit == "patient")]
     of_patient += [name for name, extra in mapping.extra.items() if extra.table == "patients"]
     of_nodule = [*NODULE_COLUMNS, *(name for name in [*mapping.targets, *mapping.extra] if name not in of_patient)]
-    in_time = sorted(entries, key=lambda entry: (entry.day or date.max, entry.row))
+    by_patient: dict[str, list[Entry]] = defaultdict(list)
+    by_nodule: dict[str, list[Entry]] = defaultdict(list)
+    for entry in sorted(entries, key=lambda entry: (entry.day or date.max, entry.row)):
+        by_patient[entry.patient].append(entry)
+        by_nodule[entry.nodule].append(entry)
     for patient in dict.fromkeys(entry.patient for entry in entries):
-        own = [entry for entry in in_time if entry.patient == patient]
-        values = {column: _first(own, column) for column in of_patient}
+        values = {column: _first(by_patient[patient], column) for column in of_patient}
         draft.add_patient(patient, values.pop("site") or "not stated", **values)
     for nodule in dict.fromkeys(entry.nodule for entry in entries):
-        own = [entry for entry in in_time if entry.nodule == nodule]
-        patient = own[0].patient
-        values = {column: _first(own, column) for column in of_nodule}
+        patient = by_nodule[nodule][0].patient
+        values = {column: _first(by_nodule[nodule], column) for column in of_nodule}
         tied = {"group_id": groups[patient]} if patient in groups else {}
         draft.add_nodule(nodule, patient, **tied, **values)
 

@@ -188,6 +188,7 @@ def _check_agreement(table: SourceTable, rows: UnderstoodRows, mapping: CohortMa
             continue
         whole = column in of_patient
         units = patients if whole else nodules
+        doubtful: set[int] = set()
         for labels in _contradicting(rows, column, units):
             first = labels[0]
             for row in labels[1:]:
@@ -197,8 +198,8 @@ def _check_agreement(table: SourceTable, rows: UnderstoodRows, mapping: CohortMa
                         f"one {'patient' if whole else 'nodule'}, one value; left blank"
                     )
                     rows.faults.append(table.fault(row, source.heading, words))
-            everywhere = {unit for unit, row in zip(units, rows.values.index, strict=True) if row == first}
-            rows.values.loc[[unit in everywhere for unit in units], column] = ""
+            doubtful.update(labels)
+        rows.values.loc[rows.values.index.isin(doubtful), column] = ""
 
 
 def _without_names(fault: CellFault, table: SourceTable, mapping: CohortMap) -> CellFault:
