@@ -66,15 +66,30 @@ def _only(arms: str | None) -> list[str]:
     return [] if arms is None else [f"only={[name.strip() for name in arms.split(',') if name.strip()]}"]
 
 
+def _fitting(names: list[str], folder: Path, profile: str, as_json: bool) -> None:
+    from isthmus.cohort.cohort import load_cohort
+    from isthmus.protocol.suitability import suitability
+
+    cohort = load_cohort(folder)
+    found = [suitability(name, cohort, profile) for name in names]
+    facts = {"cohort": cohort.name, "profile": profile, "protocols": [one.to_json() for one in found]}
+    lines = [f"Cohort {cohort.name}, profile {profile}:", *(line for one in found for line in one.lines())]
+    show(facts, as_json, lines)
+
+
 @app.command()
 def protocols(
     name: Annotated[str | None, typer.Argument(help="Show one protocol, resolved.")] = None,
+    cohort: Annotated[Path | None, typer.Option("--cohort", help="Say which fit this cohort, and why not.")] = None,
     profile: Annotated[str, typer.Option(help="paper, small or smoke.")] = "paper",
     as_json: JsonOption = False,
 ) -> None:
-    """List the shipped protocols, or show one as it will run."""
+    """List the shipped protocols, or show one as it will run, or say which of them fit a cohort."""
     from isthmus.protocol.resolve import reductions, resolve_protocol, shipped_protocols
 
+    if cohort is not None:
+        _fitting([name] if name else list(shipped_protocols()), cohort, profile, as_json)
+        return
     if name is None:
         found = [resolve_protocol(shipped) for shipped in shipped_protocols()]
         rows = [[one.protocol, f"{len(one.arms)} arms", one.title] for one in found]
