@@ -115,7 +115,10 @@ def test_a_killed_training_resumes_to_the_same_bytes(trained: Path, cohort: Path
     other = SETTINGS.model_copy(update={"epochs": 4})
     with pytest.raises(OutputError, match="other cohorts or settings"):
         training.train_localiser([load_cohort(cohort)], out, other, device="cpu", resume=True)
+    half_written = out.with_name("localiser.partial") / "folds" / "1" / ".checkpoint.1.partial.pt"
+    half_written.write_bytes(b"half")
     training.train_localiser([load_cohort(cohort)], out, SETTINGS, device="cpu", resume=True)
+    assert not list(out.rglob(".*"))
     assert not out.with_name("localiser.partial").exists()
     same = (
         "parts/0.safetensors",

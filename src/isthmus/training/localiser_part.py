@@ -67,7 +67,8 @@ def run_part(
             "seconds": round(sum(row["seconds"] for row in history), 3),
         },
     )
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    for left in (*folder.glob("checkpoint.pt"), *folder.glob(".checkpoint.*.partial.pt")):
+        left.unlink()  # the second kind is what a kill leaves in the middle of saving
 
 
 def draft_spec(settings: LocaliserSettings, **facts: Any) -> LocaliserSpec:
