@@ -5,7 +5,7 @@ import pytest
 from isthmus.cohort.cell_values import NotUnderstood, meaning
 from isthmus.cohort.dates import parse_date
 from isthmus.cohort.headings import guess_column, guess_unit, guess_values
-from isthmus.cohort.mapping import Source, TargetSource
+from isthmus.cohort.map_parts import Source, TargetSource
 
 MM = Source(heading="x", unit="mm")
 CM = Source(heading="x", unit="cm")

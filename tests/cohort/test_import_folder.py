@@ -1,5 +1,6 @@
 """A hospital's folder and table become a cohort: from the first command to the folder, as a user does it."""
 
+import shlex
 from pathlib import Path
 
 import cv2
@@ -73,7 +74,7 @@ def draft(folder: Path) -> tuple[int, str]:
 @pytest.fixture(scope="module")
 def imported(folder: Path, draft: tuple[int, str]) -> tuple[int, str]:
     """Return what the next command says, which the first one names."""
-    command = draft[1].split("Next: isthmus ")[1].split()
+    command = shlex.split(draft[1].split("Next: isthmus ")[1])
     return call(*command)
 
 

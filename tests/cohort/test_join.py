@@ -5,7 +5,7 @@ import pytest
 
 from isthmus.cohort.join import SourcePicture, join_rows
 from isthmus.cohort.join_guess import guess_join
-from isthmus.cohort.mapping import JoinRule
+from isthmus.cohort.map_parts import JoinRule
 from isthmus.cohort.source_table import SourceTable
 from isthmus.errors import InputError
 

@@ -8,7 +8,7 @@ import pytest
 from openpyxl import Workbook
 
 from isthmus.cohort import workbook
-from isthmus.cohort.mapping import TableRule
+from isthmus.cohort.map_parts import TableRule
 from isthmus.cohort.source_table import SourceTable
 from isthmus.cohort.table_file import guess_header_row, read_cells_of, read_source_table
 from isthmus.errors import TableError

@@ -1,5 +1,6 @@
 """Cohort import: from a public data set, or from a hospital's own pictures and table, to a cohort folder."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -122,8 +123,9 @@ def _write_draft(kind: "Kind", source: Path, destination: Path, table: Path, as_
     from isthmus.cohort.sources.hospital import write_draft
 
     draft = write_draft(kind, source, table)
-    command = f"isthmus cohort import {kind} {source} {destination} --table {table} --map {draft.path}"
-    command += " --key STUDY.key.json" if kind == "dicom" else ""
+    words = ["isthmus", "cohort", "import", kind, source, destination, "--table", table, "--map", draft.path]
+    words += ["--key", "STUDY.key.json"] if kind == "dicom" else []
+    command = shlex.join(map(str, words))
     facts = {"map": str(draft.path), "checks": draft.checks, "next": command}
     show(facts, as_json, [*_draft_lines(draft, table), f"Next: {command}"])
     raise typer.Exit(1)

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from isthmus.cohort.mapping import UNITS_MM, UNITS_YEARS, Source, TargetSource
+from isthmus.cohort.map_parts import UNITS_MM, UNITS_YEARS, Source, TargetSource
 from isthmus.tables import vocabulary
 
 CODES: Final[Mapping[str, Mapping[str, str]]] = {

@@ -11,7 +11,8 @@ from isthmus.cohort.cell_values import CODES, tidy
 from isthmus.cohort.headings import IDENTIFYING, LABEL, guess_column, guess_unit, guess_values
 from isthmus.cohort.join import SourcePicture
 from isthmus.cohort.join_guess import JoinGuess, guess_join
-from isthmus.cohort.mapping import FORMAT, Columns
+from isthmus.cohort.map_parts import Columns
+from isthmus.cohort.mapping import FORMAT
 from isthmus.cohort.source_table import SourceTable
 
 CHECK: Final = "CHECK"

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 from isthmus.cohort.cell_values import NotUnderstood, meaning
 from isthmus.cohort.dates import parse_date
-from isthmus.cohort.description import Description, Target
+from isthmus.cohort.description import Description
 from isthmus.cohort.draft import CohortDraft
 from isthmus.cohort.join import Joined, SourcePicture
+from isthmus.cohort.left_over import row_lines, unused_pictures
 from isthmus.cohort.mapping import CohortMap
 from isthmus.cohort.people import Entry, ViewMade, add_people
 from isthmus.cohort.reader_columns import add_reads
@@ -144,12 +145,12 @@ def fill_cohort(
     add_people(draft, used, mapping)
     rows.faults += add_reads(draft, used, rows.table, mapping)
     draft.report.lines += lines
-    draft.report.lines += _other_pictures(joined, shown)
-    draft.report.lines += _row_lines(draft, joined, rows, used, ids)
+    draft.report.lines += unused_pictures(joined, shown)
+    draft.report.lines += row_lines(draft, joined, rows, used, ids.patient)
     draft.report.lines += [
         ReportLine(fault.place, "cell", "", "not understood", 0, "", fault.what) for fault in rows.faults
     ]
-    return _description(mapping, rows)
+    return mapping.description(len(rows.faults))
 
 
 def _entries(
@@ -244,68 +245,3 @@ def safe_name(text: str) -> str:
 
 def _reason(error: PictureError) -> str:
     return error.what + (f"; expected {error.expected}" if error.expected else "")
-
-
-def _other_pictures(joined: Joined, shown: Callable[[SourcePicture], str]) -> list[ReportLine]:
-    lines = [
-        ReportLine(shown(picture), "picture", "", "without row", 0, "", "no row of the table fits it")
-        for picture in joined.pictures_without_row
-    ]
-    for found in joined.ambiguous:
-        where = f"{found.why}: rows {', '.join(map(str, found.rows))}"
-        lines += [ReportLine(shown(picture), "picture", "", "ambiguous", 0, "", where) for picture in found.pictures]
-    return lines
-
-
-def _row_lines(
-    draft: CohortDraft, joined: Joined, rows: UnderstoodRows, used: list[Entry], ids: _Names
-) -> list[ReportLine]:
-    views: dict[int, int] = defaultdict(int)
-    for entry in used:
-        views[entry.row] += entry.made.views if entry.made else 0
-    status = dict.fromkeys((row for row, _ in joined.pairs), "no usable picture")
-    status |= dict.fromkeys(joined.rows_without_pictures, "without pictures")
-    status |= {row: "ambiguous" for found in joined.ambiguous for row in found.rows}
-    status |= dict.fromkeys(rows.left_out, "left out")
-    status |= dict.fromkeys(views, "used")
-    present = {entry.patient for entry in used}
-    lines = []
-    for row in rows.values.index:
-        original = rows.value(row, "patient_id")
-        patient = ids.patient(original) if original else ""
-        fate = status.get(row, "used with another row")
-        lines.append(ReportLine(f"row {row}", "row", patient, fate, views[row], "", rows.left_out.get(row, "")))
-        if patient and patient not in present and fate in _EXCLUDED:
-            draft.exclude(patient, "import", _EXCLUDED[fate])
-    return lines
-
-
-_EXCLUDED = {
-    "without pictures": "no picture in the source fits its row",
-    "no usable picture": "none of its pictures can be used",
-    "ambiguous": "its pictures fit more than one row",
-    "left out": "its row cannot be used",
-}
-
-
-def _description(mapping: CohortMap, rows: UnderstoodRows) -> Description:
-    targets = {
-        name: Target(
-            name=name,
-            column=name,
-            table="nodules" if target.unit == "nodule" else "patients",
-            unit=target.unit,
-            classes=target.classes,
-            reference=target.reference,
-        )
-        for name, target in mapping.targets.items()
-    }
-    cells = len(rows.faults)
-    told = [f"{cells} cell{'s' if cells > 1 else ''} of the source table could not be used"] if cells else []
-    return Description(
-        name=mapping.name,
-        licence=mapping.licence,
-        citation=mapping.citation,
-        remarks=[*mapping.remarks, *told],
-        targets=targets,
-    )

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from isthmus.cohort.dates import parse_date
-from isthmus.cohort.mapping import PICTURE_KEYS, JoinRule, nearest
+from isthmus.cohort.map_parts import PICTURE_KEYS, JoinRule, nearest
 from isthmus.errors import InputError
 
 ONE_PICTURE_KEYS = ("file", "name", "stem")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from isthmus.cohort.join import DATE_KEYS, ONE_PICTURE_KEYS, SourcePicture, join_rows, key_text, with_keys
-from isthmus.cohort.mapping import JoinRule
+from isthmus.cohort.map_parts import JoinRule
 from isthmus.cohort.source_table import SourceTable
 
 _PARTS = 4

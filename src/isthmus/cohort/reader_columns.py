@@ -4,7 +4,8 @@ from collections import defaultdict
 
 from isthmus.cohort.cell_values import NotUnderstood, meaning
 from isthmus.cohort.draft import CohortDraft
-from isthmus.cohort.mapping import CohortMap, TargetSource
+from isthmus.cohort.map_parts import TargetSource
+from isthmus.cohort.mapping import CohortMap
 from isthmus.cohort.people import Entry
 from isthmus.cohort.source_table import CellFault, SourceTable
 

@@ -9,7 +9,8 @@ import pandas as pd
 
 from isthmus.cohort.cell_values import ID_COLUMNS, NotUnderstood, identifier, looks_scientific, meaning, tidy
 from isthmus.cohort.dates import WORDS, order_of, parse_date, year_is_last
-from isthmus.cohort.mapping import CohortMap, Source, TargetSource, nearest
+from isthmus.cohort.map_parts import Source, TargetSource, nearest
+from isthmus.cohort.mapping import CohortMap
 from isthmus.cohort.source_table import CellFault, SourceTable
 from isthmus.errors import InputError
 from isthmus.imaging.clip import Box

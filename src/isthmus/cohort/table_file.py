@@ -8,7 +8,7 @@ from openpyxl.utils import get_column_letter
 
 from isthmus.cohort.cell_values import tidy
 from isthmus.cohort.delimited_text import read_delimited
-from isthmus.cohort.mapping import TableRule
+from isthmus.cohort.map_parts import TableRule
 from isthmus.cohort.raw_cells import MOST_COLUMNS, RawCells
 from isthmus.cohort.source_table import CellFault, SourceTable
 from isthmus.cohort.workbook import is_workbook, read_sheet

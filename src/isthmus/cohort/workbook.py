@@ -13,7 +13,7 @@ from typing import Any, Final
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from isthmus.cohort.mapping import nearest
+from isthmus.cohort.map_parts import nearest
 from isthmus.cohort.raw_cells import MOST_CELLS, RawCells
 from isthmus.errors import TableError
 

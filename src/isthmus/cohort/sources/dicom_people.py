@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from isthmus.cohort.cell_values import tidy
 from isthmus.cohort.join import Ambiguous, Joined, SourcePicture
-from isthmus.cohort.mapping import CohortMap, Source
+from isthmus.cohort.map_parts import Source
+from isthmus.cohort.mapping import CohortMap
 from isthmus.cohort.private_list import shown_name
 from isthmus.cohort.pseudonyms import Pseudonyms
 from isthmus.cohort.rows import UnderstoodRows

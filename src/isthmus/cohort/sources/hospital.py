@@ -7,8 +7,9 @@ from typing import Literal
 
 from isthmus.cohort.draft_map import CHECK, draft_map
 from isthmus.cohort.join import SourcePicture
+from isthmus.cohort.map_parts import TableRule
 from isthmus.cohort.map_preview import Preview, preview
-from isthmus.cohort.mapping import TableRule, read_map, write_map
+from isthmus.cohort.mapping import read_map, write_map
 from isthmus.cohort.sources.dicom import import_dicom
 from isthmus.cohort.sources.dicom_files import DicomFile, walk_export
 from isthmus.cohort.sources.folder import import_folder
