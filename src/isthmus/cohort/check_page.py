@@ -1,12 +1,13 @@
 """``check.json`` and ``check.html``: what a cohort check found, with pictures to look at; one self-contained page."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from jinja2 import Environment
 
 from isthmus.cohort.check_pictures import mark_crops, side_by_side, thumbnail
 from isthmus.cohort.check_report import CheckedView, CheckReport, SamePicture
+from isthmus.cohort.shortcuts import Rate
 from isthmus.files import write_json, write_text
 from isthmus.imaging.mark_kinds import KINDS
 from isthmus.manifest import DISCLAIMER
@@ -28,7 +29,7 @@ table { border-collapse: collapse; } th, td { text-align: left; padding: 0.2rem 
 td { overflow-wrap: anywhere; } td.whole { overflow-wrap: normal; }
 td.number, th.number { text-align: right; max-width: 9rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th.number { white-space: normal; }
-tr { border-bottom: 1px solid #ddd; }
+tr { border-bottom: 1px solid #ddd; } tr.all td { border-top: 1px solid #999; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 0.8rem; }
 .pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(30rem, 1fr)); gap: 1.2rem; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0.3rem; } .crops { display: flex; flex-wrap: wrap; }
@@ -101,16 +102,13 @@ src="{{ source }}"><figcaption>{{ view }}</figcaption></figure>{% endfor %}</div
 <p>What is more frequent in one class can be learned instead of the tissue. Intervals: 95 %, Wilson, clustered by group;
 p: cluster-robust test of two proportions, or Fisher's exact test of groups where one side has none or all, adjusted by
 Holm over all lines of a target.</p>
-<table><tr><th>target</th><th>what</th><th>class</th><th class="number">views</th><th class="number">groups</th>
-<th class="number">with it</th><th class="number">share, 95 % interval</th><th class="number">adjusted p</th></tr>
-{% for rate in report.rates if rate.site == "" %}<tr><td>{{ rate.target }}</td><td>{{ rate.what }}</td>
-<td>{{ rate.label }}</td>{{ numbers(rate) }}<td class="number">{{ p_of(rate) }}</td></tr>{% endfor %}</table>
-{% if report.rates|rejectattr("site", "equalto", "")|list %}<h3>By site</h3>
-<table><tr><th>site</th><th>target</th><th>what</th><th>class</th><th class="number">views</th>
-<th class="number">groups</th><th class="number">with it</th><th class="number">share, 95 % interval</th></tr>
-{% for rate in (report.rates|rejectattr("site", "equalto", "")|list)[:listed] %}<tr><td>{{ rate.site }}</td>
-<td>{{ rate.target }}</td><td>{{ rate.what }}</td><td>{{ rate.label }}</td>{{ numbers(rate) }}</tr>{% endfor %}</table>
-{% endif %}{% endif %}
+{% for table in rates %}<h3>{{ table.target }}</h3>
+<table><tr><th>what</th><th>site</th>{% for label in table.labels %}<th class="number">{{ label }}: views with it of
+all, 95 % interval</th>{% endfor %}<th class="number">adjusted p</th></tr>
+{% for row in table.rows[:listed] %}<tr class="{{ '' if row.site else 'all' }}">
+<td>{{ "" if row.site else row.what }}</td>
+<td class="whole">{{ row.site or "all" }}</td>{% for cell in row.cells %}<td class="number">{{ cell }}</td>{% endfor %}
+<td class="number">{{ row.p }}</td></tr>{% endfor %}</table>{% endfor %}{% endif %}
 
 {% if pictures %}<h2>Pictures</h2>
 <p>{{ pictures|length }} of {{ report.views|length }} views, those with findings first. Blue: scan region. Red: outline
@@ -121,11 +119,6 @@ or box. Yellow: burned-in text or marks inside the scan region.</p>
 {% endfor %}</div>{% endif %}
 </body></html>
 """
-
-_NUMBERS: Final = """{% macro numbers(rate) %}<td class="number">{{ rate.views }}</td>
-<td class="number">{{ rate.groups }}</td><td class="number">{{ rate.count }}</td>
-<td class="number">{{ "%.0f"|format(100 * rate.interval.estimate) }} % ({{ "%.0f"|format(100 * rate.interval.low) }} to
-{{ "%.0f"|format(100 * rate.interval.high) }})</td>{% endmacro %}"""
 
 
 def write_check(report: CheckReport, cohort_folder: Path, destination: Path) -> None:
@@ -147,7 +140,7 @@ def write_check(report: CheckReport, cohort_folder: Path, destination: Path) -> 
     """
     folder = Path(cohort_folder)
     content = report.to_json()
-    page = Environment(autoescape=True, trim_blocks=True).from_string(_NUMBERS + _PAGE)
+    page = Environment(autoescape=True, trim_blocks=True).from_string(_PAGE)
     write_json(destination / "check.json", content)
     write_text(
         destination / "check.html",
@@ -163,7 +156,7 @@ def write_check(report: CheckReport, cohort_folder: Path, destination: Path) -> 
             marks=[(kind, count) for kind, count in content["marks"].items() if count["marks"]],
             crops=mark_crops(folder, report.views, CROPS),
             words=KINDS,
-            p_of=lambda rate: _p_of(report, rate),
+            rates=_rate_tables(report),
             notice=DISCLAIMER,
             listed=_LISTED,
             few=_PLACES,
@@ -184,13 +177,32 @@ def _pairs(report: CheckReport, folder: Path) -> list[tuple[SamePicture, str, st
     return shown
 
 
-def _p_of(report: CheckReport, rate: object) -> str:
-    """Return the test that stands beside a rate: of its class against all others, else ''."""
-    for one in report.associations:
-        same = (one.target, one.what, one.label) == tuple(getattr(rate, name) for name in ("target", "what", "label"))
-        if same and one.p_adjusted is not None:
-            return "< 0.001" if one.p_adjusted < 0.001 else f"{one.p_adjusted:.3f}"
-    return ""
+def _rate_tables(report: CheckReport) -> list[dict[str, Any]]:
+    """Return one table a target: a row for each thing and site, a cell for each class."""
+    tables = []
+    for target in dict.fromkeys(rate.target for rate in report.rates):
+        mine = {(rate.what, rate.site, rate.label): rate for rate in report.rates if rate.target == target}
+        labels = list(dict.fromkeys(label for _, _, label in mine))
+        rows = []
+        for what, site in dict.fromkeys((what, site) for what, site, _ in mine):
+            cells = [_cell(mine.get((what, site, label))) for label in labels]
+            rows.append({"what": what, "site": site, "cells": cells, "p": "" if site else _p(report, target, what)})
+        tables.append({"target": target, "labels": labels, "rows": rows})
+    return tables
+
+
+def _cell(rate: Rate | None) -> str:
+    if rate is None:
+        return "no view"
+    low, high = (f"{100 * value:.0f}" for value in (rate.interval.low, rate.interval.high))
+    return f"{rate.count} of {rate.views}: {100 * rate.interval.estimate:.0f} % ({low} to {high})"
+
+
+def _p(report: CheckReport, target: str, what: str) -> str:
+    """Return the smallest adjusted p of a thing: of two classes there is one, of more one a class against the rest."""
+    found = [one.p_adjusted for one in report.associations if (one.target, one.what) == (target, what)]
+    known = [p for p in found if p is not None]
+    return "" if not known else "< 0.001" if min(known) < 0.001 else f"{min(known):.3f}"
 
 
 def _choose(views: list[CheckedView]) -> list[CheckedView]:

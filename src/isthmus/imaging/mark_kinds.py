@@ -25,6 +25,7 @@ _ALIKE = 0.62  # correlation with a drawn shape
 _HALO = 3
 _LINE_LENGTH, _LINE_WIDTH, _LINE_GAPS = 18.0, 1.6, 0.15
 _BODY_MARK, _BODY_INK = 0.07, 0.45  # share of the frame's shorter side; share of its box that is ink
+_INK_PIXELS = 3  # of a small thin cross few are fully drawn; noise is seldom as bright as any
 _DARKEST_INK, _PLAIN_INK = 30.0, 60.0
 _SMALLEST = 4
 
@@ -58,17 +59,17 @@ def kind_of_mark(frame: NDArray[np.uint8], box: Box) -> Kind:
             return kind
     if _shape(whole) == "caliper":  # four dots, or arms that do not touch
         return "caliper"
+    if not _is_word(parts) and min(whole.shape) >= _BODY_MARK * shorter and whole.mean() < _BODY_INK:
+        return "body mark"
     if _is_word(parts) or kinds == {"text"}:
         return "text"
-    if min(whole.shape) >= _BODY_MARK * shorter and whole.mean() < _BODY_INK:
-        return "body mark"
     return "text" if "text" in kinds and len(parts) <= 2 else "mark"
 
 
 def _ink(frame: NDArray[np.uint8], box: Box) -> NDArray[np.bool_]:
     """Return which pixels in and just around the box are drawn: far brighter or more coloured than what is around."""
     x0, y0, x1, y1 = (round(value) for value in box)
-    far = 3 * _HALO
+    far = 3 * _HALO + max(x1 - x0, y1 - y0) // 2
     top, left = max(0, y0 - far), max(0, x0 - far)
     part = frame[top : y1 + far, left : x1 + far]
     grey = brightest(part).astype(np.float32)
@@ -80,15 +81,18 @@ def _ink(frame: NDArray[np.uint8], box: Box) -> NDArray[np.bool_]:
         around = strength.copy()
         around[inner] = np.nan
         ground = float(np.nanpercentile(around, 75)) if np.isfinite(around).any() else 0.0
-        peak = float(np.percentile(strength[core], 98))
+        peak = float(np.sort(strength[core], axis=None)[-_INK_PIXELS:].min()) if strength[core].size else 0.0
         if peak - ground > _PLAIN_INK:
             break
     level = ground + max(_DARKEST_INK, 0.5 * (peak - ground))
     drawn = (strength >= level).astype(np.uint8)
-    # What only touches the box from outside is another mark, or tissue.
+    # What does not reach into the box is another mark; what reaches out of all that is looked at is tissue, cut off.
     labels = cv2.connectedComponents(drawn, connectivity=8)[1]
     own = np.unique(labels[core])
-    result: NDArray[np.bool_] = np.isin(labels, own[own > 0])[inner]
+    rim = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    near = np.zeros(drawn.shape, bool)
+    near[inner] = True
+    result: NDArray[np.bool_] = np.isin(labels, own[own > 0]) & (near | ~np.isin(labels, rim))
     return result
 
 
