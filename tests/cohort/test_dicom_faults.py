@@ -7,6 +7,7 @@ import pydicom
 import pytest
 from pydicom.uid import CTImageStorage, JPEGBaseline8Bit
 
+from isthmus.cohort.join import join_rows
 from isthmus.cohort.mapping import CohortMap
 from isthmus.cohort.sources.dicom import import_dicom
 from isthmus.errors import CohortError
@@ -64,6 +65,33 @@ def test_pixels_that_are_not_what_the_header_says_are_listed(tmp_path):
     status, why = imported(tmp_path)["wrong"]
     assert status == "unreadable"
     assert "JPEG Baseline" in why
+
+
+def test_values_that_pydicom_would_print_a_warning_of_are_not_printed(tmp_path, capfd):
+    # Warnings are errors in these tests as well: one that is not held back would end the import.
+    good(tmp_path)
+    path = write_dicom(tmp_path / "e" / "odd", FIRST, screen(FIRST, 1))
+    content = path.read_bytes()
+    assert content.count(b"1.2.840.10008.5.1.4.1.1.6.1") == 2
+    content = content.replace(b"1.2.840.10008.5.1.4.1.1.6.1", b"1.2 Zhang 08.5.1.4.1.1.6.1_")
+    path.write_bytes(content.replace(b"GB18030", b"GB-1803"))
+    imported(tmp_path)
+    output = capfd.readouterr()
+    assert "Zhang" not in output.out + output.err
+
+
+def test_a_file_that_vanishes_between_two_looks_is_listed_without_its_path(tmp_path, monkeypatch):
+    good(tmp_path)
+    path = write_dicom(tmp_path / "e" / "Zhang Xiaoming", FIRST, screen(FIRST, 1))
+
+    def vanish(*arguments, **options):
+        path.unlink()
+        return join_rows(*arguments, **options)
+
+    monkeypatch.setattr("isthmus.cohort.sources.dicom.join_rows", vanish)
+    status, why = imported(tmp_path)["Zhang Xiaoming"]
+    assert status == "unreadable"
+    assert "Zhang" not in why
 
 
 def test_pictures_without_a_patient_or_a_row_are_listed(tmp_path):

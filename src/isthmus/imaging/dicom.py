@@ -131,6 +131,7 @@ def read_header(path: Path, limits: Limits, elements: Sequence[str] = _ELEMENTS)
                 )
             header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(elements), force=True)
             header.decode()
+            header.file_meta.decode()  # else its values are converted, and warned of, when they are asked for
         except LimitError:
             raise
         except InvalidDicomError as error:

@@ -74,10 +74,13 @@ def decoded_frames(path: Path, header: FileDataset, info: ClipInfo, frames: list
     indices = None if len(frames) == info.frames else frames
     decoded = 0
     try:
-        get_decoder(syntax)
-        # A deflated file has no place to go to: it is inflated whole, within the bound that its size was checked for.
-        source = pydicom.dcmread(path) if syntax == DeflatedExplicitVRLittleEndian else path
-        pixels = iter_pixels(source, indices=indices, decoding_plugin=plugin)
+        with warnings.catch_warnings():
+            # A warning prints the value it warns of, and a value may name a patient.
+            warnings.simplefilter("ignore")
+            get_decoder(syntax)
+            # A deflated file has no place to go to: it is inflated whole; its size was checked for that.
+            source = pydicom.dcmread(path) if syntax == DeflatedExplicitVRLittleEndian else path
+            pixels = iter_pixels(source, indices=indices, decoding_plugin=plugin)
         codestreams = _codestreams(path, frames, info.frames) if syntax.startswith(_JPEG_FAMILY) else None
         while decoded < len(frames):
             with warnings.catch_warnings():
@@ -149,7 +152,9 @@ def _codestreams(path: Path, frames: list[int], available: int) -> Iterator[byte
 
 
 def _go_to_pixels(stream: BinaryIO) -> FileDataset:
-    header = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=list(_OFFSET_TABLES), force=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        header = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=list(_OFFSET_TABLES), force=True)
     stream.seek(_ELEMENT_HEADER, 1)
     return header
 

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from pydicom import config
 from pydicom.dataset import FileDataset
 from pydicom.uid import UID
 
@@ -180,7 +181,9 @@ def _claims_dicom(path: Path) -> bool:
 
 
 def _no_picture(header: FileDataset, relative: str, number: int) -> OtherFile | None:
-    kind = UID(_text(header, "SOPClassUID") or str(header.file_meta.get("MediaStorageSOPClassUID", "")))
+    # A class that is none is not warned of: pydicom would print it.
+    named = _text(header, "SOPClassUID") or str(header.file_meta.get("MediaStorageSOPClassUID", ""))
+    kind = UID(named, validation_mode=config.IGNORE)
     modality = _text(header, "Modality")
     if kind == _MEDIA_DIRECTORY or Path(relative).name == "DICOMDIR":
         return OtherFile(number, relative, "no picture", "the medium's directory, which is not needed")

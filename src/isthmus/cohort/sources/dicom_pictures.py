@@ -69,14 +69,23 @@ class DicomViews:
         PictureError
             When it cannot be decoded whole, or its text cannot be told from its picture.
         """
-        file = self.files[picture.file]
-        with open_dicom(self.source / picture.file, self.limits) as clip:
+        file, path = self.files[picture.file], self.source / picture.file
+        try:
+            return self._made(path, file, place)
+        except PictureError as error:
+            # A decoder's own words may hold the path, and a path may hold a name.
+            raise PictureError(error.what.replace(str(path), "the file"), expected=error.expected) from None
+        except OSError as error:
+            raise PictureError(f"the file cannot be read: {error.strerror}") from None
+
+    def _made(self, source: Path, file: DicomFile, place: ViewPlace) -> ViewMade:
+        with open_dicom(source, self.limits) as clip:
             shown = look_at(clip, file, self.limits)
-            if picture.file not in self._written:
-                self._written[picture.file] = self._write(clip, shown, place.view_id)
+            if file.file not in self._written:
+                self._written[file.file] = self._write(clip, shown, place.view_id)
                 self.words += len(shown.words)
                 self.marked += bool(shown.marks)
-            path, digest = self._written[picture.file]
+            path, digest = self._written[file.file]
             notes = self._add(clip.info, file, shown, self._counted(file, place), path)
         return ViewMade(1, digest, (*shown.notes, *notes))
 
