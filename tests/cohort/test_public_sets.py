@@ -220,6 +220,24 @@ def test_thyroidxl_takes_reference_size_and_grade_from_the_record(tmp_path):
     assert "00000005_LOST_2.png is not there" in "".join(line.detail for line in report.lines if line.kind == "row")
 
 
+def test_records_of_unexpected_kinds_are_no_labels_and_not_fatal(tmp_path):
+    def change(tree):
+        records = trees.read_records(tree)
+        records["00000001"] |= {"conclusion": [1], "gender": {}, "age": "old", "images": 7, "nodule_1": [1]}
+        records["00000002"] = "gone"
+        trees.write_records(tree, records)
+
+    report, cohort = made("thyroidxl", tmp_path, change)
+    assert pd.isna(cohort.nodules.set_index("nodule_id").loc["00000001", "malignant"])
+    assert lines(report)["train/images/00000002_2201CE11_0.png"].detail == "no record of its patient"
+
+
+def test_two_pictures_that_differ_in_their_suffix_only_are_not_both_taken(tmp_path):
+    report, cohort = made("tnscui", tmp_path, lambda tree: trees.save(tree / "image" / "1.jpg", trees.picture(99)))
+    assert len(cohort.views) == 6
+    assert sum("only in its suffix" in line.detail for line in report.lines) == 1
+
+
 def test_thyroidxl_honours_the_list_of_patients_not_the_folder(tmp_path):
     def move(tree):
         (tree / "stats" / "train_patients.txt").write_text("00000001\n00000002\n00000006\n")

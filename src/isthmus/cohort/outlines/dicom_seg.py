@@ -25,9 +25,9 @@ def is_segmentation(path: Path) -> bool:
             if stream.read(132)[128:] != b"DICM":
                 return False
         found = _read(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
+        return found.get("SOPClassUID", "") in SEG_CLASSES
     except Exception:  # a damaged DICOM file is the importer's to report, not an outline
         return False
-    return found.get("SOPClassUID", "") in SEG_CLASSES
 
 
 def seg_entries(path: Path, source: str, limits: Limits) -> list[Entry]:

@@ -1,17 +1,19 @@
 """NIfTI (``.nii``, ``.nii.gz``): named like the picture; one slice for a still, one a frame for a clip."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nibabel import imageglobals
 from numpy.typing import NDArray
 
 from isthmus.cohort.outlines.mask_files import strip_mask_words
 from isthmus.cohort.outlines.outline import Entry, OutlineUnusable
 from isthmus.cohort.outlines.volumes import as_pages, check_volume, volume_shapes
 from isthmus.imaging.limits import Limits
+
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what it mends in headers is no matter for the user
 
 
 def nifti_entry(path: Path, source: str, stem: str, limits: Limits) -> Entry:
@@ -22,8 +24,7 @@ def nifti_entry(path: Path, source: str, stem: str, limits: Limits) -> Entry:
 
 def _pages(path: Path, limits: Limits) -> NDArray[np.uint16]:
     try:
-        with imageglobals.LoggingOutputSuppressor():
-            image: Any = nib.load(path)
+        image: Any = nib.load(path)
         check_volume(image.shape, limits)
         affine = np.asarray(image.affine, dtype=float)
         coded = int(image.header["qform_code"]) > 0 or int(image.header["sform_code"]) > 0

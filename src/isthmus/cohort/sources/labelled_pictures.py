@@ -115,7 +115,11 @@ def listed(folder: Path, suffixes: Sequence[str] = (".jpg", ".jpeg", ".png", ".b
 def add_stills(draft: CohortDraft, stills: Sequence[Still], *, site: str, progress: Progress | None) -> None:
     """Read all pictures, settle copies, and add patients, nodules, views and report lines to the draft."""
     same: dict[str, list[Still]] = defaultdict(list)
+    names: set[str] = set()
     for done, still in enumerate(stills, start=1):
+        if still.view_id in names:
+            still.fault = "another picture differs from it only in its suffix"
+        names.add(still.view_id)
         digest = _read(still)
         if digest:
             same[digest].append(still)

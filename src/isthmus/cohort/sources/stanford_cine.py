@@ -141,7 +141,9 @@ def _add(draft: CohortDraft, data: Mapping[str, Any], clip: _Clip, nodule: Nodul
         draft.report.lines.append(ReportLine(file, "picture", name, "unreadable", 0, nodule.label, fault))
         draft.exclude(nodule.patient_id, "import", fault)
         return
-    draft.add_patient(nodule.patient_id, "Stanford", **nodule.patient)
+    if not any(row["patient_id"] == nodule.patient_id for row in draft.rows("patients")):
+        # Of a patient with several nodules the first row's age stays: rows may come from different years.
+        draft.add_patient(nodule.patient_id, "Stanford", **nodule.patient)
     draft.add_nodule(name, nodule.patient_id, malignant=nodule.label, sampling="selected", **nodule.values)
     draft.add_view(name, name, path, modality="cine", region_source="drawn", acquisition_id=name)
     draft.rows("views")[-1]["mask"] = mask

@@ -6,6 +6,7 @@ a patient is one row of ``nodules.csv``. The conclusion says the reference: 1 an
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +20,13 @@ from isthmus.cohort.sources.import_report import ImportReport
 from isthmus.cohort.sources.labelled_pictures import MALIGNANT, Still, add_stills, listed, note_rows, require
 from isthmus.errors import CohortError
 
-_CONCLUSIONS: Final = {1: ("1", "surgery"), 2: ("1", "cytology"), 3: ("0", "cytology"), 4: ("0", "surgery")}
-_SEX: Final = {1: "M", 2: "F"}
+_CONCLUSIONS: Final[Mapping[float, tuple[str, str]]] = {
+    1: ("1", "surgery"),
+    2: ("1", "cytology"),
+    3: ("0", "cytology"),
+    4: ("0", "surgery"),
+}
+_SEX: Final[Mapping[float, str]] = {1: "M", 2: "F"}
 _PARTS: Final = ("test", "train")
 _NODULE: Final = re.compile(r"nodule_\d+")
 _OLDEST: Final = 120
@@ -106,8 +112,8 @@ def _published_parts(source: Path, records: dict[str, dict[str, Any]], draft: Co
 def _part(source: Path, part: str, records: dict[str, dict[str, Any]], parts: dict[str, str]) -> list[Still]:
     owners: dict[str, str] = {}
     for patient, record in records.items():
-        for name in record.get("images") or []:
-            owners.setdefault(str(name), patient)
+        for name in _pictures(record):
+            owners.setdefault(name, patient)
     masks = {path.stem: path for path in listed(source / part / "masks")}
     stills = []
     for path in listed(source / part / "images"):
@@ -131,7 +137,7 @@ def _still(
         fault = "no record of its patient"
     elif parts.get(patient) != part:
         fault = f"its patient is in the {parts[patient]} part" if patient in parts else "its patient is in no part"
-    label, reference = _CONCLUSIONS.get((record or {}).get("conclusion", 0), ("", ""))
+    label, reference = _CONCLUSIONS.get(_number((record or {}).get("conclusion")) or 0, ("", ""))
     if record is not None and not label:
         notes.append("its patient's conclusion is not 1 to 4: no label")
     return Still(
@@ -153,7 +159,10 @@ def _still(
 
 def _person(record: dict[str, Any]) -> dict[str, Any]:
     age = _number(record.get("age"))
-    return {"sex": _SEX.get(record.get("gender", 0), ""), "age_years": age if age and age <= _OLDEST else None}
+    return {
+        "sex": _SEX.get(_number(record.get("gender")) or 0, ""),
+        "age_years": age if age and age <= _OLDEST else None,
+    }
 
 
 def _nodule(record: dict[str, Any]) -> dict[str, Any]:
@@ -170,6 +179,11 @@ def _nodule(record: dict[str, Any]) -> dict[str, Any]:
         found["size_mm"] = max((side for side in sides if side and side <= _LARGEST_MM), default=None)
         found["tirads"] = f"TR{int(level)}" if level in (1, 2, 3, 4, 5) else ""
     return found
+
+
+def _pictures(record: dict[str, Any]) -> list[str]:
+    names = record.get("images")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _number(value: Any) -> float | None:
@@ -189,7 +203,7 @@ def _missing_pictures(
     lost = [
         (f"patient in {part}", f"its picture {name} is not there")
         for patient, part in sorted(parts.items())
-        for name in records[patient].get("images") or []
-        if str(name) not in there[part]
+        for name in _pictures(records[patient])
+        if name not in there[part]
     ]
     note_rows(draft, "id2info_eng.json", lost)
