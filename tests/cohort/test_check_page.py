@@ -9,6 +9,7 @@ import pytest
 
 from isthmus.cohort.audit import check_cohort
 from isthmus.cohort.check_page import write_check
+from isthmus.cohort.check_pictures import _shown
 from isthmus.cohort.sources.ddti import import_ddti
 from isthmus.files import read_json
 from isthmus.imaging.marks import find_burned_in_text
@@ -41,3 +42,23 @@ def test_text_printed_beside_the_picture_cannot_be_read_on_the_page(page):
     for thumbnail in thumbnails(page):
         below = thumbnail[int(320 * 360 / 560) :]
         assert find_burned_in_text(below[:, :, ::-1]) == []
+
+
+@pytest.mark.parametrize("gap", [0, 6])
+def test_a_name_written_into_the_scan_area_cannot_be_read_on_the_page(tmp_path, gap):
+    write_ddti_tree(tmp_path / "tree", 1, seed=3)
+    import_ddti(tmp_path / "tree", tmp_path / "cohort")
+    [view, *_] = check_cohort(tmp_path / "cohort").views
+    x, y = int(view.region[0]) + 40, int(view.region[1]) + 60
+    picture = cv2.imread(str(tmp_path / "cohort" / view.path))
+    for letter in "KATIA ROJAS":
+        cv2.putText(picture, letter, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1)
+        x += cv2.getTextSize(letter, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 1)[0][0] + gap
+    cv2.imwrite(str(tmp_path / "cohort" / view.path), picture)
+    [view, *_] = check_cohort(tmp_path / "cohort").views
+    assert any(kind == "text" for kind in view.kinds)
+    shown = _shown(tmp_path / "cohort", view.path, 0, view.region, view)
+    letters = picture[y - 16 : y, x - 150 : x].astype(int)
+    # Nowhere in the name's place is a stroke left: no pixel is far brighter than the row of letters was on average.
+    assert letters.max() > 240
+    assert shown[y - 16 : y, int(view.region[0]) + 40 : x].max() < 200

@@ -27,8 +27,8 @@ h3 { font-size: 1rem; margin: 1rem 0 0.3rem; }
 .verdict.failed { border-color: #d55e00; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: 0.2rem 0.8rem 0.2rem 0; vertical-align: top; }
 td { overflow-wrap: anywhere; } td.whole { overflow-wrap: normal; }
-td.number, th.number { text-align: right; max-width: 9rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
-th.number { white-space: normal; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th.number { white-space: normal; max-width: 11rem; }
 tr { border-bottom: 1px solid #ddd; } tr.all td { border-top: 1px solid #999; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 0.8rem; }
 .pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(30rem, 1fr)); gap: 1.2rem; }

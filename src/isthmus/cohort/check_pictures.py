@@ -96,14 +96,30 @@ def _shown(folder: Path, path: str, frame: int, region: Box | None, view: Checke
         return None
     area = region or find_scan_area(rgb).box
     picture = _illegible_outside(_colour(rgb), area)
-    seen_here = view is not None and view.searched and view.frame == frame
-    if seen_here and view is not None:
-        words = [box for box, kind in zip(view.text, view.kinds, strict=True) if _is_word(box, kind)]
+    if view is not None and view.searched and view.frame == frame:
+        boxes = [box for box, kind in zip(view.text, view.kinds, strict=True) if kind in ("text", "mark")]
     else:
-        words = [box for box in find_burned_in_text(rgb, area) if _is_word(box, "text")]
-    for box in words:
+        boxes = find_burned_in_text(rgb, area)
+    for box in _words(boxes):
         _hide(picture, box)
     return picture
+
+
+def _words(boxes: list[Box]) -> list[Box]:
+    """Return what letters stand in a row, joined, where it is long enough to be a word."""
+    joined: list[Box] = []
+    for box in sorted(boxes):
+        for number, other in enumerate(joined):
+            height = max(box[3] - box[1], other[3] - other[1])
+            level = min(box[3], other[3]) - max(box[1], other[1]) > 0.3 * height
+            if level and box[0] - other[2] < height:
+                joined[number] = (
+                    min(box[0], other[0]), min(box[1], other[1]), max(box[2], other[2]), max(box[3], other[3])
+                )  # fmt: skip
+                break
+        else:
+            joined.append(box)
+    return [box for box in joined if _is_word(box, "text")]
 
 
 def _is_word(box: Box, kind: Kind) -> bool:
