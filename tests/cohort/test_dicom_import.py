@@ -18,7 +18,7 @@ from isthmus.cohort.cohort import load_cohort
 from isthmus.cohort.mapping import CohortMap
 from isthmus.cohort.sources.dicom import import_dicom
 from isthmus.cohort.table_file import read_source_table
-from isthmus.errors import CohortError
+from isthmus.errors import CohortError, InputError
 from isthmus.imaging.read import read_clip, read_mask
 from tests.cohort.hospital_export import (
     AREA,
@@ -248,6 +248,12 @@ def test_a_key_inside_the_cohort_is_refused_before_anything_is_read(tmp_path):
             mapping=CohortMap.model_validate(MAP),
             key=tmp_path / "c" / "key.json",
         )
+
+
+def test_a_map_that_would_keep_the_scanners_text_is_refused(tmp_path):
+    mapping = CohortMap.model_validate(MAP | {"screen": "keep"})
+    with pytest.raises(InputError, match="never kept"):
+        import_dicom(tmp_path, tmp_path / "c", table=write_table(tmp_path), mapping=mapping, key=tmp_path / "k.json")
 
 
 def test_a_picture_without_regions_keeps_the_scan_area_that_is_found(tmp_path):

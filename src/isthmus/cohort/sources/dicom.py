@@ -21,7 +21,7 @@ from isthmus.cohort.sources import dicom_people as people
 from isthmus.cohort.sources.dicom_files import DicomFile, OtherFile, walk_export
 from isthmus.cohort.sources.dicom_pictures import DicomViews
 from isthmus.cohort.sources.import_report import ImportReport, ReportLine
-from isthmus.errors import CohortError
+from isthmus.errors import CohortError, InputError
 from isthmus.files import refuse_existing
 from isthmus.imaging.limits import Limits
 
@@ -73,13 +73,20 @@ def import_dicom(
         When there is no export, nothing in it can be used, the key file would lie in the cohort, or a column that
         the map copies still names somebody.
     InputError
-        When the map does not fit the table.
+        When the map does not fit the table, or asks for what names patients.
     OutputError
         When the destination exists or cannot be written.
     """
     source, destination, key = Path(source), Path(destination), Path(key)
     refuse_existing(destination)
     refuse_inside(key, destination)
+    if mapping.screen == "keep" and "screen" in mapping.model_fields_set:
+        raise InputError(
+            "what stands outside the scan area of a DICOM picture is never kept: it names the patient",
+            where="screen",
+            expected="black",
+            hint="take the line out of the map",
+        )
     mapping = people.with_header_keys(mapping)
     rows = understand(table, mapping)
     found = _Export(source, limits, progress)
