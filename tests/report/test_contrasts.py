@@ -1,5 +1,7 @@
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from isthmus.report.evidence import compute_evidence
 from isthmus.statistics.interval import holm
@@ -55,12 +57,28 @@ def test_only_shared_units_are_compared_and_the_rest_is_said() -> None:
     assert "110 shared units; 10 are in one arm only" in entry["note"]
 
 
-def test_arms_with_other_folds_are_not_compared_and_it_is_said() -> None:
+def test_arms_with_other_folds_are_compared_each_over_its_own_and_it_is_said() -> None:
     frame = made_predictions(seeds=(0,))
-    frame.loc[frame["arm"] == "old", "fold"] += 10
+    groups = sorted(set(frame["group_id"]))
+    dealt = {group: place % 3 for place, group in enumerate(groups)}
+    frame.loc[frame["arm"] == "old", "fold"] = frame["group_id"].map(dealt)
+    evidence = compute_evidence(frame, bootstrap=10)
+    (entry,) = evidence["comparisons"]
+    new, old = (frame[frame["arm"] == arm].sort_values("unit_id") for arm in ("new", "old"))
+    expected = [
+        np.mean([roc_auc_score(rows["label"] == "1", rows["p_1"]) for _, rows in one.groupby("fold")])
+        for one in (new, old)
+    ]
+    assert entry["difference"] == pytest.approx(expected[0] - expected[1])
+    assert "cross-validated over other folds" in entry["note"]
+
+
+def test_arms_without_a_common_seed_are_not_compared_and_it_is_said() -> None:
+    frame = made_predictions(seeds=(0,))
+    frame.loc[frame["arm"] == "old", "seed"] = 1
     evidence = compute_evidence(frame, bootstrap=10)
     assert evidence["comparisons"] == []
-    assert "share no unit in the same seed and fold" in evidence["notes"][0]
+    assert "share no unit in the same seed" in evidence["notes"][0]
 
 
 def test_identical_arms_differ_by_nothing() -> None:

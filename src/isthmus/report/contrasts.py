@@ -73,12 +73,15 @@ def _pairs(arms: list[str], reference_arm: str | None, primary: dict[str, str] |
 
 
 def _paired(table: AnalysisTable, a: str, b: str, split: str) -> DataFrame:
-    """Return both arms' scores and calls on the units that both have, in the same seed and fold."""
-    keys = ["seed", "fold", "unit_id"]
+    """Return both arms' scores and calls on the units that both have, in the same seed; `fold_b` is the second's."""
     left, right = table.part(a, split), table.part(b, split)
-    both = left.merge(right[[*keys, "score", "call"]], on=keys, suffixes=("_a", "_b"), validate="one_to_one")
+    once = ["seed", "unit_id"]
+    several = any(rows.duplicated(once).any() for rows in (left, right))  # a unit in several folds of a seed
+    keys = [*once, "fold"] if several else once
+    other = right.assign(fold_b=right["fold"])[[*keys, "fold_b", "score", "call"]]
+    both = left.merge(other, on=keys, suffixes=("_a", "_b"), validate="one_to_one")
     if both.empty:
-        raise ValueError("they share no unit in the same seed and fold")
+        raise ValueError("they share no unit in the same seed")
     if both["truth"].nunique() < 2:
         raise ValueError("the units they share are all of one class")
     missing = max(left["unit_id"].nunique(), right["unit_id"].nunique()) - both["unit_id"].nunique()
@@ -90,6 +93,8 @@ def _compared(both: DataFrame, positive: str, level: float, *, calls: bool) -> l
     note = (
         f"{units} shared units; {int(both['missing'].iloc[0])} are in one arm only" if both["missing"].iloc[0] else ""
     )
+    if (both["fold"] != both["fold_b"]).any():
+        note = "; ".join(filter(None, (note, "the two were cross-validated over other folds")))
     entries = []
     try:
         entries.append(_entry("auc", _compare_ranking(both, level), units, note))
@@ -116,7 +121,8 @@ def _compare_ranking(both: DataFrame, level: float) -> Comparison:
     truth, groups = both["truth"].to_numpy(), both["group_id"].to_numpy(dtype=str)
     a, b = both["score_a"].to_numpy(dtype=float), both["score_b"].to_numpy(dtype=float)
     if is_cross_validated(both):
-        return compare_cross_validated_aucs(truth, a, b, both["fold"], both["seed"], groups, level)
+        folds = both["fold"], both["fold_b"]
+        return compare_cross_validated_aucs(truth, a, b, folds[0], both["seed"], groups, level, folds_b=folds[1])
     return compare_aucs(truth, a, b, groups, level)
 
 

@@ -1,6 +1,6 @@
 """Evidence, tables, figures and report from any predictions table: what ``isthmus evaluate`` does."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,7 +10,7 @@ from pandas import DataFrame
 from isthmus.files import new_folder, write_json
 from isthmus.manifest import Manifest
 from isthmus.report.analysis_table import analysis_table
-from isthmus.report.context import Check, ReportContext
+from isthmus.report.context import ArmFacts, Check, ReportContext
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.page import write_report
 from isthmus.report.reading import plural
@@ -33,6 +33,10 @@ def evaluate(
     sampling: str | None = None,
     level: float = 0.95,
     bootstrap: int = 2000,
+    frozen: dict[str, Any] | None = None,
+    arms: Mapping[str, ArmFacts] | None = None,
+    checks: Sequence[Check] = (),
+    marks: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Evaluate predictions of any origin, models or readers.
@@ -45,8 +49,10 @@ def evaluate(
         A new folder; it gets ``evidence.json``, ``report.html``, ``figures/``, ``tables/`` and ``manifest.json``.
     title, question : str
         Heading of the report, and the question it answers.
-    positive, reference_arm, primary, target, unit, reference, sampling, level, bootstrap, progress
+    positive, reference_arm, primary, target, unit, reference, sampling, level, bootstrap, frozen, progress
         As :func:`compute_evidence`.
+    arms, checks, marks
+        What else the report says: see :class:`isthmus.report.context.ReportContext`.
 
     Returns
     -------
@@ -71,6 +77,7 @@ def evaluate(
                 positive=positive,
                 reference_arm=reference_arm,
                 primary=primary,
+                frozen=frozen,
                 target=target,
                 unit=unit,
                 reference=reference,
@@ -79,14 +86,17 @@ def evaluate(
                 bootstrap=bootstrap,
                 progress=progress,
             )
-        table = analysis_table(frame, positive=positive, target=target, unit=unit)
+        table = analysis_table(frame, positive=positive, frozen=frozen, target=target, unit=unit)
         record.facts |= {"rows": len(table.rows), "arms": list(evidence["arms"])}
         context = ReportContext(
             title=title,
             question=question,
             evidence=evidence,
             predictions=frame,
-            checks=[*table_checks(evidence), *_tuning_check(tuned)],
+            frozen=frozen,
+            arms=dict(arms or {}),
+            checks=[*checks, *table_checks(evidence), *_tuning_check(tuned)],
+            marks=list(marks),
             manifest={"rows": len(table.rows)},
         )
         with record.stage("report"):

@@ -1,0 +1,209 @@
+"""Evaluate over several runs: their arms in one table, paired on common nodules, each with its frozen thresholds."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from isthmus.errors import InputError
+from isthmus.files import read_json
+from isthmus.protocol.run_folder import Run, open_run
+from isthmus.report.context import ArmFacts, Check
+from isthmus.report.evaluate import evaluate
+from isthmus.report.reading import in_order, plural, split_name
+from isthmus.tables.predictions import DEFAULTS, read_predictions
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A run, or a table of scores."""
+
+    name: str
+    rows: pd.DataFrame
+    run: Run | None
+    fingerprint: str
+
+
+def evaluate_runs(
+    paths: Sequence[Path | str],
+    out: Path | str,
+    *,
+    reference_arm: str | None = None,
+    positive: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Evaluate the arms of several runs, and of tables beside them, as one.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Run folders and tables (contract 2). An arm whose name several of them have is called `NAME/arm`.
+    out : Path
+        A new folder, as for :func:`isthmus.report.evaluate.evaluate`.
+    reference_arm, positive, progress
+        As there.
+
+    Returns
+    -------
+    dict
+        The evidence. Arms are compared on the nodules that both have; where their runs dealt them into other folds,
+        each arm's influence values are those of its own folds.
+
+    Raises
+    ------
+    InputError
+        When runs of other cohorts or targets are given, or a nodule has two labels.
+    """
+    sources = _named_apart([_read(Path(path)) for path in paths])
+    sources = _as_the_runs(sources)
+    _check_cohorts(sources)
+    rows, frozen, titles = [], dict[str, Any](), dict[str, ArmFacts]()
+    many = Counter(arm for source in sources for arm in set(source.rows["arm"]))
+    for source in sources:
+        names = {arm: f"{source.name}/{arm}" if many[arm] > 1 else arm for arm in dict.fromkeys(source.rows["arm"])}
+        rows.append(source.rows.assign(arm=source.rows["arm"].map(names)))
+        if source.run is not None:
+            kept = read_json(source.run.folder / "frozen.json", name="frozen")["arms"]
+            frozen |= {names[arm]: kept[arm] for arm in names}
+            titles |= {names[arm]: _facts(source, arm, many[arm] > 1) for arm in names}
+    together = pd.concat(rows, ignore_index=True)
+    _check_labels(together)
+    return evaluate(
+        together,
+        Path(out),
+        title=f"{' and '.join(source.name for source in sources)}: evidence together",
+        positive=positive,
+        reference_arm=reference_arm,
+        reference=_reference(sources),
+        frozen={"arms": frozen},
+        arms=titles,
+        checks=_checks(sources),
+        marks=_marks(sources),
+        progress=progress,
+    )
+
+
+def _read(path: Path) -> _Source:
+    if not path.is_dir():
+        rows = read_predictions(path)
+        return _Source(path.stem, rows[rows["split"] != "tune"], None, "")
+    run = open_run(path)
+    rows = run.predictions
+    used = read_json(path / "cohort_used.json", name="cohort-used")
+    return _Source(path.resolve().name, rows[rows["split"] != "tune"], run, used["fingerprint"])
+
+
+def _named_apart(sources: list[_Source]) -> list[_Source]:
+    """Number sources of one name: `run`, `run-2`."""
+    seen: Counter[str] = Counter()
+    named = []
+    for source in sources:
+        seen[source.name] += 1
+        place = seen[source.name]
+        name = source.name if place == 1 else f"{source.name}-{place}"
+        named.append(replace(source, name=name))
+    return named
+
+
+def _as_the_runs(sources: list[_Source]) -> list[_Source]:
+    """Give tables that name no cohort or target those of the runs beside them."""
+    runs = [source.rows for source in sources if source.run is not None]
+    known = {split: rows["cohort"].iloc[0] for run in runs for split, rows in run.groupby("split")}
+    found = []
+    for source in sources:
+        rows = source.rows
+        if source.run is None and set(rows["cohort"]) == {DEFAULTS["cohort"]}:
+            rows = rows.assign(cohort=rows["split"].map(known).fillna(rows["cohort"]))
+        if source.run is None and runs and set(rows["target"]) == {DEFAULTS["target"]}:
+            rows = rows.assign(target=runs[0]["target"].iloc[0])
+        found.append(replace(source, rows=rows))
+    return found
+
+
+def _check_cohorts(sources: list[_Source]) -> None:
+    """See that all are of one cohort, external sets apart."""
+    own = pd.concat([source.rows.loc[source.rows["split"] != "external", ["split", "cohort"]] for source in sources])
+    if own["cohort"].nunique() > 1:
+        raise InputError(
+            f"these runs are of {own['cohort'].nunique()} cohorts: {', '.join(sorted(set(own['cohort'])))}",
+            expected="runs on one cohort: arms are compared on the same nodules",
+            hint="evaluate each cohort's runs by themselves, or validate one run's models on the other cohort",
+        )
+
+
+def _check_labels(rows: pd.DataFrame) -> None:
+    labels = rows.groupby(["target", "split", "cohort", "unit_id"])["label"].nunique()
+    contradicting = labels[labels > 1]
+    if len(contradicting):
+        named = ", ".join(str(place[-1]) for place in contradicting.index[:5])
+        raise InputError(
+            f"{len(contradicting)} nodules have one label in one run and another in the other: {named}",
+            expected="the same reference in all runs",
+            hint="the cohort's labels changed between the runs; repeat the older one",
+        )
+
+
+def _checks(sources: list[_Source]) -> list[Check]:
+    """Return how many nodules each two share, whether their folds differ, and whether the cohort changed between."""
+    checks = []
+    for one, other in combinations(sources, 2):
+        both = in_order(set(one.rows["split"]) & set(other.rows["split"]))
+        for split in both:
+            parts = [source.rows[source.rows["split"] == split] for source in (one, other)]
+            units = [set(zip(part["cohort"], part["unit_id"], strict=True)) for part in parts]
+            common = units[0] & units[1]
+            sentence = (
+                f"{one.name} and {other.name}, {split_name(split)}: {plural(len(common), 'nodule')} in both "
+                f"({len(units[0])} and {len(units[1])}); arms are compared on these"
+            )
+            if split == "cv" and _other_folds(*parts):
+                sentence += ". They were dealt into other folds: each arm's AUC is the mean over its own run's folds"
+            alike = units[0] == units[1]
+            checks.append(Check("Common nodules", "passed" if alike else "warning", f"{sentence}."))
+        if one.run is not None and other.run is not None and one.fingerprint != other.fingerprint:
+            sentence = (
+                f"The cohort's tables changed between {one.name} and {other.name}: nodules are paired by their ids, "
+                "and no common nodule has another label."
+            )
+            checks.append(Check("Same cohort", "warning", sentence))
+    return checks
+
+
+def _other_folds(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    columns = ["seed", "unit_id", "fold"]
+    joined = one[columns].drop_duplicates().merge(other[columns].drop_duplicates(), on=["seed", "unit_id"])
+    return bool((joined["fold_x"] != joined["fold_y"]).any())
+
+
+def _facts(source: _Source, arm: str, named: bool) -> ArmFacts:
+    assert source.run is not None
+    recipe = source.run.protocol.arms[arm]
+    title = recipe.title or arm
+    return ArmFacts(
+        title=f"{title} ({source.name})" if named else title,
+        network=recipe.network,
+        weights=recipe.weights or "none (random initialisation)",
+    )
+
+
+def _reference(sources: list[_Source]) -> str:
+    found = {str(source.run.evidence["reference"]) for source in sources if source.run is not None}
+    return found.pop() if len(found) == 1 else "unknown"
+
+
+def _marks(sources: list[_Source]) -> list[str]:
+    marks: dict[str, None] = {}
+    for source in sources:
+        if source.run is None:
+            continue
+        if not source.run.protocol.claims:
+            marks["SMOKE"] = None
+        elif source.run.protocol.profile != "paper":
+            marks[f"{source.run.protocol.profile.upper()} PROFILE"] = None
+        if read_json(source.run.folder / "manifest.json", name="manifest").get("cohort", {}).get("simulated"):
+            marks["SIMULATED"] = None
+    return list(marks)

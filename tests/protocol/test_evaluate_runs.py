@@ -1,0 +1,121 @@
+"""Arms of several runs on common nodules, checked against the statistics of the single runs and by hand."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from isthmus.errors import InputError
+from isthmus.files import read_json, write_json
+from isthmus.protocol.evaluate_runs import evaluate_runs
+from isthmus.statistics.cross_validated import compare_cross_validated_aucs
+
+
+@pytest.fixture(scope="module")
+def other_run(finished, tmp_path_factory):
+    """A run on the same cohort that dealt it into other folds and lacks five nodules, its scores turned a little."""
+    folder = tmp_path_factory.mktemp("others") / "second"
+    shutil.copytree(finished[0].folder, folder)
+    table = pd.read_csv(folder / "predictions.csv", dtype={"unit_id": str, "label": str, "call": str})
+    own = table["split"] == "cv"
+    units = sorted(set(table.loc[own, "unit_id"]))
+    table = table[~(own & table["unit_id"].isin(units[:5]))]
+    own = table["split"] == "cv"
+    table.loc[own, "fold"] = table.loc[own, "unit_id"].map({unit: place % 2 for place, unit in enumerate(units)})
+    table.loc[own, "p_1"] = table.loc[own, "p_1"] ** 2
+    table.loc[own, "p_0"] = 1 - table.loc[own, "p_1"]
+    table.to_csv(folder / "predictions.csv", index=False)
+    frozen = read_json(folder / "frozen.json")
+    frozen["arms"]["resnet34"]["threshold"] = 0.123
+    write_json(folder / "frozen.json", frozen)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def together(finished, other_run, tmp_path_factory):
+    out = tmp_path_factory.mktemp("together") / "out"
+    return evaluate_runs([finished[0].folder, other_run], out), out
+
+
+def test_arms_of_one_name_are_told_apart_and_keep_their_own_thresholds(together):
+    evidence = together[0]
+    assert set(evidence["arms"]) == {
+        "wang2025/thyronet_x4", "wang2025/resnet34", "second/thyronet_x4", "second/resnet34",
+    }  # fmt: skip
+    thresholds = [
+        evidence["arms"][f"{run}/resnet34"]["test"]["thresholds"][0]["value"] for run in ("wang2025", "second")
+    ]
+    assert thresholds[0] != thresholds[1] == 0.123
+
+
+def test_a_runs_own_evidence_is_what_the_run_found(finished, together):
+    for arm, parts in finished[0].evidence["arms"].items():
+        for split in ("cv", "test", "external"):
+            for measure in ("auc", "sensitivity", "brier"):
+                assert together[0]["arms"][f"wang2025/{arm}"][split][measure] == parts[split][measure]
+
+
+def test_pairs_stand_on_common_nodules_each_with_its_own_folds(finished, other_run, together):
+    first, second = (
+        pd.read_csv(folder / "predictions.csv", dtype={"unit_id": str, "group_id": str})
+        for folder in (finished[0].folder, other_run)
+    )
+    rows = [table[(table["arm"] == "resnet34") & (table["split"] == "cv")] for table in (first, second)]
+    both = rows[0].merge(rows[1][["unit_id", "fold", "p_1"]], on="unit_id", suffixes=("_a", "_b"))
+    expected = compare_cross_validated_aucs(
+        both["label"] == 1, both["p_1_a"], both["p_1_b"], both["fold_a"], both["seed"], both["group_id"],
+        folds_b=both["fold_b"],
+    ).as_dict()  # fmt: skip
+    entry = next(
+        one
+        for one in together[0]["comparisons"]
+        if (one["a"], one["b"], one["split"]) == ("wang2025/resnet34", "second/resnet34", "cv")
+    )
+    assert entry["n"] == len(both) == len(rows[0]) - 5
+    assert (entry["difference"], entry["p"]) == (expected["difference"], expected["p"])
+    assert "other folds" in entry["note"]
+
+
+def test_the_report_says_how_many_nodules_are_common_and_that_folds_differ(finished, together):
+    page = (together[1] / "report.html").read_text(encoding="utf-8")
+    cv = finished[0].predictions.query("split == 'cv'")["unit_id"].nunique()
+    assert f"wang2025 and second, cross-validation: {cv - 5} nodules in both ({cv} and {cv - 5})" in page
+    assert "They were dealt into other folds" in page
+    assert "SMOKE" in page
+
+
+def test_contradicting_labels_and_other_cohorts_are_refused(finished, other_run, tmp_path):
+    folder = tmp_path / "third"
+    shutil.copytree(other_run, folder)
+    table = pd.read_csv(folder / "predictions.csv", dtype=str)
+    first = table["unit_id"].iloc[0]
+    table.loc[table["unit_id"] == first, "label"] = table.loc[table["unit_id"] == first, "label"].map(
+        {"0": "1", "1": "0"}
+    )
+    table.to_csv(folder / "predictions.csv", index=False)
+    with pytest.raises(InputError, match="nodules have one label in one run and another in the other"):
+        evaluate_runs([finished[0].folder, folder], tmp_path / "x")
+    table = pd.read_csv(other_run / "predictions.csv", dtype=str).assign(cohort="Elsewhere")
+    table.to_csv(folder / "predictions.csv", index=False)
+    with pytest.raises(InputError, match="are of 2 cohorts"):
+        evaluate_runs([finished[0].folder, folder], tmp_path / "x")
+
+
+def test_a_table_beside_a_run_takes_the_runs_cohort_and_needs_no_torch(finished, tmp_path):
+    own = finished[0].predictions
+    rows = own[(own["arm"] == "resnet34") & (own["split"] == "test")]
+    columns = ["split", "unit_id", "label", "p_0", "p_1"]
+    rows[columns].assign(arm="another tool").to_csv(tmp_path / "table.csv", index=False)
+    code = (
+        "import sys; from isthmus.cli import main; "
+        f"sys.argv = ['isthmus', 'evaluate', {str(finished[0].folder)!r}, {str(tmp_path / 'table.csv')!r}, "
+        f"'--out', {str(tmp_path / 'out')!r}, '--json']; main(); assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    evidence = json.loads(done.stdout)
+    parts = evidence["arms"]["another tool"]["test"], evidence["arms"]["resnet34"]["test"]
+    assert parts[0]["auc"]["estimate"] == parts[1]["auc"]["estimate"]
