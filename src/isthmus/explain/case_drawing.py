@@ -80,8 +80,8 @@ class CaseDrawer:
         small : ndarray of uint8, shape [h, h]
             Its heat, 255 for 1.
         """
-        view_id, size = str(row["view_id"]), self.preparation.crop_size
-        heat = _enlarged(small, size)
+        view_id = str(row["view_id"])
+        picture, heat, lesion = self.seen(view_id, small)
         place = self.store.rows([view_id])
         words = call_in_words(str(row["call"]), self.classes, self.reference)
         score, label = f"{row['probability']:.2f}", self.classes[str(row["label"])]
@@ -91,17 +91,26 @@ class CaseDrawer:
                 view_id, heat, np.asarray(self.store.source_to_prepared[place])[0], f"{score}, {words}"
             )
             to_png(drawn).save(temporary, format="PNG")
-        inside = _localisation(row)
+        inside = heat_in_words(row)
         panel = GalleryCase(
             heading,
-            middle(np.asarray(self.store.pixels[place])[:, 0], size)[0],
+            picture,
             heat,
-            middle(np.asarray(self.store.lesion_masks[place])[:, 0], size)[0].astype(bool),
+            lesion,
             (f"View {view_id}: score {score}", f"Call: {words}", f"Label: {label}", inside),
         )
         caption = f"{heading}. View {view_id}: score {score}, {words}; label {label}. {inside}."
         alternative = f"Ultrasound picture {view_id} with a Grad-CAM heat map and the outline of the lesion."
         return DrawnCase(path, heading, caption, alternative), panel
+
+    def seen(
+        self, view_id: str, small: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_]]:
+        """Return what the network saw of a view [h, w, C], the heat [h, w] on it, and the lesion [h, w]."""
+        place, size = self.store.rows([view_id]), self.preparation.crop_size
+        picture = middle(np.asarray(self.store.pixels[place])[:, 0], size)[0]
+        lesion = middle(np.asarray(self.store.lesion_masks[place])[:, 0], size)[0].astype(bool)
+        return picture, enlarged(small, size), lesion
 
     def _overlay(
         self, view_id: str, heat: NDArray[np.float32], source_to_prepared: NDArray[np.float64], score: str
@@ -137,12 +146,14 @@ def _box(value: Any) -> Box | None:
     return (value[0], value[1], value[2], value[3]) if isinstance(value, tuple | list) else None
 
 
-def _enlarged(small: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+def enlarged(small: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+    """Return kept heat [h, h], 255 for 1, as heat [size, size] whose hottest point is 1."""
     heat = cv2.resize(small.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
     return np.asarray(heat / max(float(heat.max()), 1.0), np.float32)
 
 
-def _localisation(row: Mapping[Any, Any]) -> str:
+def heat_in_words(row: Mapping[Any, Any]) -> str:
+    """Return how much of a case's heat lies in the lesion."""
     if np.isnan(row["lesion_area"]):
         return "No outline to compare with"
     if np.isnan(row["heat_in_lesion"]):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 RIGHT, WRONG, NEAR = "Most confident and right", "Most confident and wrong", "Nearest to the threshold"
 HEADINGS = (RIGHT, WRONG, NEAR)
@@ -32,11 +33,7 @@ def choose_cases(rows: pd.DataFrame, count: int, positive: str) -> list[tuple[st
     >>> choose_cases(rows, 3, "1")
     [('Most confident and right', 0), ('Most confident and wrong', 1), ('Nearest to the threshold', 2)]
     """
-    probability = rows["probability"].to_numpy(np.float64)
-    threshold = np.clip(rows["threshold"].to_numpy(np.float64), 1e-9, 1 - 1e-9)
-    # How far a score has gone from the threshold to its end of the scale, so that both classes compare.
-    above = probability >= threshold
-    confidence = np.where(above, (probability - threshold) / (1 - threshold), (threshold - probability) / threshold)
+    confidence = confidence_of(rows)
     right = (rows["label"] == rows["call"]).to_numpy()
     called = (rows["call"] == positive).to_numpy()
     groups = rows["group_id"].astype(str).to_numpy()
@@ -57,6 +54,29 @@ def choose_cases(rows: pd.DataFrame, count: int, positive: str) -> list[tuple[st
                 used.add(groups[row])
                 chosen.append((heading, row))
     return chosen
+
+
+def confidence_of(rows: pd.DataFrame) -> NDArray[np.float64]:
+    """Return how far each score has gone from the threshold to its end of the scale, so that both classes compare."""
+    probability = rows["probability"].to_numpy(np.float64)
+    threshold = np.clip(rows["threshold"].to_numpy(np.float64), 1e-9, 1 - 1e-9)
+    above = probability >= threshold
+    gone = np.where(above, (probability - threshold) / (1 - threshold), (threshold - probability) / threshold)
+    return np.asarray(gone, np.float64)
+
+
+def wrong_cases(rows: pd.DataFrame) -> list[int]:
+    """Return the row numbers of all wrong calls, the most confident first.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"label": ["1", "1", "0"], "call": ["1", "0", "1"], "probability": [0.9, 0.4, 0.9],
+    ...                      "threshold": 0.5})
+    >>> wrong_cases(rows)
+    [2, 1]
+    """
+    wrong = (rows["label"] != rows["call"]).to_numpy()
+    return [int(row) for row in np.argsort(-confidence_of(rows), kind="stable") if wrong[row]]
 
 
 def _in_turns(first: list[int], second: list[int]) -> list[int]:

@@ -1,7 +1,7 @@
 """Heat maps of cross-validation: each fold's network looks only at the views that it never trained on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,9 @@ from isthmus.explain.case_drawing import CaseDrawer, DrawnCase, middle
 from isthmus.explain.cases import choose_cases
 from isthmus.explain.gallery import gallery
 from isthmus.explain.gradcam import heat_of_pixels
+from isthmus.explain.kept_pictures import keep_pictures
 from isthmus.explain.localisation import localise, summarise
+from isthmus.explain.misclassified import WrongCase, draw_misclassified, recorded_of
 from isthmus.files import atomic_path, read_json, read_yaml, write_json
 from isthmus.inference.output import MARKS
 from isthmus.inference.scores import probabilities, view_logits
@@ -83,6 +85,8 @@ class HeldOutHeat:
         All drawn cases on one sheet.
     calcifications : dict or None
         As :func:`isthmus.explain.localisation.summarise_calcifications`; None where no mask was given.
+    wrong : list of WrongCase
+        The wrong calls that were drawn, the most confident first.
     """
 
     localisation: pd.DataFrame
@@ -90,6 +94,7 @@ class HeldOutHeat:
     cases: list[DrawnCase]
     gallery: Path | None
     calcifications: dict[str, Any] | None = None
+    wrong: list[WrongCase] = field(default_factory=list)
 
 
 def read_fold(folder: Path, *, calibration: "LogisticCalibration | None" = None, threshold: float = 0.5) -> FoldNetwork:
@@ -138,6 +143,7 @@ def explain_held_out(
     cases: int = 12,
     marks: Sequence[str] = (),
     calcifications: Masks | None = None,
+    nodules: pd.DataFrame | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> HeldOutHeat:
@@ -158,7 +164,8 @@ def explain_held_out(
         Class code to shown name; heat is evidence for the last.
     destination : Path
         Folder for ``localisation.csv``, ``localisation.json``, ``heat.npy`` (uint8 [N, 56, 56], rows as in the table),
-        ``overlays/`` and ``gallery.png``; made if needed.
+        ``pictures.npy``,
+        ``overlays/``, ``misclassified/`` with ``misclassified.csv``, and ``gallery.png``; made if needed.
     reference : str
         What the labels rest on; ``tirads`` changes the words.
     title : str
@@ -169,6 +176,8 @@ def explain_held_out(
         ``SMOKE``, ``SIMULATED``.
     calcifications : callable, optional
         Where they are known (:data:`isthmus.explain.calcifications.Masks`), the heat on them is measured too.
+    nodules : DataFrame, optional
+        The cohort's table, for the descriptors of the cases that were called wrongly.
     device : str
         Where to compute.
     progress : callable, optional
@@ -185,7 +194,10 @@ def explain_held_out(
     """
     _check_folds(folds, views)
     rows, heat = _measure(folds, store, views, preparation, classes, calcifications, device, progress)
-    write_table(destination / "localisation.csv", rows)
+    recorded = None if nodules is None else recorded_of(nodules)
+    kept = keep_pictures(rows, store, preparation, destination)
+    kept = kept if recorded is None else kept.join(recorded, on="nodule_id")
+    write_table(destination / "localisation.csv", kept)
     with atomic_path(destination / "heat.npy") as temporary:
         np.save(temporary, heat)
     has_answer = (rows["heat_in_lesion"].notna() & rows["pointing"].notna()).any()
@@ -206,12 +218,13 @@ def explain_held_out(
         sheet.append(panel)
         if progress is not None:
             progress("overlays", number, len(chosen))
+    wrong = draw_misclassified(rows, heat, drawer, recorded)
     path = None
     if sheet:
         words = f"Grad-CAM on held-out cases{': ' + title if title else ''}"
         positive, sentences = list(classes.values())[-1], [MARKS.get(mark, mark) for mark in marks]
         path = gallery(sheet, destination / "gallery.png", title=words, target=positive, marks=sentences)
-    return HeldOutHeat(rows, summary, drawn, path, on_calcifications)
+    return HeldOutHeat(rows, summary, drawn, path, on_calcifications, wrong)
 
 
 def _check_folds(folds: Sequence[FoldNetwork], views: pd.DataFrame) -> None:

@@ -14,6 +14,7 @@ from isthmus.protocol.schema import Protocol
 from isthmus.protocol.simulated import read_again
 from isthmus.report.analysis_table import analysis_table
 from isthmus.report.context import LeakDemonstration
+from isthmus.report.error_rates import error_rates
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.ideal_observer import ideal_observer_evidence
 from isthmus.report.readers import reader_evidence
@@ -33,6 +34,7 @@ def write_evidence(
     truth: Truth | None,
     outside: Mapping[str, dict[str, Any]],
     changed_boxes: pd.DataFrame,
+    facts: pd.DataFrame,
 ) -> dict[str, Any]:
     """Compute every estimate with its interval, and write `evidence.json` and `tables/`.
 
@@ -56,6 +58,8 @@ def write_evidence(
         What is to be said of each other cohort, by name; its truth and readers are not asked.
     changed_boxes : DataFrame
         Held-out rows scored with boxes moved and scaled; empty where no arm looks at lesion crops.
+    facts : DataFrame
+        What is known of the cases of all cohorts, as `case_facts` gives it.
 
     Returns
     -------
@@ -81,6 +85,8 @@ def write_evidence(
         "sources": region_sources(views, dict(cases.target.classes)),
     }
     own = held_out[~held_out["cohort"].isin(list(outside))].reset_index(drop=True)
+    table = analysis_table(held_out, positive=positive, frozen=frozen)
+    evidence["error_rates"] = error_rates(table, facts)
     if outside:
         evidence["external"] = dict(outside)
     if leak is not None:
@@ -102,5 +108,5 @@ def write_evidence(
         )
     write_json(run_folder / "evidence.json", evidence)
     shutil.rmtree(run_folder / "tables", ignore_errors=True)
-    write_tables(run_folder / "tables", evidence, analysis_table(held_out, positive=positive, frozen=frozen))
+    write_tables(run_folder / "tables", evidence, table)
     return evidence

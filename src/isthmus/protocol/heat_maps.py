@@ -17,6 +17,8 @@ from isthmus.statistics.calibration import LogisticCalibration
 from isthmus.training.spec import FitSpec
 
 Progress = Callable[[str, int, int], None]
+SHOWN = 12
+"""Wrong calls of an arm that the page may show; the folder holds the others."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class HeatMaps:
 
     localisation: dict[str, Localisation] = field(default_factory=dict)
     gallery: list[Picture] = field(default_factory=list)
+    misclassified: list[Picture] = field(default_factory=list)
 
 
 def draw_heat_maps(
@@ -87,6 +90,7 @@ def draw_heat_maps(
             cases=protocol.explain.cases,
             marks=marks,
             calcifications=calcifications,
+            nodules=cases.cohort.nodules,
             device=default_device(),
             progress=progress,
         )
@@ -118,3 +122,12 @@ def _add(result: HeatMaps, key: str, title: str, heat: HeldOutHeat) -> None:
             f"One file a case: explanations/{key}/overlays/."
         )
         result.gallery.append(Picture(heat.gallery, caption, " ".join(case.caption for case in heat.cases), arm=key))
+    result.misclassified.extend(
+        Picture(
+            case.path,
+            f"{case.words} {case.described[:1].upper()}{case.described[1:]}.",
+            f"What the network saw, and the same with its Grad-CAM heat map: {case.words}",
+            arm=key,
+        )
+        for case in heat.wrong[:SHOWN]
+    )

@@ -49,6 +49,7 @@ def report_context(
     failures: Mapping[str, str],
     localisation: Mapping[str, Localisation],
     gallery: Sequence[Picture],
+    misclassified: Sequence[Picture],
     openings: Sequence[Mapping[str, Any]],
     outside: Sequence[Outside],
     leak: LeakDemonstration | None,
@@ -71,7 +72,7 @@ def report_context(
         What the run found, and the calibrators and thresholds it found it with.
     failures : mapping
         View to the reason why its picture could not be prepared.
-    localisation, gallery : mapping and sequence
+    localisation, gallery, misclassified : mapping and sequences
         From the heat maps.
     openings : sequence
         Of test and external sets.
@@ -117,6 +118,7 @@ def report_context(
         learning=_learning(fits, folder),
         localisation=dict(localisation),
         gallery=list(gallery),
+        misclassified=list(misclassified),
         failures=[Failure("view", view, reason) for view, reason in sorted(failures.items())],
         protocol_resolved=protocol.model_dump(mode="json"),
         manifest=manifest,

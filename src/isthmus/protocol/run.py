@@ -16,6 +16,7 @@ from isthmus.manifest import DISCLAIMER, Manifest, commit, package_versions, ver
 from isthmus.models.weights import locate
 from isthmus.protocol.arithmetic import choose_arithmetic
 from isthmus.protocol.bundles import write_bundles
+from isthmus.protocol.case_facts import case_facts
 from isthmus.protocol.cases import Cases, find_cases
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.descriptors import write_descriptor_table
@@ -152,6 +153,7 @@ class _Work:
             )
         truth = read_truth(self.cases.cohort.folder)
         with self.record.stage("evidence"):
+            facts = case_facts([self.cases, *(one.cases for one in self.outside)], self.progress)
             leak = demonstrate_leak(self.folder, self.protocol, training, rows, picture_level)
             evidence = write_evidence(
                 self.folder,
@@ -163,6 +165,7 @@ class _Work:
                 truth=truth,
                 outside={one.name: one.to_json() for one in self.outside},
                 changed_boxes=changed,
+                facts=facts,
             )
             write_descriptor_table(self.folder, training, {fit_folder(self.folder, fit): fit for fit in fits})
         with self.record.stage("heat maps"):
@@ -184,6 +187,7 @@ class _Work:
                 failures=failures,
                 localisation=heat.localisation,
                 gallery=heat.gallery,
+                misclassified=heat.misclassified,
                 openings=Lock(self.folder).openings(),
                 outside=self.outside,
                 leak=leak,

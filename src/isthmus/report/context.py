@@ -220,6 +220,8 @@ class ReportContext:
         How often each test or external set was opened, and by which arms, in words.
     marks : list of str
         ``SMOKE``, ``SIMULATED``, ``SMALL PROFILE``.
+    misclassified : list of Picture
+        Wrong calls on held-out folds, the most confident of each explained arm first.
     leak : LeakDemonstration, optional
         The same arm with pictures divided instead of patients.
     truth : Truth, optional
@@ -238,6 +240,7 @@ class ReportContext:
     learning: dict[str, dict[str, DataFrame]] = field(default_factory=dict)
     localisation: dict[str, Localisation] = field(default_factory=dict)
     gallery: list[Picture] = field(default_factory=list)
+    misclassified: list[Picture] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     protocol_resolved: dict[str, Any] | None = None
     manifest: dict[str, Any] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from typing import Any
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.context import LOUD_MARKS, ReportContext
 from isthmus.report.curves import calibration_curve, roc_summary
+from isthmus.report.error_rates import words_of
 from isthmus.report.figure_style import Drawn, FigureFile, save, style
 from isthmus.report.figures_accuracy import (
     draw_calibration,
@@ -16,10 +17,12 @@ from isthmus.report.figures_accuracy import (
     draw_intervals,
     draw_roc,
 )
+from isthmus.report.figures_errors import draw_errors
 from isthmus.report.figures_simulated import draw_heat_on_calcifications, draw_ideal_observer, draw_leak
 from isthmus.report.figures_study import draw_flow, draw_labels, draw_learning, draw_localisation
 from isthmus.report.misclassified import table_of
 from isthmus.report.nearness import ideal_of, shown_to
+from isthmus.report.page_error_rates import leading_errors, percent
 from isthmus.report.page_tables import comparisons_of_ranking, leading_comparisons
 from isthmus.report.reading import figure_endings, interval, number, ranking_measure, split_name, splits_of
 from isthmus.report.sentences import positive_name
@@ -41,7 +44,7 @@ def draw_figures(context: ReportContext, folder: Path) -> list[FigureFile]:
     Returns
     -------
     list of FigureFile
-        Names: intervals, ideal, roc, confusion, calibration, comparisons, flow, labels, learning, localisation,
+        Names: intervals, ideal, roc, confusion, calibration, comparisons, errors, flow, labels, learning, localisation,
         heat_on_calcifications, leak; roc_cv and so on where a split stands beside the leading one.
     """
     table = table_of(context)
@@ -49,6 +52,7 @@ def draw_figures(context: ReportContext, folder: Path) -> list[FigureFile]:
         "intervals": lambda: _intervals(context),
         **_of_each_split(context, table),
         "comparisons": lambda: _comparisons(context),
+        "errors": lambda: _errors(context),
         "flow": lambda: _flow(context),
         "labels": lambda: _labels(context),
         "learning": lambda: _learning(context),
@@ -202,6 +206,22 @@ def _calibration(context: ReportContext, table: AnalysisTable | None, split: str
     shown = {arm: facts[arm] for arm in arms}
     spoken = f"Calibration plots. Slopes: {_spoken(context, shown, slope)}."
     return draw_calibration(curves, _titles(context, arms), positive_name(context).removeprefix("of ")), title, spoken
+
+
+def _errors(context: ReportContext) -> Drawn | None:
+    entries = [entry for entry in leading_errors(context) if entry["measure"] == "error"]
+    if not entries:
+        return None
+    arm, split = entries[0]["arm"], entries[0]["split"]
+    accuracy = context.evidence["arms"][arm][split].get("accuracy", {}).get("estimate")
+    title = (
+        f"Wrong calls of {context.title_of(arm)} by what the case is like, {split_name(split)}, with "
+        f"{100 * context.evidence['level']:.0f}\u202f% intervals (dashed: all cases; hollow: too few to tell"
+    )
+    starred = any(entry["p_holm"] is not None and entry["p_holm"] < 0.05 for entry in entries)
+    title += "; * differs from the others after Holm's correction)." if starred else ")."
+    spoken = "; ".join(f"{words_of(entry['feature'], entry['code'])} {percent(entry['rate'])}" for entry in entries)
+    return draw_errors(entries, None if accuracy is None else 1 - accuracy), title, f"{title} {spoken}."
 
 
 def _flow(context: ReportContext) -> Drawn | None:

@@ -1,9 +1,10 @@
 """Pictures inside the page, as data addresses."""
 
 import base64
+from typing import Any
 
 from isthmus.errors import InputError
-from isthmus.report.context import Picture
+from isthmus.report.context import Picture, ReportContext
 
 _TYPES = {
     ".png": "image/png",
@@ -42,3 +43,18 @@ def embedded_gallery(pictures: list[Picture]) -> list[dict[str, str]]:
             {"source": source, "caption": picture.caption, "alternative": picture.alternative or picture.caption}
         )
     return shown
+
+
+def wrong_pictures(context: ReportContext) -> dict[str, Any]:
+    """Return the page's entries ``wrong_pictures`` and its note: those of the primary arm, else of the first."""
+    primary = (context.evidence.get("primary") or {}).get("arm")
+    arms = list(dict.fromkeys(picture.arm for picture in context.misclassified))
+    if not arms:
+        return {"wrong_pictures": [], "wrong_pictures_note": ""}
+    arm = primary if primary in arms else arms[0]
+    note = (
+        f"{context.title_of(arm)}, views of held-out folds of the first seed: what the network saw, and its heat map. "
+        f"explanations/{arm}/misclassified.csv lists all."
+    )
+    shown = embedded_gallery([picture for picture in context.misclassified if picture.arm == arm])
+    return {"wrong_pictures": shown, "wrong_pictures_note": note}

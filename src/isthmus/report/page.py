@@ -10,10 +10,11 @@ from isthmus.report import sentences
 from isthmus.report.context import LOUD_MARKS, ReportContext
 from isthmus.report.figure_style import FigureFile, inline_svg
 from isthmus.report.figures import draw_figures
-from isthmus.report.gallery import embedded_gallery
+from isthmus.report.gallery import embedded_gallery, wrong_pictures
 from isthmus.report.limits import cannot_conclude
 from isthmus.report.methods import methods_paragraphs
 from isthmus.report.misclassified import misclassified_rows
+from isthmus.report.page_error_rates import error_rate_parts
 from isthmus.report.page_regions import region_parts
 from isthmus.report.page_simulated import SET_BY_SIMULATION, simulated_parts
 from isthmus.report.page_tables import arm_tables, comparison_rows, fold_table, pointing_rows
@@ -123,6 +124,7 @@ def _page(context: ReportContext, figures: set[str], gallery: list[dict[str, str
         "misclassified": wrong,
         "misclassified_caption": "Wrong calls, the most confident first",
         "misclassified_note": more,
+        **wrong_pictures(context),
         "score_word": _score_word(context),
         "pointing": pointing_rows(context),
         "gallery": gallery,
@@ -137,6 +139,7 @@ def _page(context: ReportContext, figures: set[str], gallery: list[dict[str, str
         "versions": _versions(context),
         **_cohort(context),
         **region_parts(context),
+        **error_rate_parts(context),
         **simulated_parts(context),
     }
     page["sections"] = _sections(page, figures)
@@ -159,7 +162,8 @@ def _sections(page: dict[str, Any], figures: set[str]) -> list[tuple[str, str]]:
         "results": ("Results by arm", page["arm_tables"]),
         "ranking": ("ROC curves", "roc" in figures or page["fold_table"].rows),
         "comparisons": ("Comparisons", page["comparisons"]),
-        "calls": ("Calls and mistakes", "confusion" in figures or page["misclassified"]),
+        "calls": ("Calls and mistakes", "confusion" in figures or page["misclassified"] or page["wrong_pictures"]),
+        "misjudged": (f"Which {page['unit']}s are misjudged", page["misjudged"]),
         "calibration": ("Calibration", "calibration" in figures),
         "regions": ("Does it matter where the box is drawn?", page["regions"]),
         "readers": (_readers_heading(page["readers"]), page["readers"]),

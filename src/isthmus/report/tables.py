@@ -19,7 +19,8 @@ _COMPARED = (
 def write_tables(folder: Path, evidence: dict[str, Any], table: AnalysisTable | None = None) -> list[Path]:
     """Write ``arms.csv, comparisons.csv, confusion.csv, folds.csv, thresholds.csv`` and ``misclassified.csv``.
 
-    Where the evidence has them: ``ideal_observer.csv``, ``ideal_population.csv``, ``readers.csv`` and ``leak.csv``.
+    Where the evidence has them: ``ideal_observer.csv``, ``ideal_population.csv``, ``readers.csv``, ``leak.csv`` and
+    ``error_rates.csv``.
 
     Parameters
     ----------
@@ -50,6 +51,7 @@ def write_tables(folder: Path, evidence: dict[str, Any], table: AnalysisTable | 
         "ideal_population": DataFrame(_population_rows(evidence)),
         "readers": DataFrame(_reader_rows(evidence)),
         "leak": DataFrame(_leak_rows(evidence)),
+        "error_rates": DataFrame(_error_rows(evidence)),
     }
     if table is not None and (splits := splits_of(evidence)):
         frames["misclassified"] = misclassified(table, splits[0])
@@ -155,3 +157,14 @@ def _leak_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:
         for what in ("picture_level", "honest", "difference")
         if leak.get(what)
     ]
+
+
+def _error_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = []
+    for entry in evidence.get("error_rates", []):
+        row = {name: value for name, value in entry.items() if not isinstance(value, dict) and name != "difference"}
+        for what in ("rate", "others", "difference"):
+            found = entry[what] or {}
+            row |= {what: found.get("estimate"), f"{what}_low": found.get("low"), f"{what}_high": found.get("high")}
+        rows.append({**row, "level": entry["rate"]["level"], "method": entry["rate"]["method"]})
+    return rows

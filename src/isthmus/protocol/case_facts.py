@@ -1,0 +1,101 @@
+"""What is known of each case beside its label: descriptors, size, site, device, and marks drawn over the lesion."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from isthmus.errors import PictureError
+from isthmus.imaging.clip import Box, Lesion
+from isthmus.imaging.marks import find_burned_in_text
+from isthmus.imaging.read import read_clip, read_mask
+from isthmus.protocol.cases import Cases
+from isthmus.report.error_rates import size_class
+from isthmus.tables.vocabulary import DESCRIPTORS
+
+Progress = Callable[[str, int, int], None]
+_MARGIN = 0.15
+"""Of the lesion crop around the box, as the networks have it by default."""
+
+
+def case_facts(cases: Sequence[Cases], progress: Progress | None = None) -> pd.DataFrame:
+    """Return what is known of the cases of several cohorts.
+
+    Parameters
+    ----------
+    cases : sequence of Cases
+        Of the run's cohort and of the external ones.
+    progress : callable, optional
+        Called with what, done, total.
+
+    Returns
+    -------
+    DataFrame
+        One row a nodule: ``cohort``, ``unit_id``, the descriptors that the cohort has, ``tirads``, ``size``, ``site``,
+        ``device`` (``several devices`` where its views are of more than one), ``marks``; text or None.
+    """
+    return pd.concat([_facts(one, progress) for one in cases], ignore_index=True)
+
+
+def _facts(cases: Cases, progress: Progress | None) -> pd.DataFrame:
+    nodules = cases.cohort.nodules
+    views = pd.concat(cases.views.values()).drop_duplicates("view_id")
+    recorded = [name for name in (*DESCRIPTORS, "tirads") if name in nodules.columns]
+    facts = nodules[["nodule_id", *recorded]].copy()
+    if "size_mm" in nodules.columns:
+        facts["size"] = [size_class(float(size)) for size in nodules["size_mm"]]
+    by_nodule = views.groupby("nodule_id", sort=False)
+    sites = by_nodule["site"].first().rename("site")
+    devices = by_nodule["device"].agg(_device).rename("device")
+    marked = views.assign(marks=pd.array(_marks(views, cases, progress), dtype=object)).groupby(
+        "nodule_id", sort=False
+    )["marks"]
+    marks = marked.agg(_any_mark).rename("marks")
+    joined = facts.merge(pd.concat([sites, devices, marks], axis=1), left_on="nodule_id", right_index=True)
+    return joined.rename(columns={"nodule_id": "unit_id"}).assign(cohort=cases.cohort.name).reset_index(drop=True)
+
+
+def _device(values: "pd.Series[Any]") -> str | None:
+    names = sorted({str(value) for value in values.dropna()})
+    return None if not names else names[0] if len(names) == 1 else "several devices"
+
+
+def _any_mark(values: "pd.Series[Any]") -> str | None:
+    found = set(values.dropna())
+    return "marks" if "marks" in found else "no_marks" if found else None
+
+
+def _marks(views: pd.DataFrame, cases: Cases, progress: Progress | None) -> list[str | None]:
+    modality = dict(cases.cohort.views[["view_id", "modality"]].itertuples(index=False, name=None))
+    found: list[str | None] = []
+    rows = views[["view_id", "path", "mask", "box", "region"]].to_numpy(dtype=object).tolist()
+    for done, (view, path, mask, box, region) in enumerate(rows, start=1):
+        # Where colour lies over the tissue it is the modality's signal, not a mark.
+        searched = modality[view] in ("bmode", "cine")
+        found.append(_mark_in_crop(path, mask, box, region) if searched else None)
+        if progress is not None:
+            progress("marks in the crops", done, len(rows))
+    return found
+
+
+def _mark_in_crop(path: Path, mask: Path | None, box: Box | None, region: Box | None) -> str | None:
+    """Return whether something is drawn in the lesion's crop of a view's first frame; None without a lesion."""
+    try:
+        if box is None and mask is not None:
+            x0, y0, x1, y1 = Lesion.still(mask=read_mask(mask)).boxes()[0].tolist()
+            box = (x0, y0, x1, y1)
+        if box is None:
+            return None
+        frame = read_clip(path).frames[0]
+    except PictureError:
+        return None  # what cannot be read failed when it was prepared, and is listed there
+    within = region or (0.0, 0.0, float(frame.shape[1]), float(frame.shape[0]))
+    return "marks" if find_burned_in_text(frame, _crop(box, within)) else "no_marks"
+
+
+def _crop(box: Box, within: Box) -> Box:
+    x0, y0, x1, y1 = box
+    half = (1 + 2 * _MARGIN) * max(x1 - x0, y1 - y0) / 2
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    return max(x - half, within[0]), max(y - half, within[1]), min(x + half, within[2]), min(y + half, within[3])
