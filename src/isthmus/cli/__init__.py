@@ -10,11 +10,12 @@ from isthmus.cli import validate
 from isthmus.cli import evaluate
 from isthmus.cli import predict
 from isthmus.cli import localiser
+from isthmus.cli import rate
 from isthmus.cli import models
 from isthmus.cli import first_contact
 # isort: on
 
 __all__ = [
     "app", "cohort_check", "cohort_import", "evaluate", "first_contact", "localiser", "main", "models", "predict",
-    "run", "validate",
+    "rate", "run", "validate",
 ]  # fmt: skip
