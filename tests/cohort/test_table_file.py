@@ -130,6 +130,16 @@ class TestWorkbook:
         assert column(read_source_table(tmp_path / "a.xlsx", TableRule(sheet="数据")), "id") == ["1"]
         assert "did you mean '数据'" in refused(tmp_path / "a.xlsx", TableRule(sheet="数据表"))
 
+    def test_a_page_of_remarks_before_the_table_is_passed_over_and_said(self, tmp_path: Path) -> None:
+        book = Workbook()
+        book.active.append(["see the next sheet"])
+        for row in (["id", "label"], ["1", "x"]):
+            (book["数据"] if "数据" in book.sheetnames else book.create_sheet("数据")).append(row)
+        book.save(tmp_path / "a.xlsx")
+        table = read_source_table(tmp_path / "a.xlsx")
+        assert column(table, "id") == ["1"]
+        assert table.origin == "workbook, sheet '数据', the first of 2 that holds a table"
+
     def test_a_title_above_the_headings_is_seen(self, tmp_path: Path) -> None:
         path = write_workbook(tmp_path / "a.xlsx", [["2023 年超声"], [], ["id", "病理"], ["1", "恶性"]])
         assert guess_header_row(read_cells_of(path, TableRule())) == 3

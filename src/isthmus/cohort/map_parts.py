@@ -215,7 +215,7 @@ class ModalityRule(MapPart):
 class TableRule(MapPart):
     """How the table is read; all of it is found out by itself where it is left out."""
 
-    sheet: str | None = Field(None, description="name of the sheet of a workbook; default: its only or first one")
+    sheet: str | None = Field(None, description="name of a workbook's sheet; default: the first that holds a table")
     header_row: int = Field(1, ge=1, le=100, description="the row that holds the headings")
     encoding: Literal["utf-8", "gb18030"] | None = None
     delimiter: Literal[",", ";", "\t"] | None = None

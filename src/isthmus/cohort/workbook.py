@@ -36,12 +36,6 @@ def is_workbook(head: bytes) -> bool:
     return head.startswith((_ZIP, _OLD))
 
 
-def sheet_names(path: Path) -> list[str]:
-    """Return the names of a workbook's sheets that hold cells, in its order."""
-    with _workbook(path) as book:
-        return [sheet.title for sheet in book.worksheets]
-
-
 def read_sheet(path: Path, name: str | None = None) -> RawCells:
     """Read one sheet.
 
@@ -50,7 +44,7 @@ def read_sheet(path: Path, name: str | None = None) -> RawCells:
     path : Path
         An .xlsx or .xlsm file.
     name : str, optional
-        The sheet; by default the only one that holds cells, or the first.
+        The sheet; by default the first that holds a table, or the first.
 
     Returns
     -------
@@ -65,13 +59,23 @@ def read_sheet(path: Path, name: str | None = None) -> RawCells:
         known = [sheet.title for sheet in book.worksheets]
         if name is not None and name not in known:
             raise TableError(f"no sheet {name!r}", where=path.name, hint=nearest(name, known))
-        sheet = book[name or known[0]]
-        several = f", the first of {len(known)} sheets" if len(known) > 1 and name is None else ""
-        cells = RawCells(sheet.title, origin=f"workbook{several}", several=len(known) > 1)
-        _take(cells, sheet, path)
+        cells = RawCells()
+        for title in [name] if name is not None else known:
+            found = RawCells(title, origin="workbook", several=len(known) > 1)
+            _take(found, book[title], path)
+            cells = found if not cells.sheet or _is_table(found) else cells
+            if _is_table(cells):
+                break
+        if name is None and cells.several:
+            cells.origin = f"workbook, sheet {cells.sheet!r}, the first of {len(known)} that holds a table"
     with _workbook(path, values=False) as book:
         _find_uncalculated(cells, book[cells.sheet])
     return cells
+
+
+def _is_table(cells: RawCells) -> bool:
+    """Return whether a sheet holds two rows of two cells: a page of remarks does not."""
+    return sum(sum(map(bool, row)) > 1 for row in cells.rows) > 1
 
 
 def _take(cells: RawCells, sheet: Any, path: Path) -> None:
