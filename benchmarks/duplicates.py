@@ -1,9 +1,10 @@
 """Duplicates: what `isthmus cohort check` finds of planted copies, and how often it is wrong.
 
 Copies are planted of real pictures (DDTI, breast stills) and of simulated ones: mirrored, turned, cropped, compressed,
-rescaled, brighter, and together. Thresholds were set on one half of the patients (`--half set`); the figures are those
-of the other. Different patients' pictures say how many pairs are wrongly called the same; every such pair was looked
-at. Neighbouring frames of sweeps say where "the same picture" ends.
+rescaled, brighter, and together. Thresholds are confirmed on one half of the patients (`--half set`); the figures are
+those of the other. Different patients' pictures say how many pairs are wrongly called the same; those that eyes found
+to be the same indeed are named in duplicates_judged.json, and the rest count as wrong. Neighbouring frames of sweeps
+say where "the same picture" ends.
 """
 
 import argparse
@@ -318,7 +319,9 @@ def main() -> None:
     facts = {"certain from": CERTAIN, "probable from": PROBABLE, **speed(known, options.sizes)}
     words = (
         "Shares with Wilson intervals; copies of one picture are not independent of each other, so read a row alone. "
-        "Thresholds (correlation of fine texture) were set on the other half of the patients."
+        "Thresholds (correlation of fine texture) were chosen on DDTI pictures and sweeps while the search was built, "
+        "before the patients were halved, and confirmed on the other half; breast and simulated pictures had no part "
+        "in it."
     )
     tables.write("duplicates", {**facts, "not looked at": len(unseen), **tables.machine()}, rows, words)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import fisher_exact
+from scipy.special import gammaln
 
 from isthmus.cohort.cohort import Cohort
 from isthmus.statistics.interval import Interval
@@ -167,7 +167,21 @@ def _difference(
     high = difference + np.hypot(one.high - one.estimate, two.estimate - two.low)
     interval = Interval(difference, float(low), float(high), one.level, "Newcombe 1998 method 10")
     counts = [_groups_with(outcome, names) for outcome, names in sides]
-    return interval, float(fisher_exact(np.array(counts)).pvalue) if flags.any() and not flags.all() else None
+    return interval, _fisher(counts[0], counts[1]) if flags.any() and not flags.all() else None
+
+
+def _fisher(one: tuple[int, int], two: tuple[int, int]) -> float:
+    """Return the two-sided p of Fisher's exact test of two rows (with, without); R `fisher.test`."""
+    first, second, having = sum(one), sum(two), one[0] + two[0]
+    possible = np.arange(max(0, having - second), min(having, first) + 1)
+
+    def logarithm(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1), np.float64)
+
+    chances = np.exp(logarithm(first, possible) + logarithm(second, having - possible))
+    chances /= chances.sum()
+    seen = chances[one[0] - possible[0]]
+    return float(min(1.0, chances[chances <= seen * (1 + 1e-7)].sum()))
 
 
 def _groups_with(outcome: NDArray[np.bool_], names: NDArray[np.object_]) -> tuple[int, int]:
