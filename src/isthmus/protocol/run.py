@@ -1,6 +1,5 @@
 """A run, from a protocol and a cohort to a report: the stages in the order of a methods section."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,8 +11,7 @@ from isthmus.cohort.cohort import load_cohort
 from isthmus.errors import FitError
 from isthmus.files import locked, sha256_of_json
 from isthmus.imaging.cache import PreparedCache, PreparedStore
-from isthmus.manifest import DISCLAIMER, Manifest, commit, package_versions, version
-from isthmus.models.weights import locate
+from isthmus.manifest import Manifest
 from isthmus.protocol.arithmetic import choose_arithmetic
 from isthmus.protocol.bundles import write_bundles
 from isthmus.protocol.case_facts import case_facts
@@ -33,6 +31,8 @@ from isthmus.protocol.overlap import keep_digests
 from isthmus.protocol.parts import divide, keep_split, set_aside, split_fingerprint
 from isthmus.protocol.perturbation import perturbed_predictions
 from isthmus.protocol.pictures import cache_folder, prepare_pictures
+from isthmus.protocol.planning import check_weights
+from isthmus.protocol.record import run_facts, steps_of
 from isthmus.protocol.report_facts import report_context
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run_folder import Run, claim_folder, open_run
@@ -41,8 +41,7 @@ from isthmus.protocol.simulated import stills_masks
 from isthmus.report.page import write_report
 from isthmus.report.truth import read_truth
 from isthmus.tables.predictions import read_predictions, write_predictions
-from isthmus.training.fit import FitProgress
-from isthmus.training.schedule import Fit, Report, run_pending
+from isthmus.training.schedule import Fit, run_pending
 from isthmus.training.schedule import pending as pending_fits
 from isthmus.training.spec import FitSpec
 
@@ -103,7 +102,7 @@ def run(
     cases = find_cases(resolved, load_cohort(cohort))
     folder, folders = Path(out), [external] if isinstance(external, str | Path) else list(external)
     said = {} if correspondence is None else read_correspondences(correspondence)
-    _check_weights(resolved)
+    check_weights(resolved)
     outside = find_outside(resolved, folders, cases, said, folder, progress)
     claim_folder(folder, resolved, cases.cohort.fingerprint(), resume)
     with locked(folder / ".lock"):
@@ -171,7 +170,7 @@ class _Work:
         with self.record.stage("heat maps"):
             masks = None if truth is None else stills_masks(truth)
             heat = draw_heat_maps(self.folder, self.protocol, training, fits, stores, frozen, masks, self.progress)
-        self.note(split, failures)
+        self.record.facts |= run_facts(self.protocol, self.cases, self.outside, split, failures)
         with self.record.stage("report"):
             context = report_context(
                 protocol=self.protocol,
@@ -211,7 +210,7 @@ class _Work:
         plan = make_plan(self.name, self.protocol, usable, [job.spec for job in jobs], pending, arithmetic)
         for line in plan.lines():
             self.say(line)
-        failed = run_pending(jobs, {store.key: store for store in stores.values()}, _steps(pending, self.progress))
+        failed = run_pending(jobs, {store.key: store for store in stores.values()}, steps_of(pending, self.progress))
         if failed:
             reasons = "; ".join(f"{failure.fit.spec.name}: {failure.reason}" for failure in failed)
             raise FitError(
@@ -253,50 +252,7 @@ class _Work:
         write_predictions(self.folder / "predictions.csv", nodules)
         return read_predictions(self.folder / "predictions.csv")
 
-    def note(self, split: pd.DataFrame, failures: Mapping[str, str]) -> None:
-        """Record what the run was made from."""
-        self.record.facts |= {
-            "notice": DISCLAIMER,
-            "protocol": self.protocol.protocol,
-            "profile": self.protocol.profile,
-            "seeds": list(self.protocol.splits.seeds),
-            "determinism": "byte-identical predictions on one CPU machine; on GPUs equal within rounding",
-            "cohort": {
-                "name": self.cases.cohort.name,
-                "fingerprint": self.cases.cohort.fingerprint(),
-                "licence": self.cases.cohort.licence,
-                "simulated": self.cases.cohort.simulated,
-            },
-            "split": split_fingerprint(split),
-            "weights": {key: arm.weights or "random" for key, arm in self.protocol.arms.items()},
-            "excluded_views": dict(sorted(failures.items())),
-            "external": {one.name: one.to_json() for one in self.outside},
-            "versions": {"isthmus": version(), **package_versions()},
-            "commit": commit(),
-        }
-
     def finish(self) -> None:
         """Write the manifest: the mark of a finished run."""
         names = ("protocol.yaml", "split.csv", "frozen.json", "predictions.csv", "evidence.json", "report.html")
         self.record.write(self.folder, [self.folder / name for name in names])
-
-
-def _steps(fits: Sequence[FitSpec], progress: Progress | None) -> Report | None:
-    """Turn the fits' own progress into one count of steps over all of them."""
-    if progress is None or not fits:
-        return None
-    steps = {fit.name: math.ceil(len(fit.train_views) / fit.train.batch) * fit.train.epochs for fit in fits}
-    done = dict.fromkeys(steps, 0)
-
-    def report(job: Fit, state: FitProgress | None) -> None:
-        done[job.spec.name] = steps[job.spec.name] if state is None else min(state.step, steps[job.spec.name])
-        progress(f"training {len(fits)} fits", sum(done.values()), sum(steps.values()))
-
-    return report
-
-
-def _check_weights(protocol: Protocol) -> None:
-    """Stop before any training when initial weights are absent."""
-    for arm in protocol.arms.values():
-        if arm.weights is not None:
-            locate(arm.weights, network=arm.network if ":" not in arm.network else None)

@@ -1,7 +1,7 @@
 """Finished models on a cohort of other patients: predicted as they are, with calibration and threshold as frozen."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +24,15 @@ from isthmus.protocol.frozen import Lock, calls
 from isthmus.protocol.gather import nodule_predictions, write_view_rows
 from isthmus.protocol.overlap import DIGESTS, Shared, refusal, refuse_overlap, shared_with_run
 from isthmus.protocol.pictures import Progress, cache_folder
-from isthmus.protocol.report_facts import cohort_facts
 from isthmus.protocol.run_folder import Run, open_run
+from isthmus.protocol.validation_report import Model, validation_context
 from isthmus.report.analysis_table import analysis_table
-from isthmus.report.context import ArmFacts, Check, Failure, ReportContext
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.page import write_report
 from isthmus.report.tables import write_tables
 from isthmus.tables.predictions import read_predictions, write_predictions
 
 SPLIT = "external"
-
-
-@dataclass(frozen=True)
-class _Model:
-    title: str
-    folder: Path
-    spec: BundleSpec
-    own_network: Path | None
 
 
 def validate(
@@ -118,7 +109,7 @@ def validate(
             "excluded_views": dict(sorted(failures.items())),
         }
         with record.stage("report"):
-            write_report(folder, _context(models, outside, run, evidence, predictions, frozen, failures))
+            write_report(folder, validation_context(models, outside, run, evidence, predictions, frozen, failures))
         record.write(folder, [path for path in folder.rglob("*") if path.is_file()])
     return evidence
 
@@ -128,11 +119,11 @@ def _trained_on(spec: BundleSpec) -> dict[str, str]:
     return {"name": spec.cohort.name, "fingerprint": spec.cohort.fingerprint}
 
 
-def _models(folder: Path, own_network: Path | None) -> tuple[Run | None, dict[str, _Model]]:
+def _models(folder: Path, own_network: Path | None) -> tuple[Run | None, dict[str, Model]]:
     if (folder / "bundle.yaml").is_file():
         spec = read_bundle(folder)
         name = spec.name.rpartition("/")[2]
-        return None, {name: _Model(name, folder, spec, own_network)}
+        return None, {name: Model(name, folder, spec, own_network)}
     if not (folder / "protocol.yaml").is_file():
         raise InputError(
             "this is neither a run nor a bundle", where=str(folder), expected="protocol.yaml or bundle.yaml"
@@ -140,7 +131,7 @@ def _models(folder: Path, own_network: Path | None) -> tuple[Run | None, dict[st
     run, models = open_run(folder), {}
     for key, arm in run.protocol.arms.items():
         place = folder / "arms" / key / "bundle"
-        models[key] = _Model(arm.title or key, place, read_bundle(place), own_network or own_file(arm))
+        models[key] = Model(arm.title or key, place, read_bundle(place), own_network or own_file(arm))
     return run, models
 
 
@@ -203,7 +194,7 @@ def _training(cohort: Cohort, fingerprint: str) -> Cohort:
 
 
 def _predicted(
-    models: Mapping[str, _Model], cases: Cases, progress: Progress | None
+    models: Mapping[str, Model], cases: Cases, progress: Progress | None
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the view rows of every model, and the views whose pictures could not be prepared."""
     cache, tables, failures = PreparedCache(cache_folder()), [], dict[str, str]()
@@ -249,55 +240,3 @@ def _evidence(predictions: pd.DataFrame, outside: Outside, frozen: dict[str, Any
         sampling=str(samplings[0]) if len(samplings) == 1 else None,
     )
     return {**evidence, "external": {outside.name: outside.to_json()}}
-
-
-def _context(
-    models: Mapping[str, _Model],
-    outside: Outside,
-    run: Run | None,
-    evidence: dict[str, Any],
-    predictions: pd.DataFrame,
-    frozen: dict[str, Any],
-    failures: Mapping[str, str],
-) -> ReportContext:
-    cases, specs = outside.cases, [model.spec for model in models.values()]
-    trained = specs[0].cohort
-    sentence = (
-        f"Models, calibrations and thresholds are those frozen on {trained.name}; nothing was fitted or chosen here."
-    )
-    regions = cases.left_out.drop_duplicates("view_id")[["view_id", "reason"]].itertuples(index=False, name=None)
-    return ReportContext(
-        title=f"{specs[0].name.partition('/')[0]}: validation on {outside.name}",
-        question=f"Do models trained on {trained.name} keep their accuracy and calibration on {outside.name}?",
-        evidence=evidence,
-        predictions=predictions,
-        frozen=frozen,
-        cohort=cohort_facts(cases, failures),
-        arms={arm: _arm_facts(model) for arm, model in models.items()},
-        failures=[
-            *(Failure("view", view, reason) for view, reason in sorted(failures.items())),
-            *(Failure("view", view, reason) for view, reason in regions),
-        ],
-        checks=[Check("Frozen", "passed", sentence), *outside.checks()],
-        marks=_marks(specs, cases, run),
-        manifest={"models": [spec.name for spec in specs], "trained_on": trained.name},
-    )
-
-
-def _arm_facts(model: _Model) -> ArmFacts:
-    spec = model.spec
-    return ArmFacts(
-        title=model.title,
-        network=spec.network.name,
-        weights=spec.weights.origin,
-        description=f"{len(spec.parts)} fold models, averaged; trained on {spec.cohort.name}",
-    )
-
-
-def _marks(specs: Sequence[BundleSpec], cases: Cases, run: Run | None) -> list[str]:
-    marks = list(dict.fromkeys(mark for spec in specs for mark in spec.marks))
-    if cases.cohort.simulated and "SIMULATED" not in marks:
-        marks.append("SIMULATED")
-    if run is not None and run.protocol.claims and run.protocol.profile != "paper":
-        marks.append(f"{run.protocol.profile.upper()} PROFILE")
-    return marks

@@ -1,0 +1,78 @@
+"""What the report of a validation shows: the models as they are, the new cohort, and what was left out of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from isthmus.models.bundle_spec import BundleSpec
+from isthmus.protocol.cases import Cases
+from isthmus.protocol.external import Outside
+from isthmus.protocol.report_facts import cohort_facts
+from isthmus.protocol.run_folder import Run
+from isthmus.report.context import ArmFacts, Check, Failure, ReportContext
+
+
+@dataclass(frozen=True)
+class Model:
+    """A finished model, and how it is shown."""
+
+    title: str
+    folder: Path
+    spec: BundleSpec
+    own_network: Path | None
+
+
+def validation_context(
+    models: Mapping[str, Model],
+    outside: Outside,
+    run: Run | None,
+    evidence: dict[str, Any],
+    predictions: pd.DataFrame,
+    frozen: dict[str, Any],
+    failures: Mapping[str, str],
+) -> ReportContext:
+    """Return what the report of a validation shows."""
+    cases, specs = outside.cases, [model.spec for model in models.values()]
+    trained = specs[0].cohort
+    sentence = (
+        f"Models, calibrations and thresholds are those frozen on {trained.name}; nothing was fitted or chosen here."
+    )
+    regions = cases.left_out.drop_duplicates("view_id")[["view_id", "reason"]].itertuples(index=False, name=None)
+    return ReportContext(
+        title=f"{specs[0].name.partition('/')[0]}: validation on {outside.name}",
+        question=f"Do models trained on {trained.name} keep their accuracy and calibration on {outside.name}?",
+        evidence=evidence,
+        predictions=predictions,
+        frozen=frozen,
+        cohort=cohort_facts(cases, failures),
+        arms={arm: _arm_facts(model) for arm, model in models.items()},
+        failures=[
+            *(Failure("view", view, reason) for view, reason in sorted(failures.items())),
+            *(Failure("view", view, reason) for view, reason in regions),
+        ],
+        checks=[Check("Frozen", "passed", sentence), *outside.checks()],
+        marks=_marks(specs, cases, run),
+        manifest={"models": [spec.name for spec in specs], "trained_on": trained.name},
+    )
+
+
+def _arm_facts(model: Model) -> ArmFacts:
+    spec = model.spec
+    return ArmFacts(
+        title=model.title,
+        network=spec.network.name,
+        weights=spec.weights.origin,
+        description=f"{len(spec.parts)} fold models, averaged; trained on {spec.cohort.name}",
+    )
+
+
+def _marks(specs: Sequence[BundleSpec], cases: Cases, run: Run | None) -> list[str]:
+    marks = list(dict.fromkeys(mark for spec in specs for mark in spec.marks))
+    if cases.cohort.simulated and "SIMULATED" not in marks:
+        marks.append("SIMULATED")
+    if run is not None and run.protocol.claims and run.protocol.profile != "paper":
+        marks.append(f"{run.protocol.profile.upper()} PROFILE")
+    return marks
