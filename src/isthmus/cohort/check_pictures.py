@@ -68,24 +68,34 @@ def mark_crops(folder: Path, views: list[CheckedView], most: int) -> dict[Kind, 
 
 def side_by_side(folder: Path, one: SamePicture, views: list[CheckedView]) -> tuple[str, str]:
     """Return both pictures' scan areas as sources of images, the second as it lies on the first; '' if unreadable."""
-    regions = {view.path: view for view in views}
-    frames = (0, 0) if one.pair is None else one.pair.frames
     if one.pair is None:  # identical clips: their middle says more than their first frame
-        frames = tuple(regions[path].frame if path in regions else 0 for path in (one.first, one.second))
-    pictures = []
+        middles = {view.path: view.frame for view in views}
+        frames = middles.get(one.first, 0), middles.get(one.second, 0)
+    else:
+        frames = one.pair.frames
+    areas, pictures = [], []
     for path, frame in zip((one.first, one.second), frames, strict=True):
-        view = regions.get(path)
-        pictures.append(_shown(folder, path, frame, view.region if view else None, view))
+        # A view's region may be one panel of two; what was compared is the whole scan area.
+        area = _scan_area(folder, path, frame)
+        picture = None if area is None else _shown(folder, path, frame, area, None)
+        if area is None or picture is None:
+            return "", ""
+        areas.append(area)
+        pictures.append(picture)
     first, second = pictures
-    if first is None or second is None:
-        return "", ""
     if one.pair is not None:
         size = (first.shape[1], first.shape[0])
         second = np.asarray(cv2.warpAffine(second, one.pair.matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
-    view = regions.get(one.first)
-    x0, y0, x1, y1 = (int(v) for v in (view.region if view and view.region else find_scan_area(first).box))
+    x0, y0, x1, y1 = (int(value) for value in areas[0])
     part = np.s_[y0:y1, x0:x1]
     return _source(_to_width(first[part], _WIDTH)), _source(_to_width(second[part], _WIDTH))
+
+
+def _scan_area(folder: Path, path: str, frame: int) -> Box | None:
+    try:
+        return find_scan_area(read_clip(folder / path, frames=[frame]).frames[0]).box
+    except PictureError:
+        return None
 
 
 def _shown(folder: Path, path: str, frame: int, region: Box | None, view: CheckedView | None) -> Picture | None:
