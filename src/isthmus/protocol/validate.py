@@ -16,6 +16,7 @@ from isthmus.inference.predictor import Predictor, load_bundle
 from isthmus.manifest import DISCLAIMER, Manifest
 from isthmus.models.bundle import read_bundle
 from isthmus.models.bundle_spec import BundleSpec
+from isthmus.protocol.case_facts import case_facts
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, Look, cache_items, without_failures
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.external import Outside, answered
@@ -27,6 +28,7 @@ from isthmus.protocol.pictures import Progress, cache_folder
 from isthmus.protocol.run_folder import Run, open_run
 from isthmus.protocol.validation_report import Model, validation_context
 from isthmus.report.analysis_table import analysis_table
+from isthmus.report.error_rates import error_rates
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.page import write_report
 from isthmus.report.tables import write_tables
@@ -239,4 +241,6 @@ def _evidence(predictions: pd.DataFrame, outside: Outside, frozen: dict[str, Any
         reference=cases.target.reference,
         sampling=str(samplings[0]) if len(samplings) == 1 else None,
     )
-    return {**evidence, "external": {outside.name: outside.to_json()}}
+    table = analysis_table(predictions, positive=cases.classes[-1], frozen=frozen)
+    rates = error_rates(table, case_facts([cases]))
+    return {**evidence, "error_rates": rates, "external": {outside.name: outside.to_json()}}
