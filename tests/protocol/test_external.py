@@ -70,6 +70,10 @@ def test_labels_of_another_name_are_never_guessed(cohorts, pathology):
     asked, other = load_cohort(cohorts[0]).targets["tirads_4a_or_higher"], load_cohort(pathology)
     with pytest.raises(CohortError, match=r'"Third, Synthetic": \{target: malignant, classes: \{"B": \?, "M": \?\}\}'):
         answer_of(other, asked, {})
+    said = Correspondence(target="malignant", classes={"B": "0", "M": "1"})
+    target, classes = answer_of(other, asked, {other.name: said})
+    assert (target.name, target.reference, classes) == ("tirads_4a_or_higher", "surgery", {"B": "0", "M": "1"})
+    assert target.classes == {"0": "benign", "1": "malignant"}
     for classes, words in (({"B": "0"}, "each of its classes"), ({"B": "0", "M": "0"}, "both classes")):
         said = Correspondence.model_construct(target="malignant", classes=classes)
         with pytest.raises(CohortError, match=words):

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from isthmus.report.context import ReportContext, SplitFacts
 from isthmus.report.evaluate import evaluate
 from isthmus.report.evidence import compute_evidence
+from isthmus.report.sentences import split_sentence
 from tests.report.made import made_predictions
 
 
@@ -43,3 +45,10 @@ def test_one_site_or_a_site_of_one_class_is_not_ranked() -> None:
     found = compute_evidence(frame, bootstrap=50)["arms"]["new"]["test"]["by_site"]
     assert found["South"]["auc"]["estimate"] is None
     assert "one class only" in found["South"]["auc"]["note"]
+
+
+def test_sites_held_out_and_sites_set_aside_are_said() -> None:
+    facts = SplitFacts(folds=3, seeds=[0], by="site", external_sites=["Delft", "Essen"])
+    words = split_sentence(ReportContext(title="", evidence={"arms": {}}, splits=facts))
+    assert "held out site by site (3 sites)" in words
+    assert "Set aside as external set: all patients of Delft and Essen." in words

@@ -87,7 +87,12 @@ def answer_of(
         raise CohortError(
             f"{theirs.name} is a label of the {theirs.unit}", where=cohort.name, expected=f"of the {asked.unit}"
         )
-    update = {"name": asked.name, "classes": dict(asked.classes)}
+    # The codes are ours; the words stay theirs: a report on their patients names what was found in them.
+    words = {
+        ours: " or ".join(theirs.classes[code] for code, stands_for in said.classes.items() if stands_for == ours)
+        for ours in asked.classes
+    }
+    update = {"name": asked.name, "classes": words}
     return theirs.model_copy(update=update), dict(said.classes)
 
 

@@ -109,6 +109,7 @@ def report_context(
         splits=SplitFacts(
             folds=int(split["fold"].nunique()),
             by=protocol.splits.cross_validation.by,
+            external_sites=list(protocol.splits.external_sites),
             seeds=list(protocol.splits.seeds),
             tune_fraction=protocol.splits.tune,
             test_rule=_test_rule(protocol),

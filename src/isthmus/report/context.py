@@ -100,6 +100,7 @@ class SplitFacts:
     test_rule: str = ""
     fingerprint: str = ""
     by: Literal["group", "site"] = "group"
+    external_sites: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from isthmus.report.nearness import ideal_statement
 from isthmus.report.reading import (
     count,
     interval,
+    listed,
     number,
     p_value,
     plural,
@@ -217,6 +218,8 @@ def split_sentence(context: ReportContext) -> str:
         if facts.tune_fraction is not None:
             text += f"; {100 * facts.tune_fraction:.0f}\u202f% of each fold's training groups were kept for tuning"
         text += ". "
+    if facts.external_sites:
+        text += f"Set aside as external set: all patients of {listed(facts.external_sites)}. "
     return text + (f"Set aside as test set: {facts.test_rule}." if facts.test_rule else "No test set was set aside.")
 
 
