@@ -135,7 +135,7 @@ def test_the_words_claim_what_the_intervals_show(tmp_path):
     _, evidence = evidence_of(tmp_path)
     said = " ".join(rating_sentences(evidence, {"new": "New net"}))
     assert "3 readers rated 24 of 24 heat maps" in said
-    assert "New net: heat maps of right calls were rated higher than those of wrong calls" in said
+    assert "New net: heat maps of right calls were rated higher than those of wrong calls by these readers" in said
     for entry in evidence["differences"]:
         entry["low"], entry["high"] = -1.0, 1.0
     assert "not shown to be rated differently" in " ".join(rating_sentences(evidence, {}))

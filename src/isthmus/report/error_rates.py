@@ -68,7 +68,8 @@ def error_rates(table: AnalysisTable, facts: pd.DataFrame, level: float = 0.95) 
 
     The calls of all seeds are pooled; groups of patients are the clusters of every interval. "The others" are cases
     in which the feature is known and has another level. Where a feature has just two levels, both comparisons are one
-    test. Holm's correction is over all tests of an arm, split and measure.
+    test. Holm's correction is over all tests of an arm and split, of all three measures: whoever looks for what is
+    misjudged looks at all of them.
 
     Parameters
     ----------
@@ -93,12 +94,13 @@ def error_rates(table: AnalysisTable, facts: pd.DataFrame, level: float = 0.95) 
     for split in in_order(set(joined["split"])):
         for arm in dict.fromkeys(joined.loc[joined["split"] == split, "arm"]):
             part = joined[(joined["arm"] == arm) & (joined["split"] == split)]
-            for measure in MEASURES:
-                entries = [
-                    {"arm": str(arm), "split": split, **entry} for entry in _by_level(part, known, measure, level)
-                ]
-                _adjust(entries)
-                found += entries
+            entries = [
+                {"arm": str(arm), "split": split, **entry}
+                for measure in MEASURES
+                for entry in _by_level(part, known, measure, level)
+            ]
+            _adjust(entries)
+            found += entries
     return found
 
 
@@ -150,15 +152,16 @@ def _levels(values: "pd.Series[Any]", feature: str) -> list[str]:
 
 def _adjust(entries: list[dict[str, Any]]) -> None:
     """Fill in ``p_holm``; the second level of a feature of two is the first one's test once more."""
-    levels: dict[str, list[dict[str, Any]]] = {}
+    levels: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for entry in entries:
-        levels.setdefault(entry["feature"], []).append(entry)
-    mirrored = [own[1] for name, own in levels.items() if len(own) == 2 and name not in MULTI_VALUED]
-    tested = [entry for entry in entries if entry["p"] is not None and not any(entry is second for second in mirrored)]
+        levels.setdefault((entry["measure"], entry["feature"]), []).append(entry)
+    pairs = [own for (_, feature), own in levels.items() if len(own) == 2 and feature not in MULTI_VALUED]
+    mirrored = {id(second) for _, second in pairs}
+    tested = [entry for entry in entries if entry["p"] is not None and id(entry) not in mirrored]
     for entry, adjusted in zip(tested, holm([entry["p"] for entry in tested]), strict=True):
         entry["p_holm"] = float(adjusted)
-    for second in mirrored:
-        second["p_holm"] = levels[second["feature"]][0]["p_holm"] if second["p"] is not None else None
+    for first, second in pairs:
+        second["p_holm"] = first["p_holm"] if second["p"] is not None else None
 
 
 def words_of(feature: str, code: str) -> str:

@@ -112,7 +112,7 @@ def _difference_sentence(entry: dict[str, Any], arms: Mapping[str, str]) -> str:
             f"{count(entry['cases'][0])} and {count(entry['cases'][1])} cases)."
         )
     better = "higher" if entry["estimate"] > 0 else "lower"
-    return f"{where}eat maps of {a} were rated {better} than those of {b}, by {interval(entry)}."
+    return f"{where}eat maps of {a} were rated {better} than those of {b} by these readers, by {interval(entry)}."
 
 
 def _page(evidence: dict[str, Any], title: str, arms: Mapping[str, str], figure: Markup, words: str) -> str:

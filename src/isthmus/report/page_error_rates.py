@@ -122,7 +122,8 @@ def _table(context: ReportContext, entries: list[dict[str, Any]]) -> Table:
     note = (
         "Calls of all seeds together, groups of patients as clusters. The others: cases in which the feature is known "
         "and has another level. A kind that is mostly of one class has the errors of that class; the last two columns "
-        "keep the classes apart. tables/error_rates.csv holds all arms and splits."
+        "keep the classes apart. Holm's correction is over all levels and all three kinds of error. "
+        "tables/error_rates.csv holds all arms and splits."
     )
     return Table(f"{arm}, {split_name(split)}: wrong calls by what the {context.evidence['unit']} is like", columns,
                  rows, [note])  # fmt: skip
