@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from isthmus import cli
 from isthmus.errors import InputError
-from isthmus.protocol.rating import make_form
+from isthmus.protocol.rating import analyse, make_form
 
 
 def test_a_form_of_a_run_is_filled_in_and_analysed(finished, tmp_path):
@@ -27,6 +27,11 @@ def test_a_form_of_a_run_is_filled_in_and_analysed(finished, tmp_path):
     assert done.exit_code == 0, done.output
     assert "A smoke run" in done.output
     assert (tmp_path / "a" / "report.html").is_file()
+
+    other = key.assign(view_id="elsewhere")
+    other.to_csv(tmp_path / "other.csv", index=False)
+    with pytest.raises(InputError, match="names view elsewhere, of which arm"):
+        analyse(run, [tmp_path / "ratings_R1.csv"], tmp_path / "other.csv", tmp_path / "b")
 
 
 def test_an_arm_without_heat_maps_is_refused(finished, tmp_path):

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from isthmus.errors import InputError
 from isthmus.explain.rating_form import RatingForm, write_rating_form
 from isthmus.files import read_json
@@ -74,11 +76,25 @@ def analyse(run: Path, ratings: Sequence[Path], key: Path, destination: Path) ->
         raise InputError(
             f"the key names arm {foreign[0]}, which this run has not", where=str(key), expected=", ".join(arms)
         )
+    _check_views(opened, table, key)
     cases = len(read_table(key, KEY))
     evidence = write_rating_report(
         table, cases, destination, title=opened.protocol.title, arms=arms, marks=_marks(opened)
     )
     return evidence, arms
+
+
+def _check_views(run: Run, ratings: pd.DataFrame, key: Path) -> None:
+    """Refuse a key that was made from another run of the same arms."""
+    for arm, rows in ratings.groupby("arm"):
+        path = run.folder / "explanations" / str(arm) / "localisation.csv"
+        known = set(pd.read_csv(path, dtype=str)["view_id"]) if path.is_file() else set()
+        unknown = sorted(set(rows["view_id"]) - known)
+        if unknown:
+            raise InputError(
+                f"the key names view {unknown[0]}, of which arm {arm} of this run has no heat map", where=str(key),
+                hint="give the run that the form was made from",
+            )  # fmt: skip
 
 
 def _marks(run: Run) -> list[str]:
