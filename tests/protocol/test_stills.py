@@ -96,6 +96,16 @@ def test_the_table_says_how_well_each_descriptor_was_learnt(finished: Any) -> No
     assert (single["estimate"] <= single["high"]).all()
 
 
+def test_the_report_shows_what_was_learnt_beside_the_label(finished: Any) -> None:
+    rows = finished[0].evidence["descriptors"]
+    assert {row["descriptor"] for row in rows} == set(
+        pd.read_csv(finished[0].folder / "tables" / "descriptors.csv")["descriptor"]
+    )
+    page = finished[0].report.read_text(encoding="utf-8")
+    assert "What the networks learnt to describe" in page
+    assert "mean of its findings" in page
+
+
 def test_the_bundle_scores_files_as_the_run_scored_its_test_set(finished: Any, cohort: Path) -> None:
     table = finished[0].predictions
     rows = table[(table["split"] == "test") & (table["arm"] == "mobilenet_v2")].set_index("nodule_id")["p_1"]

@@ -100,7 +100,7 @@ class CandidateIndex:
         generator = np.random.default_rng(0)
         share = min(1.0, _SAMPLE / max(1, sum(counts)))
         sample = [np.zeros((1, 128), np.float32)]
-        for number in np.flatnonzero(np.array(counts) * share > 0):
+        for number in np.flatnonzero(np.array(counts) * share > 0).tolist():
             taken = max(1, round(counts[number] * share))
             if share == 1.0 or generator.random() < counts[number] * share:
                 own = self._features[number].descriptors[generator.permutation(counts[number])[:taken]]
@@ -121,7 +121,8 @@ class CandidateIndex:
     def _codes(self, descriptors: NDArray[np.uint8]) -> NDArray[np.uint32]:
         above = (root_descriptors(descriptors) - self._mean) @ self._directions > self._middles
         weights = (1 << np.arange(self._bits)).astype(np.uint32)
-        return (above.reshape(len(above), _TABLES, self._bits) @ weights).T.astype(np.uint32)
+        codes: NDArray[np.uint32] = (above.reshape(len(above), _TABLES, self._bits) @ weights).T.astype(np.uint32)
+        return codes
 
     def candidates(
         self, wanted: Callable[[int, NDArray[np.int32]], NDArray[np.bool_]] | None = None, votes: int = VOTES

@@ -6,7 +6,7 @@ the numbers of an upright descriptor, so that features are computed once for all
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -72,9 +72,10 @@ def _stretched(grey: NDArray[np.uint8], area: Box, stretch: float) -> Features:
     height, width = grey.shape
     factor = SIDE / (height * width) ** 0.5
     size = max(1, round(width * factor * stretch**0.5)), max(1, round(height * factor / stretch**0.5))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    resized = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    small = np.asarray(resized, np.uint8)
     places, descriptors = _sift(_evened(small))
-    return Features(np.asarray(small, np.uint8), area, places, descriptors)
+    return Features(small, area, places, descriptors)
 
 
 def oriented_descriptors(descriptors: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -133,7 +134,7 @@ def _evened(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _sift(evened: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     sift = cv2.SIFT.create(0, 3, _CONTRAST, _EDGE, 1.6, True)  # True: no shift of its enlarged copy
-    distinct = {}
+    distinct: dict[tuple[float, float, float], Any] = {}
     for point in sift.detect(evened, None):
         # One place may have several directions; all are upright here.
         distinct.setdefault((round(point.pt[0], 1), round(point.pt[1], 1), round(point.size, 1)), point)
@@ -143,6 +144,6 @@ def _sift(evened: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.ui
         point.angle = 0.0
     if not points:
         return np.zeros((0, 3), np.float32), np.zeros((0, 128), np.uint8)
-    points, descriptors = sift.compute(evened, points)
-    places = np.array([(*point.pt, point.size) for point in points], np.float32)
+    kept, descriptors = sift.compute(evened, points)
+    places = np.array([(*point.pt, point.size) for point in kept], np.float32)
     return places, np.asarray(descriptors).clip(0, 255).astype(np.uint8)

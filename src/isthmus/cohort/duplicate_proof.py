@@ -1,7 +1,7 @@
 """Whether two pictures show the same: one is laid on the other and speckle compared, and the change put into words."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -154,7 +154,8 @@ def _overlaid(
     first: NDArray[np.uint8], second: NDArray[np.uint8], scale: NDArray[np.float64], shift: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     """Return what both show, in the pixels of the coarser one, and where both have picture."""
-    x, y = first.astype(np.float32), second.astype(np.float32)
+    x: NDArray[Any] = first.astype(np.float32)
+    y: NDArray[Any] = second.astype(np.float32)
     mean = float(np.sqrt(np.prod(scale)))
     if mean <= 1:  # the second has the finer pixels for the same tissue
         y = cv2.GaussianBlur(y, (0, 0), max(0.3, 0.5 * (1 / mean**2 - 1) ** 0.5))

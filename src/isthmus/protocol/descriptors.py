@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -10,7 +11,6 @@ from isthmus.models.descriptors import ABSENT, fewest_codes
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.schema import Arm, Protocol
 from isthmus.report.descriptors import descriptor_rows
-from isthmus.tables.check import write_table
 from isthmus.tables.vocabulary import DESCRIPTORS, MULTI_VALUED
 from isthmus.training.spec import DescriptorTask, FitSpec
 
@@ -101,8 +101,8 @@ def _spoken(name: str) -> str:
     return name.replace("_", " ")
 
 
-def write_descriptor_table(run_folder: Path, cases: Cases, fits: Mapping[Path, FitSpec]) -> None:
-    """Write `tables/descriptors.csv`: how well each arm's held-out views were described; nothing where none was.
+def descriptor_evidence(run_folder: Path, cases: Cases, fits: Sequence[FitSpec]) -> list[dict[str, Any]]:
+    """Return how well each arm's held-out views were described; empty where no arm learns descriptors.
 
     Parameters
     ----------
@@ -110,12 +110,17 @@ def write_descriptor_table(run_folder: Path, cases: Cases, fits: Mapping[Path, F
         The run.
     cases : Cases
         What the arms were trained on.
-    fits : mapping from fit folder to FitSpec
+    fits : sequence of FitSpec
         Finished fits.
+
+    Returns
+    -------
+    list of dict
+        `arm`, `split`, `descriptor`, and what :func:`isthmus.report.descriptors.descriptor_rows` gives.
     """
-    rows = []
-    for arm in dict.fromkeys(fit.arm for fit in fits.values()):
-        own = {folder: fit for folder, fit in fits.items() if fit.arm == arm and fit.descriptors is not None}
+    rows: list[dict[str, Any]] = []
+    for arm in dict.fromkeys(fit.arm for fit in fits):
+        own = {run_folder / "arms" / fit.name: fit for fit in fits if fit.arm == arm and fit.descriptors is not None}
         heads = next((fit.descriptors.heads for fit in own.values() if fit.descriptors), {})
         scores = _held_out(own, cases, arm) if own else pd.DataFrame()
         for name, codes in heads.items():
@@ -127,8 +132,7 @@ def write_descriptor_table(run_folder: Path, cases: Cases, fits: Mapping[Path, F
             wide = wide.reset_index()
             has = pd.DataFrame({code: [code in truth[nodule] for nodule in wide["nodule_id"]] for code in codes})
             rows += [{"arm": arm, "split": "cv", "descriptor": name, **row} for row in descriptor_rows(wide, has)]
-    if rows:
-        write_table(run_folder / "tables" / "descriptors.csv", pd.DataFrame(rows))
+    return rows
 
 
 def _true_codes(cases: Cases, name: str) -> dict[str, list[str]]:

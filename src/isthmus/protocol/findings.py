@@ -21,6 +21,7 @@ from isthmus.report.readers import reader_evidence
 from isthmus.report.regions import region_evidence, region_sources
 from isthmus.report.tables import write_tables
 from isthmus.report.truth import Truth
+from isthmus.tables.check import write_table
 
 
 def write_evidence(
@@ -35,6 +36,7 @@ def write_evidence(
     outside: Mapping[str, dict[str, Any]],
     changed_boxes: pd.DataFrame,
     facts: pd.DataFrame,
+    descriptors: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Compute every estimate with its interval, and write `evidence.json` and `tables/`.
 
@@ -60,6 +62,8 @@ def write_evidence(
         Held-out rows scored with boxes moved and scaled; empty where no arm looks at lesion crops.
     facts : DataFrame
         What is known of the cases of all cohorts, as `case_facts` gives it.
+    descriptors : list of dict
+        How well each arm's held-out views were described; empty where no arm learns that.
 
     Returns
     -------
@@ -87,6 +91,8 @@ def write_evidence(
     own = held_out[~held_out["cohort"].isin(list(outside))].reset_index(drop=True)
     table = analysis_table(held_out, positive=positive, frozen=frozen)
     evidence["error_rates"] = error_rates(table, facts)
+    if descriptors:
+        evidence["descriptors"] = descriptors
     if outside:
         evidence["external"] = dict(outside)
     if leak is not None:
@@ -109,4 +115,6 @@ def write_evidence(
     write_json(run_folder / "evidence.json", evidence)
     shutil.rmtree(run_folder / "tables", ignore_errors=True)
     write_tables(run_folder / "tables", evidence, table)
+    if descriptors:
+        write_table(run_folder / "tables" / "descriptors.csv", pd.DataFrame(descriptors))
     return evidence

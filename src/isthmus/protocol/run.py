@@ -17,7 +17,7 @@ from isthmus.protocol.bundles import write_bundles
 from isthmus.protocol.case_facts import case_facts
 from isthmus.protocol.cases import Cases, find_cases
 from isthmus.protocol.correspondence import read_correspondences
-from isthmus.protocol.descriptors import write_descriptor_table
+from isthmus.protocol.descriptors import descriptor_evidence
 from isthmus.protocol.external import Outside, find_outside, keep_comparisons
 from isthmus.protocol.findings import write_evidence
 from isthmus.protocol.finished import check_finished
@@ -165,8 +165,8 @@ class _Work:
                 outside={one.name: one.to_json() for one in self.outside},
                 changed_boxes=changed,
                 facts=facts,
+                descriptors=descriptor_evidence(self.folder, training, fits),
             )
-            write_descriptor_table(self.folder, training, {fit_folder(self.folder, fit): fit for fit in fits})
         with self.record.stage("heat maps"):
             masks = None if truth is None else stills_masks(truth)
             heat = draw_heat_maps(self.folder, self.protocol, training, fits, stores, frozen, masks, self.progress)

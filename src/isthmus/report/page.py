@@ -14,6 +14,7 @@ from isthmus.report.gallery import embedded_gallery, wrong_pictures
 from isthmus.report.limits import cannot_conclude
 from isthmus.report.methods import methods_paragraphs
 from isthmus.report.misclassified import misclassified_rows
+from isthmus.report.page_descriptors import descriptor_parts
 from isthmus.report.page_error_rates import error_rate_parts
 from isthmus.report.page_regions import region_parts
 from isthmus.report.page_simulated import SET_BY_SIMULATION, simulated_parts
@@ -138,6 +139,7 @@ def _page(context: ReportContext, figures: set[str], gallery: list[dict[str, str
         "notes": evidence.get("notes", []),
         "versions": _versions(context),
         **_cohort(context),
+        **descriptor_parts(context),
         **region_parts(context),
         **error_rate_parts(context),
         **simulated_parts(context),
@@ -166,6 +168,7 @@ def _sections(page: dict[str, Any], figures: set[str]) -> list[tuple[str, str]]:
         "misjudged": (f"Which {page['unit']}s are misjudged", page["misjudged"]),
         "calibration": ("Calibration", "calibration" in figures),
         "regions": ("Does it matter where the box is drawn?", page["regions"]),
+        "described": ("What the networks learnt to describe", page["described"]),
         "readers": (_readers_heading(page["readers"]), page["readers"]),
         "learning": ("Learning curves", "learning" in figures),
         "heat": ("Heat maps", "localisation" in figures or page["gallery"] or page["on_calcifications"]),
