@@ -37,7 +37,7 @@ READERS = ReaderSettings(
 _PARTS = ("train", "train", "tune", "train", "test", "external")
 
 
-def write_simulated_cohort(folder: Path, patients: int = 48, seed: int = 0) -> Path:
+def write_simulated_cohort(folder: Path, patients: int = 48, seed: int = 0, name: str = "blobs") -> Path:
     """Write patients P00 … with two nodules each, N00a and N00b, and two views a nodule."""
     generator = np.random.default_rng(seed)
     numbers = np.arange(patients)
@@ -57,7 +57,7 @@ def write_simulated_cohort(folder: Path, patients: int = 48, seed: int = 0) -> P
     write_description(
         folder,
         Description(
-            name="blobs",
+            name=name,
             licence="none",
             citation="none",
             simulated=True,

@@ -88,9 +88,9 @@ class TestTheCohortsOwnSplit:
         with pytest.raises(CohortError, match=words):
             divide(resolved(), find_cases(resolved(), load_cohort(tmp_path / "blobs")))
 
-    def test_a_second_external_set_is_refused_before_anything_is_made(self, cohort, tmp_path):
+    def test_another_cohort_of_the_same_name_is_refused_before_anything_is_made(self, cohort, tmp_path):
         other = write_simulated_cohort(tmp_path / "other", 24, seed=1)
-        with pytest.raises(CohortError, match="external part of its own"):
+        with pytest.raises(CohortError, match="two cohorts are called 'blobs'"):
             run("wang2025", cohort, tmp_path / "x", external=other, profile="smoke", settings=SETTINGS)
         assert not (tmp_path / "x").exists()
 
@@ -179,7 +179,7 @@ def test_the_simulated_readers_read_again_with_the_primary_arms_calibrated_help(
 
 
 def test_another_cohorts_patients_are_not_looked_up_in_this_ones_truth(cohort, cache, tmp_path):
-    other = write_simulated_cohort(tmp_path / "other", 30, seed=1)
+    other = write_simulated_cohort(tmp_path / "other", 30, seed=1, name="other blobs")
     settings = ["splits.test={fraction: 0.2}", "explain.arms=[]", "defaults.train.epochs=1", *SETTINGS[3:]]
     found = run("wang2025", cohort, tmp_path / "run", external=other, profile="smoke", settings=settings).evidence
     assert set(found["arms"]["resnet34"]) == {"cv", "test", "external"}
