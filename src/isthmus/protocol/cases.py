@@ -14,6 +14,13 @@ from isthmus.protocol.schema import Protocol
 UNIT_COLUMNS = ("nodule_id", "patient_id", "group_id", "site", "label")
 
 
+REGIONS_HINT = (
+    "let a localiser propose them (isthmus localiser --help), or look at whole pictures "
+    "(--set defaults.prepare.crop=scan_area)"
+)
+"""What to do where no view has an outline and an arm looks at lesion crops."""
+
+
 @dataclass(frozen=True)
 class Cases:
     """The labelled, usable views of a cohort under a protocol.
@@ -103,7 +110,7 @@ def find_views(looks: Mapping[str, Look], cohort: Cohort, target: str) -> tuple[
             raise CohortError(
                 f"arm {key} has no usable view in cohort {cohort.name}",
                 expected=f"labelled {look.modality} views with a mask or box ({len(examples)} views have a label)",
-                hint=f"isthmus cohort check {cohort.folder.name}",
+                hint=REGIONS_HINT if len(examples) else f"isthmus cohort check {cohort.folder.name}",
             )
     return views, pd.concat(left_out)[["arm", "view_id", "nodule_id", "reason"]]
 

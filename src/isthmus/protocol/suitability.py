@@ -8,7 +8,7 @@ import pandas as pd
 
 from isthmus.cohort.cohort import Cohort
 from isthmus.errors import CohortError
-from isthmus.protocol.cases import Look, find_cases, looks_of
+from isthmus.protocol.cases import REGIONS_HINT, Look, find_cases, looks_of
 from isthmus.protocol.parts import divide
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.schema import Protocol
@@ -114,7 +114,7 @@ def _nothing_to_see(look: Look, labelled: int, arms: list[str], cohort: Cohort) 
     if labelled:
         return (
             f"regions missing: none of {plural(labelled, 'labelled view')} ({look.modality}) has an outline or box, "
-            f"and {listed(arms)} look at lesion crops"
+            f"and {listed(arms)} look at lesion crops; {REGIONS_HINT}"
         )
     kinds = cohort.views["modality"].value_counts()
     has = ", ".join(f"{count} {modality}" for modality, count in kinds.items())
