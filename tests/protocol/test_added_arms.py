@@ -9,6 +9,7 @@ from isthmus.errors import CohortError, FitError, FrozenError, OutputError, Prot
 from isthmus.files import read_json, read_yaml, write_json, write_yaml
 from isthmus.protocol.resolve import find_protocol, resolve_protocol
 from isthmus.protocol.run import run
+from isthmus.protocol.run_folder import open_run
 from tests.protocol.conftest import SETTINGS
 
 MORE = [setting for setting in SETTINGS if not setting.startswith("only")]
@@ -107,6 +108,8 @@ def test_an_added_arm_that_looks_at_other_nodules_is_refused(finished, cohorts, 
     (folder / "split.csv").write_text("\n".join(kept) + "\n", encoding="utf-8")
     with pytest.raises(CohortError, match=r"divide its groups of patients otherwise now.* 1 of them not in both"):
         again(three_arms, cohorts, folder)
+    # A refused arm leaves a finished run as it was: it opens, and without that arm.
+    assert list(open_run(folder).protocol.arms) == ["thyronet_x4", "resnet34"]
 
 
 def test_a_finished_fit_of_other_pictures_is_not_taken_over(finished, cohorts, three_arms, tmp_path):
@@ -116,6 +119,7 @@ def test_a_finished_fit_of_other_pictures_is_not_taken_over(finished, cohorts, t
     path.write_text(path.read_text(encoding="utf-8").replace("store_key: ", "store_key: x", 1), encoding="utf-8")
     with pytest.raises(FitError, match="not the one that the run would do now"):
         again(three_arms, cohorts, folder)
+    assert list(open_run(folder).protocol.arms) == ["thyronet_x4", "resnet34"]
 
 
 def test_chosen_arms_hold_the_primary_contrast_and_narrow_what_is_explained(three_arms):

@@ -35,7 +35,7 @@ from isthmus.protocol.planning import check_weights
 from isthmus.protocol.record import run_facts, steps_of
 from isthmus.protocol.report_facts import report_context
 from isthmus.protocol.resolve import resolve_protocol
-from isthmus.protocol.run_folder import Run, claim_folder, open_run
+from isthmus.protocol.run_folder import Run, claim_folder, go_on, open_run
 from isthmus.protocol.schema import Protocol
 from isthmus.protocol.simulated import stills_masks
 from isthmus.report.page import write_report
@@ -205,6 +205,7 @@ class _Work:
         fits = list_fits(self.protocol, usable, split, keys, arithmetic)
         picture_level = list_picture_level_fits(self.protocol, usable, keys, arithmetic)
         check_finished(self.folder, [*fits, *picture_level])
+        go_on(self.folder, self.protocol)
         jobs = [Fit(fit, fit_folder(self.folder, fit)) for fit in [*fits, *picture_level]]
         pending = [job.spec for job in pending_fits(jobs)]
         plan = make_plan(self.name, self.protocol, usable, [job.spec for job in jobs], pending, arithmetic)

@@ -105,37 +105,44 @@ def open_run(folder: Path | str) -> Run:
 def claim_folder(folder: Path, protocol: Protocol, cohort_fingerprint: str, resume: bool) -> None:
     """Make a run folder, or see that the one to go on with belongs to this protocol and cohort.
 
-    A protocol with more arms than the run has so far is the run's protocol with arms added: it is kept as such.
+    Nothing of a run that is there is changed: see :func:`go_on`.
 
     Raises
     ------
     OutputError
         When the folder exists without `resume`, belongs to another protocol or cohort, or cannot be written.
     """
-    content = {
-        **protocol.model_dump(mode="json"),
-        "format": "isthmus-protocol/1.0",
-    }
     cohort = {"format": "isthmus-cohort-used/1.0", "fingerprint": cohort_fingerprint}
     if not (folder / "protocol.yaml").exists():
         refuse_existing(folder)
         make_folder(folder)
         write_json(folder / "cohort_used.json", cohort)
-        write_yaml(folder / "protocol.yaml", content)
+        _keep_protocol(folder, protocol)
         return
     if not resume:
         raise OutputError(
             "this run folder exists", where=str(folder), hint="add --resume to go on with it, or choose another --out"
         )
-    kept = validate(read_yaml(folder / "protocol.yaml", name="protocol"), "protocol.yaml")
-    _check_protocol(folder, kept, protocol)
+    _check_protocol(folder, Run(folder).protocol, protocol)
     if read_json(folder / "cohort_used.json", name="cohort-used") != cohort:
         raise OutputError(
             "the cohort is not the one this run began with", where=str(folder), hint="choose another --out"
         )
+
+
+def go_on(folder: Path, protocol: Protocol) -> None:
+    """Open a claimed folder for more fits: it counts as unfinished, and arms that were added are its own from now on.
+
+    To be called once nothing can refuse the fits any more: arms are never removed, so that a finished run whose
+    addition is refused afterwards could neither be opened nor resumed as it was.
+    """
     (folder / "manifest.json").unlink(missing_ok=True)
-    if kept != protocol:
-        write_yaml(folder / "protocol.yaml", content)
+    if Run(folder).protocol != protocol:
+        _keep_protocol(folder, protocol)
+
+
+def _keep_protocol(folder: Path, protocol: Protocol) -> None:
+    write_yaml(folder / "protocol.yaml", {**protocol.model_dump(mode="json"), "format": "isthmus-protocol/1.0"})
 
 
 def _check_protocol(folder: Path, kept: Protocol, asked: Protocol) -> None:
