@@ -1,6 +1,7 @@
 """Cohorts of other patients: several of them, with labels of other names, and nobody whom the networks saw."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -89,6 +90,15 @@ def test_the_same_codes_with_swapped_meanings_are_refused(cohorts, tmp_path):
     change(folder, targets=targets)
     with pytest.raises(CohortError, match="has other classes in cohort Swapped"):
         answer_of(load_cohort(folder), asked, {})
+
+
+def test_views_are_joined_as_the_run_joins_its_own(cohorts):
+    # The threshold was chosen on means; maxima lie higher.
+    own, other = (load_cohort(folder) for folder in cohorts)
+    asked = next(iter(own.targets.values()))
+    theirs = asked.model_copy(update={"aggregation": {"nodule": "maximum", "patient": "maximum"}})
+    answer, _ = answer_of(replace(other, targets={theirs.name: theirs}), asked, {})
+    assert answer.aggregation["nodule"] == "mean"
 
 
 def test_a_correspondence_file_is_checked(tmp_path):

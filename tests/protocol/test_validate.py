@@ -50,6 +50,8 @@ def test_it_leaves_a_report_with_calibration_and_is_logged_in_both_places(finish
     folder, evidence = validated
     page = (folder / "out" / "report.html").read_text(encoding="utf-8")
     assert "nothing was fitted or chosen here" in page
+    assert "was opened 2 times: by ThyroNet-X4 (full) and Baseline (ResNet34), then by ThyroNet" in page
+    assert "copies were not looked for" in page
     assert "Calibration of the probabilities (calibrated), external set" in page
     assert "Research use only; not a medical device" in page
     assert {"calibration_slope", "calibration_intercept", "brier"} <= set(evidence["arms"]["resnet34"]["external"])
@@ -83,6 +85,21 @@ def test_training_patients_are_refused_by_cohort_and_by_picture(finished, cohort
         validate(finished[0].folder, tmp_path / "other", tmp_path / "x")
     assert not (tmp_path / "x").exists()
     assert pd.read_csv(tmp_path / "x.overlap.csv")["other_picture"].tolist() == ["pictures/2_1.jpg"]
+
+
+def test_a_training_patient_with_new_pictures_is_refused_by_id_and_site(finished, cohorts, tmp_path):
+    # A later export of the same hospital: other pictures, so that only the id tells.
+    shutil.copytree(cohorts[1], tmp_path / "other")
+    patients = pd.read_csv(tmp_path / "other" / "patients.csv", dtype=str)
+    own = pd.read_csv(cohorts[0] / "patients.csv", dtype=str)
+    patients.loc[0, "site"] = own.set_index("patient_id").loc[patients.loc[0, "patient_id"], "site"]
+    patients.to_csv(tmp_path / "other" / "patients.csv", index=False)
+    # Simulations number their patients alike: between two of them an id tells nothing.
+    description = read_yaml(tmp_path / "other" / "cohort.yaml")
+    write_yaml(tmp_path / "other" / "cohort.yaml", description | {"simulated": False})
+    with pytest.raises(CohortError, match=r"1 patients of .* \(1 by same id at the same site\)"):
+        validate(finished[0].folder, tmp_path / "other", tmp_path / "x")
+    assert not (tmp_path / "x").exists()
 
 
 def test_views_without_an_outline_are_left_out_and_listed(finished, cohorts, tmp_path):

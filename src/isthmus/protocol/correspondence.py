@@ -58,7 +58,8 @@ def answer_of(
 ) -> tuple[Target, dict[str, str]]:
     """Return the run's target as a cohort answers it, and each of the cohort's classes as the run's.
 
-    Without a correspondence only a target of the same name, unit and classes answers.
+    Without a correspondence only a target of the same name, unit and classes answers. Views are joined into nodules
+    as the run joins its own, whatever the cohort says: calibration and threshold were chosen on such scores.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def answer_of(
     said = correspondences.get(cohort.name)
     if said is None:
         theirs = _of_the_same_name(cohort, asked)
-        return theirs, {name: name for name in asked.classes}
+        return theirs.model_copy(update={"aggregation": asked.aggregation}), {name: name for name in asked.classes}
     theirs = cohort.target(said.target)
     if set(said.classes) != set(theirs.classes):
         raise CohortError(
@@ -92,7 +93,7 @@ def answer_of(
         ours: " or ".join(theirs.classes[code] for code, stands_for in said.classes.items() if stands_for == ours)
         for ours in asked.classes
     }
-    update = {"name": asked.name, "classes": words}
+    update = {"name": asked.name, "classes": words, "aggregation": asked.aggregation}
     return theirs.model_copy(update=update), dict(said.classes)
 
 

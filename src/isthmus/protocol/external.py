@@ -50,7 +50,9 @@ class Outside:
     target: str
     classes: Mapping[str, str]
     shared: Sequence[Shared] = ()
-    compared: Literal["ids, pictures and copies", "pictures", "nothing"] = "ids, pictures and copies"
+    compared: Literal["ids, pictures and copies", "ids and pictures", "pictures", "nothing"] = (
+        "ids, pictures and copies"
+    )
 
     @property
     def name(self) -> str:
@@ -113,7 +115,10 @@ class Outside:
             sentence = "It shares no picture, pixel for pixel, with the training cohort; copies were not looked for."
             found.append(Check(name, "passed", sentence))
         else:
-            found.append(Check(name, "passed", "It shares no patient and no picture with the training cohort."))
+            # Ids are local to a site: at sites of other names a shared patient shows by pictures only.
+            sentence = "It shares no picture with the training cohort, and no patient's id at a site that both name"
+            copies = "; copies of pictures were not looked for" if self.compared == "ids and pictures" else ""
+            found.append(Check(name, "passed", f"{sentence}{copies}."))
         return found
 
 

@@ -139,17 +139,38 @@ def picture_digests(cohort: Cohort, progress: Progress | None = None) -> dict[st
 
 
 def keep_digests(run_folder: Path, cohort: Cohort) -> None:
-    """Keep in a run the digests of its pictures: `validate` sees by them whether a cohort holds one of them."""
+    """Keep in a run the digests of its pictures, and whether its ids are patients': `validate` compares by them."""
     path = run_folder / DIGESTS
     if not path.is_file():
-        write_json(path, {"format": "isthmus-digests/1.0", "digests": sorted(picture_digests(cohort))})
+        content = {"patient_ids": cohort.patient_ids, "digests": sorted(picture_digests(cohort))}
+        write_json(path, {"format": "isthmus-digests/1.0", **content})
 
 
-def shared_with_run(run_folder: Path, other: Cohort, progress: Progress | None = None) -> list[Shared]:
-    """Return the pictures of a cohort that a run's own cohort holds too, by the digests that the run keeps."""
+def run_compares_ids(run_folder: Path) -> bool:
+    """Return whether the ids in a run's predictions are patients' (a run of before this was kept does not say)."""
+    return bool(read_json(run_folder / DIGESTS, name="digests").get("patient_ids") == "real")
+
+
+def shared_with_run(
+    run_folder: Path, own_patients: pd.DataFrame, other: Cohort, progress: Progress | None = None
+) -> list[Shared]:
+    """Return what a cohort shares with a run's own: patients, and pictures by the digests that the run keeps.
+
+    Parameters
+    ----------
+    run_folder : Path
+        With the digests.
+    own_patients : DataFrame
+        `patient_id` and `site` of the run's patients; empty where their ids tell nothing.
+    other : Cohort
+        Of other patients, it is hoped.
+    progress : callable, optional
+        Called with what, done, total.
+    """
     known = set(read_json(run_folder / DIGESTS, name="digests")["digests"])
     patients = _patients(other)
-    return [
+    found = [] if other.patient_ids == "absent" else _same_ids(own_patients, other.patients)
+    return found + [
         Shared("same picture", "", patients[path], "a training picture", path)
         for digest, paths in picture_digests(other, progress).items()
         if digest in known
@@ -160,7 +181,12 @@ def shared_with_run(run_folder: Path, other: Cohort, progress: Progress | None =
 def _by_id(own: Cohort, other: Cohort) -> list[Shared]:
     if "absent" in (own.patient_ids, other.patient_ids):
         return []  # then an id is a picture's number
-    both = own.patients[["patient_id", "site"]].merge(other.patients[["patient_id", "site"]], on=["patient_id", "site"])
+    return _same_ids(own.patients, other.patients)
+
+
+def _same_ids(own: pd.DataFrame, other: pd.DataFrame) -> list[Shared]:
+    keys = ["patient_id", "site"]
+    both = own[keys].drop_duplicates().merge(other[keys].drop_duplicates(), on=keys)
     both = both[both["site"].notna() & (both["site"] != "")]
     return [Shared("same id at the same site", one, one) for one in sorted(both["patient_id"].astype(str))]
 

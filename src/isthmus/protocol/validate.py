@@ -23,7 +23,7 @@ from isthmus.protocol.external import Outside, answered
 from isthmus.protocol.fits import own_file
 from isthmus.protocol.frozen import Lock, calls
 from isthmus.protocol.gather import nodule_predictions, write_view_rows
-from isthmus.protocol.overlap import DIGESTS, Shared, refusal, refuse_overlap, shared_with_run
+from isthmus.protocol.overlap import DIGESTS, refusal, refuse_overlap, run_compares_ids, shared_with_run
 from isthmus.protocol.pictures import Progress, cache_folder
 from isthmus.protocol.run_folder import Run, open_run
 from isthmus.protocol.validation_report import Model, validation_context
@@ -178,10 +178,12 @@ def _apart(
         shared = refuse_overlap(own, cohort, out / "none", listing, progress)
         return replace(outside, shared=shared)
     if run is not None and (run.folder / DIGESTS).is_file():
-        proven: list[Shared] = shared_with_run(run.folder, cohort, progress)
+        ids = run_compares_ids(run.folder) and not (trained.simulated and cohort.simulated)
+        own_rows = run.predictions[run.predictions["cohort"] == trained.name]
+        proven = shared_with_run(run.folder, own_rows if ids else own_rows.iloc[:0], cohort, progress)
         if proven:
             raise refusal(proven, cohort, listing)
-        return replace(outside, compared="pictures")
+        return replace(outside, compared="ids and pictures" if ids else "pictures")
     return replace(outside, compared="nothing")
 
 

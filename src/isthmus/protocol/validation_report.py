@@ -10,6 +10,8 @@ import pandas as pd
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.external import Outside
+from isthmus.protocol.frozen import Lock
+from isthmus.protocol.opening import openings_in_words
 from isthmus.protocol.report_facts import cohort_facts
 from isthmus.protocol.run_folder import Run
 from isthmus.report.context import ArmFacts, Check, Failure, ReportContext
@@ -54,9 +56,16 @@ def validation_context(
             *(Failure("view", view, reason) for view, reason in regions),
         ],
         checks=[Check("Frozen", "passed", sentence), *outside.checks()],
+        openings="" if run is None else _openings(run, outside.name),
         marks=_marks(specs, cases, run),
         manifest={"models": [spec.name for spec in specs], "trained_on": trained.name},
     )
+
+
+def _openings(run: Run, cohort: str) -> str:
+    """Return how often this cohort was opened by the run's models, this time among them."""
+    openings = [opening for opening in Lock(run.folder).openings() if opening["cohort"] == cohort]
+    return openings_in_words(openings, run.protocol)
 
 
 def _arm_facts(model: Model) -> ArmFacts:
