@@ -11,6 +11,7 @@ from isthmus.cli import app
 from isthmus.cohort.cohort import load_cohort
 from isthmus.files import read_yaml, write_yaml
 from isthmus.protocol.suitability import suitability
+from isthmus.tables.vocabulary import DESCRIPTORS
 
 TARGET = "tirads_4a_or_higher"
 
@@ -87,3 +88,13 @@ def test_the_command_answers_for_all_protocols_in_words_and_json(cohorts):
     assert "wang2025: fits (target tirads_4a_or_higher:" in words.output
     facts = json.loads(runner.invoke(app, ["protocols", "wang2025", "--cohort", str(cohorts[0]), "--json"]).output)
     assert [one["fits"] for one in facts["protocols"]] == [True]
+
+
+def test_a_protocol_that_must_learn_descriptors_does_not_fit_a_cohort_without(altered):
+    folder = altered()
+    nodules = pd.read_csv(folder / "nodules.csv", dtype=str)
+    nodules.drop(columns=[name for name in DESCRIPTORS if name in nodules]).to_csv(folder / "nodules.csv", index=False)
+    must = ["arms.resnet34.descriptors={where_absent: refuse}"]
+    (reason,) = suitability("wang2025", load_cohort(folder), settings=must).reasons
+    assert "none of the descriptors that arm resnet34 is to learn" in reason
+    assert suitability("wang2025", load_cohort(folder)).fits

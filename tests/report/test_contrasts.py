@@ -73,6 +73,15 @@ def test_arms_with_other_folds_are_compared_each_over_its_own_and_it_is_said() -
     assert "cross-validated over other folds" in entry["note"]
 
 
+def test_arms_with_other_seeds_are_compared_on_the_common_ones_and_it_is_said() -> None:
+    frame = made_predictions(seeds=(0, 1))
+    one = frame[(frame["arm"] == "new") | (frame["seed"] == 0)]
+    (entry,) = compute_evidence(one, bootstrap=10)["comparisons"]
+    (alone,) = compute_evidence(frame[frame["seed"] == 0], bootstrap=10)["comparisons"]
+    assert (entry["difference"], entry["p"]) == (alone["difference"], alone["p"])
+    assert entry["note"].endswith("on seed 0 alone, which both have")
+
+
 def test_arms_without_a_common_seed_are_not_compared_and_it_is_said() -> None:
     frame = made_predictions(seeds=(0,))
     frame.loc[frame["arm"] == "old", "seed"] = 1

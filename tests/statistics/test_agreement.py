@@ -37,6 +37,12 @@ def test_readers_who_agree_on_everything_or_always_say_the_same():
         quadratic_kappa([1, 2], [1, 2, 3])
 
 
+def test_one_patient_gives_an_estimate_without_an_interval():
+    found = quadratic_kappa([1, 2, 3], [1, 2, 4], ["p", "p", "p"]).as_dict()
+    assert found["estimate"] == pytest.approx(6 / 7)  # by hand: mean squared difference 1/3, expected 7/3
+    assert (found["low"], found["high"], found["note"]) == (None, None, "one group only: no interval")
+
+
 def test_icc_is_that_of_shrout_and_fleiss():
     found = intraclass_correlation(SHROUT_FLEISS, replicates=200)
     assert round(found.estimate, 2) == 0.29

@@ -9,6 +9,7 @@ import pandas as pd
 from isthmus.cohort.cohort import Cohort
 from isthmus.errors import CohortError
 from isthmus.protocol.cases import REGIONS_HINT, Look, find_cases, looks_of
+from isthmus.protocol.descriptors import descriptor_task
 from isthmus.protocol.parts import divide
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.schema import Protocol
@@ -96,7 +97,7 @@ def suitability(name: str, cohort: Cohort, profile: str = "paper", settings: Ite
     seen = [usable for usable, _ in views.values() if not usable.empty]
     counts = _counts(pd.concat(seen), classes) if seen else {}
     if not reasons:
-        reasons += _cannot_be_divided(protocol, cohort)
+        reasons += _refused_later(protocol, cohort)
     return Suitability(protocol.protocol, profile, target, arms, reasons, notes, counts)
 
 
@@ -140,9 +141,13 @@ def _counts(views: pd.DataFrame, classes: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _cannot_be_divided(protocol: Protocol, cohort: Cohort) -> list[str]:
+def _refused_later(protocol: Protocol, cohort: Cohort) -> list[str]:
+    """Return why a run would stop before its first fit: its groups cannot be divided, or it has nothing to describe."""
     try:
-        divide(protocol, find_cases(protocol, cohort))
+        cases = find_cases(protocol, cohort)
+        divide(protocol, cases)
+        for key, arm in protocol.arms.items():
+            descriptor_task(arm, key, cases, [])
     except CohortError as error:
         return [str(error)]
     return []

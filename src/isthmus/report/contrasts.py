@@ -85,7 +85,8 @@ def _paired(table: AnalysisTable, a: str, b: str, split: str) -> DataFrame:
     if both["truth"].nunique() < 2:
         raise ValueError("the units they share are all of one class")
     missing = max(left["unit_id"].nunique(), right["unit_id"].nunique()) - both["unit_id"].nunique()
-    return both.assign(missing=missing)
+    seeds = max(left["seed"].nunique(), right["seed"].nunique()) - both["seed"].nunique()
+    return both.assign(missing=missing, seeds_missing=seeds)
 
 
 def _compared(both: DataFrame, positive: str, level: float, *, calls: bool) -> list[dict[str, Any]]:
@@ -95,6 +96,9 @@ def _compared(both: DataFrame, positive: str, level: float, *, calls: bool) -> l
     )
     if (both["fold"] != both["fold_b"]).any():
         note = "; ".join(filter(None, (note, "the two were cross-validated over other folds")))
+    if both["seeds_missing"].iloc[0]:
+        shared = ", ".join(str(seed) for seed in sorted(both["seed"].unique()))
+        note = "; ".join(filter(None, (note, f"on seed {shared} alone, which both have")))
     entries = []
     try:
         entries.append(_entry("auc", _compare_ranking(both, level), units, note))

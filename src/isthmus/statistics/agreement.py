@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
 from isthmus.statistics.bootstrap import REPLICATES, group_bootstrap, percentile_interval
-from isthmus.statistics.inputs import FloatArray
+from isthmus.statistics.inputs import FloatArray, as_groups
 from isthmus.statistics.interval import Interval, undefined
 
 Statistic = Callable[[FloatArray], FloatArray]
@@ -145,6 +145,8 @@ def _bootstrapped(
     estimate = float(statistic(np.ones((1, length)))[0])
     if np.isnan(estimate):
         return undefined("group bootstrap", why_not, level)
+    if as_groups(groups, length)[1] < 2:  # every replicate would be the sample itself: an interval of no width
+        return Interval(estimate, float("-inf"), float("inf"), level, "group bootstrap", "one group only: no interval")
     with np.errstate(invalid="ignore", divide="ignore"):  # a replicate of one case only has no answer
         drawn = group_bootstrap(statistic, length, groups, replicates)
     return percentile_interval(estimate, drawn, level)
