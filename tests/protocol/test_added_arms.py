@@ -84,6 +84,14 @@ def test_arms_are_not_removed_from_a_run(grown, cohorts, three_arms):
         again(three_arms, cohorts, grown.folder, "only=[thyronet_x4, resnet34]")
 
 
+def test_an_external_cohort_that_the_run_has_met_is_given_again(finished, cohorts, three_arms):
+    # Without it the other arms' external rows would go from predictions.csv.
+    layers = [*MORE, "only=[thyronet_x4, resnet34, wider]"]
+    with pytest.raises(CohortError, match=r"this run has met Another, .* not given now"):
+        run(three_arms, cohorts[0], finished[0].folder, profile="smoke", settings=layers, resume=True)
+    assert "external" in open_run(finished[0].folder).evidence["arms"]["resnet34"]
+
+
 def test_an_added_arm_brings_no_other_change_in(finished, cohorts, three_arms):
     with pytest.raises(OutputError, match=r"another protocol: splits.tune is 0.2 there and 0.3 now"):
         again(three_arms, cohorts, finished[0].folder, "splits.tune=0.3")

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
+
 from isthmus.cohort.cohort import Cohort, load_cohort
 from isthmus.cohort.description import Target
 from isthmus.errors import CohortError
@@ -190,6 +192,26 @@ def keep_comparisons(run_folder: Path, outside: Sequence[Outside]) -> None:
     """Keep in a run what was found of each cohort."""
     for one in outside:
         keep_overlap(overlap_file(run_folder, one.cases.cohort), one.shared)
+
+
+def check_all_given(run_folder: Path, own: Cohort, outside: Sequence[Outside]) -> None:
+    """See that a run that goes on is given every other cohort that it has met: their rows are part of what it found.
+
+    Raises
+    ------
+    CohortError
+        With the names of those that are missing.
+    """
+    kept = sorted((run_folder / "opened").glob("external-*.parquet"))
+    met = {str(pd.read_parquet(path, columns=["cohort"])["cohort"].iloc[0]) for path in kept}
+    missing = sorted(met - {own.name} - {one.name for one in outside})
+    if missing:
+        raise CohortError(
+            f"this run has met {', '.join(missing)}, not given now: its predictions would go from the run",
+            where=str(run_folder),
+            expected="every external cohort of the earlier calls",
+            hint="repeat their --external (and --correspondence)",
+        )
 
 
 def check_names(own: Cohort, cohorts: Sequence[Cohort], correspondences: Mapping[str, Correspondence]) -> None:

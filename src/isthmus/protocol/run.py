@@ -18,7 +18,7 @@ from isthmus.protocol.case_facts import case_facts
 from isthmus.protocol.cases import Cases, find_cases
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.descriptors import descriptor_evidence
-from isthmus.protocol.external import Outside, find_outside, keep_comparisons
+from isthmus.protocol.external import Outside, check_all_given, find_outside, keep_comparisons
 from isthmus.protocol.findings import write_evidence
 from isthmus.protocol.finished import check_finished
 from isthmus.protocol.fits import fit_folder, list_fits, list_picture_level_fits, make_plan
@@ -105,6 +105,7 @@ def run(
     check_weights(resolved)
     outside = find_outside(resolved, folders, cases, said, folder, progress)
     claim_folder(folder, resolved, cases.cohort.fingerprint(), resume)
+    check_all_given(folder, cases.cohort, outside)
     with locked(folder / ".lock"):
         keep_comparisons(folder, outside)
         keep_digests(folder, cases.cohort)
