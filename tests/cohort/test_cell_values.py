@@ -4,7 +4,7 @@ import pytest
 
 from isthmus.cohort.cell_values import NotUnderstood, meaning
 from isthmus.cohort.dates import parse_date
-from isthmus.cohort.headings import guess_column, guess_unit, guess_values
+from isthmus.cohort.headings import guess_column, guess_labels, guess_unit, guess_values
 from isthmus.cohort.map_parts import Source, TargetSource
 
 MM = Source(heading="x", unit="mm")
@@ -117,3 +117,23 @@ def test_values_are_guessed_and_doubt_is_left_blank() -> None:
         "4A": "4a", "C-TIRADS 4a": "4a", "TR5": "TR5", "5类": "5", "x": ""
     }  # fmt: skip
     assert [guess_unit("大小(cm)", []), guess_unit("大小", ["8mm"]), guess_unit("大小", ["8"])] == ["cm", "mm", None]
+
+
+def test_a_draft_never_turns_a_label_round() -> None:
+    denied = [
+        "未查见癌",
+        "无癌",
+        "未检出癌细胞",
+        "癌待排",
+        "malignancy: no",
+        "without malignancy",
+        "suspected carcinoma",
+    ]
+    denied += ["rule out carcinoma", "no cancer", "malignant = 0", "likely malignant"]
+    assert set(guess_values("label", denied).values()) == {""}
+    assert guess_values("label", ["no", "未分化癌", "PTC"]) == {"no": "0", "未分化癌": "1", "PTC": "1"}
+    for heading in ("Benign", "benign (1/0)", "良性"):
+        assert set(guess_labels(heading, ["1", "0", "yes", "no", "是", "+"]).values()) == {""}
+    assert guess_labels("Benign", ["benign", "PTC"]) == {"benign": "0", "PTC": "1"}
+    for heading in ("benign/malignant", "良恶性", "Malignant"):
+        assert guess_labels(heading, ["1", "0"]) == {"1": "1", "0": "0"}

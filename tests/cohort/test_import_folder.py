@@ -1,6 +1,7 @@
 """A hospital's folder and table become a cohort: from the first command to the folder, as a user does it."""
 
 import shlex
+import unicodedata
 from pathlib import Path
 
 import cv2
@@ -298,3 +299,33 @@ def test_the_breast_reader_study_imports_by_its_example_map(tmp_path: Path, data
     manifest = pd.read_csv(source / "manifest.csv", dtype=str)
     told = cohort.reads.groupby("reader_id")["call"].apply(lambda calls: (calls == "1").sum()).to_dict()
     assert told == {f"reader{n}": (manifest[f"reader{n}"] == "1").sum() for n in range(1, 7)}
+
+
+def test_a_short_name_and_one_in_decomposed_signs_are_not_shown(tmp_path: Path) -> None:
+    parted = unicodedata.normalize("NFD", "2_M\u00fcller.png")
+    write_pictures(tmp_path / "pictures", ["1_Li.png", parted, "3_Limit.png", "1_Li_mask.png"])
+    rows = [["1", 0, "Li"], ["2", 1, "M\u00fcller"], ["3", 1, "Kim"]]
+    _, report = import_simply(tmp_path, rows, identifying=["c0"])
+    pictures = report["file"][report["kind"] == "picture"].tolist()
+    assert pictures == ["file 00001", "file 00003", "3_Limit.png"]
+    assert not report["file"].str.contains("Li_").any()
+
+
+def test_two_patients_never_share_a_nodule_by_its_name(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "pictures", ["A@1.png", "A_1@.png", "B@1_2.png", "B_1@2.png"])
+    join = {"match": {"id": "number", "c0": "part"}, "pattern": "(?P<number>[^@]+)@(?P<part>[^.]*)"}
+    rows = [["A", 0, "1"], ["B", 0, "1_2"], ["B_1", 1, "2"]]
+    columns = {"patient_id": "id", "nodule_id": "c0"}
+    cohort, _ = import_simply(tmp_path, rows, join=join, columns=columns)
+    assert cohort.nodules.set_index("patient_id")["malignant"].to_dict() == {"A": "0", "B": "0", "B_1": "1"}
+    assert cohort.nodules["nodule_id"].is_unique
+
+
+def test_with_a_key_contradicting_cells_are_not_quoted(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "pictures", ["1.png", "2.png"])
+    rows = [["1", 0, "asked Dr Feng"], ["1", 0, "asked Dr Wong"], ["2", 1, "-"]]
+    extra = {"remark": {"heading": "c0", "table": "patients"}}
+    _, report = import_simply(tmp_path, rows, "--key", tmp_path / "study.key.json", extra=extra)
+    cells = report[report["kind"] == "cell"]
+    assert cells["detail"].tolist() == ["expected as in C2: one patient, one value; left blank"]
+    assert not report["detail"].str.contains("Feng|Wong").any()

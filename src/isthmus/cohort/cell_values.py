@@ -155,7 +155,7 @@ def _age(text: str, source: Source) -> str:
 
 def _size(text: str, source: Source) -> str:
     if not _SIZE.fullmatch(text):
-        raise NotUnderstood("a length, or two or three as 12×8×10")
+        raise NotUnderstood("a length with a decimal point, or two or three as 12×8×10")
     lengths = _LENGTH.findall(text)
     written = {_LENGTH_UNITS[unit.lower()] for _, unit in lengths if unit}
     if len(written) > 1 or (written and source.unit and written != {source.unit}):

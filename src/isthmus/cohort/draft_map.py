@@ -8,7 +8,7 @@ from typing import Any, Final
 import yaml
 
 from isthmus.cohort.cell_values import CODES, tidy
-from isthmus.cohort.headings import IDENTIFYING, LABEL, guess_column, guess_unit, guess_values
+from isthmus.cohort.headings import IDENTIFYING, LABEL, guess_column, guess_labels, guess_unit, guess_values
 from isthmus.cohort.join import SourcePicture
 from isthmus.cohort.join_guess import JoinGuess, guess_join
 from isthmus.cohort.map_parts import Columns
@@ -135,7 +135,11 @@ def _column_lines(table: SourceTable, columns: Mapping[str, str], dicom: bool) -
         lines += [f"  patient_id: {_quoted(_PLACEHOLDER)}  # {CHECK}: which column tells patients apart?"]
     for column in Columns.model_fields:
         if column in columns:
+            copied = (
+                f"  # {CHECK}: copied as it stands; `{{heading: …, values: {{name: code}}}}` hides a hospital's name"
+            )
             lines += _one_column(table, column, columns[column])
+            lines[-1] += copied if column == "site" and dicom else ""
     if "site" not in columns and dicom:
         lines += ["  # each hospital gets a pseudonym, or the code that `values: {name: code}` gives it"]
         lines += ["  site: {key: InstitutionName}"]
@@ -165,7 +169,7 @@ def _target_lines(table: SourceTable, heading: str | None) -> list[str]:
         lines += [f"    heading: {_quoted(_PLACEHOLDER)}  # {CHECK}: which column holds the diagnosis?"]
     else:
         lines += [f"    heading: {_quoted(heading)}"]
-        lines += _value_lines(guess_values(LABEL, _values(table, heading)), "    ", "0, 1, or '' for no label")
+        lines += _value_lines(guess_labels(heading, _values(table, heading)), "    ", "0, 1, or '' for no label")
     lines += ["    unit: nodule", '    classes: {"0": benign, "1": malignant}']
     return [*lines, f"    reference: mixed  # {CHECK}: surgery, cytology, follow_up, tirads or mixed"]
 

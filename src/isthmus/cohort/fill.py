@@ -79,6 +79,7 @@ class _Names:
     mapping: CohortMap
     new: PatientNames | None
     nodules: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    taken: set[str] = field(default_factory=set)
 
     def patient(self, original: str) -> str:
         return self.new.patient_id_for(original) if self.new else original
@@ -93,6 +94,10 @@ class _Names:
             else:
                 whole = own.startswith(tuple(f"{patient}{sign}" for sign in "-_./"))
                 known[own] = own if whole else f"{patient}_{own}"
+            # 'A_1' may be a patient, or nodule 1 of patient A: two nodules never share a name.
+            while known[own] in self.taken:
+                known[own] += "-2"
+            self.taken.add(known[own])
         return known[own]
 
 

@@ -51,9 +51,17 @@ _HEADINGS: Final[tuple[tuple[str, str], ...]] = (
 )
 
 _UNCERTAIN: Final = re.compile(
-    r"可能|可疑|待查|不除外|待定|疑|考虑|\?|？|suspicious|possib|probab|uncertain|indeterminate"
+    r"可能|可疑|待查|待排|不除外|待定|疑|考虑|倾向|\?|？|suspicious|suspect|possib|probab|likely|favou?r|uncertain|"
+    r"indeterminate|rule|r/o|exclu"
 )
-_NEGATED: Final = re.compile(r"非恶|未见|无恶|不是|排除|no |not |non")
+# 未分化癌 is undifferentiated carcinoma; a bare "no" is an answer, "no" with more is about what stands beside it.
+_NEGATED: Final = re.compile(
+    r"非恶|非癌|未(?!分化)|无|没有|不是|排除|no |.\bno\b|not |non|without|free of|absen|[:=]\s*0"
+)
+_BENIGNITY: Final = re.compile(r"(?!.*(恶|malign)).*(良性|benign).*", re.IGNORECASE)
+_SAYS_WHICH: Final = re.compile(
+    r"恶|癌|malignan|cancer|carcinoma|良|腺瘤|甲状腺|benign|goit|adenoma|thyroid|\b[pmf]tc\b"
+)
 _POSITIVE: Final = re.compile(
     r"恶|癌|阳性|malignan|cancer|carcinoma|\bptc\b|\bmtc\b|\bftc\b|positive|\+|^1$|^是$|^yes$|^m$"
 )
@@ -158,6 +166,20 @@ def guess_values(column: str, texts: Iterable[str]) -> dict[str, str]:
     {'恶性': '1', '良性': '0', '可疑恶性': ''}
     """
     return {text: _guess(column, text) for text in texts}
+
+
+def guess_labels(heading: str, texts: Iterable[str]) -> dict[str, str]:
+    """Return each text's likely label; a bare yes, no or number under a heading that asks for benign is left open.
+
+    Examples
+    --------
+    >>> guess_labels("Malignant", ["yes", "no"]), guess_labels("Benign", ["yes", "no", "benign"])
+    ({'yes': '1', 'no': '0'}, {'yes': '', 'no': '', 'benign': '0'})
+    """
+    found = guess_values(LABEL, texts)
+    if _BENIGNITY.fullmatch(tidy(heading)):
+        return {text: code if _SAYS_WHICH.search(text.lower()) else "" for text, code in found.items()}
+    return found
 
 
 def guess_unit(heading: str, texts: Iterable[str]) -> str | None:

@@ -16,7 +16,7 @@ _MADE_HERE: Final = {
     *CODES,
 }
 """Columns whose cells are numbers, codes, pseudonyms or (the device) of the header's kept elements."""
-_SHORTEST: Final = 4  # '12' stands in many a cell by chance
+SHORTEST: Final = 4  # '12' stands in many a cell by chance
 _SHORTEST_CHINESE, _LONGEST_CHINESE = 2, 4
 _CHINESE: Final = re.compile(r"[\u3400-\u9fff]+")
 _WORDS: Final = re.compile(r"[^\s,;:|()\[\]，；：、。]+")
@@ -95,4 +95,4 @@ def _words(text: str) -> Iterator[str]:
 
 
 def _tells(part: str) -> bool:
-    return len(part) >= (_SHORTEST_CHINESE if _CHINESE.search(part) else _SHORTEST)
+    return len(part) >= (_SHORTEST_CHINESE if _CHINESE.search(part) else SHORTEST)

@@ -195,10 +195,11 @@ def _check_agreement(table: SourceTable, rows: UnderstoodRows, mapping: CohortMa
             for row in labels[1:]:
                 if rows.value(row, column) != rows.value(first, column):
                     words = (
-                        f"{str(table.frame.at[first, source.heading])!r} as in {table.letters[source.heading]}{first}: "
+                        f"as in {table.letters[source.heading]}{first}: "
                         f"one {'patient' if whole else 'nodule'}, one value; left blank"
                     )
-                    rows.faults.append(table.fault(row, source.heading, words))
+                    fault = table.fault(row, source.heading, words)
+                    rows.faults.append(replace(fault, other=str(table.frame.at[first, source.heading])))
             doubtful.update(labels)
         rows.values.loc[rows.values.index.isin(doubtful), column] = ""
 
@@ -209,7 +210,7 @@ def _without_names(fault: CellFault, table: SourceTable, mapping: CohortMap) -> 
     if row not in table.frame.index:
         return fault
     private = [tidy(table.frame.at[row, heading]) for heading in mapping.identifying]
-    if not any(part and part in f"{fault.value} {fault.expected}" for part in private):
+    if not any(part and part in f"{fault.value} {fault.other} {fault.expected}" for part in private):
         return fault
     return replace(fault, hidden=True, expected="a value that the map knows and that names nobody; left blank")
 

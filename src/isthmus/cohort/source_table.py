@@ -23,7 +23,9 @@ class CellFault:
     heading : str
         Heading of the column.
     hidden : bool
-        Whether the value is left out of messages: ids and names.
+        Whether the values are left out of messages: ids and names.
+    other : str
+        What another cell holds that this one contradicts.
     """
 
     file: str
@@ -33,6 +35,7 @@ class CellFault:
     expected: str
     heading: str = ""
     hidden: bool = False
+    other: str = ""
 
     @property
     def place(self) -> str:
@@ -50,7 +53,8 @@ class CellFault:
     def what(self) -> str:
         """What is wrong, without the place."""
         shown = "" if self.hidden and self.value else f"{self.value!r}; " if self.value else "blank; "
-        return f"{shown}expected {self.expected}"
+        other = f"{self.other!r} " if self.other and not self.hidden else ""
+        return f"{shown}expected {other}{self.expected}"
 
     def __str__(self) -> str:
         return f"{self.place}: {self.what}"

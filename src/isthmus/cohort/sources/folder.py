@@ -1,12 +1,14 @@
 """Make a cohort of a folder of pictures and a table, joined as a map says."""
 
+import re
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from isthmus.cohort.cell_values import tidy
 from isthmus.cohort.draft import CohortDraft, new_cohort
 from isthmus.cohort.fill import fill_cohort
-from isthmus.cohort.identity_guard import identifying_parts, refuse_identifiers
+from isthmus.cohort.identity_guard import SHORTEST, identifying_parts, refuse_identifiers
 from isthmus.cohort.join import Joined, SourcePicture, join_rows
 from isthmus.cohort.mapping import CohortMap
 from isthmus.cohort.outlines import OutlineIndex
@@ -147,13 +149,18 @@ class _Shown:
         private = [heading for heading in mapping.identifying if heading in table.frame.columns]
         if hide_all and mapping.columns.patient_id.heading:
             private.append(mapping.columns.patient_id.heading)
-        self.parts = identifying_parts(text for heading in private for text in table.frame[heading])
+        texts = [text for heading in private for text in table.frame[heading]]
+        self.parts = identifying_parts(texts)
+        self._short = {word for text in texts for word in _words(text) if 1 < len(word) < SHORTEST}
         self._numbers = {item.file: item.number for item in found}
         self._hide_all = hide_all
 
     def file(self, path: str) -> str:
         """Return a file's name, or its number."""
-        if not self._hide_all and not any(part in path.lower() for part in self.parts):
+        # Some systems write 'ü' in a file's name as two signs; the table has one.
+        text = tidy(path).lower()
+        named = any(part in text for part in self.parts) or not self._short.isdisjoint(_words(text))
+        if not self._hide_all and not named:
             return path
         return shown_name(self._numbers[path]) if path in self._numbers else "a file whose name is not shown"
 
@@ -164,6 +171,11 @@ class _Shown:
     def picture(self, picture: SourcePicture) -> str:
         """Return a picture's name, or its number."""
         return self.file(picture.file)
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a text, small letters: a short name such as Li is one of a path's, not a part of one."""
+    return re.findall(r"[^\W\d_]+", tidy(text).lower())
 
 
 def _other_lines(found: list[FolderFile], shown: _Shown) -> list[ReportLine]:
