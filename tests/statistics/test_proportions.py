@@ -119,6 +119,26 @@ def test_two_sides_without_variance_join_their_wilson_limits() -> None:
     assert np.isnan(result.p)
 
 
+def test_a_side_that_does_not_vary_is_not_taken_as_known_without_error() -> None:
+    # Fisher's exact test of 0 of 10 against 30 of 100: p = 0.059 (scipy.stats.fisher_exact).
+    few, many = np.zeros(10, dtype=bool), np.arange(100) < 30
+    result = compare_unpaired_proportions(few, many)
+    assert result.p == pytest.approx(0.059, abs=0.02)
+    one, other = wilson(0, 10), wilson(30, 100)
+    assert result.difference.low == pytest.approx(-0.3 - (other.high - 0.3))
+    assert result.difference.high == pytest.approx(-0.3 + np.hypot(one.high, 0.3 - other.low))
+    turned = compare_unpaired_proportions(many, few)
+    assert (turned.statistic, turned.p) == pytest.approx((-result.statistic, result.p))
+
+
+def test_the_unpaired_test_keeps_its_level_where_errors_are_rare() -> None:
+    generator = np.random.default_rng(0)
+    ps = [
+        compare_unpaired_proportions(generator.random(12) < 0.15, generator.random(100) < 0.15).p for _ in range(1000)
+    ]
+    assert np.mean(np.array(ps) < 0.05) < 0.06
+
+
 @pytest.mark.parametrize(("successes", "trials"), [(3, 2), (-1, 5)])
 def test_impossible_counts_are_refused(successes: int, trials: int) -> None:
     for interval in (wilson, clopper_pearson):

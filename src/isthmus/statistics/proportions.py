@@ -160,8 +160,10 @@ def compare_unpaired_proportions(
 
     Notes
     -----
-    Where neither side varies, the limits join both Wilson intervals (R. Newcombe, Statistics in Medicine 17 (1998)
-    873-890, method 10) and there is no test.
+    Where a side does not vary (0 of 10), its own variance would count as none and the t test find too much: then the
+    limits join both Wilson intervals (R. Newcombe, Statistics in Medicine 17 (1998) 873-890, method 10), and the test
+    takes the variance that both sides together have under no difference, on effective numbers of cases. Where neither
+    varies there is no test.
     """
     first, second = as_binary(a, "a"), as_binary(b, "b")
     if (groups_a is None) != (groups_b is None):
@@ -175,14 +177,27 @@ def compare_unpaired_proportions(
     pair = (float(first.mean()), float(second.mean()))
     difference = pair[0] - pair[1]
     influence = _scaled(first, codes_a, count, count_a) - _scaled(second, codes_b, count, count_b)
-    if influence.any() and min(count_a, count_b) > 1:
+    sides_vary = [0.0 < p < 1.0 for p in pair]
+    if all(sides_vary) and influence.any() and min(count_a, count_b) > 1:
         degrees = min(count_a, count_b) - 1
         return _t_comparison(difference, influence, 0, degrees, level, "cluster-robust t", pair)
     one, two = (clustered_proportion(x, codes_x, level) for x, codes_x in ((first, codes_a), (second, codes_b)))
     low = difference - sqrt((one.estimate - one.low) ** 2 + (two.high - two.estimate) ** 2)
     high = difference + sqrt((one.high - one.estimate) ** 2 + (two.estimate - two.low) ** 2)
-    interval = Interval(difference, low, high, level, "Newcombe 1998 method 10", "no variance to test with")
-    return Comparison(interval, nan, nan, "no test", *pair)
+    note = f"{'the first' if sides_vary[1] else 'the second'} side does not vary" if any(sides_vary) else ""
+    interval = Interval(difference, low, high, level, "Newcombe 1998 method 10", note or "no variance to test with")
+    if sum(sides_vary) != 1 or min(count_a, count_b) < 2:
+        return Comparison(interval, nan, nan, "no test", *pair)
+    sizes = [_effective(x, codes_x, level) for x, codes_x in ((first, codes_a), (second, codes_b))]
+    pooled = sum(p * size for p, size in zip(pair, sizes, strict=True)) / sum(sizes)
+    t = difference / sqrt(pooled * (1 - pooled) * sum(1 / size for size in sizes))
+    p_value = float(2 * stdtr(min(count_a, count_b) - 1, -abs(t)))
+    return Comparison(interval, t, p_value, "score t, effective n", *pair)
+
+
+def _effective(outcome: BoolArray, groups: IntArray, level: float) -> float:
+    codes, count = as_groups(groups, outcome.size)
+    return float(count) if count == outcome.size else effective_number(outcome, codes, count, level)[0]
 
 
 def _scaled(outcome: BoolArray, codes: IntArray, count: int, groups: int) -> FloatArray:
