@@ -118,4 +118,36 @@ def test_a_table_beside_a_run_takes_the_runs_cohort_and_needs_no_torch(finished,
     assert done.returncode == 0, done.stderr
     evidence = json.loads(done.stdout)
     parts = evidence["arms"]["another tool"]["test"], evidence["arms"]["resnet34"]["test"]
-    assert parts[0]["auc"]["estimate"] == parts[1]["auc"]["estimate"]
+    # The whole interval: the table names no patients, and their nodules are clusters there too.
+    assert parts[0]["auc"] == parts[1]["auc"]
+    assert parts[0]["n_groups"] == parts[1]["n_groups"]
+
+
+def test_a_table_that_names_no_patients_gets_the_groups_of_the_runs(finished, other_run, tmp_path):
+    folder = tmp_path / "grouped"
+    shutil.copytree(other_run, folder)
+    table = pd.read_csv(folder / "predictions.csv", dtype=str)
+    pairs = {unit: f"pair-{place // 2}" for place, unit in enumerate(sorted(set(table["unit_id"])))}
+    table.assign(group_id=table["unit_id"].map(pairs)).to_csv(folder / "predictions.csv", index=False)
+    rows = table[(table["arm"] == "resnet34") & (table["split"] == "test")]
+    rows[["split", "unit_id", "label", "p_0", "p_1"]].assign(arm="tool").to_csv(tmp_path / "table.csv", index=False)
+    evidence = evaluate_runs([folder, tmp_path / "table.csv"], tmp_path / "out")
+    own, tool = (evidence["arms"][arm]["test"] for arm in ("resnet34", "tool"))
+    assert tool["n_groups"] == own["n_groups"] < own["n"]
+    assert tool["auc"] == own["auc"]
+
+
+def test_other_targets_and_a_table_of_an_unnamed_external_cohort_are_refused(finished, other_run, tmp_path):
+    folder = tmp_path / "third"
+    shutil.copytree(other_run, folder)
+    table = pd.read_csv(folder / "predictions.csv", dtype=str)
+    table.assign(target="malignant").to_csv(folder / "predictions.csv", index=False)
+    with pytest.raises(InputError, match=r"answer 2 questions: malignant, tirads_4a_or_higher"):
+        evaluate_runs([finished[0].folder, folder], tmp_path / "x")
+    outside = table["split"] == "external"
+    table.loc[outside, "cohort"] = "Third"
+    table.to_csv(folder / "predictions.csv", index=False)
+    rows = table.loc[outside & (table["arm"] == "resnet34"), ["split", "unit_id", "label", "p_0", "p_1"]]
+    rows.assign(arm="tool").to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(InputError, match="does not say of which its rows are"):
+        evaluate_runs([finished[0].folder, folder, tmp_path / "table.csv"], tmp_path / "x")

@@ -110,22 +110,54 @@ def _named_apart(sources: list[_Source]) -> list[_Source]:
 
 
 def _as_the_runs(sources: list[_Source]) -> list[_Source]:
-    """Give tables that name no cohort or target those of the runs beside them."""
+    """Give tables that name no cohort, target or groups of patients those of the runs beside them."""
     runs = [source.rows for source in sources if source.run is not None]
-    known = {split: rows["cohort"].iloc[0] for run in runs for split, rows in run.groupby("split")}
+    known: dict[str, set[str]] = {}
+    for run in runs:
+        for split, cohorts in run.groupby("split")["cohort"]:
+            known.setdefault(str(split), set()).update(cohorts)
     found = []
     for source in sources:
         rows = source.rows
         if source.run is None and set(rows["cohort"]) == {DEFAULTS["cohort"]}:
-            rows = rows.assign(cohort=rows["split"].map(known).fillna(rows["cohort"]))
+            _check_one_cohort(source.name, sorted(known.get("external", ())), rows)
+            one = {split: next(iter(cohorts)) for split, cohorts in known.items()}
+            rows = rows.assign(cohort=rows["split"].map(one).fillna(rows["cohort"]))
         if source.run is None and runs and set(rows["target"]) == {DEFAULTS["target"]}:
             rows = rows.assign(target=runs[0]["target"].iloc[0])
+        if source.run is None and runs and (rows["group_id"] == rows["unit_id"]).all():
+            rows = _grouped(rows, pd.concat(runs))
         found.append(replace(source, rows=rows))
     return found
 
 
+def _grouped(rows: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Give each nodule the group that the runs know it by: one group a nodule would narrow every interval."""
+    keys = ["cohort", "unit_id"]
+    groups = known[[*keys, "group_id"]].drop_duplicates(keys)
+    joined = rows[keys].merge(groups, on=keys, how="left")["group_id"].set_axis(rows.index)
+    return rows.assign(group_id=joined.fillna(rows["group_id"]))
+
+
+def _check_one_cohort(name: str, external: list[str], rows: pd.DataFrame) -> None:
+    """See that a table which names no cohort has external rows only beside runs that met one: which is not guessed."""
+    if len(external) > 1 and (rows["split"] == "external").any():
+        raise InputError(
+            f"the runs have {len(external)} external cohorts, and the table does not say of which its rows are",
+            where=name,
+            expected=f"a column cohort with {' or '.join(external)}",
+        )
+
+
 def _check_cohorts(sources: list[_Source]) -> None:
-    """See that all are of one cohort, external sets apart."""
+    """See that all answer one question on one cohort, external sets apart."""
+    targets = sorted({str(target) for source in sources for target in source.rows["target"].unique()})
+    if len(targets) > 1:
+        raise InputError(
+            f"these runs answer {len(targets)} questions: {', '.join(targets)}",
+            expected="runs of one target: arms are compared on the same labels",
+            hint="evaluate the runs of each target by themselves",
+        )
     own = pd.concat([source.rows.loc[source.rows["split"] != "external", ["split", "cohort"]] for source in sources])
     if own["cohort"].nunique() > 1:
         raise InputError(
