@@ -329,3 +329,47 @@ def test_with_a_key_contradicting_cells_are_not_quoted(tmp_path: Path) -> None:
     cells = report[report["kind"] == "cell"]
     assert cells["detail"].tolist() == ["expected as in C2: one patient, one value; left blank"]
     assert not report["detail"].str.contains("Feng|Wong").any()
+
+
+def test_every_file_of_outlines_has_a_line_and_none_quotes_a_name(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "pictures", ["1.png", "2.png", "8.png", "Li/3.png", "b/3.png"])
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[40:60, 50:90] = 255
+    for name in ("1_mask.png", "8_mask.png", "x/3_mask.png"):
+        write_picture_of(tmp_path / "pictures" / name, mask)
+    (tmp_path / "pictures" / "settings.json").write_text("{}", encoding="utf-8")
+    _, report = import_simply(tmp_path, [["1", 0, "Li"], ["2", 1, "Feng"]], identifying=["c0"])
+    outlines = report[report["kind"] == "outline"].set_index("file")
+    assert outlines["status"].to_dict() == {
+        "x/3_mask.png": "not used", "1_mask.png": "read", "8_mask.png": "not used", "settings.json": "not read",
+    }  # fmt: skip
+    assert outlines.loc["x/3_mask.png", "detail"] == "its name fits 2 pictures"
+
+
+def test_a_cohort_among_the_pictures_is_not_read_again(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "pictures", ["1.png", "2.png"])
+    write_pictures(tmp_path / "pictures" / "old" / "pictures", ["1.png", "1_mask.png"])
+    (tmp_path / "pictures" / "old" / "cohort.yaml").write_text("format: isthmus-cohort/1.0", encoding="utf-8")
+    cohort, report = import_simply(tmp_path, [["1", 0], ["2", 1]])
+    assert cohort.views["region_source"].tolist() == ["whole", "whole"]
+    assert not (report["kind"] == "outline").any()
+    assert report["detail"][report["file"] == "old/cohort.yaml"].item().startswith("a cohort that was made before")
+
+
+def write_picture_of(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), pixels)
+
+
+def test_a_draft_whose_join_leaves_nodules_apart_says_so(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "pictures", [f"{number}/{side}.png" for number in (1001, 1002) for side in "lr"])
+    rows = [[number, nodule, side, "PTC"] for number in (1001, 1002) for nodule, side in ((1, "l"), (2, "r"))]
+    write_workbook(tmp_path / "t.xlsx", [["Patient ID", "Lesion ID", "Side", "Pathology"], *rows])
+    command = ["cohort", "import", "folder", tmp_path / "pictures", tmp_path / "C", "--table", tmp_path / "t.xlsx"]
+    assert call(*command)[0] == 1
+    draft = (tmp_path / "map.yaml").read_text(encoding="utf-8")
+    assert "# CHECK: 4 of them fit rows of several nodules" in draft
+    mended = draft.replace('"Patient ID": folder', '"Patient ID": folder\n    "Side": stem')
+    (tmp_path / "map.yaml").write_text(mended, encoding="utf-8")
+    code, said = call(*command, "--map", tmp_path / "map.yaml")
+    assert (code, "pictures: 4 labelled" in said) == (0, True), said

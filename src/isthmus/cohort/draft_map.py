@@ -122,6 +122,12 @@ def _join_lines(join: JoinGuess | None) -> list[str]:
         unknown = f"    {_quoted(_PLACEHOLDER)}: name  # {CHECK}: no column's values were seen in the files' names"
         return [*title, "join:", "  match:", unknown]
     lines = [*title, f"# As guessed, {join.pictures} of {join.looked_at} pictures find a row.", "join:", "  match:"]
+    if join.ambiguous:
+        lines.insert(
+            -2,
+            f"# {CHECK}: {join.ambiguous} of them fit rows of several nodules and would be left out: "
+            "match one more heading that tells these apart.",
+        )
     lines += [f"    {_quoted(heading)}: {key}" for heading, key in join.rule.match.items()]
     lines += [f"  pattern: {_quoted(join.rule.pattern)}"] if join.rule.pattern else []
     ignored = f"  leading_zeros: ignore  # {CHECK}: '007' and '7' are taken for the same"

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from isthmus.cohort.cell_values import tidy
 from isthmus.cohort.join import DATE_KEYS, ONE_PICTURE_KEYS, SourcePicture, join_rows, key_text, with_keys
 from isthmus.cohort.map_parts import JoinRule
 from isthmus.cohort.source_table import SourceTable
@@ -28,11 +29,14 @@ class JoinGuess:
         How many of the pictures that were looked at find a row.
     looked_at : int
         How many were looked at.
+    ambiguous : int
+        How many of the pictures that find a row find rows of several nodules, and would be left out.
     """
 
     rule: JoinRule
     pictures: int
     looked_at: int
+    ambiguous: int = 0
 
 
 def guess_join(table: SourceTable, pictures: Sequence[SourcePicture], columns: Mapping[str, str]) -> JoinGuess | None:
@@ -57,7 +61,8 @@ def guess_join(table: SourceTable, pictures: Sequence[SourcePicture], columns: M
             fitting = sides.fitting(rule)
             if fitting > most:
                 best, most = JoinGuess(rule, fitting[0], len(looked_at)), fitting
-    return _with_nodule(best, sides, columns.get("nodule_id")) if best else None
+    nodule = columns.get("nodule_id")
+    return _with_ambiguous(_with_nodule(best, sides, nodule), sides, columns) if best and nodule else best
 
 
 def _rules(heading: str, pictures: Sequence[SourcePicture]) -> list[JoinRule]:
@@ -108,10 +113,10 @@ def _pattern(**groups: int) -> str:
     return "(?:^|/)" + _SIGN.join(parts) + "[^/]*$"
 
 
-def _with_nodule(guess: JoinGuess, sides: _Sides, heading: str | None) -> JoinGuess:
+def _with_nodule(guess: JoinGuess, sides: _Sides, heading: str) -> JoinGuess:
     """Add the nodule's number in the file's name where the rows of one patient would otherwise share pictures."""
     part = next((part for part in range(_PARTS) if guess.rule.pattern == _pattern(number=part)), None)
-    if heading is None or part is None or not join_rows(sides.table.frame, sides.pictures, guess.rule).ambiguous:
+    if part is None or not join_rows(sides.table.frame, sides.pictures, guess.rule).ambiguous:
         return guess
     for other in range(part + 1, _PARTS):
         changes = {"match": {**guess.rule.match, heading: "nodule"}, "pattern": _pattern(number=part, nodule=other)}
@@ -120,3 +125,10 @@ def _with_nodule(guess: JoinGuess, sides: _Sides, heading: str | None) -> JoinGu
         if fitting >= guess.pictures / 2:
             return JoinGuess(rule, fitting, guess.looked_at)
     return guess
+
+
+def _with_ambiguous(guess: JoinGuess, sides: _Sides, columns: Mapping[str, str]) -> JoinGuess:
+    named = [columns[name] for name in ("patient_id", "nodule_id") if name in columns]
+    units = ["\0".join(map(tidy, cells)) for cells in sides.table.frame[named].itertuples(index=False)]
+    found = join_rows(sides.table.frame, sides.pictures, guess.rule, unit=units).ambiguous
+    return replace(guess, ambiguous=sum(len(one.pictures) for one in found))

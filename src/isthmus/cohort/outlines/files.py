@@ -113,8 +113,11 @@ def _kind(path: Path, relative: str, *, all_masks: bool) -> str:
 
 def _walk(folder: Path) -> list[Path]:
     paths: list[Path] = []
+    # What an earlier import made is no source of outlines.
+    made = {path.parent for path in folder.rglob("cohort.yaml")} - {folder}
     for path in folder.rglob("*"):
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file() and not hidden and made.isdisjoint(path.parents):
             paths.append(path)
         if len(paths) > MOST_FILES:
             raise CohortError(f"the folder holds more than {MOST_FILES:,} files", where=str(folder))

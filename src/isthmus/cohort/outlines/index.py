@@ -180,6 +180,14 @@ class OutlineIndex:
         left = [entry for key, entries in self._entries.items() if key not in self._asked for entry in entries]
         return sorted({_where(entry) for entry in [*left, *self._homeless]})
 
+    def files(self) -> dict[str, bool]:
+        """Return every file that holds outlines of a picture here, and whether such a picture was asked for so far."""
+        found: dict[str, bool] = {}
+        for key, entries in self._entries.items():
+            for entry in entries:
+                found[entry.source] = found.get(entry.source, False) or key in self._asked
+        return dict(sorted(found.items()))
+
     def _of(self, picture: str) -> Iterator[Entry]:
         key = picture.replace("\\", "/")
         self._asked.add(key)

@@ -95,7 +95,7 @@ def import_folder(
         description = fill_cohort(
             draft, joined, rows, mapping, views, names=pseudonyms, shown=shown.picture, move=progress
         )
-        draft.report.lines += [*_other_lines(found, shown), *_outline_lines(index, shown)]
+        draft.report.lines += [*_other_lines(found, shown), *_outline_lines(index, found, shown)]
         refuse_identifiers(draft, shown.parts)
         if strict:
             _refuse_faults(draft, rows)
@@ -157,16 +157,18 @@ class _Shown:
 
     def file(self, path: str) -> str:
         """Return a file's name, or its number."""
-        # Some systems write 'ü' in a file's name as two signs; the table has one.
-        text = tidy(path).lower()
-        named = any(part in text for part in self.parts) or not self._short.isdisjoint(_words(text))
-        if not self._hide_all and not named:
+        if not self._hide_all and not self._names(path):
             return path
         return shown_name(self._numbers[path]) if path in self._numbers else "a file whose name is not shown"
 
     def reason(self, text: str) -> str:
         """Return why a file is not used; what follows a colon may quote paths."""
-        return text.partition(":")[0] if self._hide_all else text
+        return text.partition(":")[0] if self._hide_all or self._names(text) else text
+
+    def _names(self, text: str) -> bool:
+        # Some systems write 'ü' in a file's name as two signs; the table has one.
+        text = tidy(text).lower()
+        return any(part in text for part in self.parts) or not self._short.isdisjoint(_words(text))
 
     def picture(self, picture: SourcePicture) -> str:
         """Return a picture's name, or its number."""
@@ -183,16 +185,28 @@ def _other_lines(found: list[FolderFile], shown: _Shown) -> list[ReportLine]:
     return [ReportLine(shown.file(item.file), "other", "", "not read", 0, "", item.why) for item in others]
 
 
-def _outline_lines(index: OutlineIndex, shown: _Shown) -> list[ReportLine]:
+def _outline_lines(index: OutlineIndex, found: list[FolderFile], shown: _Shown) -> list[ReportLine]:
+    """Return a line for every file of outlines: faults first, then those that were read, or had nothing to give."""
+    lines = [(fault.file, "not used", fault.reason) for fault in index.faults]
+    told = {file for file, _, _ in lines}
+    for file, asked in index.files().items():
+        if file not in told:
+            lines.append((file, "read", "") if asked else (file, "not used", "its picture is not in the cohort"))
+    told |= set(index.files())
+    lines += [
+        (item.file, "not read", "it holds no outline")
+        for item in found
+        if item.kind == "outline" and item.file not in told
+    ]
     return [
-        ReportLine(shown.file(fault.file), "outline", "", "not used", 0, "", shown.reason(fault.reason))
-        for fault in index.faults
+        ReportLine(shown.file(file), "outline", "", status, 0, "", shown.reason(reason))
+        for file, status, reason in lines
     ]
 
 
 def _refuse_faults(draft: CohortDraft, rows: UnderstoodRows) -> None:
     """Refuse an import in which anything was left out."""
-    good = ("labelled", "unlabelled", "used", "used with another row", "not read")
+    good = ("labelled", "unlabelled", "used", "used with another row", "read", "not read")
     left = [line for line in draft.report.lines if line.status not in good]
     if left:
         listed = "".join(f"\n  {line.file}: {line.status}; {line.detail}" for line in left[:20])

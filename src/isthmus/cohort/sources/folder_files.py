@@ -13,6 +13,7 @@ from isthmus.imaging.frame_folder import SUFFIXES
 
 CLIP_SUFFIXES: Final = (".avi", ".mp4", ".mov", ".gif")
 OUTLINE_SUFFIXES: Final = (".json", ".xml", ".nii", ".nii.gz", ".nrrd", ".seg.nrrd")
+COHORT_FILE: Final = "cohort.yaml"
 MOST_FILES: Final = 1_000_000
 _DICOM: Final = (".dcm", ".dicom", ".ima")
 
@@ -76,7 +77,9 @@ def _walk(source: Path, left_aside: set[Path], clips: re.Pattern[str] | None) ->
             relative = (here / name).relative_to(source).as_posix()
             if name.startswith(".") or (here / name).resolve() in left_aside:
                 continue
-            if clips is not None and clips.search(relative):
+            if (here / name / COHORT_FILE).is_file():
+                yield f"{relative}/{COHORT_FILE}"
+            elif clips is not None and clips.search(relative):
                 yield relative
             else:
                 kept.append(name)
@@ -88,6 +91,8 @@ def _walk(source: Path, left_aside: set[Path], clips: re.Pattern[str] | None) ->
 
 def _kind(source: Path, relative: str) -> tuple[str, str]:
     path = source / relative
+    if path.name == COHORT_FILE:
+        return "other", "a cohort that was made before: nothing in it is read"
     suffix = path.suffix.lower()
     if path.is_dir():
         return "picture", ""
