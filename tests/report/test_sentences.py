@@ -130,3 +130,10 @@ def test_arms_that_are_trained_differently_are_described_one_by_one(context) -> 
     arms["old"] = {**arms["old"], "train": {**arms["old"]["train"], "epochs": 99}}
     text = methods_paragraphs(replace(context, protocol_resolved=protocol))
     assert any(part.startswith("Old <net>: ") and "99 epochs" in part for part in text)
+
+
+def test_a_p_value_too_small_to_be_told_from_zero_counts_as_shown() -> None:
+    evidence = compute_evidence(made_predictions(), bootstrap=10)
+    evidence["comparisons"][0]["p_holm"] = 0.0
+    said = sentences.headline(ReportContext(title="", evidence=evidence))
+    assert "Of 1 paired comparison, 1 stay below p = 0.05" in said

@@ -65,9 +65,18 @@ def _sentences(context: ReportContext, entries: list[dict[str, Any]]) -> list[st
         found.append(
             f"{where}, {_in_line(entry)}: such {of} are {_KINDS[entry['measure']]} {more} often than the other {of}, "
             f"{percent(entry['rate'])} of {count(entry['n'])} against {percent(entry['others'])} "
-            f"(p {_against(entry['p_holm'])} after Holm's correction)."
+            f"(p {_against(entry['p_holm'])} after Holm's correction){_of_classes(entry, entries)}."
         )
     return found
+
+
+def _of_classes(entry: dict[str, Any], entries: list[dict[str, Any]]) -> str:
+    """Return a warning where all errors differ and those of neither class by itself do."""
+    place = entry["feature"], entry["code"]
+    own = [one for one in entries if (one["feature"], one["code"]) == place and one["measure"] != "error"]
+    if entry["measure"] != "error" or any(one["p_holm"] is not None and one["p_holm"] < _LEVEL for one in own):
+        return ""
+    return "; within neither class alone is that shown, so that it may lie in how many of them are positive"
 
 
 def _once(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

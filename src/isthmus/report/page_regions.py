@@ -38,7 +38,7 @@ def _sentences(context: ReportContext, moved: dict[str, Any]) -> list[str]:
             sentence += f"; most, {_percent(worst['flips'])}, change when the box is {_spoken(worst['change'])}"
         difference = worst.get("difference")
         if difference is not None:
-            sentence += f" (AUC {interval(difference)} against the boxes as drawn)"
+            sentence += f"; the AUC then differs by {interval(difference)} from that of the boxes as drawn"
         sentence += "."
         if small is not None and small["estimate"] > _NOTICEABLE:
             sentence += " Two readers would not draw the same box: take a call near the threshold with this in mind."

@@ -169,7 +169,10 @@ def _several(context: ReportContext, split: str, measure: str) -> str:
     shown = [
         entry
         for entry in evidence["comparisons"]
-        if entry["split"] == split and entry["measure"] == measure and (entry.get("p_holm") or 1.0) < 0.05
+        if entry["split"] == split
+        and entry["measure"] == measure
+        and entry.get("p_holm") is not None
+        and entry["p_holm"] < 0.05
     ]
     pairs = [entry for entry in evidence["comparisons"] if entry["split"] == split and entry["measure"] == measure]
     word = "AUCs" if measure == "auc" else "macro AUCs"
