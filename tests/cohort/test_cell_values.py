@@ -137,3 +137,8 @@ def test_a_draft_never_turns_a_label_round() -> None:
     assert guess_labels("Benign", ["benign", "PTC"]) == {"benign": "0", "PTC": "1"}
     for heading in ("benign/malignant", "良恶性", "Malignant"):
         assert guess_labels(heading, ["1", "0"]) == {"1": "1", "0": "0"}
+
+
+def test_bare_headings_are_known() -> None:
+    told = {name: guess_column(name) for name in ("nodule", "Lesion", "Result", "class", "Ground truth", "nodule size")}
+    assert list(told.values()) == ["nodule_id", "nodule_id", "label", "label", "label", "size_mm"]

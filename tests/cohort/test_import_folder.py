@@ -373,3 +373,12 @@ def test_a_draft_whose_join_leaves_nodules_apart_says_so(tmp_path: Path) -> None
     (tmp_path / "map.yaml").write_text(mended, encoding="utf-8")
     code, said = call(*command, "--map", tmp_path / "map.yaml")
     assert (code, "pictures: 4 labelled" in said) == (0, True), said
+
+
+def test_strict_with_a_key_quotes_no_cell(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "pictures", ["1.png"])
+    write_workbook(tmp_path / "t.xlsx", [["id", "label"], ["1", "Feng says benign"]])
+    (tmp_path / "map.yaml").write_text(yaml.safe_dump(MAP), encoding="utf-8")
+    command = ["cohort", "import", "folder", tmp_path / "pictures", tmp_path / "C", "--table", tmp_path / "t.xlsx"]
+    code, said = call(*command, "--map", tmp_path / "map.yaml", "--key", tmp_path / "k.json", "--strict")
+    assert (code, "1 faults" in said, "Feng" in said, (tmp_path / "C").exists()) == (1, True, False, False), said

@@ -139,7 +139,8 @@ def _draft_lines(draft: "WrittenDraft", table: Path) -> list[str]:
         lines += ["", *draft.seen.counts]
     else:
         lines += [
-            "It lacks what could not be guessed: how rows and pictures belong together, or which column is which."
+            "It lacks what could not be guessed: how rows and pictures belong together, or which column is which. "
+            "Fill in the lines with '???'."
         ]
     checks = f"{draft.checks} line{'s are' if draft.checks != 1 else ' is'} marked CHECK. " if draft.checks else ""
     return [*lines, f"Read it line by line. {checks}Nothing is imported yet."]

@@ -17,7 +17,7 @@ _HEADINGS: Final[tuple[tuple[str, str], ...]] = (
         r"(patient|full|first|last|family|given)?[ _']*(s[ _])?name|surname|phone|mobile|telephone|address|e-?mail|"
         r"birth.*|dob|(id|identity)[ _]?card.*|physician|doctor|operator|radiologist|reporter",
     ),
-    ("nodule_id", r"结节(编号|序号|号|id)|病灶(编号|序号|号|id)|(nodule|lesion)[ _]?(id|no\.?|nr|number|index)"),
+    ("nodule_id", r"结节(编号|序号|号|id)|病灶(编号|序号|号|id)|(nodule|lesion)([ _]?(id|no\.?|nr|number|index))?"),
     (
         "patient_id",
         "登记号|住院号|病历号|病案号|门诊号|就诊卡号|(患者|病人)(编号|号|id)|"
@@ -36,7 +36,7 @@ _HEADINGS: Final[tuple[tuple[str, str], ...]] = (
     ("echogenic_foci", r"钙化|强回声|点状强回声|局灶性强回声|echogenic[ _]foci|calcifications?|foci"),
     (
         LABEL,
-        r"(术后)?病理.*|良恶性?|良恶性.*|性质|金标准|patholog.*|malignan.*|histolog.*|benign.*|label|diagnosis|outcome",
+        r"(术后)?病理.*|良恶性?|良恶性.*|性质|金标准|patholog.*|malignan.*|histolog.*|benign.*|label|class|result|diagnosis|outcome|ground[ _]?truth",
     ),
     ("site", "医院|院区|中心|机构|医院名称|hospital|site|cent(er|re)|institution.*"),
     ("split", "数据集|分组|split|partition|subset"),

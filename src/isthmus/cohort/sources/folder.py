@@ -97,10 +97,11 @@ def import_folder(
         )
         draft.report.lines += [*_other_lines(found, shown), *_outline_lines(index, found, shown)]
         refuse_identifiers(draft, shown.parts)
+        if key is not None:
+            without_cells(draft.report, rows.faults)
         if strict:
             _refuse_faults(draft, rows)
         if key is not None:
-            without_cells(draft.report, rows.faults)
             numbers = {item.file: item.number for item in found}
             write_private_list(key, destination.name, numbers, draft.report.lines)
         draft.finish(description)
