@@ -10,7 +10,7 @@ import pandas as pd
 from isthmus.cohort.cohort import Cohort, load_cohort
 from isthmus.cohort.description import Target
 from isthmus.errors import CohortError, InputError
-from isthmus.files import new_folder, refuse_existing, write_json
+from isthmus.files import locked, new_folder, refuse_existing, write_json
 from isthmus.imaging.cache import PreparedCache
 from isthmus.inference.predictor import Predictor, load_bundle
 from isthmus.manifest import DISCLAIMER, Manifest
@@ -88,7 +88,8 @@ def validate(
     with record.stage("overlap"):
         outside = _apart(outside, run, specs, training_cohort, out, progress)
     if run is not None:
-        Lock(run.folder).open(SPLIT, outside.name, list(models))
+        with locked(run.folder / ".lock", seconds=10):  # two validations at once must both be counted
+            Lock(run.folder).open(SPLIT, outside.name, list(models))
     with new_folder(out) as folder:
         with record.stage("predictions"):
             views, failures = _predicted(models, outside.cases, progress)
