@@ -61,3 +61,10 @@ def test_wrong_names_widths_and_weights_are_refused() -> None:
             create_segmenter("unet", width)
     with pytest.raises(ProtocolError, match="random weights only"):
         load_encoder(create_segmenter("unet", 16), "imagenet")
+
+
+@pytest.mark.parametrize(("name", "width"), [("unet", 0.25), ("unet", 1), ("unet", 8.5), ("resnet18_unet", 0.25)])
+def test_a_width_in_channels_is_a_whole_number(name: str, width: float) -> None:
+    with pytest.raises(ProtocolError, match="whole number of channels"):
+        create_segmenter(name, width)
+    create_segmenter(name, 4)

@@ -23,7 +23,10 @@ def localiser_train(
     network: Annotated[
         str, typer.Option("--network", help="mobilenet_v2_unet, resnet18_unet (both take --weights) or unet.")
     ] = "mobilenet_v2_unet",
-    width: Annotated[float | None, typer.Option("--width", help="Of the network; default: as published.")] = None,
+    width: Annotated[
+        float | None,
+        typer.Option("--width", help="Share of MobileNetV2, or channels of the others; default: as published."),
+    ] = None,
     weights: Annotated[
         str | None,
         typer.Option("--weights", help="Where the encoder starts: imagenet, an imported name or a file. Worth having."),

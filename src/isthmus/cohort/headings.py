@@ -36,7 +36,8 @@ _HEADINGS: Final[tuple[tuple[str, str], ...]] = (
     ("echogenic_foci", r"钙化|强回声|点状强回声|局灶性强回声|echogenic[ _]foci|calcifications?|foci"),
     (
         LABEL,
-        r"(术后)?病理.*|良恶性?|良恶性.*|性质|金标准|patholog.*|malignan.*|histolog.*|benign.*|label|class|result|diagnosis|outcome|ground[ _]?truth",
+        r"(术后)?病理.*|良恶性?|良恶性.*|性质|金标准|patholog.*|malignan.*|histolog.*|benign.*|"
+        r"label|class|result|diagnosis|outcome|ground[ _]?truth",
     ),
     ("site", "医院|院区|中心|机构|医院名称|hospital|site|cent(er|re)|institution.*"),
     ("split", "数据集|分组|split|partition|subset"),

@@ -25,6 +25,7 @@ MULTIPLE = 32
 _DECODER = (128, 64, 48, 32, 16)
 _WIDEST = 4
 """Times the published width: a folder from elsewhere may not ask for all of the memory."""
+_FEWEST = 4  # channels at full resolution
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,8 @@ def create_segmenter(name: str, width: float | None = None) -> nn.Module:
     Raises
     ------
     ProtocolError
-        When there is no such segmenter, or the width is not above 0 or more than four times the published one.
+        When there is no such segmenter, the width is not above 0 or more than four times the published one, or it
+        counts channels and is no whole number.
 
     Examples
     --------
@@ -186,6 +188,13 @@ def create_segmenter(name: str, width: float | None = None) -> nn.Module:
     wanted = kind.width if width is None else width
     if not 0 < wanted <= _WIDEST * kind.width:
         raise ProtocolError(f"width {wanted:g}", where=name, expected=f"above 0, at most {_WIDEST * kind.width:g}")
+    if kind.width > 1 and (wanted < _FEWEST or wanted != round(wanted)):
+        raise ProtocolError(
+            f"width {wanted:g}",
+            where=name,
+            expected=f"a whole number of channels, at least {_FEWEST}",
+            hint=f"{kind.width:g} is the published one; only MobileNetV2 takes a share of its own",
+        )
     return kind.build(wanted)
 
 
