@@ -36,7 +36,7 @@ def test_the_guides_map_and_the_example_are_maps(tmp_path: Path) -> None:
 
 def test_unquoted_yaml_is_text(tmp_path: Path) -> None:
     path = written(tmp_path, targets={"y": {**LEAST["targets"]["malignant"], "values": {True: 1, 7: 0, "?": None}}})
-    assert read_map(path).targets["y"].values == {"true": "1", "7": "0", "?": ""}
+    assert read_map(path).targets["y"].values == {"true": "1", "yes": "1", "on": "1", "7": "0", "?": ""}
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,17 @@ def test_labels_must_lead_to_classes(tmp_path: Path) -> None:
     wrong = {"y": {**LEAST["targets"]["malignant"], "values": {"恶性": 2}}}
     with pytest.raises(InputError, match="'2', which is no class"):
         read_map(written(tmp_path, targets=wrong))
+
+
+def test_a_map_does_not_turn_a_label_round(tmp_path: Path) -> None:
+    target = LEAST["targets"]["malignant"]
+    turned = {"y": {**target, "classes": {"a": "malignant", "b": "benign"}}}
+    path = written(tmp_path, targets=turned)
+    with pytest.raises(InputError, match="put the malignant one last"):
+        read_map(path)
+    twice = {"y": {**target, "values": {"恶性": 1, "恶性 ": 0}}}
+    with pytest.raises(InputError, match="'恶性' has two meanings, '1' and '0'"):
+        read_map(written(tmp_path, targets=twice))
 
 
 def test_a_map_is_never_overwritten(tmp_path: Path) -> None:

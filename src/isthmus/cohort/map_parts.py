@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Literal
 
@@ -13,6 +14,11 @@ UNITS_MM = {"mm": 1.0, "cm": 10.0}
 UNITS_YEARS = {"years": 1.0, "months": 1 / 12, "days": 1 / 365.25}
 
 Modality = Literal["bmode", "cine", "ceus", "smi", "swe", "doppler"]
+
+_SPELLINGS = {True: ("true", "yes", "on"), False: ("false", "no", "off")}
+"""YAML reads all of them, unquoted, as one; which of them was written cannot be told any more."""
+_MALIGNANT = re.compile(r"malign|cancer|carcinom|positive|恶|癌|阳")
+_BENIGN = re.compile(r"benign|negative|良|阴")
 
 
 class MapPart(BaseModel):
@@ -26,6 +32,22 @@ def _texts(values: object) -> object:
     if not isinstance(values, dict):
         return values
     return {_as_text(key): _as_text(value) for key, value in values.items()}
+
+
+def _cells(values: object) -> object:
+    """Return what stands in cells, and what it means, as text."""
+    if not isinstance(values, dict):
+        return values
+    found: dict[object, object] = {}
+    for key, value in values.items():
+        for cell in _SPELLINGS[key] if isinstance(key, bool) else (_as_text(key),):
+            found[cell] = _as_text(value)
+    told: dict[str, object] = {}
+    for cell, value in found.items():
+        same = " ".join(unicodedata.normalize("NFKC", str(cell)).split())
+        if told.setdefault(same, value) != value:
+            raise ValueError(f"{same!r} has two meanings, {told[same]!r} and {value!r}")
+    return found
 
 
 def _as_text(value: object) -> object:
@@ -60,8 +82,8 @@ class Source(MapPart):
 
     @field_validator("values", mode="before")
     @classmethod
-    def _values_are_text(cls, values: object) -> object:
-        return _texts(values)
+    def _values_are_cells(cls, values: object) -> object:
+        return _cells(values)
 
     @field_validator("constant", "heading", mode="before")
     @classmethod
@@ -128,16 +150,24 @@ class TargetSource(MapPart):
     classes: dict[str, str] = Field(min_length=2, description="class: its name; the last is the positive one")
     reference: Literal["surgery", "cytology", "follow_up", "tirads", "mixed"]
 
-    @field_validator("values", "classes", mode="before")
+    @field_validator("values", mode="before")
     @classmethod
-    def _values_are_text(cls, values: object) -> object:
-        return _texts(values)
+    def _values_are_cells(cls, values: object) -> object:
+        return _cells(values)
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _classes_are_text(cls, classes: object) -> object:
+        return _texts(classes)
 
     @model_validator(mode="after")
     def _known_classes(self) -> "TargetSource":
         wrong = sorted(set(self.values.values()) - set(self.classes) - {""})
         if wrong:
             raise ValueError(f"values lead to {', '.join(map(repr, wrong))}, which is no class")
+        *others, last = (name.lower() for name in self.classes.values())
+        if _BENIGN.search(last) and not _MALIGNANT.search(last) and any(map(_MALIGNANT.search, others)):
+            raise ValueError("classes: the last one is the positive class; put the malignant one last")
         if (self.heading is None) == (self.key is None):
             raise ValueError("give one of heading, key")
         return self
@@ -165,8 +195,8 @@ class Readers(MapPart):
 
     @field_validator("values", mode="before")
     @classmethod
-    def _values_are_text(cls, values: object) -> object:
-        return _texts(values)
+    def _values_are_cells(cls, values: object) -> object:
+        return _cells(values)
 
     def readers(self) -> dict[str, str]:
         """Return the reader of each heading."""
