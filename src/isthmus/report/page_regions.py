@@ -7,7 +7,7 @@ from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reading import count, interval, number, plural
 
 _NOTICEABLE = 0.1
-"""Share of calls that may flip under boxes moved by a tenth before the page says so in its first sentence."""
+"""Share of calls that flip under boxes moved by a tenth, by the interval's lower end, from which the page warns."""
 
 
 def region_parts(context: ReportContext) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def _sentences(context: ReportContext, moved: dict[str, Any]) -> list[str]:
         if difference is not None:
             sentence += f"; the AUC then differs by {interval(difference)} from that of the boxes as drawn"
         sentence += "."
-        if small is not None and small["estimate"] > _NOTICEABLE:
+        if small is not None and (small["low"] or 0.0) > _NOTICEABLE:
             sentence += " Two readers would not draw the same box: take a call near the threshold with this in mind."
         found.append(sentence)
     return found
