@@ -224,7 +224,7 @@ def draw_calibration(curves: dict[str, CalibrationCurve], titles: dict[str, str]
         row, column = divmod(place, columns)
         axes[2 * row, column].set_visible(False)
         axes[2 * row + 1, column].set_visible(False)
-    figure.supxlabel(
-        f"Predicted probability of “{positive}” (below: coloured up = has it, grey down = has not)", fontsize=9
-    )
+    # Two lines: on one, the words are wider than a figure of two arms.
+    words = f"Predicted probability of “{positive}”\nbelow: coloured up = has it, grey down = has not"
+    figure.supxlabel(words, fontsize=9)
     return figure
