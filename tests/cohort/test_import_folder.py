@@ -1,5 +1,6 @@
 """A hospital's folder and table become a cohort: from the first command to the folder, as a user does it."""
 
+import json
 import shlex
 import unicodedata
 from pathlib import Path
@@ -186,6 +187,23 @@ def test_what_cannot_be_read_or_fits_twice_is_listed_and_the_rest_imported(tmp_p
     assert status[["row 3", "row 4", "row 5"]].tolist() == ["no usable picture", "ambiguous", "ambiguous"]
     assert cohort.excluded is not None
     assert sorted(cohort.excluded["patient_id"]) == ["2", "3"]
+
+
+def test_a_lone_outline_with_another_nodules_number_is_taken_and_told(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "pictures", ["1_1.png", "1_2.png"])
+    for nodule, label in (("1", "2"), ("2", "2")):
+        shape = {"label": label, "shape_type": "rectangle", "points": [[50, 40], [90, 60]]}
+        content = {"shapes": [shape], "imagePath": f"1_{nodule}.png", "imageHeight": HEIGHT, "imageWidth": WIDTH}
+        (tmp_path / "pictures" / f"1_{nodule}.json").write_text(json.dumps(content), encoding="utf-8")
+    _, report = import_simply(
+        tmp_path,
+        [["1", 0, "1"], ["1", 1, "2"]],
+        join={"match": {"id": "p", "c0": "n"}, "pattern": "(?P<p>[0-9]+)_(?P<n>[0-9]+)"},
+        columns={"patient_id": "id", "nodule_id": "c0"},
+    )
+    details = report[report["kind"] == "picture"].set_index("file")["detail"].fillna("")
+    assert "its only outline is called 2, and the nodule 1: taken, look at it" in details["1_1.png"]
+    assert "outline" not in details["1_2.png"]
 
 
 def test_several_nodules_a_patient_and_their_readers(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -111,7 +111,11 @@ class FolderViews:
             shapes = [(outline.label, _Lesion(outline.mask, outline.box)) for outline in stills]
         named = [shape for shape in shapes if place.nodule and shape[0] == place.nodule]
         if len(named or shapes) == 1:
-            return (named or shapes)[0][1]
+            label, lesion = (named or shapes)[0]
+            # A lone outline may carry another number for many reasons (a class, a volume's own count): it is told.
+            doubt = place.nodule.isdigit() and label.isdigit() and label != place.nodule
+            note = f"its only outline is called {label}, and the nodule {place.nodule}: taken, look at it"
+            return replace(lesion, notes=[note]) if doubt else lesion
         notes = [f"{len(shapes)} outlines, and nothing says which is this nodule's: none is used"] if shapes else []
         box = _inside(place.box, info)
         if place.box is not None and box is None:
