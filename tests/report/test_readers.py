@@ -65,6 +65,14 @@ def test_reads_without_score_call_or_time_leave_gaps_and_no_numbers(predictions)
     assert "sensitivity" not in row
 
 
+def test_readers_who_only_called_and_whose_experience_is_not_said_have_calls_and_no_auc(predictions) -> None:
+    reads = made_reads(predictions)[["reader_id", "condition", "target", "unit_id", "call"]]
+    row = rows_of(reader_evidence(reads, predictions, simulated=False), "reader")[0]
+    assert row["experience"] == ""
+    assert row["auc"]["estimate"] is None
+    assert row["sensitivity"]["estimate"] is not None
+
+
 def test_three_classes_are_ranked_by_probabilities_and_counted_by_accuracy() -> None:
     random = np.random.default_rng(2)
     labels = np.repeat(["a", "b", "c"], 20)

@@ -94,7 +94,7 @@ def _readers(context: ReportContext) -> dict[str, Any]:
 
 def _reader_row(context: ReportContext, row: dict[str, Any], measures: list[str], simulated: bool) -> Row:
     arm = row["kind"] == "arm"
-    name = context.title_of(row["name"]) if arm else f"{row['name']}, {row['experience']}".removesuffix(", nan")
+    name = context.title_of(row["name"]) if arm else f"{row['name']}, {row['experience']}".removesuffix(", ")
     condition = "the arm, same cases" if arm else row["condition"]
     condition += f", session {row['session']}" if row["session"] not in ("", "1") else ""
     cells = [Cell(condition), Cell(count(row["n"]))]

@@ -61,8 +61,8 @@ def reader_evidence(
     """
     table = analysis_table(predictions, positive=positive, frozen=frozen, target=target, unit=unit)
     asked = reads[reads["target"] == table.target]
-    if "session" not in asked:
-        asked = asked.assign(session="")
+    # Who reads calls only, once, and does not say how long he has read: all of this is optional in reads.csv.
+    asked = asked.assign(**{name: "" for name in ("session", "experience", "call") if name not in asked})
     rows: list[dict[str, Any]] = []
     for split in UNSEEN:
         units = table.rows[table.rows["split"] == split].drop_duplicates("unit_id")
@@ -85,7 +85,11 @@ def _readers(
     sign = 1.0 if higher_is == "positive" else -1.0
     by_reader = read.groupby(["experience", "reader_id", "condition", "session"], dropna=False, sort=True)
     for (experience, reader, condition, session), rows in sorted(by_reader, key=lambda found: _place(*found[0])):
-        named = {"kind": "reader", "name": str(reader), "experience": str(experience)}
+        named = {
+            "kind": "reader",
+            "name": str(reader),
+            "experience": "" if experience != experience else str(experience),
+        }
         named |= {"condition": str(condition), "session": "" if session != session else str(session)}
         seconds = rows["seconds"].median() if "seconds" in rows else np.nan
         ranked = rows.assign(score=_score(rows, table, sign), seed=0, fold=0)
@@ -127,7 +131,9 @@ def _measures(rows: DataFrame, table: AnalysisTable, level: float, bootstrap: in
         found = {"macro_auc": _macro(rows, table, level, bootstrap)}
         return {**sizes, **found, **({"accuracy": accuracy(labels, calls, groups, level).as_dict()} if called else {})}
     truth, score = labels == table.positive, rows["score"].to_numpy(dtype=np.float64)
-    found = {"auc": auc_of(rows, truth, score, level).as_dict()}
+    found = {"auc": undefined("AUC", "calls only: they rank nothing", level).as_dict()}
+    if np.isfinite(score).all():
+        found["auc"] = auc_of(rows, truth, score, level).as_dict()
     if called:
         right = labels == calls
         for name, among in (("sensitivity", truth), ("specificity", ~truth)):
