@@ -99,8 +99,9 @@ def words(found: Run, commands: list[str]) -> str:
     ]
     if found.evidence["reference"] == "tirads":
         lines.append("The label is a TI-RADS grade, not pathology: nothing here is about cancer.")
-    lines += [f"    {command}" for command in commands]
-    return "\n\n".join(lines[:2]) + ("\n\n" + "\n".join(lines[2:]) if lines[2:] else "")
+    if commands:
+        lines.append("\n".join(f"    {command}" for command in commands))
+    return "\n\n".join(lines)
 
 
 if __name__ == "__main__":

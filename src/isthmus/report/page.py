@@ -167,7 +167,10 @@ def _sections(page: dict[str, Any], figures: set[str]) -> list[tuple[str, str]]:
         "calls": ("Calls and mistakes", "confusion" in figures or page["misclassified"] or page["wrong_pictures"]),
         "misjudged": (f"Which {page['unit']}s are misjudged", page["misjudged"]),
         "calibration": ("Calibration", "calibration" in figures),
-        "regions": ("Does it matter where the box is drawn?", page["regions"]),
+        "regions": (
+            "Does it matter where the box is drawn?" if page["regions"].get("moved") else "Regions",
+            page["regions"],
+        ),
         "described": ("What the networks learnt to describe", page["described"]),
         "readers": (_readers_heading(page["readers"]), page["readers"]),
         "learning": ("Learning curves", "learning" in figures),
