@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import tables
+from isthmus.protocol.resolve import reductions
 from isthmus.protocol.run_folder import Run, open_run
 from isthmus.report.reading import interval, p_value
 
@@ -97,6 +98,9 @@ def words(found: Run, commands: list[str]) -> str:
         "AUC: mean of within-fold AUCs. Calls by each fold's own frozen threshold. p: not corrected for the number of "
         "arms.",
     ]
+    changed = reductions(protocol.protocol, protocol.profile)
+    if changed:
+        lines.append(f"Against the protocol as published: {'; '.join(changed)}.")
     if found.evidence["reference"] == "tirads":
         lines.append("The label is a TI-RADS grade, not pathology: nothing here is about cancer.")
     if commands:
