@@ -26,7 +26,7 @@ from isthmus.imaging.limits import Limits
 from isthmus.imaging.read import iter_frames, probe, read_clip
 
 from .test_dicom import write
-from .videos import HEIGHT, WIDTH, encode, in_order, moving
+from .videos import HEIGHT, STORED, WIDTH, encode, in_order, moving
 
 
 def theirs(name, **named):
@@ -112,13 +112,13 @@ VIDEO = {
     "h264 bare": ("a.h264", "libx264", {"container": "h264"}, "1.2.840.10008.1.2.4.103", 1),
     "mpeg-2 bare": ("a.m2v", "mpeg2video", {"b_frames": 2, "container": "mpeg2video"}, "1.2.840.10008.1.2.4.100", 1),
     "mpeg-2 in a program stream": ("a.mpg", "mpeg2video", {}, "1.2.840.10008.1.2.4.100", 1),
-    "hevc in mp4": ("b.mp4", "libx265", {"options": {"x265-params": "log-level=none"}}, "1.2.840.10008.1.2.4.107", 1),
+    "hevc in mp4": ("hevc_open_gop.mp4", None, {}, "1.2.840.10008.1.2.4.107", 1),
 }
 
 
 def encapsulated(folder, kind, **elements):
     name, codec, how, syntax, fragments = VIDEO[kind]
-    video = encode(folder / name, codec, **how)
+    video = STORED / name if codec is None else encode(folder / name, codec, **how)
     path = write(folder / "a.dcm", np.zeros((30, HEIGHT, WIDTH, 3), np.uint8), **elements)
     dataset = pydicom.dcmread(path)
     dataset.file_meta.TransferSyntaxUID = syntax

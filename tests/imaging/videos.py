@@ -13,6 +13,8 @@ from PIL import Image
 from .speckle import speckle
 
 WIDTH, HEIGHT = 64, 48
+STORED = Path(__file__).parent / "files"
+"""Videos whose encoder is not trusted inside the tests; see the README beside them."""
 
 
 def moving(frames: int) -> list[NDArray[np.uint8]]:

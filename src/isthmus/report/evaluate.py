@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 from pandas import DataFrame
 
@@ -11,6 +11,7 @@ from isthmus.files import new_folder, write_json
 from isthmus.manifest import Manifest
 from isthmus.report.analysis_table import analysis_table
 from isthmus.report.context import ArmFacts, Check, ReportContext
+from isthmus.report.decisions import PREVALENCES
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.page import write_report
 from isthmus.report.reading import plural
@@ -33,6 +34,10 @@ def evaluate(
     sampling: str | None = None,
     level: float = 0.95,
     bootstrap: int = 2000,
+    prevalences: tuple[float, ...] = PREVALENCES,
+    cases: DataFrame | None = None,
+    reads: DataFrame | None = None,
+    higher_is: Literal["positive", "negative"] = "positive",
     frozen: dict[str, Any] | None = None,
     arms: Mapping[str, ArmFacts] | None = None,
     checks: Sequence[Check] = (),
@@ -50,6 +55,7 @@ def evaluate(
     title, question : str
         Heading of the report, and the question it answers.
     positive, reference_arm, primary, target, unit, reference, sampling, level, bootstrap, frozen, progress
+    prevalences, cases, reads, higher_is
         As :func:`compute_evidence`.
     arms, checks, marks
         What else the report says: see :class:`isthmus.report.context.ReportContext`.
@@ -84,6 +90,10 @@ def evaluate(
                 sampling=sampling,
                 level=level,
                 bootstrap=bootstrap,
+                prevalences=prevalences,
+                cases=cases,
+                reads=reads,
+                higher_is=higher_is,
                 progress=progress,
             )
         table = analysis_table(frame, positive=positive, frozen=frozen, target=target, unit=unit)

@@ -12,6 +12,8 @@ from isthmus.report.contrasts import comparisons
 from isthmus.report.decisions import PREVALENCES, call_measures
 from isthmus.report.discrimination import ranking_measures, several_class_measures
 from isthmus.report.probabilities import probability_measures
+from isthmus.report.subject import Study
+from isthmus.report.subjects import SUBJECTS
 from isthmus.statistics.interval import undefined
 
 Reference = Literal["surgery", "cytology", "follow_up", "tirads", "mixed", "unknown"]
@@ -32,6 +34,10 @@ def compute_evidence(
     prevalences: tuple[float, ...] = PREVALENCES,
     level: float = 0.95,
     bootstrap: int = 2000,
+    cases: DataFrame | None = None,
+    reads: DataFrame | None = None,
+    higher_is: Literal["positive", "negative"] = "positive",
+    simulated_readers: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Compute everything that can be said of a predictions table.
@@ -61,6 +67,8 @@ def compute_evidence(
         Of all intervals, 0 to 1.
     bootstrap : int
         Group resamplings behind F1, MCC and several-class measures.
+    cases, reads, higher_is, simulated_readers
+        What is known beside the scores: see :class:`isthmus.report.subject.Study`.
     progress : callable, optional
         Called with (arms and splits done, all).
 
@@ -93,7 +101,7 @@ def compute_evidence(
         if binary
         else ([], ["arms are not compared: comparisons are made for two classes"])
     )
-    return {
+    evidence: dict[str, Any] = {
         "format": "isthmus-evidence/1.0",
         "target": table.target,
         "unit": table.unit,
@@ -110,6 +118,23 @@ def compute_evidence(
         "comparisons": pairs,
         "notes": notes,
     }
+    study = Study(
+        level=level,
+        bootstrap=bootstrap,
+        prevalences=prevalences,
+        sampling=sampling,
+        reference=reference,
+        reference_arm=reference_arm,
+        primary=primary,
+        cases=cases,
+        reads=reads,
+        higher_is=higher_is,
+        simulated_readers=simulated_readers,
+    )
+    for subject in SUBJECTS:
+        if something := subject.compute(table, study, evidence):
+            evidence[subject.key] = something
+    return evidence
 
 
 def _part(

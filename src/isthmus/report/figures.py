@@ -26,6 +26,7 @@ from isthmus.report.page_error_rates import leading_errors, percent
 from isthmus.report.page_tables import comparisons_of_ranking, leading_comparisons
 from isthmus.report.reading import figure_endings, interval, number, ranking_measure, split_name, splits_of
 from isthmus.report.sentences import positive_name
+from isthmus.report.subjects import SUBJECTS
 
 # More panels than this no longer fit a printed page; the tables hold every arm.
 PANELS = 15
@@ -60,6 +61,8 @@ def draw_figures(context: ReportContext, folder: Path) -> list[FigureFile]:
         "heat_on_calcifications": lambda: _heat_on_calcifications(context),
         "leak": lambda: _leak(context),
     }
+    for subject in SUBJECTS:
+        painters |= subject.paint(context, table)
     files = []
     mark = ", ".join(mark for mark in context.marks if mark in LOUD_MARKS)
     with style():

@@ -20,8 +20,16 @@ from isthmus.report.page_regions import region_parts
 from isthmus.report.page_simulated import SET_BY_SIMULATION, simulated_parts
 from isthmus.report.page_tables import arm_tables, comparison_rows, fold_table, pointing_rows
 from isthmus.report.reading import SPLIT_ORDER, count, split_name, splits_of
+from isthmus.report.subjects import SUBJECTS
 
 TEMPLATES = Path(__file__).parent / "templates"
+ORDER = (
+    "cohort", "table_one", "ideal", "leak", "results", "ranking", "discrimination", "comparisons", "calls", "decisions",
+    "decision_curves", "misjudged", "subgroups", "calibration", "probabilities", "reclassification", "uncertainty",
+    "regions", "described", "tirads", "readers", "learning", "heat", "failures", "methods", "checklists", "versions",
+)  # fmt: skip
+"""The sections as they follow one another on the page."""
+
 _MARKS = {
     "SMOKE": "SMOKE RUN: every stage ran, no number here means anything",
     "SIMULATED": "SIMULATED: made from a virtual cohort, not from patients",
@@ -143,6 +151,7 @@ def _page(context: ReportContext, figures: set[str], gallery: list[dict[str, str
         **region_parts(context),
         **error_rate_parts(context),
         **simulated_parts(context),
+        "subjects": {subject.key: shown for subject in SUBJECTS if (shown := subject.show(context))},
     }
     page["sections"] = _sections(page, figures)
     return page
@@ -179,7 +188,9 @@ def _sections(page: dict[str, Any], figures: set[str]) -> list[tuple[str, str]]:
         "methods": ("Methods", page["methods"]),
         "versions": ("Versions", page["versions"]),
     }
-    return [(key, name) for key, (name, something) in shown.items() if something]
+    sections = {key: name for key, (name, something) in shown.items() if something}
+    sections |= {subject.key: subject.heading for subject in SUBJECTS if subject.key in page["subjects"]}
+    return sorted(sections.items(), key=lambda section: ORDER.index(section[0]))
 
 
 def _readers_heading(readers: dict[str, Any]) -> str:

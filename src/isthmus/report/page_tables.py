@@ -49,6 +49,7 @@ class Table:
     columns: list[str]
     rows: list[Row]
     notes: list[str] = field(default_factory=list)
+    first: str = "Arm"
 
 
 def arm_tables(context: ReportContext) -> list[Table]:

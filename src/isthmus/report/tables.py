@@ -8,6 +8,7 @@ from pandas import DataFrame, json_normalize
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.misclassified import misclassified
 from isthmus.report.reading import splits_of
+from isthmus.report.subjects import SUBJECTS
 from isthmus.tables.check import write_table
 
 _COMPARED = (
@@ -53,6 +54,8 @@ def write_tables(folder: Path, evidence: dict[str, Any], table: AnalysisTable | 
         "leak": DataFrame(_leak_rows(evidence)),
         "error_rates": DataFrame(_error_rows(evidence)),
     }
+    for subject in SUBJECTS:
+        frames |= subject.frames(evidence)
     if table is not None and (splits := splits_of(evidence)):
         frames["misclassified"] = misclassified(table, splits[0])
     written = []

@@ -1,0 +1,102 @@
+"""A subject of the report: what it computes, says, draws and writes as tables, held together in one entry."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pandas import DataFrame
+
+from isthmus.report.analysis_table import AnalysisTable
+from isthmus.report.context import ReportContext
+from isthmus.report.figure_style import Drawn
+from isthmus.report.page_tables import Table
+
+Painters = dict[str, Callable[[], Drawn | None]]
+"""Name of a figure to what draws it; None where its facts are missing."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """How the evidence is asked for, and what is known beside the scores.
+
+    Parameters
+    ----------
+    level : float
+        Of all intervals, 0 to 1.
+    bootstrap : int
+        Group resamplings.
+    prevalences : tuple of float
+        Of the clinics that predictive values and numbers per 1,000 are stated for, 0 to 1.
+    sampling : str, optional
+        ``consecutive``, ``selected`` or ``case_control``.
+    reference : str
+        Where the label comes from: surgery, cytology, follow_up, tirads, mixed or unknown.
+    reference_arm : str, optional
+        Each other arm is compared with this one.
+    primary : dict, optional
+        ``{"arm": …, "against": …}``, named before the analysis.
+    cases : DataFrame, optional
+        One row a unit: ``unit_id``, ``cohort`` where there are several, and whatever is known of it (``age_years``,
+        ``sex``, ``size_mm``, ``site``, ``device``, ``tirads``, descriptors, …).
+    reads : DataFrame, optional
+        ``reads.csv`` of contract 1, of this target.
+    higher_is : {'positive', 'negative'}
+        Which class a higher reader's ``score`` speaks for.
+    simulated_readers : bool
+        Whether the readers are simulated.
+    """
+
+    level: float = 0.95
+    bootstrap: int = 2000
+    prevalences: tuple[float, ...] = (0.05, 0.10, 0.20)
+    sampling: str | None = None
+    reference: str = "unknown"
+    reference_arm: str | None = None
+    primary: dict[str, str] | None = None
+    cases: DataFrame | None = None
+    reads: DataFrame | None = None
+    higher_is: Literal["positive", "negative"] = "positive"
+    simulated_readers: bool = False
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a section of the page shows, in this order: sentences, figures, tables, notes."""
+
+    sentences: list[str] = field(default_factory=list)
+    figures: tuple[str, ...] = ()
+    tables: list[Table] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def no_figures(context: ReportContext, table: AnalysisTable | None) -> Painters:
+    """Return no painters: for subjects that are words and tables."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One subject of the report.
+
+    Parameters
+    ----------
+    key : str
+        Its key in ``evidence.json`` and its anchor on the page.
+    heading : str
+        Of its section.
+    compute : callable
+        From the table, the study and the evidence so far to ``evidence[key]``; empty where there is nothing to say.
+    show : callable
+        From the report's context to what its section shows; None where there is nothing.
+    frames : callable
+        From the evidence to its CSV tables, by name.
+    paint : callable
+        From the context and the table to its figures' painters.
+    """
+
+    key: str
+    heading: str
+    compute: Callable[[AnalysisTable, Study, dict[str, Any]], Any]
+    show: Callable[[ReportContext], Shown | None]
+    frames: Callable[[dict[str, Any]], dict[str, DataFrame]]
+    paint: Callable[[ReportContext, AnalysisTable | None], Painters] = no_figures
