@@ -46,3 +46,22 @@ def test_a_run_says_which_nodules_it_misjudges(finished):
     page = finished[0].report.read_text(encoding="utf-8")
     assert "Which nodules are misjudged" in page
     assert "Wrong calls in pictures" in page
+
+
+def test_a_run_keeps_what_it_knows_of_its_cases_and_more_columns_can_be_asked_for(finished, cohorts):
+    import isthmus
+    from isthmus.tables.cases import read_cases
+
+    kept = read_cases(finished[0].folder / "tables" / "cases.csv")
+    assert {"unit_id", "cohort", "patient_id", "age_years", "sex", "size", "tirads"} <= set(kept.columns)
+    assert kept["cohort"].nunique() == 2
+    cohort = isthmus.load_cohort(cohorts[0])
+    known = cohort.nodules.merge(cohort.patients, on="patient_id").set_index("nodule_id")
+    own = kept[kept["cohort"] == cohort.name].set_index("unit_id")
+    ages = pd.DataFrame({"a": own["age_years"], "b": known.loc[own.index, "age_years"]}).dropna()
+    assert (ages["a"] == ages["b"]).all()
+    cases = find_cases(resolve_protocol("wang2025", "smoke", ["only=[thyronet_x4, resnet34]"]), cohort)
+    facts = case_facts([cases], columns=["reference", "no_such_column", "group_id"])
+    assert "reference" in facts.columns
+    assert "no_such_column" not in facts.columns
+    assert "group_id" not in facts.columns

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -15,11 +15,17 @@ from isthmus.report.error_rates import size_class
 from isthmus.tables.vocabulary import DESCRIPTORS
 
 Progress = Callable[[str, int, int], None]
+RECORDED: Final = ("age_years", "sex", "size_mm")
+"""What Table 1 and the subgroups ask for beside the descriptors."""
+
+_OWN: Final = ("nodule_id", "patient_id", "group_id", "split", "site", "device", "size", "marks", "cohort", "unit_id")
+"""Identifiers, and columns that are made here."""
+
 _MARGIN = 0.15
 """Of the lesion crop around the box, as the networks have it by default."""
 
 
-def case_facts(cases: Sequence[Cases], progress: Progress | None = None) -> pd.DataFrame:
+def case_facts(cases: Sequence[Cases], progress: Progress | None = None, columns: Sequence[str] = ()) -> pd.DataFrame:
     """Return what is known of the cases of several cohorts.
 
     Parameters
@@ -28,21 +34,25 @@ def case_facts(cases: Sequence[Cases], progress: Progress | None = None) -> pd.D
         Of the run's cohort and of the external ones.
     progress : callable, optional
         Called with what, done, total.
+    columns : sequence of str
+        Further columns of ``nodules.csv`` and ``patients.csv``; one that neither has is left out.
 
     Returns
     -------
     DataFrame
-        One row a nodule: ``cohort``, ``unit_id``, the descriptors that the cohort has, ``tirads``, ``size``, ``site``,
+        One row a nodule: ``cohort``, ``unit_id``, ``patient_id``, what the cohort has of the descriptors, ``tirads``,
+        ``age_years``, ``sex``, ``size_mm`` and ``columns``, as it stands there; the class of ``size``, ``site``,
         ``device`` (``several devices`` where its views are of more than one), ``marks``; text or None.
     """
-    return pd.concat([_facts(one, progress) for one in cases], ignore_index=True)
+    return pd.concat([_facts(one, progress, columns) for one in cases], ignore_index=True)
 
 
-def _facts(cases: Cases, progress: Progress | None) -> pd.DataFrame:
-    nodules = cases.cohort.nodules
+def _facts(cases: Cases, progress: Progress | None, columns: Sequence[str]) -> pd.DataFrame:
+    nodules = _with_patients(cases.cohort.nodules, cases.cohort.patients)
     views = pd.concat(cases.views.values()).drop_duplicates("view_id")
-    recorded = [name for name in (*DESCRIPTORS, "tirads") if name in nodules.columns]
-    facts = nodules[["nodule_id", *recorded]].copy()
+    asked = dict.fromkeys((*DESCRIPTORS, "tirads", *RECORDED, *columns))
+    recorded = [name for name in asked if name in nodules.columns and name not in _OWN]
+    facts = nodules[["nodule_id", "patient_id", *recorded]].copy()
     if "size_mm" in nodules.columns:
         facts["size"] = [size_class(float(size)) for size in nodules["size_mm"]]
     by_nodule = views.groupby("nodule_id", sort=False)
@@ -54,6 +64,12 @@ def _facts(cases: Cases, progress: Progress | None) -> pd.DataFrame:
     marks = marked.agg(_any_mark).rename("marks")
     joined = facts.merge(pd.concat([sites, devices, marks], axis=1), left_on="nodule_id", right_index=True)
     return joined.rename(columns={"nodule_id": "unit_id"}).assign(cohort=cases.cohort.name).reset_index(drop=True)
+
+
+def _with_patients(nodules: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
+    """Join what is known of its patient to each nodule; a column that both tables have is the nodule's."""
+    own = [name for name in patients.columns if name not in nodules.columns]
+    return nodules.merge(patients[["patient_id", *own]], on="patient_id", how="left")
 
 
 def _device(values: "pd.Series[Any]") -> str | None:

@@ -21,6 +21,7 @@ from isthmus.report.readers import reader_evidence
 from isthmus.report.regions import region_evidence, region_sources
 from isthmus.report.tables import write_tables
 from isthmus.report.truth import Truth
+from isthmus.tables.cases import CASES_TABLE
 from isthmus.tables.check import write_table
 
 
@@ -82,6 +83,7 @@ def write_evidence(
         reference=cases.target.reference,
         sampling=str(samplings[0]) if len(samplings) == 1 else None,
         prevalences=tuple(protocol.report.prevalences),
+        cases=facts,
     )
     views = pd.concat([views[["view_id", "label", "group_id", "region_source"]] for views in cases.views.values()])
     evidence["regions"] = {
@@ -115,6 +117,7 @@ def write_evidence(
     write_json(run_folder / "evidence.json", evidence)
     shutil.rmtree(run_folder / "tables", ignore_errors=True)
     write_tables(run_folder / "tables", evidence, table)
+    write_table(run_folder / "tables" / CASES_TABLE, facts)
     if descriptors:
         write_table(run_folder / "tables" / "descriptors.csv", pd.DataFrame(descriptors))
     return evidence
