@@ -9,6 +9,7 @@ from PIL import Image
 
 from isthmus.errors import InputError, OutputError
 from isthmus.imaging import cache as cache_module
+from isthmus.imaging import cache_fill
 from isthmus.imaging.cache import CacheItem, PreparedCache
 from isthmus.imaging.clip import Lesion
 from isthmus.imaging.prepare import Preparation, prepare
@@ -42,7 +43,7 @@ def items(tmp_path):
 def reads(monkeypatch):
     """Count how often a picture is decoded."""
     counted = []
-    monkeypatch.setattr(cache_module, "read_clip", lambda path, **_: counted.append(path.name) or read_clip(path))
+    monkeypatch.setattr(cache_fill, "read_clip", lambda path, **_: counted.append(path.name) or read_clip(path))
     return counted
 
 
@@ -112,6 +113,34 @@ def test_a_damaged_store_is_noticed_and_filled_again(tmp_path, items, reads, dam
     assert len(reads) == 8
 
 
+@pytest.mark.parametrize("method", ["none", "median", "nlm", "srad"])
+@pytest.mark.parametrize("marks", ["erase", "keep"])
+def test_variants_of_pictures_are_decoded_once_and_equal_the_stores_made_one_by_one(
+    tmp_path, items, reads, method, marks
+):
+    from dataclasses import replace
+
+    preparation = Preparation(train_size=24, denoise=method, marks=marks)
+    boxes = [(10, 10, 50, 40), (14, 8, 54, 38), (60, 50, 99, 79), (400, 400, 420, 420)]  # the last lies outside
+    variants = [items] + [[replace(item, mask=None, box=box) for item in items] for box in boxes]
+    together = PreparedCache(tmp_path / "together").variants(variants, preparation)
+    assert len(reads) == 4
+    for items_of_one, store in zip(variants, together, strict=True):
+        alone = PreparedCache(tmp_path / "alone").store(items_of_one, preparation)
+        assert store.key == alone.key
+        for file in (tmp_path / "alone" / alone.key).iterdir():
+            assert file.read_bytes() == (tmp_path / "together" / store.key / file.name).read_bytes()
+    assert "outside" in together[-1].failures["a"]
+    before = len(reads)
+    PreparedCache(tmp_path / "together").variants(variants, preparation)
+    assert len(reads) == before
+
+
+def test_variants_of_other_pictures_are_refused(tmp_path, items):
+    with pytest.raises(InputError, match="not of the same pictures"):
+        PreparedCache(tmp_path / "cache").variants([items, items[::-1]], SMALL)
+
+
 def test_two_at_once_fill_it_once(tmp_path, items, reads):
     stores = []
     threads = [
@@ -142,7 +171,7 @@ def test_a_full_disk_is_told_in_one_line(tmp_path, items, monkeypatch):
     def full(self, rows):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cache_module._ArrayFile, "append", full)
+    monkeypatch.setattr(cache_fill._ArrayFile, "append", full)
     with pytest.raises(OutputError, match="disk is full"):
         PreparedCache(tmp_path / "cache").store(items, SMALL)
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from isthmus.cli import app
 from isthmus.errors import CohortError, InputError, OutputError
 from isthmus.files import read_json, read_yaml, write_yaml
+from isthmus.protocol.perturbation import PERTURBATIONS
 from isthmus.protocol.validate import validate
 
 
@@ -36,6 +37,21 @@ def test_a_validation_finds_what_the_run_found_of_its_external_cohort(finished, 
         assert parts["external"]["thresholds"][0]["value"] == read_json(
             finished[0].folder / "frozen.json"
         )["arms"][arm]["threshold"]  # fmt: skip
+
+
+def test_it_says_what_moved_and_scaled_boxes_do_and_who_drew_them(validated):
+    folder, evidence = validated
+    moved = evidence["regions"]["moved"]
+    assert set(moved) == {"thyronet_x4", "resnet34"}
+    assert [entry["change"] for entry in moved["resnet34"]] == [change.name for change in PERTURBATIONS]
+    assert all(entry["split"] == "external" and "flips" in entry for entries in moved.values() for entry in entries)
+    before = evidence["arms"]["resnet34"]["external"]["auc"]["estimate"]
+    entry = moved["resnet34"][1]
+    assert entry["auc"]["estimate"] - before == pytest.approx(entry["difference"]["difference"])
+    assert sum(row["views"] for row in evidence["regions"]["sources"]) > 0
+    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Does it matter where the box is drawn?" in page
+    assert "external set; each model with its calibrator and threshold as frozen" in page
 
 
 def test_its_calls_follow_from_the_bundle_alone(finished, validated):

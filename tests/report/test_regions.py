@@ -35,6 +35,14 @@ def test_the_auc_under_moved_boxes_is_the_mean_of_the_folds_and_its_difference_i
     assert entry["difference"]["difference"] == pytest.approx(expected["moved"] - expected["drawn"])
 
 
+def test_one_model_on_an_external_set_is_ranked_over_all_of_it():
+    changed, drawn = (_rows(scores).assign(split="external", fold=0) for scores in (MOVED, DRAWN))
+    (entry,) = region_evidence(changed.assign(change="x"), drawn, positive="1", split="external")["a"]
+    expected = roc_auc_score(LABELS == "1", MOVED), roc_auc_score(LABELS == "1", DRAWN)
+    assert entry["auc"]["estimate"] == pytest.approx(expected[0])
+    assert entry["difference"]["difference"] == pytest.approx(expected[0] - expected[1])
+
+
 def test_flips_are_counted_against_the_calls_of_the_boxes_as_drawn():
     calls = _rows(DRAWN)["call"].to_numpy()
     changed = calls.copy()

@@ -6,58 +6,30 @@ under a lock and renamed when it is whole, so a reader finds a whole store or no
 """
 
 import contextlib
-import dataclasses
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.errors import InputError, OutputError, PictureError
-from isthmus.files import locked, new_folder, read_json, sha256_of_json, write_json, writing
-from isthmus.imaging.clip import Box, Lesion
+from isthmus.errors import InputError, OutputError
+from isthmus.files import locked, read_json, sha256_of_json
+from isthmus.imaging.cache_fill import ARRAYS, Progress, fill
+from isthmus.imaging.cache_fill import CacheItem as CacheItem
+from isthmus.imaging.clip import Box
 from isthmus.imaging.limits import Limits
-from isthmus.imaging.prepare import Preparation, Prepared, prepare
-from isthmus.imaging.read import DEFAULT_LIMITS, clip_hash, probe, read_clip, read_mask
+from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.read import DEFAULT_LIMITS, clip_hash
 
 CODE_VERSION = 1
 """Raise it with every change that alters a prepared pixel: older stores are then no longer found."""
 
-Progress = Callable[[str, int, int], None]
-_FORMAT = "isthmus-prepared/1.0"
 _WAIT_FOR_ANOTHER_S = 24 * 3600.0
 _STORE_NAME = re.compile(r"[0-9a-f]{32}(\.partial)?")
-_ARRAYS = ("pixels", "lesion_masks", "source_to_prepared")
-
-
-@dataclass(frozen=True)
-class CacheItem:
-    """A view to be prepared.
-
-    Parameters
-    ----------
-    view_id : str
-        Its name in the cohort.
-    path : Path
-        The picture: a file, or a folder of one numbered frame.
-    mask : Path, optional
-        The lesion's mask.
-    box : Box, optional
-        The lesion's box; used for the window where both are given.
-    scan_area : Box, optional
-        The ultrasound picture on the screen; found in the picture where it is None.
-    """
-
-    view_id: str
-    path: Path
-    mask: Path | None = None
-    box: Box | None = None
-    scan_area: Box | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,30 +120,61 @@ class PreparedCache:
         OutputError
             When the cache cannot be written.
         """
-        names = [item.view_id for item in items]
-        if len(set(names)) != len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise InputError(f"view {twice} comes twice", expected="each view once")
-        key = _key(items, preparation)
-        folder = self.folder / key
-        store = _open(folder, key)
-        if store is None:
+        return self.variants([items], preparation, progress)[0]
+
+    def variants(
+        self, variants: Sequence[Sequence[CacheItem]], preparation: Preparation, progress: Progress | None = None
+    ) -> list[PreparedStore]:
+        """Return one store a variant of the same pictures with other lesions, each picture decoded at most once.
+
+        Parameters
+        ----------
+        variants : sequence of sequence of CacheItem
+            Each with the same views, pictures and scan areas in the same order.
+        preparation : Preparation
+            As for :meth:`store`, which makes the same stores one by one.
+        progress : callable, optional
+            As for :meth:`store`.
+
+        Returns
+        -------
+        list of PreparedStore
+
+        Raises
+        ------
+        InputError, OutputError
+            As :meth:`store`; InputError also when the variants differ in more than their lesions.
+        """
+        _check(variants)
+        hashes: dict[Path, str] = {}
+        keys = [_key(items, preparation, hashes) for items in variants]
+        if any(_open(self.folder / key, key) is None for key in keys):
             # One lock for the whole cache: filling keeps the processors busy anyway.
             with locked(self.folder / "fill.lock", seconds=_WAIT_FOR_ANOTHER_S):
                 # Another process may have filled it while this one waited.
-                store = _open(folder, key)
-                if store is None:
-                    _fill(folder, items, preparation, self.limits, progress)
-                    store = _open(folder, key)
-                    self._evict(keep=key)
+                todo = {
+                    key: items
+                    for key, items in zip(keys, variants, strict=True)
+                    if _open(self.folder / key, key) is None
+                }
+                if todo:
+                    folders = [self.folder / key for key in todo]
+                    fill(folders, list(todo.values()), preparation, self.limits, progress)
+                    self._evict(keep=keys)
+        return [self._used(key) for key in keys]
+
+    def _used(self, key: str) -> PreparedStore:
+        store = _open(self.folder / key, key)
         if store is None:
-            raise OutputError("the prepared pictures could not be read back", where=str(folder), hint="check the disk")
+            raise OutputError(
+                "the prepared pictures could not be read back", where=str(self.folder / key), hint="check the disk"
+            )
         # The index's time of change is the store's time of use; a read-only cache stays usable without it.
         with contextlib.suppress(OSError):
-            os.utime(folder / "index.json")
+            os.utime(self.folder / key / "index.json")
         return store
 
-    def _evict(self, keep: str) -> None:
+    def _evict(self, keep: Collection[str]) -> None:
         folders = [path for path in self.folder.iterdir() if _STORE_NAME.fullmatch(path.name)]
         for partial in (path for path in folders if path.suffix == ".partial"):
             # Nobody else fills while this process holds the lock: it was left by one that was killed.
@@ -180,7 +183,7 @@ class PreparedCache:
         for path in sorted(sizes, key=_last_used):
             if sum(sizes.values()) <= self.limit_bytes:
                 return
-            if path.name != keep:
+            if path.name not in keep:
                 # A process that has it mapped keeps its pages; the name alone goes.
                 shutil.rmtree(path, ignore_errors=True)
                 del sizes[path]
@@ -191,9 +194,25 @@ def _last_used(folder: Path) -> int:
     return index.stat().st_mtime_ns if index.exists() else 0
 
 
-def _key(items: Sequence[CacheItem], preparation: Preparation) -> str:
+def _check(variants: Sequence[Sequence[CacheItem]]) -> None:
+    names = [item.view_id for item in variants[0]]
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"view {twice} comes twice", expected="each view once")
+    first = [(item.view_id, item.path, item.scan_area) for item in variants[0]]
+    if any([(item.view_id, item.path, item.scan_area) for item in items] != first for items in variants[1:]):
+        raise InputError("the variants are not of the same pictures", expected="the same views in the same order")
+
+
+def _key(items: Sequence[CacheItem], preparation: Preparation, hashes: dict[Path, str]) -> str:
     views = [
-        [item.view_id, _hash(item.path), item.mask and _hash(item.mask), _plain(item.box), _plain(item.scan_area)]
+        [
+            item.view_id,
+            _hash(item.path, hashes),
+            item.mask and _hash(item.mask, hashes),
+            _plain(item.box),
+            _plain(item.scan_area),
+        ]
         for item in items
     ]
     return sha256_of_json([CODE_VERSION, preparation.geometric(), views])[:32]
@@ -203,13 +222,15 @@ def _plain(box: Box | None) -> list[float] | None:
     return None if box is None else [float(value) for value in box]
 
 
-def _hash(path: Path) -> str:
-    try:
-        return clip_hash(path)
-    except OSError as error:
-        return f"unreadable: {error.strerror}"
-    except InputError as error:
-        return f"unreadable: {error.what}"
+def _hash(path: Path, hashes: dict[Path, str]) -> str:
+    if path not in hashes:
+        try:
+            hashes[path] = clip_hash(path)
+        except OSError as error:
+            hashes[path] = f"unreadable: {error.strerror}"
+        except InputError as error:
+            hashes[path] = f"unreadable: {error.what}"
+    return hashes[path]
 
 
 def _open(folder: Path, key: str) -> PreparedStore | None:
@@ -219,108 +240,10 @@ def _open(folder: Path, key: str) -> PreparedStore | None:
         for name, size in index["bytes"].items():
             if (folder / name).stat().st_size != size:
                 return None
-        arrays = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS]
+        arrays = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS]
         if any(len(array) != len(index["view_ids"]) for array in arrays):
             return None
         pixels, masks, affines = arrays
         return PreparedStore(key, pixels, masks, index["view_ids"], np.array(affines), index["failures"])
     except (InputError, OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _fill(
-    folder: Path, items: Sequence[CacheItem], preparation: Preparation, limits: Limits, progress: Progress | None
-) -> None:
-    with writing(folder):
-        # What lies here is no whole store, or it would have been opened.
-        if folder.exists():
-            shutil.rmtree(folder)
-    size, channels = preparation.train_size, 1 if preparation.channels == "gray" else 3
-    view_ids: list[str] = []
-    failures: dict[str, str] = {}
-    with new_folder(folder) as partial, contextlib.ExitStack() as files:
-        pixels = files.enter_context(_ArrayFile(partial / "pixels.npy", np.uint8, (size, size, channels)))
-        masks = files.enter_context(_ArrayFile(partial / "lesion_masks.npy", np.uint8, (size, size)))
-        affines = files.enter_context(_ArrayFile(partial / "source_to_prepared.npy", np.float64, (2, 3)))
-        for done, item in enumerate(items, start=1):
-            try:
-                prepared = _prepare(item, preparation, limits)
-            except InputError as error:
-                failures[item.view_id] = _without_folders(str(error), item)
-            else:
-                pixels.append(prepared.pixels)
-                masks.append(prepared.lesion_mask)
-                affines.append(prepared.source_to_prepared[None])
-                view_ids.append(item.view_id)
-            if progress is not None:
-                progress("preparing pictures", done, len(items))
-        files.close()
-        write_json(
-            partial / "index.json",
-            {
-                "format": _FORMAT,
-                "preparation": preparation.geometric(),
-                "view_ids": view_ids,
-                "failures": failures,
-                "bytes": {f"{name}.npy": (partial / f"{name}.npy").stat().st_size for name in _ARRAYS},
-            },
-        )
-
-
-def _without_folders(message: str, item: CacheItem) -> str:
-    # The reason travels into reports, which name no path of this machine.
-    for path in filter(None, (item.path, item.mask)):
-        message = message.replace(str(path), path.name)
-    return message
-
-
-def _prepare(item: CacheItem, preparation: Preparation, limits: Limits) -> Prepared:
-    frames = probe(item.path, limits).frames
-    if frames != 1:
-        raise PictureError(f"it has {frames} frames", where=str(item.path), expected="a still")
-    clip = read_clip(item.path, limits=limits)
-    lesion = None
-    if item.mask is not None or item.box is not None:
-        mask = None if item.mask is None else read_mask(item.mask, limits)
-        if mask is not None and not mask.any():
-            raise PictureError("the lesion mask is empty", where=str(item.mask), expected="the lesion in white")
-        lesion = Lesion.still(mask=mask, box=item.box)
-    clip = dataclasses.replace(clip, lesion=lesion)
-    if item.scan_area is not None:
-        clip = dataclasses.replace(clip, scan_area=item.scan_area, panels=())
-    return prepare(clip, preparation)
-
-
-class _ArrayFile:
-    """A ``.npy`` file written row by row.
-
-    Rows are written, not mapped: a full disk then is an error that can be told, where a mapped page would end the
-    process. NumPy pads the header so that the number of rows can be filled in at the end.
-    """
-
-    def __init__(self, path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> None:
-        self._dtype, self._shape, self._rows = np.dtype(dtype), shape, 0
-        # Every view is one frame so far; the axis is there for clips.
-        self._frame_axis = () if dtype is np.float64 else (1,)
-        self._stream = path.open("wb")
-        self._header()
-
-    def _header(self) -> None:
-        shape = (self._rows, *self._frame_axis, *self._shape)
-        np.lib.format.write_array_header_1_0(
-            self._stream, {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
-        )
-
-    def append(self, rows: NDArray[Any]) -> None:
-        self._stream.write(np.ascontiguousarray(rows, dtype=self._dtype).tobytes())
-        self._rows += 1
-
-    def __enter__(self) -> "_ArrayFile":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            self._stream.seek(0)
-            self._header()
-        finally:
-            self._stream.close()

@@ -19,6 +19,9 @@ BORDER = 32
 """Pixels around a window that take part in its denoising. For median and non-local means more would change nothing;
 SRAD takes its speckle scale from window and border, and what diffuses in from further away is not seen."""
 
+LOCAL: tuple[Denoise, ...] = ("none", "median", "nlm")
+"""Methods of which a pixel depends on nothing further away than the border."""
+
 
 def denoise(picture: NDArray[np.uint8], method: Denoise) -> NDArray[np.uint8]:
     """Reduce speckle in a picture [H, W, C], each channel by itself.

@@ -6,17 +6,18 @@ reach a network, because it is painted over before anything mixes neighbouring p
 of 32 pixels around the window, of the scan area only.
 """
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from isthmus.errors import PictureError, RegionMissing
-from isthmus.imaging.clip import Box, Clip
-from isthmus.imaging.denoise import BORDER, Denoise, denoise
+from isthmus.errors import InputError, PictureError, RegionMissing
+from isthmus.imaging.clip import Box, Clip, Lesion
+from isthmus.imaging.denoise import BORDER, LOCAL, Denoise, denoise
 from isthmus.imaging.marks import erase_marks
 from isthmus.imaging.region import ScanArea, find_scan_area
 
@@ -144,6 +145,55 @@ def prepare(clip: Clip, preparation: Preparation) -> Prepared:
     PictureError
         When the lesion lies wholly outside the scan area, or the scan area outside the frame.
     """
+    (prepared,) = prepare_each(clip, [clip.lesion], preparation)
+    if isinstance(prepared, InputError):
+        raise prepared
+    return prepared
+
+
+def prepare_each(
+    clip: Clip, lesions: Sequence[Lesion | InputError | None], preparation: Preparation
+) -> list[Prepared | InputError]:
+    """Prepare a clip for each of several lesions as :func:`prepare` would, cleaning its frames only once.
+
+    Parameters
+    ----------
+    clip : Clip
+        Its own lesion is not looked at.
+    lesions : sequence of Lesion
+        An error in a lesion's place is handed back.
+    preparation : Preparation
+        What to do.
+
+    Returns
+    -------
+    list
+        For each lesion what was prepared, or the error that :func:`prepare` would raise.
+    """
+    if clip.scan_area is None and lesions:
+        found = find_scan_area(clip.frames[0])
+        clip = replace(clip, scan_area=found.box, panels=found.panels)
+    placed: list[_Placed | InputError] = []
+    for lesion in lesions:
+        try:
+            if isinstance(lesion, InputError):
+                raise lesion
+            placed.append(_place(replace(clip, lesion=lesion), preparation))
+        except InputError as error:
+            placed.append(error)
+    tissue = _Tissue(clip.frames, preparation, [one for one in placed if not isinstance(one, InputError)])
+    return [one if isinstance(one, InputError) else _prepared(one, preparation, tissue) for one in placed]
+
+
+class _Placed(NamedTuple):
+    """A clip with its lesion, the square to be cut, and what of the frame is ultrasound picture."""
+
+    clip: Clip
+    window: Window
+    region: Window
+
+
+def _place(clip: Clip, preparation: Preparation) -> _Placed:
     lesion = _lesion_box(clip)
     if preparation.crop == "lesion" and lesion is None:
         raise RegionMissing(
@@ -155,14 +205,17 @@ def prepare(clip: Clip, preparation: Preparation) -> Prepared:
     region = _region(clip, lesion)
     if preparation.crop == "lesion" and lesion is not None:
         _check_overlap(lesion, region, clip.source)
-        window = _square(lesion, 1.0 + 2.0 * preparation.margin)
-    else:
-        window = _square(region, 1.0)
+        return _Placed(clip, _square(lesion, 1.0 + 2.0 * preparation.margin), region)
+    return _Placed(clip, _square(region, 1.0), region)
+
+
+def _prepared(placed: _Placed, preparation: Preparation, tissue: "_Tissue") -> Prepared:
+    clip, window, region = placed
     size = preparation.train_size
     scale = size / (window[2] - window[0])
     shift = [scale * (0.5 - start) - 0.5 for start in window[:2]]
     return Prepared(
-        pixels=np.stack([_picture(frame, window, region, preparation) for frame in clip.frames]),
+        pixels=np.stack([_picture(frame, window, region, tissue) for frame in range(len(clip.frames))]),
         lesion_mask=_lesion_mask(clip, window, size),
         frame_indices=np.arange(len(clip.frames)),
         source_to_prepared=np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]]),
@@ -230,18 +283,63 @@ def _square(box: tuple[float, ...], factor: float) -> Window:
     return x0, y0, x0 + side, y0 + side
 
 
-def _picture(frame: NDArray[np.uint8], window: Window, region: Window, preparation: Preparation) -> NDArray[np.uint8]:
+class _Tissue:
+    """A clip's frames without marks and with less speckle, made once for all windows of a region."""
+
+    def __init__(self, frames: NDArray[np.uint8], preparation: Preparation, placed: Sequence[_Placed]) -> None:
+        self._frames, self._preparation = frames, preparation
+        self._windows = [(one.window, one.region) for one in placed]
+        self._clean: dict[tuple[int, Window], NDArray[np.uint8]] = {}
+        self._denoised: dict[tuple[int, Window], NDArray[np.uint8]] = {}
+
+    @property
+    def preparation(self) -> Preparation:
+        return self._preparation
+
+    def around(self, frame: int, window: Window, region: Window) -> tuple[NDArray[np.uint8], int, int] | None:
+        """Return the tissue of a window and its border, and where it begins; None where the two do not meet."""
+        if _bordered(window, region, self._preparation) is None:
+            return None
+        # Median and non-local means see no further than the border: one pass over all windows gives each its pixels.
+        shared = self._preparation.denoise in LOCAL
+        windows = [one for one, own in self._windows if own == region] if shared else [window]
+        hull = (
+            min(one[0] for one in windows), min(one[1] for one in windows),
+            max(one[2] for one in windows), max(one[3] for one in windows),
+        )  # fmt: skip
+        area = _bordered(hull, region, self._preparation)
+        assert area is not None
+        if (frame, area) not in self._denoised:
+            x0, y0, x1, y1 = area
+            part = _channels(self._cleaned(frame, region)[y0:y1, x0:x1], self._preparation.channels)
+            self._denoised[frame, area] = denoise(part, self._preparation.denoise)
+        return self._denoised[frame, area], area[0], area[1]
+
+    def _cleaned(self, frame: int, region: Window) -> NDArray[np.uint8]:
+        if self._preparation.marks == "keep":
+            return self._frames[frame]
+        if (frame, region) not in self._clean:
+            self._clean[frame, region] = erase_marks(self._frames[frame], _as_box(region))
+        return self._clean[frame, region]
+
+
+def _bordered(window: Window, region: Window, preparation: Preparation) -> Window | None:
     border = 0 if preparation.denoise == "none" else BORDER
     x0, y0 = max(region[0], window[0] - border), max(region[1], window[1] - border)
     x1, y1 = min(region[2], window[2] + border), min(region[3], window[3] + border)
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+
+def _picture(frame: int, window: Window, region: Window, tissue: _Tissue) -> NDArray[np.uint8]:
+    preparation = tissue.preparation
     side = window[2] - window[0]
     square = np.zeros((side, side, 1 if preparation.channels == "gray" else 3), dtype=np.uint8)
-    if x0 < x1 and y0 < y1:
-        clean = frame if preparation.marks == "keep" else erase_marks(frame, _as_box(region))
-        tissue = denoise(_channels(clean[y0:y1, x0:x1], preparation.channels), preparation.denoise)
-        left, top = max(x0, window[0]), max(y0, window[1])
-        right, bottom = min(x1, window[2]), min(y1, window[3])
-        part = tissue[top - y0 : bottom - y0, left - x0 : right - x0]
+    found = tissue.around(frame, window, region)
+    if found is not None:
+        pixels, x0, y0 = found
+        left, top = max(region[0], window[0]), max(region[1], window[1])
+        right, bottom = min(region[2], window[2]), min(region[3], window[3])
+        part = pixels[top - y0 : bottom - y0, left - x0 : right - x0]
         square[top - window[1] : bottom - window[1], left - window[0] : right - window[0]] = part
     size = preparation.train_size
     method = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR

@@ -4,7 +4,7 @@ Each view's box is moved by 10 and 20 % of its sides, in a direction that belong
 larger by 10 and 20 %. A fold's network scores only the views that it was never trained on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import cos, pi, sin
@@ -15,17 +15,18 @@ import numpy as np
 import pandas as pd
 
 from isthmus.errors import InputError
-from isthmus.explain.held_out import read_fold
+from isthmus.explain.held_out import FoldNetwork, read_fold
 from isthmus.files import sha256_of_json
-from isthmus.imaging.cache import CacheItem, PreparedCache, PreparedStore
+from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.imaging.clip import Box, Lesion
+from isthmus.imaging.prepare import Preparation
 from isthmus.imaging.read import read_mask
 from isthmus.inference.scores import probabilities, view_logits
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items
 from isthmus.protocol.fits import fit_folder
 from isthmus.protocol.frozen import calls
 from isthmus.protocol.gather import nodule_predictions
-from isthmus.protocol.schema import Arm, Protocol
+from isthmus.protocol.schema import Protocol
 from isthmus.tables.check import write_table
 from isthmus.training.spec import FitSpec
 
@@ -114,24 +115,25 @@ def perturbed_predictions(
     DataFrame
         Rows of contract 2 (split `cv`, first seed) with a column `change`; empty where no arm looks at lesion crops.
     """
-    boxes = _boxes(cases)
     arms = {key: arm for key, arm in protocol.arms.items() if arm.prepare.crop == "lesion"}
+    boxes = lesion_boxes(list(cases.views.values()))
     tables = []
     for done, (key, arm) in enumerate(arms.items()):
         own = [fit for fit in fits if fit.arm == key and fit.seed == protocol.splits.seeds[0]]
-        for change in PERTURBATIONS:
-            views = _score(run_folder, arm, own, cases, _changed(cases.views[key], boxes, change), change.name, cache)
-            nodules = nodule_predictions(views, cases)
-            tables.append(nodules.assign(call=calls(nodules, cases.classes, frozen), change=change.name))
+        stores = perturbed_stores(cases.views[key], boxes, arm.prepare, cache)
+        for change, scores in _held_out_scores(run_folder, own, stores).items():
+            rows = scores.merge(cases.views[key][["view_id", *UNIT_COLUMNS]], on="view_id", how="left")
+            nodules = nodule_predictions(rows.assign(**_run_columns(cases, own[0])), cases)
+            tables.append(nodules.assign(call=calls(nodules, cases.classes, frozen), change=change))
         if progress is not None:
             progress("boxes moved and scaled", done + 1, len(arms))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _boxes(cases: Cases) -> dict[str, Box]:
-    """Return each view's box: as given, else its mask's."""
+def lesion_boxes(tables: Sequence[pd.DataFrame]) -> dict[str, Box]:
+    """Return each view's box: as given, else its mask's; views whose mask cannot be read have none."""
     found: dict[str, Box] = {}
-    for views in cases.views.values():
+    for views in tables:
         for view, mask, box in views[["view_id", "mask", "box"]].to_numpy(dtype=object).tolist():
             if box is not None:
                 found[view] = box
@@ -144,40 +146,54 @@ def _boxes(cases: Cases) -> dict[str, Box]:
     return found
 
 
-def _changed(views: pd.DataFrame, boxes: dict[str, Box], change: Perturbation) -> list[CacheItem]:
-    return [
-        replace(item, mask=None, box=change.apply(boxes[item.view_id], item.view_id, item.scan_area))
-        for item in cache_items(views)
-        if item.view_id in boxes
+def perturbed_stores(
+    views: pd.DataFrame, boxes: Mapping[str, Box], preparation: Preparation, cache: PreparedCache
+) -> dict[str, PreparedStore]:
+    """Return for each change the pictures prepared with changed boxes; each picture is decoded once for all of them."""
+    items = [item for item in cache_items(views) if item.view_id in boxes]
+    variants = [
+        [
+            replace(item, mask=None, box=change.apply(boxes[item.view_id], item.view_id, item.scan_area))
+            for item in items
+        ]
+        for change in PERTURBATIONS
     ]
+    stores = cache.variants(variants, preparation)
+    return {change.name: store for change, store in zip(PERTURBATIONS, stores, strict=True)}
 
 
-def _score(
-    run_folder: Path,
-    arm: Arm,
-    fits: Sequence[FitSpec],
-    cases: Cases,
-    items: list[CacheItem],
-    change: str,
-    cache: PreparedCache,
-) -> pd.DataFrame:
-    store = cache.store(items, arm.prepare)
-    key = sha256_of_json([store.key, *(fit.fingerprint() for fit in fits)])[:16]
-    kept = run_folder / "regions" / f"{fits[0].arm}-{key}.parquet"
-    if not kept.is_file():
-        write_table(kept, pd.concat([_held_out(run_folder, fit, store) for fit in fits], ignore_index=True))
-    scores = pd.read_parquet(kept)
-    rows = scores.merge(cases.views[fits[0].arm][["view_id", *UNIT_COLUMNS]], on="view_id", how="left")
-    return rows.assign(
-        target=cases.target.name, cohort=cases.cohort.name, arm=fits[0].arm, candidate=fits[0].candidate, split="cv"
-    )
+def _run_columns(cases: Cases, fit: FitSpec) -> dict[str, Any]:
+    return {
+        "target": cases.target.name, "cohort": cases.cohort.name, "arm": fit.arm, "candidate": fit.candidate,
+        "split": "cv",
+    }  # fmt: skip
 
 
-def _held_out(run_folder: Path, fit: FitSpec, store: PreparedStore) -> pd.DataFrame:
+def _held_out_scores(
+    run_folder: Path, fits: Sequence[FitSpec], stores: Mapping[str, PreparedStore]
+) -> dict[str, pd.DataFrame]:
+    """Return for each change the held-out views' scores; those that a stopped run kept are read."""
+    fingerprints = [fit.fingerprint() for fit in fits]
+    kept = {
+        change: run_folder / "regions" / f"{fits[0].arm}-{sha256_of_json([store.key, *fingerprints])[:16]}.parquet"
+        for change, store in stores.items()
+    }
+    missing = {change: store for change, store in stores.items() if not kept[change].is_file()}
+    made: dict[str, list[pd.DataFrame]] = {change: [] for change in missing}
+    for fit in fits if missing else ():
+        network = read_fold(fit_folder(run_folder, fit))
+        for change, store in missing.items():
+            made[change].append(_held_out(network, fit, store))
+    for change, parts in made.items():
+        write_table(kept[change], pd.concat(parts, ignore_index=True))
+    return {change: pd.read_parquet(path) for change, path in kept.items()}
+
+
+def _held_out(network: FoldNetwork, fit: FitSpec, store: PreparedStore) -> pd.DataFrame:
     from isthmus.training.engine import default_device
 
-    network = read_fold(fit_folder(run_folder, fit))
-    views = [view for view in fit.held_out_views if view in set(store.view_ids)]
+    there = set(store.view_ids)
+    views = [view for view in fit.held_out_views if view in there]
     pixels = store.pixels[store.rows(views)]
     logits = view_logits(network.classifier, pixels, fit.prepare, device=default_device(), flips=network.flips)
     scores = probabilities(logits, np.asarray(network.log_prior_shift))

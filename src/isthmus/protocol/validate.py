@@ -26,6 +26,7 @@ from isthmus.protocol.gather import nodule_predictions, write_view_rows
 from isthmus.protocol.overlap import DIGESTS, refusal, refuse_overlap, run_compares_ids, shared_with_run
 from isthmus.protocol.pictures import Progress, cache_folder
 from isthmus.protocol.run_folder import Run, open_run
+from isthmus.protocol.validation_regions import changed_predictions, validation_regions
 from isthmus.protocol.validation_report import Model, validation_context
 from isthmus.report.analysis_table import analysis_table
 from isthmus.report.error_rates import error_rates
@@ -92,15 +93,20 @@ def validate(
             Lock(run.folder).open(SPLIT, outside.name, list(models))
     with new_folder(out) as folder:
         with record.stage("predictions"):
-            views, failures = _predicted(models, outside.cases, progress)
-            frozen = _frozen(specs)
+            cache, frozen = PreparedCache(cache_folder()), _frozen(specs)
+            predictors = {arm: load_bundle(one.folder, own_network=one.own_network) for arm, one in models.items()}
+            views, failures = _predicted(predictors, outside.cases, cache, progress)
             write_view_rows(folder / "predictions_views.parquet", views)
             nodules = nodule_predictions(views, outside.cases)
             nodules = nodules.assign(call=calls(nodules, outside.cases.classes, frozen))
             write_predictions(folder / "predictions.csv", nodules)
             predictions = read_predictions(folder / "predictions.csv")
+        with record.stage("boxes moved and scaled"):
+            columns = {arm: _run_columns(outside.cases, arm, one) for arm, one in predictors.items()}
+            changed = changed_predictions(predictors, outside.cases, columns, frozen, cache, progress)
         with record.stage("evidence"):
             evidence = _evidence(predictions, outside, frozen, run)
+            evidence["regions"] = validation_regions(changed, predictions, outside.cases, SPLIT)
             table = analysis_table(predictions, positive=outside.cases.classes[-1], frozen=frozen)
             write_json(folder / "evidence.json", evidence)
             write_tables(folder / "tables", evidence, table)
@@ -199,21 +205,26 @@ def _training(cohort: Cohort, fingerprint: str) -> Cohort:
 
 
 def _predicted(
-    models: Mapping[str, Model], cases: Cases, progress: Progress | None
+    predictors: Mapping[str, Predictor], cases: Cases, cache: PreparedCache, progress: Progress | None
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the view rows of every model, and the views whose pictures could not be prepared."""
-    cache, tables, failures = PreparedCache(cache_folder()), [], dict[str, str]()
-    for arm, model in models.items():
-        store = cache.store(cache_items(cases.views[arm]), model.spec.prepare, progress=progress)
+    tables, failures = [], dict[str, str]()
+    for arm, predictor in predictors.items():
+        store = cache.store(cache_items(cases.views[arm]), predictor.spec.prepare, progress=progress)
         views = without_failures(cases.views[arm], store.failures)
         failures |= store.failures
-        predictor: Predictor = load_bundle(model.folder, own_network=model.own_network)
         rows = predictor.score_store(store, list(views["view_id"])).merge(
             views[["view_id", *UNIT_COLUMNS]], on="view_id", how="left", validate="one_to_one"
         )
-        facts = {"target": cases.target.name, "cohort": cases.cohort.name, "arm": arm, "split": SPLIT}
-        tables.append(rows.assign(**facts, candidate=model.spec.network.name, seed=0, fold=0))
+        tables.append(rows.assign(**_run_columns(cases, arm, predictor)))
     return pd.concat(tables, ignore_index=True), failures
+
+
+def _run_columns(cases: Cases, arm: str, predictor: Predictor) -> dict[str, Any]:
+    return {
+        "target": cases.target.name, "cohort": cases.cohort.name, "arm": arm, "split": SPLIT,
+        "candidate": predictor.spec.network.name, "seed": 0, "fold": 0,
+    }  # fmt: skip
 
 
 def _frozen(specs: Mapping[str, BundleSpec]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from isthmus.report.context import ReportContext
 from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import count, interval, number, plural
+from isthmus.report.reading import count, interval, number, plural, split_name
 
 _NOTICEABLE = 0.1
 """Share of calls that flip under boxes moved by a tenth, by the interval's lower end, from which the page warns."""
@@ -76,10 +76,13 @@ def _moved_tables(context: ReportContext, moved: dict[str, Any]) -> list[Table]:
         rows["flips"].append(Row(context.title_of(arm), cells, arm == main))
     heads = [change[:1].upper() + change[1:] for change in changes]
     nodules = max(entry["n"] for entries in moved.values() for entry in entries)
-    note = (
-        f"{plural(nodules, context.evidence['unit'])}, held-out folds of the first seed; each fold's network, "
-        "calibrator and threshold as in the main analysis. Each view is moved in one direction of its own."
+    splits = {entry.get("split", "cv") for entries in moved.values() for entry in entries}
+    whose = (
+        "held-out folds of the first seed; each fold's network, calibrator and threshold as in the main analysis"
+        if splits == {"cv"}
+        else f"{split_name(min(splits))}; each model with its calibrator and threshold as frozen"
     )
+    note = f"{plural(nodules, context.evidence['unit'])}, {whose}. Each view is moved in one direction of its own."
     return [
         Table("Difference of AUC, boxes changed minus boxes as drawn", heads, rows["difference"]),
         Table("Calls that change", heads, rows["flips"], [note]),

@@ -7,21 +7,24 @@ import pandas as pd
 
 from isthmus.statistics.cross_validated import compare_cross_validated_aucs, cross_validated_auc
 from isthmus.statistics.proportions import clustered_proportion
+from isthmus.statistics.roc import auc_interval, compare_aucs
 
 
 def region_evidence(
-    changed: pd.DataFrame, predictions: pd.DataFrame, *, positive: str, level: float = 0.95
+    changed: pd.DataFrame, predictions: pd.DataFrame, *, positive: str, split: str = "cv", level: float = 0.95
 ) -> dict[str, Any]:
-    """Compare each arm's held-out scores under changed boxes with those under the boxes as they were drawn.
+    """Compare each arm's scores under changed boxes with those under the boxes as they were drawn.
 
     Parameters
     ----------
     changed : DataFrame
-        Contract 2 rows (split `cv`, one seed) with `call` and `change`.
+        Contract 2 rows (of one split and one seed) with `call` and `change`.
     predictions : DataFrame
         The run's table.
     positive : str
         The positive class.
+    split : str
+        `cv`: AUCs are means over the folds' own; any other: one model scored all, clustered AUCs.
     level : float
         Of the intervals.
 
@@ -34,20 +37,25 @@ def region_evidence(
     found: dict[str, Any] = {}
     score = f"p_{positive}"
     keys = ["arm", "seed", "unit_id"]
-    drawn = predictions.loc[predictions["split"] == "cv", [*keys, "fold", "label", "group_id", score, "call"]]
+    drawn = predictions.loc[predictions["split"] == split, [*keys, "fold", "label", "group_id", score, "call"]]
     if changed.empty:
         return found
     paired = changed[[*keys, "change", score, "call"]].merge(drawn, on=keys, suffixes=("_changed", ""))
     for (arm, change), rows in paired.groupby(["arm", "change"], sort=False):
         truth, groups = (rows["label"] == positive).to_numpy(dtype=bool), rows["group_id"].to_numpy()
-        split = (rows["fold"].to_numpy(), rows["seed"].to_numpy(), groups)
         now, before = rows[f"{score}_changed"].to_numpy(dtype=float), rows[score].to_numpy(dtype=float)
         flips = clustered_proportion((rows["call_changed"] != rows["call"]).to_numpy(dtype=bool), groups, level)
-        entry: dict[str, Any] = {"change": str(change), "n": len(rows), "flips": flips.as_dict()}
-        if _every_fold_has_both(truth, split[0]):
-            difference = compare_cross_validated_aucs(truth, now, before, *split, level)
+        entry: dict[str, Any] = {"change": str(change), "split": split, "n": len(rows), "flips": flips.as_dict()}
+        folds, seeds = rows["fold"].to_numpy(), rows["seed"].to_numpy()
+        if split != "cv" and 0 < truth.sum() < len(truth):
             entry |= {
-                "auc": cross_validated_auc(truth, now, *split, level).auc.as_dict(),
+                "auc": auc_interval(truth, now, groups, level).as_dict(),
+                "difference": compare_aucs(truth, now, before, groups, level).as_dict(),
+            }
+        elif split == "cv" and _every_fold_has_both(truth, folds):
+            difference = compare_cross_validated_aucs(truth, now, before, folds, seeds, groups, level)
+            entry |= {
+                "auc": cross_validated_auc(truth, now, folds, seeds, groups, level).auc.as_dict(),
                 "difference": difference.as_dict(),
             }
         found.setdefault(str(arm), []).append(entry)
