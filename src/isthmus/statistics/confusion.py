@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isthmus.statistics.bootstrap import REPLICATES, group_counts, percentile_interval
+from isthmus.statistics.diagnostic_odds import diagnostic_odds_ratio
 from isthmus.statistics.inputs import BoolArray, FloatArray, IntArray, as_binary, as_groups
 from isthmus.statistics.interval import Interval, log_interval, undefined
 from isthmus.statistics.proportions import clustered_proportion, group_influence
@@ -65,10 +66,10 @@ def binary_measures(
     Returns
     -------
     dict
-        sensitivity, specificity, ppv, npv, accuracy (Wilson with effective n); balanced_accuracy (square-and-add of
-        the two Wilson intervals); f1, mcc (group bootstrap); likelihood_ratio_positive, likelihood_ratio_negative
-        (log scale, cluster-robust). `ppv` and `npv` are at the sample's prevalence. A measure whose denominator is 0
-        is NaN and says why.
+        sensitivity, specificity, ppv, npv, accuracy (Wilson with effective n); balanced_accuracy and youden_j, which is
+        twice that less one (square-and-add of the two Wilson intervals); f1, mcc (group bootstrap);
+        likelihood_ratio_positive, likelihood_ratio_negative, diagnostic_odds_ratio (log scale, cluster-robust). `ppv`
+        and `npv` are at the sample's prevalence. A measure whose denominator is 0 is NaN and says why.
     """
     truth = as_binary(labels)
     called = as_binary(calls, "calls", truth.size)
@@ -77,17 +78,20 @@ def binary_measures(
     specificity = _among(~called, ~truth, codes, level, "no negative case")
     f1, mcc = _bootstrapped(truth, called, codes, count, level, replicates, seed)
     positive, negative = likelihood_ratios(truth, called, groups, level)
+    balanced = _balanced(truth, called, codes, count, sensitivity, specificity)
     return {
         "sensitivity": sensitivity,
         "specificity": specificity,
         "ppv": _among(truth, called, codes, level, "no case was called positive"),
         "npv": _among(~truth, ~called, codes, level, "no case was called negative"),
         "accuracy": accuracy(truth, called, groups, level),
-        "balanced_accuracy": _balanced(truth, called, codes, count, sensitivity, specificity),
+        "balanced_accuracy": balanced,
+        "youden_j": _youden(balanced),
         "f1": f1,
         "mcc": mcc,
         "likelihood_ratio_positive": positive,
         "likelihood_ratio_negative": negative,
+        "diagnostic_odds_ratio": diagnostic_odds_ratio(truth, called, groups, level),
     }
 
 
@@ -212,6 +216,12 @@ def _balanced(
     down = reach(sensitivity.estimate - sensitivity.low, specificity.estimate - specificity.low)
     up = reach(sensitivity.high - sensitivity.estimate, specificity.high - specificity.estimate)
     return Interval(estimate, max(0.0, estimate - down), min(1.0, estimate + up), level, method)
+
+
+def _youden(balanced: Interval) -> Interval:
+    """Return sensitivity + specificity - 1 from their mean."""
+    low, estimate, high = (2 * x - 1 for x in (balanced.low, balanced.estimate, balanced.high))
+    return Interval(estimate, low, high, balanced.level, balanced.method, balanced.note)
 
 
 def _bootstrapped(
