@@ -11,6 +11,7 @@ from isthmus.report.discrimination import is_cross_validated
 from isthmus.report.reading import in_order
 from isthmus.statistics.cross_validated import compare_cross_validated_aucs
 from isthmus.statistics.interval import Comparison, holm
+from isthmus.statistics.mcnemar import mcnemar
 from isthmus.statistics.proportions import compare_paired_proportions
 from isthmus.statistics.roc import compare_aucs
 
@@ -117,7 +118,9 @@ def _compared(both: DataFrame, positive: str, level: float, *, calls: bool) -> l
         for measure in _CALL_MEASURES:
             rows = among[measure]
             comparison = compare_paired_proportions(right_a[rows], right_b[rows], groups[rows], level)
-            entries.append(_entry(measure, comparison, units, note))
+            discordant = mcnemar(right_a[rows], right_b[rows], groups[rows]).as_dict()
+            discordant["seeds"] = int(both["seed"].nunique())  # b and c are counted over all of them
+            entries.append({**_entry(measure, comparison, units, note), "mcnemar": discordant})
     return entries
 
 
