@@ -8,7 +8,7 @@ import pandas as pd
 from pandas import DataFrame
 
 from isthmus.errors import InputError
-from isthmus.statistics.calibration import LogisticCalibration
+from isthmus.statistics.calibration import calibration_from_dict
 from isthmus.tables.predictions import classes_of
 
 
@@ -62,8 +62,10 @@ def analysis_table(
     positive : str, optional
         The positive class; default the last one.
     frozen : dict, optional
-        ``frozen["arms"][arm]`` with ``calibration`` {intercept, slope}, ``threshold`` on the calibrated probability
-        and, for cross-validation, ``folds["<seed>/<fold>"]`` with the same two.
+        ``frozen["arms"][arm]`` with ``calibration`` {intercept, slope} (or of another kind, see
+        ``calibration_from_dict``), ``threshold`` on the calibrated probability and, for cross-validation,
+        ``folds["<seed>/<fold>"]`` with the same two. ``cross_fitted[split]``, a list of {groups, calibration}, holds
+        each group's calibrator that was fitted without it, where a split had to serve both (``recalibrate``).
     target, unit : str, optional
         Which one, where the table holds several.
 
@@ -187,18 +189,27 @@ def _calibrate_and_call(table: AnalysisTable, arm: str, split: str, frozen: dict
 
 def _calibrate(table: AnalysisTable, key: tuple[str, str], part: DataFrame, frozen: dict[str, Any]) -> None:
     methods = []
-    for (seed, fold), rows in part.groupby(["seed", "fold"]):
-        calibration = _choice(key[1], seed, fold, frozen).get("calibration")
-        if calibration:
-            fitted = LogisticCalibration.from_dict(calibration)
-            table.rows.loc[rows.index, "probability"] = fitted.apply(rows["probability"].to_numpy())
-            table.calibrated.add(key)
-            methods.append(fitted.method)
+    for calibration, rows in _calibrations(key[1], part, frozen):
+        fitted = calibration_from_dict(calibration)
+        table.rows.loc[rows.index, "probability"] = fitted.apply(rows["probability"].to_numpy())
+        table.calibrated.add(key)
+        methods.append(fitted.method)
     reduced = [method for method in methods if method.startswith("intercept only")]
     if reduced:
         reasons = "; ".join(sorted({method.partition(": ")[2] for method in reduced if ": " in method}))
         many = f"{len(reduced)} of {len(methods)} calibrations fit the intercept only"
         table.notes[key].append(f"{many} ({reasons})" if reasons else many)
+
+
+def _calibrations(split: str, part: DataFrame, frozen: dict[str, Any]) -> list[tuple[dict[str, Any], DataFrame]]:
+    """Return each calibration that may be used on rows of this split, with those rows."""
+    if split in frozen.get("cross_fitted", {}):
+        parts = frozen["cross_fitted"][split]
+        found = [(entry["calibration"], part[part["group_id"].astype(str).isin(entry["groups"])]) for entry in parts]
+    else:
+        folds = part.groupby(["seed", "fold"])
+        found = [(_choice(split, seed, fold, frozen).get("calibration"), rows) for (seed, fold), rows in folds]
+    return [(calibration, rows) for calibration, rows in found if calibration and len(rows)]
 
 
 def _choice(split: str, seed: Any, fold: Any, frozen: dict[str, Any]) -> dict[str, Any]:

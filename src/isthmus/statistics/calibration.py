@@ -1,4 +1,4 @@
-"""Making probabilities mean what they say: undoing class weights, logistic recalibration."""
+"""Making probabilities mean what they say: undoing class weights, logistic recalibration, and reading any kind back."""
 
 from dataclasses import asdict, dataclass
 from math import isfinite, log
@@ -6,12 +6,26 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, logit, logsumexp
+from scipy.special import expit, logsumexp
 
+from isthmus.statistics.calibrators import EDGE, IsotonicCalibration, TemperatureCalibration, safe_logit
 from isthmus.statistics.inputs import BoolArray, FloatArray, as_groups, as_labels, as_probabilities, count_groups
 
-# Probabilities of 0 and 1 have no logit; 1e-12 (logit 27.6) is far beyond what a network's float32 softmax can mean.
-EDGE = 1e-12
+__all__ = [
+    "EDGE",
+    "Calibration",
+    "LogisticCalibration",
+    "calibration_from_dict",
+    "fit_calibration",
+    "fit_intercept",
+    "fit_logistic_calibration",
+    "log_prior_shift_of_weights",
+    "logistic_fit",
+    "safe_logit",
+    "separated",
+    "undo_prior_shift",
+]
+
 # Under this many groups in the smaller class a slope is noise: the intercept alone is fitted (design).
 FEWEST_GROUPS_FOR_SLOPE = 20
 # Logits closer together than this cannot tell a slope.
@@ -65,10 +79,26 @@ class LogisticCalibration:
         return cls(float(fields["intercept"]), float(fields["slope"]), str(fields.get("method", cls.method)))
 
 
-def safe_logit(probabilities: FloatArray) -> FloatArray:
-    """Return logits, probabilities of 0 and 1 first moved to 1e-12 from the edge."""
-    logits: FloatArray = logit(np.clip(probabilities, EDGE, 1 - EDGE))
-    return logits
+Calibration = LogisticCalibration | IsotonicCalibration | TemperatureCalibration
+"""Any map from a probability as given to a calibrated one."""
+
+
+def calibration_from_dict(fields: dict[str, Any]) -> Calibration:
+    """Return the calibration that its `as_dict` wrote; without a `kind` it is a logistic one.
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind.
+    """
+    kind = fields.get("kind", "logistic")
+    if kind == "logistic":
+        return LogisticCalibration.from_dict(fields)
+    if kind == "isotonic":
+        return IsotonicCalibration.from_dict(fields)
+    if kind == "temperature":
+        return TemperatureCalibration.from_dict(fields)
+    raise ValueError(f"no calibration is of the kind {kind!r}; there are logistic, isotonic and temperature")
 
 
 def log_prior_shift_of_weights(class_weights: ArrayLike) -> FloatArray:
