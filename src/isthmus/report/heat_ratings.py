@@ -8,8 +8,9 @@ from typing import Any, Final
 import pandas as pd
 
 from isthmus.errors import InputError
-from isthmus.statistics.agreement import intraclass_correlation, quadratic_kappa, rank_correlation
+from isthmus.statistics.agreement import quadratic_kappa, rank_correlation
 from isthmus.statistics.interval import Interval, undefined
+from isthmus.statistics.intraclass import intraclass_correlation
 from isthmus.statistics.means import clustered_mean, compare_clustered_means
 from isthmus.statistics.proportions import clustered_proportion
 from isthmus.tables.check import BadValue, bad_cells, raise_bad_values, read_table

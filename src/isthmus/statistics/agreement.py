@@ -1,4 +1,4 @@
-"""Agreement of readers who rate the same cases: quadratic-weighted kappa, intraclass correlation, rank correlation."""
+"""Agreement of two readers on a scale of numbers: quadratic-weighted kappa and rank correlation, by resampling groups."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
 from isthmus.statistics.bootstrap import REPLICATES, group_bootstrap, percentile_interval
+from isthmus.statistics.category_agreement import few_groups
 from isthmus.statistics.inputs import FloatArray, as_groups
 from isthmus.statistics.interval import Interval, undefined
 
@@ -52,44 +53,6 @@ def quadratic_kappa(
         return _ratio(expected - observed, expected)
 
     return _bootstrapped(kappa, first.size, groups, level, replicates, "both readers gave one rating to all cases")
-
-
-def intraclass_correlation(
-    ratings: ArrayLike, groups: ArrayLike | None = None, level: float = 0.95, replicates: int = REPLICATES
-) -> Interval:
-    """Return ICC(2,1): how far one reader's rating stands for another's, readers taken as drawn by chance.
-
-    Parameters
-    ----------
-    ratings : array_like [N, K]
-        N cases, each rated by the same K readers.
-    groups : array_like [N], optional
-        Whom each case belongs to; whole groups are resampled for the interval.
-    level : float
-    replicates : int
-
-    Source: P. Shrout, J. Fleiss, Psychological Bulletin 86 (1979) 420-428, two-way random effects, absolute agreement.
-    """
-    table = np.asarray(ratings, dtype=np.float64)
-    if table.ndim != 2 or min(table.shape) < 2 or not np.isfinite(table).all():
-        raise ValueError("ratings must be a full table of at least two cases by two readers")
-    readers = table.shape[1]
-    means = table.mean(axis=1)
-
-    def icc(weights: FloatArray) -> FloatArray:
-        cases = weights.sum(axis=1)
-        grand = weights @ means / cases
-        columns = weights @ table / cases[:, None]
-        between = readers * (weights @ means**2 - cases * grand**2)
-        of_readers = cases * ((columns - grand[:, None]) ** 2).sum(axis=1)
-        total = weights @ (table**2).sum(axis=1) - readers * cases * grand**2
-        case_square = between / (cases - 1)
-        reader_square = of_readers / (readers - 1)
-        error = (total - between - of_readers) / ((cases - 1) * (readers - 1))
-        below = case_square + (readers - 1) * error + readers * (reader_square - error) / cases
-        return _ratio(case_square - error, below)
-
-    return _bootstrapped(icc, len(table), groups, level, replicates, "all ratings are alike")
 
 
 def rank_correlation(
@@ -145,8 +108,9 @@ def _bootstrapped(
     estimate = float(statistic(np.ones((1, length)))[0])
     if np.isnan(estimate):
         return undefined("group bootstrap", why_not, level)
-    if as_groups(groups, length)[1] < 2:  # every replicate would be the sample itself: an interval of no width
-        return Interval(estimate, float("-inf"), float("inf"), level, "group bootstrap", "one group only: no interval")
+    note = few_groups(count := as_groups(groups, length)[1])
+    if count < 2:  # every replicate would be the sample itself: an interval of no width
+        return Interval(estimate, float("-inf"), float("inf"), level, "group bootstrap", note)
     with np.errstate(invalid="ignore", divide="ignore"):  # a replicate of one case only has no answer
         drawn = group_bootstrap(statistic, length, groups, replicates)
-    return percentile_interval(estimate, drawn, level)
+    return percentile_interval(estimate, drawn, level, note)
