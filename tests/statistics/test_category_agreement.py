@@ -8,9 +8,12 @@ from isthmus.statistics.bootstrap import group_bootstrap
 from isthmus.statistics.category_agreement import agreement_weights, cohen_kappa, reader_agreement
 
 # R irr's `diagnoses` (J. Fleiss, 1971): 30 patients, six psychiatrists, five diagnoses.
-DIAGNOSES = """444444 222555 233335 555555 222444 113333 333355 113334 114444 555555 144444 124444 222333 144444 224445
-333335 111455 111112 224444 133555 555555 244444 224555 114444 144445 222224 111155 224444 133333 555555""".split()
-FLEISS = [list(row) for row in DIAGNOSES]
+FLEISS_1971 = [
+    "444444", "222555", "233335", "555555", "222444", "113333", "333355", "113334", "114444", "555555",
+    "144444", "124444", "222333", "144444", "224445", "333335", "111455", "111112", "224444", "133555",
+    "555555", "244444", "224555", "114444", "144445", "222224", "111155", "224444", "133333", "555555",
+]  # fmt: skip
+FLEISS = [list(row) for row in FLEISS_1971]
 
 NONE = np.nan
 # R irrCAC's `cac.raw4raters` (K. Gwet 2014; also the example of K. Krippendorff), and `cac.raw5obser`.

@@ -1,4 +1,4 @@
-"""Agreement of two readers on a scale of numbers: quadratic-weighted kappa and rank correlation, by resampling groups."""
+"""Agreement of two readers on a scale of numbers: quadratic-weighted kappa, rank correlation; groups resampled."""
 
 from collections.abc import Callable
 
