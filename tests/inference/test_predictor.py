@@ -83,6 +83,20 @@ def test_several_pictures_of_a_nodule_give_their_mean(predictor: Predictor, pict
     assert joined.sources == ("0.png", "1.png", "2.png")
 
 
+def test_a_bundle_whose_rule_is_the_maximum_gives_the_view_that_scores_highest(
+    pictures: list[Path], tmp_path: Path
+) -> None:
+    rule = {"nodule": "maximum", "patient": "maximum"}
+    predictor = load_bundle(bundle(tmp_path / "highest", aggregation=rule), device="cpu")
+    single = predictor.predict(pictures, boxes=[BOX] * 3)
+    (joined,) = predictor.predict(pictures, boxes=[BOX] * 3, nodule=True)
+    highest = max(single, key=lambda one: one.probabilities["1"])
+    assert joined.probabilities == pytest.approx(highest.probabilities)
+    assert joined.probability == pytest.approx(highest.probability)
+    assert joined.member_range == pytest.approx(highest.member_range)
+    assert any(f"scores highest, {highest.sources[0]}" in note for note in joined.notes)
+
+
 def test_the_store_the_files_and_the_clip_give_the_same_numbers(
     predictor: Predictor, pictures: list[Path], tmp_path: Path
 ) -> None:

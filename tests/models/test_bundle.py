@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from isthmus.errors import BundleError, OutputError
+from isthmus.files import read_yaml, write_yaml
 from isthmus.imaging.prepare import Preparation
 from isthmus.models.bundle import load_parts, read_bundle, write_bundle
 from isthmus.models.bundle_spec import (
@@ -84,7 +85,7 @@ def test_a_bundle_is_the_files_of_the_contract_with_the_same_bytes_each_time(fol
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     assert names == ["bundle.yaml", "card.md", "parts/0.safetensors", "parts/1.safetensors"]
     assert all((folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes() for name in names)
-    assert (folder / "bundle.yaml").read_text(encoding="utf-8").startswith("format: isthmus-bundle/1.0\n")
+    assert (folder / "bundle.yaml").read_text(encoding="utf-8").startswith("format: isthmus-bundle/1.1\n")
 
 
 def test_channels_last_parameters_are_kept(tmp_path: Path) -> None:
@@ -153,6 +154,19 @@ def test_a_bundle_that_contradicts_the_contract_is_refused(folder: Path, changes
 def test_a_newer_minor_version_with_a_new_key_is_read(folder: Path) -> None:
     edit(folder, format="isthmus-bundle/1.7", something_new=1)
     assert read_bundle(folder).name == "wang2025 thyronet_x4"
+
+
+def test_the_rule_that_joins_views_travels_and_an_older_bundle_without_one_gets_the_mean(tmp_path: Path) -> None:
+    rule = {"nodule": "maximum", "patient": "mean"}
+    write_bundle(tmp_path / "bundle", make_spec(aggregation=rule), make_parts())
+    kept = read_bundle(tmp_path / "bundle")
+    assert (kept.aggregation, kept.says_aggregation) == (rule, True)
+    assert "the view that scores highest" in (tmp_path / "bundle" / "card.md").read_text(encoding="utf-8")
+    content = read_yaml(tmp_path / "bundle" / "bundle.yaml")
+    del content["aggregation"]
+    write_yaml(tmp_path / "bundle" / "bundle.yaml", {**content, "format": "isthmus-bundle/1.0"})
+    older = read_bundle(tmp_path / "bundle")
+    assert (older.aggregation, older.says_aggregation) == ({"nodule": "mean", "patient": "maximum"}, False)
 
 
 def test_what_is_no_bundle_says_what_a_bundle_is(tmp_path: Path) -> None:

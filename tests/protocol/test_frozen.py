@@ -113,3 +113,18 @@ def test_an_arm_may_be_added_after_an_opening_and_the_others_stay_locked(tmp_pat
         lock.freeze(freeze(pd.concat([table(2), other], ignore_index=True), CLASSES, "youden", {}))
     with pytest.raises(FrozenError, match="have changed since"):
         lock.freeze(freeze(other, CLASSES, "youden", {}))
+
+
+def test_an_older_log_that_names_no_arms_is_read_and_learns_them(tmp_path):
+    lock = Lock(tmp_path)
+    one = table()
+    lock.freeze(freeze(one, CLASSES, "youden", {}))
+    lock.open("test", "c", ["a"])
+    log = read_json(tmp_path / "openings.json")
+    del log["openings"][0]["arms"]
+    write_json(tmp_path / "openings.json", log)
+    assert [opening["arms"] for opening in lock.openings()] == [["a"]]
+    both = pd.concat([one, table(1).assign(arm="b")], ignore_index=True)
+    lock.freeze(freeze(both, CLASSES, "youden", {}))
+    lock.open("test", "c", ["b"])
+    assert [opening["arms"] for opening in read_json(tmp_path / "openings.json")["openings"]] == [["a"], ["b"]]

@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 from typer.testing import CliRunner
 
 from isthmus.cli import app
-from isthmus.errors import CohortError, InputError, OutputError
+from isthmus.errors import CohortError, FrozenError, InputError, OutputError
 from isthmus.files import read_json, read_yaml, write_yaml
 from isthmus.protocol.perturbation import PERTURBATIONS
 from isthmus.protocol.validate import validate
@@ -116,6 +116,31 @@ def test_a_training_patient_with_new_pictures_is_refused_by_id_and_site(finished
     with pytest.raises(CohortError, match=r"1 patients of .* \(1 by same id at the same site\)"):
         validate(finished[0].folder, tmp_path / "other", tmp_path / "x")
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("what", ["calibration intercept", "the threshold"])
+def test_a_bundle_that_is_not_what_was_frozen_is_refused_and_nothing_is_opened(finished, cohorts, tmp_path, what):
+    shutil.copytree(finished[0].folder, tmp_path / "run")
+    path = tmp_path / "run" / "arms" / "resnet34" / "bundle" / "bundle.yaml"
+    spec = read_yaml(path)
+    if what == "the threshold":
+        spec["thresholds"]["value"] = 0.123
+    else:
+        spec["calibration"]["intercept"] += 0.5
+    write_yaml(path, spec)
+    before = (tmp_path / "run" / "openings.json").read_bytes()
+    with pytest.raises(FrozenError, match=rf"the bundle of resnet34 has {what} .* was frozen"):
+        validate(tmp_path / "run", cohorts[1], tmp_path / "out")
+    assert (tmp_path / "run" / "openings.json").read_bytes() == before
+
+
+def test_an_older_bundle_that_does_not_say_how_views_are_joined_is_validated_and_said_so(finished, cohorts, tmp_path):
+    shutil.copytree(finished[0].folder / "arms" / "resnet34" / "bundle", tmp_path / "bundle")
+    spec = read_yaml(tmp_path / "bundle" / "bundle.yaml")
+    assert spec.pop("aggregation") == {"nodule": "mean", "patient": "maximum"}
+    write_yaml(tmp_path / "bundle" / "bundle.yaml", spec | {"format": "isthmus-bundle/1.0"})
+    validate(tmp_path / "bundle", cohorts[1], tmp_path / "out")
+    assert "older bundles that do not say" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_views_without_an_outline_are_left_out_and_listed(finished, cohorts, tmp_path):

@@ -312,7 +312,7 @@ class _Tissue:
         if (frame, area) not in self._denoised:
             x0, y0, x1, y1 = area
             part = _channels(self._cleaned(frame, region)[y0:y1, x0:x1], self._preparation.channels)
-            self._denoised[frame, area] = denoise(part, self._preparation.denoise)
+            self._denoised[frame, area] = np.asarray(denoise(part, self._preparation.denoise), np.uint8)
         return self._denoised[frame, area], area[0], area[1]
 
     def _cleaned(self, frame: int, region: Window) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """A bundle in memory that scores pictures: calibrated probability, call at the frozen threshold, spread of parts."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,8 @@ class Predictor:
         localiser : Proposer, optional
             Proposes the region of pictures that have neither box nor mask.
         nodule : bool
-            True when all pictures show one nodule: one prediction, of the mean probability.
+            True when all pictures show one nodule: one prediction, of the mean probability, or of the view that scores
+            highest where the bundle's ``aggregation`` says so.
         progress : callable, optional
             Called with what, done, total.
 
@@ -112,7 +113,7 @@ class Predictor:
             raise failures[0].error
         table = np.concatenate(scores, axis=1)
         if nodule:
-            return Predictions([self._prediction(kept, table.mean(axis=1), _mean(seen))], failures)
+            return Predictions([self._joined(kept, table, seen)], failures)
         each = [self._prediction([facts], table[:, row], seen[row]) for row, facts in enumerate(kept)]
         return Predictions(each, failures)
 
@@ -220,6 +221,15 @@ class Predictor:
             notes=tuple(notes),
             descriptors=self._descriptors(seen),
         )
+
+    def _joined(self, facts: "Sequence[_Facts]", table: NDArray[np.float64], seen: Sequence[Seen]) -> Prediction:
+        """Join the views [P, N, K] of a nodule into one prediction, as the calibration's training views were."""
+        if self.spec.aggregation.get("nodule", "mean") == "mean":
+            return self._prediction(facts, table.mean(axis=1), _mean(seen))
+        highest = int(table.mean(axis=0)[:, -1].argmax())
+        joined = self._prediction(facts, table[:, highest], _mean(seen))
+        note = f"the score is that of the view that scores highest, {facts[highest].source}"
+        return replace(joined, notes=(*joined.notes, note) if len(facts) > 1 else joined.notes)
 
     def _descriptors(self, seen: Seen) -> dict[str, dict[str, float]]:
         heads = self.spec.descriptors.heads if self.spec.descriptors else {}

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from isthmus.imaging.prepare import Preparation
 from isthmus.models.descriptors import DescriptorSpec
 
-FORMAT = "isthmus-bundle/1.0"
+FORMAT = "isthmus-bundle/1.1"
+"""1.1 added `aggregation`."""
 
 Option = bool | int | float | str
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -92,6 +93,9 @@ class BundleSpec(_Facts):
         Class code to shown name, in the order of the network's outputs; the last is the positive one.
     unit : {'nodule', 'patient'}
         What one prediction belongs to.
+    aggregation : dict
+        How views make a nodule's and nodules a patient's probability: what calibration and thresholds were chosen on.
+        Bundles of format 1.0 do not say it; they get the default.
     calibration, thresholds
         None where nothing was fitted (more than two classes).
     descriptors : DescriptorSpec, optional
@@ -113,6 +117,10 @@ class BundleSpec(_Facts):
     parts: list[Part] = Field(min_length=1)
     descriptors: DescriptorSpec | None = None
     flips: bool = False
+    aggregation: dict[Literal["nodule", "patient"], Literal["mean", "maximum"]] = {
+        "nodule": "mean",
+        "patient": "maximum",
+    }
     calibration: Calibration | None = None
     thresholds: Thresholds | None = None
     cohort: CohortFacts
@@ -133,6 +141,11 @@ class BundleSpec(_Facts):
         if self.prepare.crop == "lesion" and self.requires.region == "none":
             raise ValueError("prepare crops the lesion, so requires.region is 'box' or 'mask'")
         return self
+
+    @property
+    def says_aggregation(self) -> bool:
+        """False for a bundle of format 1.0, whose rule is our default and not its own word."""
+        return "aggregation" in self.model_fields_set
 
     @property
     def positive(self) -> str:

@@ -22,6 +22,10 @@ _REGIONS = {
     "box": "a box around the lesion, given or drawn; without one it refuses",
     "mask": "an outline of the lesion, given or drawn; without one it refuses",
 }
+_VIEWS = {
+    "mean": "Several views of a nodule: the mean of their probabilities.",
+    "maximum": "Several views of a nodule: the probabilities of the view that scores highest.",
+}
 _MARKS = {
     "SIMULATED": "**SIMULATED**: trained on a virtual cohort; it has seen no patient.",
     "SMOKE": "**SMOKE**: a rehearsal of the program; none of its numbers mean anything.",
@@ -88,6 +92,8 @@ def _output(spec: "BundleSpec") -> str:
     lines = [f"The probability of each class: the mean of {count} fold model{'s' if count > 1 else ''}."]
     if spec.flips:
         lines.append("Each fold model scores a picture and its mirror image; their logits are averaged.")
+    if spec.unit == "nodule":
+        lines.append(_VIEWS[spec.aggregation.get("nodule", "mean")])
     if spec.descriptors is not None:
         heads = ", ".join(f"{name} ({', '.join(codes)})" for name, codes in spec.descriptors.heads.items())
         fed = "; they enter its last layer" if spec.descriptors.feed else ""

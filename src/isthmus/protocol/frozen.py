@@ -161,6 +161,8 @@ class Lock:
                     where=self._frozen.name,
                     hint="start a new run; this one's test and external results stand as they are",
                 )
+            if openings := self.openings():
+                self._write(openings)  # an older log learns its arms from what is frozen before more are added
         write_json(self._frozen, content)
 
     def open(self, split: str, cohort: str, arms: Sequence[str]) -> dict[str, Any]:
@@ -184,18 +186,60 @@ class Lock:
                 "frozen.json was altered after a set was opened", where=self._frozen.name, hint="start a new run"
             )
         opening = {"split": split, "cohort": cohort, "arms": list(arms), "frozen": _fingerprint(content, arms)}
-        write_json(self._log, {"format": "isthmus-openings/1.0", "openings": [*openings, opening]})
+        self._write([*openings, opening])
         return content
+
+    def check_models(self, models: Mapping[str, Mapping[str, Any]]) -> None:
+        """Refuse models whose calibration or threshold is not what was frozen for their arm.
+
+        Parameters
+        ----------
+        models : mapping
+            By arm, `calibration` and `threshold` as the models have them.
+
+        Raises
+        ------
+        FrozenError
+            When nothing is frozen, an arm is not, or a value differs.
+        """
+        if not self._frozen.exists():
+            raise FrozenError("this run has no frozen choices", where=self._frozen.name, hint="finish the run first")
+        arms = read_json(self._frozen, name="frozen")["arms"]
+        for arm, model in models.items():
+            if arm not in arms:
+                raise FrozenError(f"nothing was frozen for arm {arm}", where=self._frozen.name)
+            for what, here, there in _differences(model, arms[arm]):
+                raise FrozenError(
+                    f"the bundle of {arm} has {what} {here}, and {there} was frozen",
+                    where=f"arms/{arm}/bundle/bundle.yaml",
+                    hint="one of the two was altered: repeat `isthmus run ... --resume`, which writes the bundles anew",
+                )
+
+    def _write(self, openings: Sequence[Mapping[str, Any]]) -> None:
+        write_json(self._log, {"format": "isthmus-openings/1.0", "openings": list(openings)})
 
     def openings(self) -> list[dict[str, Any]]:
         """Return the openings so far, oldest first: `split`, `cohort`, `arms`, `frozen`."""
         if not self._log.exists():
             return []
-        return list(read_json(self._log, name="openings")["openings"])
+        logged = read_json(self._log, name="openings")["openings"]
+        if all("arms" in opening for opening in logged):
+            return list(logged)
+        # Older logs name no arms: then every arm that was frozen met every set.
+        arms = list(read_json(self._frozen, name="frozen")["arms"]) if self._frozen.exists() else []
+        return [{"arms": arms, **opening} for opening in logged]
 
 
 def _only_the_arms_of(kept: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
     return {**content, "arms": {arm: choices for arm, choices in content["arms"].items() if arm in kept["arms"]}}
+
+
+def _differences(model: Mapping[str, Any], frozen: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Return what differs: its name, the model's value and the frozen one."""
+    own, kept = model["calibration"], frozen["calibration"]
+    pairs = [(f"calibration {name}", own[name], kept[name]) for name in kept if name in own]
+    pairs.append(("the threshold", model["threshold"], frozen["threshold"]))
+    return [(what, here, there) for what, here, there in pairs if here != there]
 
 
 def _fingerprint(content: Mapping[str, Any], arms: Sequence[str]) -> str:

@@ -84,6 +84,8 @@ def validate(
     refuse_existing(out)
     run, models = _models(Path(model), own_network)
     specs = {arm: one.spec for arm, one in models.items()}
+    if run is not None:
+        Lock(run.folder).check_models(_frozen(specs)["arms"])
     said = {} if correspondence is None else read_correspondences(correspondence)
     outside = answered(_looks(specs), load_cohort(cohort), _asked(specs), said)
     with record.stage("overlap"):
@@ -159,6 +161,7 @@ def _asked(specs: Mapping[str, BundleSpec]) -> Target:
         table="nodules" if spec.unit == "nodule" else "patients",
         unit=spec.unit,
         classes=spec.classes,
+        aggregation=dict(spec.aggregation),
         reference=spec.cohort.reference,
     )
 

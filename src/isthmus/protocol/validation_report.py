@@ -42,6 +42,11 @@ def validation_context(
     sentence = (
         f"Models, calibrations and thresholds are those frozen on {trained.name}; nothing was fitted or chosen here."
     )
+    if not all(spec.says_aggregation for spec in specs):
+        sentence += (
+            f" These are older bundles that do not say how views make a {cases.target.unit}: the mean of the views was "
+            "taken."
+        )
     regions = cases.left_out.drop_duplicates("view_id")[["view_id", "reason"]].itertuples(index=False, name=None)
     return ReportContext(
         title=f"{specs[0].name.partition('/')[0]}: validation on {outside.name}",
