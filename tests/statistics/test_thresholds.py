@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from isthmus.statistics.thresholds import (
     calls_at,
     choose_threshold,
+    cost_threshold,
     fixed_sensitivity_threshold,
     fixed_specificity_threshold,
+    least_cost_threshold,
     prevalence_threshold,
     sensitivity_specificity_at,
     youden_threshold,
@@ -89,3 +91,39 @@ def test_rules_by_name() -> None:
         choose_threshold("best", labels, scores_a)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="between 0 and 1"):
         fixed_sensitivity_threshold(labels, scores_a, 90)
+
+
+def test_a_cost_ratio_is_a_probability() -> None:
+    assert cost_threshold(1) == 0.5
+    assert cost_threshold(19) == pytest.approx(0.05)
+    for ratio in (0.0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="a positive number such as 10"):
+            cost_threshold(ratio)
+
+
+@given(few_cases, st.floats(0.05, 50), st.floats(0.01, 0.99))
+def test_no_other_cut_costs_less(cases: tuple[np.ndarray, np.ndarray], ratio: float, prevalence: float) -> None:
+    y, s = cases
+
+    def cost(sensitivity: float, specificity: float) -> float:
+        return ratio * prevalence * (1 - sensitivity) + (1 - prevalence) * (1 - specificity)
+
+    at = sensitivity_specificity_at(y, s, least_cost_threshold(y, s, ratio, prevalence))
+    cuts = np.append(np.unique(s), np.inf)
+    least = min(cost((s >= c)[y].mean(), (s < c)[~y].mean()) for c in cuts)
+    assert cost(*at) == pytest.approx(least, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "prevalence", "sensitivity", "specificity"),
+    # pROC 1.18: coords(roc(y, s, direction = "<"), "best", best.method = "youden", best.weights = c(ratio, prevalence))
+    [
+        (10, 0.1, 0.979166666667, 0.402777777778),
+        (1, 0.3, 0.333333333333, 1.0),
+        (3, 0.05, 0.333333333333, 1.0),
+        (30, 0.2, 1.0, 0.333333333333),
+    ],
+)
+def test_the_least_cost_equals_proc(ratio: float, prevalence: float, sensitivity: float, specificity: float) -> None:
+    chosen = least_cost_threshold(labels, scores_a, ratio, prevalence)
+    assert sensitivity_specificity_at(labels, scores_a, chosen) == pytest.approx((sensitivity, specificity))

@@ -1,4 +1,4 @@
-"""Where to cut a score into calls: Youden, fixed sensitivity, fixed specificity, prevalence.
+"""Where to cut a score into calls: Youden, fixed sensitivity, fixed specificity, prevalence, costs.
 
 Everywhere in Isthmus a case is called positive when ``score >= threshold``, and higher scores mean more probably
 positive. A cut between two observed scores is put halfway, so that a score recomputed with another rounding gives the
@@ -82,6 +82,53 @@ def prevalence_threshold(labels: ArrayLike) -> float:
     return float(as_labels(labels).mean())
 
 
+def cost_threshold(ratio: float) -> float:
+    """Return the probability above which acting is worth it: 1 / (1 + ratio); no data are needed.
+
+    Parameters
+    ----------
+    ratio : float
+        How many times worse a missed case is than a needless biopsy; 9 gives 0.1. At a threshold of t a decision
+        curve weighs a needless biopsy t / (1 - t), the same trade read the other way.
+
+    Source: S. Pauker, J. Kassirer, New England Journal of Medicine 293 (1975) 229-234.
+
+    Examples
+    --------
+    >>> cost_threshold(9)
+    0.1
+    """
+    _check_ratio(ratio)
+    return 1 / (1 + ratio)
+
+
+def least_cost_threshold(labels: ArrayLike, scores: ArrayLike, ratio: float, prevalence: float) -> float:
+    """Return the threshold of the least expected cost on these cases, for scores that are no probabilities.
+
+    Parameters
+    ----------
+    labels : array_like of bool [N]
+    scores : array_like [N]
+    ratio : float
+        As for `cost_threshold`.
+    prevalence : float
+        Of the clinic, strictly between 0 and 1; not that of the sample.
+
+    Notes
+    -----
+    The greatest sensitivity + (1 - prevalence) / (ratio prevalence) specificity; of equals, the lowest. R pROC:
+    ``coords(roc, "best", best.weights = c(ratio, prevalence))``.
+
+    Source: M. Zweig, G. Campbell, Clinical Chemistry 39 (1993) 561-577.
+    """
+    _check_ratio(ratio)
+    if not 0 < prevalence < 1:
+        raise ValueError(f"a prevalence of {prevalence}: it must lie between 0 and 1")
+    truth, cuts, tp, fp = _cuts(labels, scores)
+    merit = tp / int(truth.sum()) - (1 - prevalence) / (ratio * prevalence) * fp / int((~truth).sum())
+    return float(cuts[np.flatnonzero(merit >= merit.max() - ROUNDING)[0]])
+
+
 def calls_at(scores: ArrayLike, threshold: float) -> BoolArray:
     """Return the calls: True where score >= threshold."""
     values = np.asarray(scores, dtype=np.float64)
@@ -110,6 +157,11 @@ def _cuts(labels: ArrayLike, scores: ArrayLike) -> tuple[BoolArray, FloatArray, 
     middle = np.where(middle > distinct[:-1], middle, distinct[1:])
     cuts = np.concatenate([distinct[:1], middle, [nextafter(distinct[-1], inf)]])
     return truth, cuts, tp, called - tp
+
+
+def _check_ratio(ratio: float) -> None:
+    if not 0 < ratio < inf:
+        raise ValueError(f"a cost ratio of {ratio}: how many times worse a miss is, a positive number such as 10")
 
 
 def _check_target(target: float, name: str) -> None:
