@@ -51,7 +51,7 @@ def read_cells(path: Path) -> Cells:
     TableError
         When there is no such file, it is empty, too large, of another encoding or delimiter, or its rows are uneven.
     """
-    text = _decode(_read_bytes(path), path)
+    text = read_text(path)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -75,6 +75,11 @@ def read_cells(path: Path) -> Cells:
             hint="quote cells that hold a comma",
         )
     return Cells(header, rows, lines)
+
+
+def read_text(path: Path) -> str:
+    """Return a UTF-8 file of at most 1 GiB as text; raise TableError where it is absent, empty or of another kind."""
+    return _decode(_read_bytes(path), path)
 
 
 def _read_bytes(path: Path) -> bytes:
