@@ -1,7 +1,7 @@
 """Evaluate over several runs: their arms in one table, paired on common nodules, each with its frozen thresholds."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -15,6 +15,7 @@ from isthmus.protocol.run_folder import Run, open_run
 from isthmus.report.context import ArmFacts, Check
 from isthmus.report.evaluate import evaluate
 from isthmus.report.reading import in_order, plural, split_name
+from isthmus.tables.cases import CASES_TABLE, read_cases
 from isthmus.tables.predictions import DEFAULTS, read_predictions
 
 
@@ -32,9 +33,8 @@ def evaluate_runs(
     paths: Sequence[Path | str],
     out: Path | str,
     *,
-    reference_arm: str | None = None,
-    positive: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    reference: str = "unknown",
+    **options: Any,
 ) -> dict[str, Any]:
     """Evaluate the arms of several runs, and of tables beside them, as one.
 
@@ -44,8 +44,10 @@ def evaluate_runs(
         Run folders and tables (contract 2). An arm whose name several of them have is called `NAME/arm`.
     out : Path
         A new folder, as for :func:`isthmus.report.evaluate.evaluate`.
-    reference_arm, positive, progress
-        As there.
+    reference : str
+        Where the labels come from, if no run says so.
+    options
+        As there: ``reads``, ``cases``, ``reference_arm``, ``positive``, ``progress`` and so on.
 
     Returns
     -------
@@ -71,19 +73,19 @@ def evaluate_runs(
             frozen |= {names[arm]: kept[arm] for arm in names}
             titles |= {names[arm]: _facts(source, arm, many[arm] > 1) for arm in names}
     together = pd.concat(rows, ignore_index=True)
+    if options.get("cases") is None:
+        options["cases"] = _cases_of(sources)
     _check_labels(together)
     return evaluate(
         together,
         Path(out),
         title=f"{' and '.join(source.name for source in sources)}: evidence together",
-        positive=positive,
-        reference_arm=reference_arm,
-        reference=_reference(sources),
+        reference=_reference(sources, reference),
         frozen={"arms": frozen},
         arms=titles,
         checks=_checks(sources),
         marks=_marks(sources),
-        progress=progress,
+        **options,
     )
 
 
@@ -95,6 +97,13 @@ def _read(path: Path) -> _Source:
     rows = run.predictions
     used = read_json(path / "cohort_used.json", name="cohort-used")
     return _Source(path.resolve().name, rows[rows["split"] != "tune"], run, used["fingerprint"])
+
+
+def _cases_of(sources: list[_Source]) -> pd.DataFrame | None:
+    """Return what the runs know of their cases, each case as the first run has it; None where no run says."""
+    files = [source.run.folder / "tables" / CASES_TABLE for source in sources if source.run is not None]
+    found = [read_cases(path) for path in files if path.is_file()]
+    return pd.concat(found, ignore_index=True).drop_duplicates(["cohort", "unit_id"]) if found else None
 
 
 def _named_apart(sources: list[_Source]) -> list[_Source]:
@@ -222,9 +231,9 @@ def _facts(source: _Source, arm: str, named: bool) -> ArmFacts:
     )
 
 
-def _reference(sources: list[_Source]) -> str:
+def _reference(sources: list[_Source], otherwise: str) -> str:
     found = {str(source.run.evidence["reference"]) for source in sources if source.run is not None}
-    return found.pop() if len(found) == 1 else "unknown"
+    return found.pop() if len(found) == 1 else otherwise
 
 
 def _marks(sources: list[_Source]) -> list[str]:

@@ -10,6 +10,7 @@ from pandas import DataFrame
 from isthmus.files import new_folder, write_json
 from isthmus.manifest import Manifest
 from isthmus.report.analysis_table import analysis_table
+from isthmus.report.beside import fitting_cases, fitting_reads
 from isthmus.report.context import ArmFacts, Check, ReportContext
 from isthmus.report.decisions import PREVALENCES
 from isthmus.report.evidence import compute_evidence
@@ -35,8 +36,8 @@ def evaluate(
     level: float = 0.95,
     bootstrap: int = 2000,
     prevalences: tuple[float, ...] = PREVALENCES,
-    cases: DataFrame | None = None,
-    reads: DataFrame | None = None,
+    cases: DataFrame | Path | str | None = None,
+    reads: DataFrame | Path | str | None = None,
     higher_is: Literal["positive", "negative"] = "positive",
     frozen: dict[str, Any] | None = None,
     arms: Mapping[str, ArmFacts] | None = None,
@@ -76,7 +77,10 @@ def evaluate(
     """
     record = Manifest("evaluate")
     with new_folder(Path(out)) as folder:
-        frame, tuned = _without_tuning(_checked(predictions))
+        whole = _checked(predictions)
+        read, said = fitting_reads(reads, whole)
+        known, more = fitting_cases(cases, whole)
+        frame, tuned = _without_tuning(whole)
         with record.stage("statistics"):
             evidence = compute_evidence(
                 frame,
@@ -91,8 +95,8 @@ def evaluate(
                 level=level,
                 bootstrap=bootstrap,
                 prevalences=prevalences,
-                cases=cases,
-                reads=reads,
+                cases=known,
+                reads=read,
                 higher_is=higher_is,
                 progress=progress,
             )
@@ -105,7 +109,7 @@ def evaluate(
             predictions=frame,
             frozen=frozen,
             arms=dict(arms or {}),
-            checks=[*checks, *table_checks(evidence), *_tuning_check(tuned)],
+            checks=[*checks, *table_checks(evidence), *_tuning_check(tuned), *said, *more],
             marks=list(marks),
             manifest={"rows": len(table.rows)},
         )
