@@ -28,6 +28,10 @@ class BrierParts:
     `within` is what binning leaves over: variance of probabilities inside bins minus twice their covariance with the
     outcome. Source: A. Murphy, Journal of Applied Meteorology 12 (1973) 595-600; D. Stephenson et al., Weather and
     Forecasting 23 (2008) 752-757.
+
+    Binning makes reliability and resolution too large, both by the chance of a few cases in a bin; the corrected ones
+    have that bias taken out to the first order and may be negative. Source: C. Ferro, T. Fricker, Quarterly Journal of
+    the Royal Meteorological Society 138 (2012) 1954-1960.
     """
 
     brier: float
@@ -35,6 +39,9 @@ class BrierParts:
     resolution: float
     uncertainty: float
     within: float
+    reliability_corrected: float
+    resolution_corrected: float
+    bins: int
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,34 @@ def brier(
     return Interval(estimate, max(0.0, estimate - half), min(1.0, estimate + half), level, method)
 
 
+def scaled_brier(
+    labels: ArrayLike, probabilities: ArrayLike, groups: ArrayLike | None = None, level: float = 0.95
+) -> Interval:
+    """Return 1 - Brier / Brier of a model that says the prevalence to everybody, with a cluster-robust interval.
+
+    1 is perfect, 0 no better than knowing the prevalence, below 0 worse than that.
+
+    Source: E. Steyerberg et al., Epidemiology 21 (2010) 128-138; M. Kattan, T. Gerds, Diagnostic and Prognostic
+    Research 2 (2018) 7 (index of prediction accuracy); variance by linearisation of the ratio.
+    """
+    truth = as_binary(labels)
+    p = as_probabilities(probabilities, truth.size)
+    codes, count = as_groups(groups, truth.size)
+    method = "linearised ratio, cluster-robust normal"
+    share = float(truth.mean())
+    most = share * (1 - share)
+    if most == 0:
+        return undefined(method, "one class only: the prevalence alone predicts it", level)
+    loss = (p - truth) ** 2
+    ratio = float(loss.mean()) / most
+    if count < 2:
+        return Interval(1 - ratio, float("-inf"), 1.0, level, method, "one group only: no interval")
+    residual = (loss - ratio * most - ratio * (1 - 2 * share) * (truth - share)) / (most * truth.size)
+    by_group = np.bincount(codes, weights=residual, minlength=count)
+    half = normal_quantile(level) * float(np.sqrt(np.sum(by_group**2) * count / (count - 1)))
+    return Interval(1 - ratio, 1 - ratio - half, min(1.0, 1 - ratio + half), level, method)
+
+
 def brier_parts(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> BrierParts:
     """Return the Brier score's parts over quantile bins; they sum to it exactly."""
     truth = as_binary(labels)
@@ -86,12 +121,19 @@ def brier_parts(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> 
     overall = float(truth.mean())
     spread = p - mean_p[codes]
     within = float(np.mean(spread**2) - 2 * np.mean(spread * (truth - mean_y[codes])))
+    reliability = float(np.sum(share * (mean_p - mean_y) ** 2))
+    resolution = float(np.sum(share * (mean_y - overall) ** 2))
+    uncertainty = overall * (1 - overall)
+    by_chance = float(np.sum(share * mean_y * (1 - mean_y) / np.maximum(size - 1, 1)))
     return BrierParts(
         brier=float(np.mean((p - truth) ** 2)),
-        reliability=float(np.sum(share * (mean_p - mean_y) ** 2)),
-        resolution=float(np.sum(share * (mean_y - overall) ** 2)),
-        uncertainty=overall * (1 - overall),
+        reliability=reliability,
+        resolution=resolution,
+        uncertainty=uncertainty,
         within=within,
+        reliability_corrected=reliability - by_chance,
+        resolution_corrected=resolution - by_chance + uncertainty / max(truth.size - 1, 1),
+        bins=len(size),
     )
 
 
