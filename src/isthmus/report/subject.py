@@ -44,6 +44,10 @@ class Study:
         Which class a higher reader's ``score`` speaks for.
     simulated_readers : bool
         Whether the readers are simulated.
+    table_one : tuple of str, optional
+        Columns of the cases that Table 1 shows; without it all that fit.
+    table_one_mode : {'default', 'paper'}
+        ``paper``: tests as published tables have them.
     """
 
     level: float = 0.95
@@ -57,6 +61,8 @@ class Study:
     reads: DataFrame | None = None
     higher_is: Literal["positive", "negative"] = "positive"
     simulated_readers: bool = False
+    table_one: tuple[str, ...] | None = None
+    table_one_mode: Literal["default", "paper"] = "default"
 
 
 @dataclass(frozen=True)
