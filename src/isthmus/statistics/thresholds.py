@@ -53,28 +53,25 @@ def youden_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
     >>> youden_threshold([0, 0, 1, 1], [0.1, 0.3, 0.5, 0.9])
     0.4
     """
-    truth, cuts, tp, fp = _cuts(labels, scores)
-    # J times both class sizes is a whole number: ties are found exactly.
-    negatives = int((~truth).sum())
-    merit = tp * negatives - fp * int(truth.sum())
-    return float(cuts[np.flatnonzero(merit == merit.max())[0]])
+    return _youden(*_cuts(labels, scores))
 
 
 def fixed_sensitivity_threshold(labels: ArrayLike, scores: ArrayLike, sensitivity: float) -> float:
     """Return the highest threshold whose sensitivity on these cases is at least the one asked for."""
     _check_target(sensitivity, "sensitivity")
-    truth, cuts, tp, _ = _cuts(labels, scores)
-    needed = ceil(sensitivity * int(truth.sum()) - ROUNDING)
-    return float(cuts[np.flatnonzero(tp >= needed)[-1]])
+    return _at_sensitivity(sensitivity, *_cuts(labels, scores))
 
 
 def fixed_specificity_threshold(labels: ArrayLike, scores: ArrayLike, specificity: float) -> float:
     """Return the lowest threshold whose specificity on these cases is at least the one asked for."""
     _check_target(specificity, "specificity")
-    truth, cuts, _, fp = _cuts(labels, scores)
-    negatives = int((~truth).sum())
-    needed = ceil(specificity * negatives - ROUNDING)
-    return float(cuts[np.flatnonzero(negatives - fp >= needed)[0]])
+    return _at_specificity(specificity, *_cuts(labels, scores))
+
+
+def usual_thresholds(labels: ArrayLike, scores: ArrayLike, sensitivity: float, specificity: float) -> FloatArray:
+    """Return Youden's threshold and those of a fixed sensitivity and specificity [3] from one sorting."""
+    found = _cuts(labels, scores)
+    return np.array([_youden(*found), _at_sensitivity(sensitivity, *found), _at_specificity(specificity, *found)])
 
 
 def prevalence_threshold(labels: ArrayLike) -> float:
@@ -141,6 +138,23 @@ def sensitivity_specificity_at(labels: ArrayLike, scores: ArrayLike, threshold: 
     truth = as_labels(labels)
     called = as_binary(calls_at(scores, threshold), "scores", truth.size)
     return float(called[truth].mean()), float((~called[~truth]).mean())
+
+
+def _youden(truth: BoolArray, cuts: FloatArray, tp: FloatArray, fp: FloatArray) -> float:
+    # J times both class sizes is a whole number: ties are found exactly.
+    merit = tp * int((~truth).sum()) - fp * int(truth.sum())
+    return float(cuts[np.flatnonzero(merit == merit.max())[0]])
+
+
+def _at_sensitivity(target: float, truth: BoolArray, cuts: FloatArray, tp: FloatArray, fp: FloatArray) -> float:
+    needed = ceil(target * int(truth.sum()) - ROUNDING)
+    return float(cuts[np.flatnonzero(tp >= needed)[-1]])
+
+
+def _at_specificity(target: float, truth: BoolArray, cuts: FloatArray, tp: FloatArray, fp: FloatArray) -> float:
+    negatives = int((~truth).sum())
+    needed = ceil(target * negatives - ROUNDING)
+    return float(cuts[np.flatnonzero(negatives - fp >= needed)[0]])
 
 
 def _cuts(labels: ArrayLike, scores: ArrayLike) -> tuple[BoolArray, FloatArray, FloatArray, FloatArray]:
