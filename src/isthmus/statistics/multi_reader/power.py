@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from math import isfinite, isinf
 from typing import Literal
 
-from scipy.special import chdtri, fdtri
-from scipy.stats import ncf, ncx2
+from scipy.special import chdtri, chndtr, fdtri, ncfdtr
 
 from isthmus.statistics.multi_reader.result import MultiReaderResult
 
@@ -101,9 +100,9 @@ def power(
         df2 = (readers - 1.0) * (1.0 if generalisation == "readers" else (term / of_readers) ** 2)
     noncentrality = difference**2 * readers / 2 / term
     if isinf(df2):
-        found = float(ncx2.sf(chdtri(1, 1 - level), 1, noncentrality))
+        found = 1 - float(chndtr(chdtri(1, 1 - level), 1, noncentrality))
     else:
-        found = float(ncf.sf(fdtri(1, df2, level), 1, df2, noncentrality))
+        found = 1 - float(ncfdtr(1, df2, noncentrality, fdtri(1, df2, level)))
     return StudyPower(found, readers, cases, difference, level, generalisation, noncentrality, df2)
 
 
