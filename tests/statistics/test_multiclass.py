@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from isthmus.statistics.multiclass import hand_till, macro_auc, one_vs_rest_aucs
+from isthmus.statistics.multiclass import compare_several_classes, hand_till, macro_auc, one_vs_rest_aucs
 from isthmus.statistics.roc import auc, auc_interval
-from tests.statistics.cases import i, labels, pairs, scores_a
+from tests.statistics.cases import i, labels, pairs, scores_a, scores_b
 
 classes = ["benign", "local", "spread"]
 codes = (i * 7) % 3
@@ -50,3 +51,28 @@ def test_labels_and_shapes_are_checked() -> None:
         hand_till(np.r_[["other"], truth[1:]], probabilities, classes)
     with pytest.raises(ValueError, match=r"\[N, K\]"):
         hand_till(truth, probabilities[:, :2], classes)
+
+
+def test_arms_are_compared_on_the_same_resamplings() -> None:
+    other = np.roll(probabilities, 7, axis=0)
+    found = compare_several_classes(truth, probabilities, other, classes, pairs, replicates=400)
+    for name, plain in (("macro_auc", macro_auc), ("hand_till", hand_till)):
+        a, b = (plain(truth, values, classes, pairs, replicates=400) for values in (probabilities, other))
+        assert found[name].difference.estimate == pytest.approx(a.estimate - b.estimate)
+        assert found[name].p == pytest.approx(2 * norm.cdf(-abs(found[name].statistic)))
+        # Two rankings of the same cases by chance are all but independent: the variances add.
+        spread = np.hypot(a.high - a.low, b.high - b.low)
+        assert found[name].difference.high - found[name].difference.low == pytest.approx(spread, rel=0.25)
+
+
+def test_two_classes_are_compared_as_proc_bootstraps_them() -> None:
+    # pROC 1.18: roc.test(r1, r2, method = "bootstrap", boot.n = 20000): D = 1.644283 (stratified)
+    one, other = (np.stack([-s, s], axis=1) for s in (scores_a, scores_b))
+    found = compare_several_classes(labels, one, other, [False, True], replicates=6000)
+    assert found["macro_auc"].statistic == pytest.approx(1.644283, rel=0.03)
+    assert found["hand_till"].statistic == pytest.approx(found["macro_auc"].statistic, rel=1e-9)
+
+
+def test_identical_arms_differ_by_nothing_with_p_one() -> None:
+    found = compare_several_classes(truth, probabilities, probabilities, classes, replicates=50)
+    assert [(c.difference.estimate, c.p) for c in found.values()] == [(0.0, 1.0)] * 2

@@ -8,6 +8,7 @@ from pandas import DataFrame
 
 from isthmus.statistics.bootstrap import group_counts
 from isthmus.statistics.calibration_measures import calibration_bins
+from isthmus.statistics.weighted_curve import curve_counts, sensitivities
 
 FloatArray = NDArray[np.float64]
 _GRID = np.linspace(0.0, 1.0, 101)
@@ -110,16 +111,7 @@ def _mean_of_known(curves: FloatArray) -> FloatArray:
 
 def _weighted_roc(truth: NDArray[np.bool_], score: FloatArray, weights: FloatArray) -> FloatArray:
     """Return sensitivities [resamples, grid] of one fold under case weights [resamples, cases]."""
-    order = np.argsort(-score, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
-    sorted_weights, sorted_truth = weights[:, order], truth[order]
-    hits = np.cumsum(sorted_weights * sorted_truth, axis=1)[:, ends]
-    alarms = np.cumsum(sorted_weights * ~sorted_truth, axis=1)[:, ends]
-    curves = np.full((len(weights), len(_GRID)), np.nan)
-    for place, (hit, alarm) in enumerate(zip(hits, alarms, strict=True)):
-        if hit[-1] > 0 and alarm[-1] > 0:
-            curves[place] = np.interp(_GRID, np.append(0, alarm / alarm[-1]), np.append(0, hit / hit[-1]))
-    return curves
+    return sensitivities(curve_counts(truth, score, weights), _GRID)
 
 
 def calibration_curve(rows: DataFrame, *, slope: float | None = None, level: float = 0.95) -> CalibrationCurve:

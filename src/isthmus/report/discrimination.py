@@ -1,15 +1,18 @@
 """How well an arm ranks: AUC, its spread over folds and seeds, and its several-class relatives."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pandas import DataFrame
 
-from isthmus.statistics.bootstrap import group_bootstrap, percentile_interval, weighted_aucs
+from isthmus.statistics.bootstrap import group_bootstrap, percentile_interval
 from isthmus.statistics.cross_validated import cross_validated_auc, pooled_auc
 from isthmus.statistics.interval import Interval, undefined
+from isthmus.statistics.multiclass import macro_and_hand_till
 from isthmus.statistics.roc import auc_interval
+from isthmus.statistics.weighted_curve import over_folds
 
 FloatArray = NDArray[np.float64]
 
@@ -54,38 +57,41 @@ def several_class_measures(rows: DataFrame, classes: list[str], level: float, bo
     Source: D. Hand, R. Till, Machine Learning 45 (2001) 171-186.
     """
     labels = rows["label"].to_numpy(dtype=str)
-    scores = {label: rows[f"p_{label}"].to_numpy(dtype=np.float64) for label in classes}
-    single = {label: auc_of(rows, labels == label, scores[label], level).as_dict() for label in classes}
-    parts = [places.to_numpy() for places in rows.reset_index(drop=True).groupby(["seed", "fold"]).groups.values()]
-
-    def both(weights: FloatArray) -> FloatArray:
-        folds = [
-            _macro_and_hand_till(labels[rows], {k: s[rows] for k, s in scores.items()}, weights[:, rows])
-            for rows in parts
-        ]
-        return np.asarray(np.mean(folds, axis=0))
-
+    single = {
+        label: auc_of(rows, labels == label, rows[f"p_{label}"].to_numpy(dtype=np.float64), level).as_dict()
+        for label in classes
+    }
+    both = several_class_statistic(rows, classes)
     estimates = both(np.ones((1, len(rows))))[0]
+    lacking = [part for part in fold_rows(rows) if len(set(labels[part])) < len(classes)]
+    note = f"{len(lacking)} folds lack a class: the mean of the folds does not exist" if lacking else ""
     replicates = group_bootstrap(both, len(rows), rows["group_id"], bootstrap)
     macro, hand_till = (
-        percentile_interval(float(estimate), replicates[:, place], level).as_dict()
+        percentile_interval(np.nan if lacking else float(estimate), replicates[:, place], level, note).as_dict()
         for place, estimate in enumerate(estimates)
     )
     return {"one_vs_rest": single, "macro_auc": macro, "hand_till": hand_till}
 
 
-def _macro_and_hand_till(labels: NDArray[np.str_], scores: dict[str, FloatArray], weights: FloatArray) -> FloatArray:
-    """Return [B, 2]: macro AUC and Hand-Till under weights [B, N]."""
-    classes = list(scores)
-    macro = np.mean([weighted_aucs(labels == label, scores[label], weights) for label in classes], axis=0)
-    pairs = []
-    for place, first in enumerate(classes):
-        for second in classes[place + 1 :]:
-            among = weights * ((labels == first) | (labels == second))
-            one = weighted_aucs(labels == first, scores[first], among)
-            two = weighted_aucs(labels == second, scores[second], among)
-            pairs.append((one + two) / 2)
-    return np.stack([macro, np.mean(pairs, axis=0)], axis=1)
+def several_class_statistic(
+    rows: DataFrame, classes: list[str], ending: str = "", fold: str = "fold"
+) -> Callable[[FloatArray], FloatArray]:
+    """Return macro AUC and Hand-Till M [B, 2] of rows under weights [B, N], means of within-fold values.
+
+    The probabilities stand in the columns ``p_<class><ending>``, the folds in ``fold``.
+    """
+    labels = rows["label"].to_numpy(dtype=str)
+    codes = np.searchsorted(np.sort(classes), labels)
+    ordered = [f"p_{label}{ending}" for label in np.sort(classes)]
+    values = rows[ordered].to_numpy(dtype=np.float64)
+    return over_folds(
+        lambda part, weights: macro_and_hand_till(codes[part], values[part], weights), fold_rows(rows, fold)
+    )
+
+
+def fold_rows(rows: DataFrame, fold: str = "fold") -> list[NDArray[np.intp]]:
+    """Return the places of each seed and fold's rows, ascending."""
+    return [places.to_numpy() for places in rows.reset_index(drop=True).groupby(["seed", fold]).groups.values()]
 
 
 def _finite(value: float) -> float | None:

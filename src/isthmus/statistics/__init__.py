@@ -1,6 +1,7 @@
 """Statistics of diagnostic accuracy as pure functions of NumPy arrays.
 
-``roc`` (one AUC, several, compared), ``cross_validated`` (the same within folds), ``roc_band``, ``multiclass``,
+``roc`` (one AUC, several, compared), ``roc_bootstrap``, ``partly_paired``, ``cross_validated`` (the same within folds),
+``roc_band``, ``partial_auc``, ``fixed_operating_point``, ``precision_recall``, ``multiclass``,
 ``efficiency`` (beside an ideal observer);
 ``confusion``, ``proportions``, ``thresholds`` (calls); ``calibration`` (making probabilities right) and
 ``calibration_measures`` (saying how right they are); ``bootstrap``; ``interval`` (what all of them return).

@@ -1,4 +1,4 @@
-"""Discrimination among several classes: one-versus-rest AUCs, their mean, and Hand and Till's M."""
+"""Discrimination among several classes: one-versus-rest AUCs, their mean, Hand and Till's M, and arms compared."""
 
 from collections.abc import Callable, Sequence
 from itertools import combinations
@@ -6,9 +6,15 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isthmus.statistics.bootstrap import REPLICATES, group_bootstrap, percentile_interval, weighted_aucs
+from isthmus.statistics.bootstrap import (
+    REPLICATES,
+    compare_replicates,
+    group_bootstrap,
+    percentile_interval,
+    weighted_aucs,
+)
 from isthmus.statistics.inputs import FloatArray, as_scores
-from isthmus.statistics.interval import Interval
+from isthmus.statistics.interval import Comparison, Interval
 from isthmus.statistics.roc import auc_interval
 
 
@@ -75,6 +81,51 @@ def hand_till(
     """
     codes, values = _checked(labels, probabilities, classes)
     return _bootstrapped(lambda w: _hand_till(codes, values, w), len(codes), groups, level, replicates, seed)
+
+
+def compare_several_classes(
+    labels: ArrayLike,
+    probabilities_a: ArrayLike,
+    probabilities_b: ArrayLike,
+    classes: Sequence[object],
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> dict[str, Comparison]:
+    """Compare two models' macro AUC and Hand-Till M on the same cases: a - b, interval, z and two-sided p.
+
+    Both models meet the same resampled groups, so that the comparison is paired.
+
+    Parameters
+    ----------
+    probabilities_a, probabilities_b : array_like [N, K]
+        In the same order of cases; all else as `macro_auc`.
+
+    Returns
+    -------
+    dict
+        ``macro_auc`` and ``hand_till``.
+
+    Source: the test of R `pROC::roc.test(method = "bootstrap")`, here of these two measures.
+    """
+    pairs = [_checked(labels, values, classes) for values in (probabilities_a, probabilities_b)]
+    whole = np.ones((1, len(pairs[0][0])))
+
+    def both(weights: FloatArray) -> FloatArray:
+        return np.concatenate([macro_and_hand_till(codes, values, weights) for codes, values in pairs], axis=1)
+
+    estimates = both(whole)[0]
+    drawn = group_bootstrap(both, whole.size, groups, replicates, seed)
+    return {
+        name: compare_replicates(float(estimates[k]), float(estimates[2 + k]), drawn[:, [k, 2 + k]], level, what)
+        for k, (name, what) in enumerate((("macro_auc", "macro AUC"), ("hand_till", "Hand-Till M")))
+    }
+
+
+def macro_and_hand_till(codes: NDArray[np.intp], values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return macro AUC and Hand-Till M [B, 2] of class codes [N] and probabilities [N, K] under weights [B, N]."""
+    return np.stack([_macro(codes, values, weights), _hand_till(codes, values, weights)], axis=1)
 
 
 def _checked(

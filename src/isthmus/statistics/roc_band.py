@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isthmus.statistics.bootstrap import REPLICATES, group_bootstrap
-from isthmus.statistics.inputs import BoolArray, FloatArray, IntArray, as_labels, as_scores
+from isthmus.statistics.inputs import FloatArray, as_labels, as_scores
 from isthmus.statistics.interval import check_level
+from isthmus.statistics.weighted_curve import curve_counts, sensitivities
 
 Kind = Literal["pointwise", "simultaneous"]
 
@@ -70,12 +71,9 @@ def roc_band(
     truth = as_labels(labels)
     values = as_scores(scores, truth.size)[0]
     grid = np.linspace(0.0, 1.0, points)
-    order = np.argsort(-values, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(values[order])), truth.size - 1)
-    ranked = truth[order]
 
     def curves(weights: FloatArray) -> FloatArray:
-        return _curves(ranked, last, weights[:, order], grid)
+        return sensitivities(curve_counts(truth, values, weights), grid)
 
     observed = curves(np.ones((1, truth.size)))[0]
     drawn = group_bootstrap(curves, truth.size, groups, replicates, seed)
@@ -88,22 +86,6 @@ def roc_band(
         low, high = _envelope(drawn, level)
     method = f"{kind} {level:.0%} band, vertical, {replicates} group bootstraps"
     return RocBand(grid, observed, np.minimum(low, observed), np.maximum(high, observed), level, method)
-
-
-def _curves(truth: BoolArray, last_of_ties: IntArray, weights: FloatArray, grid: FloatArray) -> FloatArray:
-    """Return the sensitivity [B, P] of weighted curves; cases stand from the highest score down."""
-    tp = np.cumsum(weights * truth, axis=1)[:, last_of_ties]
-    fp = np.cumsum(weights * ~truth, axis=1)[:, last_of_ties]
-    curves = np.full((len(weights), grid.size), np.nan)
-    for curve, up, right in zip(curves, tp, fp, strict=True):
-        if up[-1] > 0 and right[-1] > 0:
-            y, x = np.append(0.0, up / up[-1]), np.append(0.0, right / right[-1])
-            # On a vertical step the sensitivity is its top: the last point at or left of the rate.
-            at = np.minimum(np.searchsorted(x, grid, side="right") - 1, x.size - 2)
-            run = x[at + 1] - x[at]
-            part = np.divide(grid - x[at], run, out=np.ones_like(grid), where=run > 0)
-            curve[:] = y[at] + np.clip(part, 0.0, 1.0) * (y[at + 1] - y[at])
-    return curves
 
 
 def _envelope(drawn: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
