@@ -62,6 +62,41 @@ def test_random_readers_and_cases_equal_or_dbm_mrmc_with_the_jackknife() -> None
     assert "t on 12.74 df" in result.means[0].method
 
 
+def test_unbiased_moments_equal_mrmcaov() -> None:
+    # MRMCaov 0.3.0: mrmc(empirical_auc(truth, rating), treatment, reader, case, VanDyke, cov = unbiased)
+    result = obuchowski_rockette(van_dyke(), covariance="unbiased")
+    assert _numbers(result.components, "readers", "interaction", "error", "cov1", "cov2", "cov3") == pytest.approx(
+        [0.0015365290, 0.0002077588, 0.0007883925, 0.0003416706, 0.0003390650, 0.0002356148], abs=6e-11
+    )
+    assert _numbers(result.overall, "statistic", "df2", "p") == pytest.approx([4.489614, 15.03418, 0.0511618], rel=4e-7)
+    assert [(mean.low, mean.high) for mean in result.means] == [
+        pytest.approx((0.8253526, 0.9687214), abs=6e-8),
+        pytest.approx((0.8942323, 0.9874424), abs=6e-8),
+    ]
+    with pytest.raises(ValueError, match="for independent cases"):
+        obuchowski_rockette(simulated(1, per_group=2), covariance="unbiased")
+
+
+def test_the_variance_of_a_mean_equals_the_one_shot_formula() -> None:
+    # Gallas 2006, equations 12 to 22: the eight moments by loops over readers and pairs of cases.
+    study = simulated(9, readers=5, conditions=1, cases=12)
+    positive, negative = study.scores[:, 0, study.truth], study.scores[:, 0, ~study.truth]
+    kernel = (positive[:, :, None] > negative[:, None]) + 0.5 * (positive[:, :, None] == negative[:, None])
+    r, m, n = kernel.shape
+    sums, counts = np.zeros(8), np.zeros(8)
+    grid = np.array(list(np.ndindex(r, m, n)))
+    for a, b, c in grid:
+        which = 4 * (grid[:, 0] != a) + 2 * (grid[:, 1] != b) + (grid[:, 2] != c)
+        products = kernel[a, b, c] * kernel[grid[:, 0], grid[:, 1], grid[:, 2]]
+        sums += np.bincount(which, products, minlength=8)
+        counts += np.bincount(which, minlength=8)
+    expected = float(np.sum(sums)) / (r * m * n) ** 2 - sums[7] / counts[7]
+    result = obuchowski_rockette(study, covariance="unbiased")
+    squares = result.figures.var(ddof=1)
+    assert result.components.cov2 > 0
+    assert squares / r + result.components.cov2 == pytest.approx(expected, rel=1e-10)
+
+
 def test_fixed_readers_equal_mrmcaov() -> None:
     # MRMCaov 0.3.0: mrmc(empirical_auc(truth, rating), treatment, fixed(reader), case, VanDyke)
     result = obuchowski_rockette(van_dyke(), readers="fixed", covariance="jackknife")

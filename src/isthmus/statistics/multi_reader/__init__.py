@@ -7,9 +7,8 @@
 ``obuchowski_rockette``: ``obuchowski_rockette`` (reads), ``obuchowski_rockette_of_figures`` (published matrices).
 ``dorfman_berbaum_metz``: ``dorfman_berbaum_metz`` (jackknife pseudovalues; the same answer in another form).
 ``standalone``: ``model_against_readers`` -> ``ModelAgainstReaders`` (one model beside the mean reader).
-``matched``: ``model_against_calls`` (readers who only call: at each one's own specificity or sensitivity).
 ``power``: ``PlanningValues``, ``power``, ``sample_size`` (readers and cases of the next study).
-``gallas``: ``one_shot_components`` and ``gallas`` (unbiased moments of iMRMC, any number of missing reads).
+``unbiased``: ``unbiased_covariance`` (Gallas's one-shot moments, as iMRMC has them).
 
 A reader's figure is computed within the reader; scores of different readers are never pooled. The unit of cases is the
 group (patient) throughout. Fewer than five readers cannot stand for readers in general: they are taken as fixed, and

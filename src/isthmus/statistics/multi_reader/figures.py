@@ -6,10 +6,11 @@ import numpy as np
 
 from isthmus.statistics.inputs import BoolArray, FloatArray, IntArray, as_groups, count_groups
 from isthmus.statistics.multi_reader.study import CrossedStudy
+from isthmus.statistics.multi_reader.unbiased import unbiased_covariance
 from isthmus.statistics.roc import clustered_auc, placements, sum_by_group
 
 Figure = Literal["auc", "sensitivity", "specificity"]
-CovarianceMethod = Literal["delong-clustered", "jackknife"]
+CovarianceMethod = Literal["delong-clustered", "jackknife", "unbiased"]
 FIGURES: Final = ("auc", "sensitivity", "specificity")
 
 
@@ -46,9 +47,10 @@ def covariance_of_figures(
     ----------
     study : CrossedStudy
     figure : {'auc', 'sensitivity', 'specificity'}
-    method : {'delong-clustered', 'jackknife'}
+    method : {'delong-clustered', 'jackknife', 'unbiased'}
         Obuchowski's clustered covariance (DeLong where every group is one case; for proportions the same estimator,
-        of sums over groups), or the jackknife that leaves out one group at a time.
+        of sums over groups); the jackknife that leaves out one group at a time; or Gallas's unbiased one, of AUCs on
+        independent cases.
 
     Source: N. Obuchowski, Biometrics 53 (1997) 567-578; B. Efron, The Jackknife (1982), chapter 3.
     """
@@ -56,8 +58,12 @@ def covariance_of_figures(
         covariance = jackknife_covariance(jackknife_figures(study, figure))
     elif method == "delong-clustered":
         covariance = _direct(study, figure)
+    elif method == "unbiased":
+        if figure == "auc" and study.clustered:
+            raise ValueError("the unbiased covariance is for independent cases: choose delong-clustered or jackknife")
+        covariance = unbiased_covariance(study.truth, _flat(study)) if figure == "auc" else _direct(study, figure)
     else:
-        raise ValueError(f"no covariance method {method!r}; choose delong-clustered or jackknife")
+        raise ValueError(f"no covariance method {method!r}; choose delong-clustered, jackknife or unbiased")
     shape = study.scores.shape[:2]
     return covariance.reshape(*shape, *shape)
 

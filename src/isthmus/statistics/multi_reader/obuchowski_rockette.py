@@ -52,8 +52,9 @@ def obuchowski_rockette(
         The last two of calls 0 and 1.
     readers, cases : {'random', 'fixed'}
         What the result generalises to; not both fixed. Fewer than `fewest_readers` are taken as fixed.
-    covariance : {'delong-clustered', 'jackknife'}
-        Of the figures over groups of cases.
+    covariance : {'delong-clustered', 'jackknife', 'unbiased'}
+        Of the figures over groups of cases. With ``unbiased`` (independent cases) a condition's standard error is
+        the square root of Gallas's one-shot variance, as iMRMC gives it, unless Cov2 is negative.
     level : float
     fewest_readers : int
 

@@ -102,7 +102,7 @@ def power(
     if isinf(df2):
         found = 1 - float(chndtr(chdtri(1, 1 - level), 1, noncentrality))
     else:
-        found = 1 - float(ncfdtr(1, df2, noncentrality, fdtri(1, df2, level)))
+        found = 1 - float(ncfdtr(1, df2, noncentrality, float(fdtri(1, df2, level))))
     return StudyPower(found, readers, cases, difference, level, generalisation, noncentrality, df2)
 
 

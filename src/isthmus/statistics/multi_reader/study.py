@@ -167,6 +167,11 @@ class CrossedStudy:
     notes: tuple[str, ...] = ()
     kept: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
 
+    @property
+    def clustered(self) -> bool:
+        """Whether some group holds more than one case."""
+        return len(np.unique(self.groups)) < self.truth.size
+
     def with_model(self, scores: FloatArray, name: str) -> "CrossedStudy":
         """Return the study with a model as its last reader; cases without a model score (NaN) are left out.
 
