@@ -189,6 +189,26 @@ def test_too_many_folds_for_the_smaller_class_are_refused_with_the_counts(cohort
         plan_run("wang2025", cohorts[0], settings=["splits.cross_validation.folds=20"])
 
 
+def test_a_plan_counts_other_cohorts_and_the_fits_that_a_run_has_finished(finished, cohorts, tmp_path):
+    asked = {"profile": "smoke", "settings": SETTINGS, "external": [cohorts[1]]}
+    fresh = plan_run("wang2025", cohorts[0], **asked, out=tmp_path / "new")
+    assert fresh.pending == fresh.fits == 4
+    (outside,) = fresh.outside
+    assert outside.cohort.startswith("Another")
+    assert (outside.nodules, outside.target) == (36, "tirads_4a_or_higher")
+    assert any("external cohort Another" in line and "36 nodules" in line for line in fresh.lines())
+    before = sorted(path.name for path in finished[0].folder.iterdir())
+    resumed = plan_run("wang2025", cohorts[0], **asked, out=finished[0].folder, resume=True)
+    assert (resumed.pending, resumed.fits, resumed.seconds) == (0, 4, 0)
+    assert sorted(path.name for path in finished[0].folder.iterdir()) == before
+    with pytest.raises(OutputError, match="this run folder exists"):
+        plan_run("wang2025", cohorts[0], **asked, out=finished[0].folder)
+    with pytest.raises(CohortError, match="this run has met"):
+        plan_run("wang2025", cohorts[0], **{**asked, "external": []}, out=finished[0].folder, resume=True)
+    with pytest.raises(CohortError, match="is the run's own cohort"):
+        plan_run("wang2025", cohorts[0], **{**asked, "external": [cohorts[0]]}, out=tmp_path / "new")
+
+
 def test_a_plan_prepares_and_trains_nothing(cohorts):
     plan = plan_run("wang2025", cohorts[0], profile="smoke", settings=[*SETTINGS, "splits.seeds=[0, 1, 2]"])
     assert plan.fits == plan.pending == 2 * 2 * 3

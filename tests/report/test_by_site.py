@@ -38,6 +38,15 @@ def test_a_site_held_out_as_a_fold_has_its_folds_auc() -> None:
         assert entry["by_site"][f"site {fold}"]["auc"]["estimate"] == pytest.approx(np.mean(aucs))
 
 
+def test_the_page_says_how_a_sites_auc_comes_about_under_cross_validation(tmp_path: Path) -> None:
+    frame = made_predictions(seeds=(0,), folds=2)
+    frame["site"] = np.where(frame["group_id"] < "g030", "North", "South")
+    evaluate(frame, tmp_path / "cv", bootstrap=50)
+    assert "mean of the folds&#39; own AUCs among the site" in (tmp_path / "cv" / "report.html").read_text("utf-8")
+    evaluate(frame.assign(split="test", fold=0), tmp_path / "test", bootstrap=50)
+    assert "own AUCs among the site" not in (tmp_path / "test" / "report.html").read_text("utf-8")
+
+
 def test_one_site_or_a_site_of_one_class_is_not_ranked() -> None:
     frame = made_predictions(("new",), seeds=(0,), folds=1, split="test").assign(site="North")
     assert "by_site" not in compute_evidence(frame, bootstrap=50)["arms"]["new"]["test"]

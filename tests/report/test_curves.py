@@ -56,6 +56,26 @@ def test_wrong_calls_come_most_confident_first_and_one_a_unit() -> None:
     assert set(wrong["unit_id"]) == set(both.index[both])
 
 
+def test_confidence_is_measured_from_the_frozen_threshold_in_log_odds() -> None:
+    frame = made_predictions(("new",), seeds=(0,), folds=1, split="test")
+    frozen = {"arms": {"new": {"threshold": 0.2, "rule": "youden"}}}
+    wrong = misclassified(analysis_table(frame, frozen=frozen), "test")
+    expected = np.log(wrong["value"] / (1 - wrong["value"])) - np.log(0.2 / 0.8)
+    assert np.allclose(wrong["confidence"], np.where(wrong["label"] == "1", -expected, expected))
+    assert (wrong["confidence"] >= 0).all()
+    # From 0.5 a negative called positive at 0.3 would have counted as nearly right.
+    assert (wrong.loc[wrong["label"] == "0", "value"] < 0.5).any()
+
+
+def test_bare_scores_are_measured_in_ranks_from_the_threshold() -> None:
+    frame = made_predictions(("new",), seeds=(0,), folds=1, split="test")
+    frame = frame.assign(score=frame["p_1"] * 40).drop(columns=["p_0", "p_1"])
+    frozen = {"arms": {"new": {"threshold": 8.0}}}
+    wrong = misclassified(analysis_table(frame, positive="1", frozen=frozen), "test")
+    assert (wrong["confidence"] > -1e-9).all()
+    assert (wrong["confidence"] > 0.1).any()
+
+
 def test_numbers_are_printed_as_journals_do() -> None:
     assert number(-0.001) == "0.00"
     assert interval({"estimate": 0.5, "low": None, "high": None}) == "0.50"

@@ -34,6 +34,21 @@ def by_level(entries: list[dict], measure: str = "error") -> dict[tuple[str, str
     return {(entry["feature"], entry["code"]): entry for entry in entries if entry["measure"] == measure}
 
 
+def test_a_cohort_labelled_by_category_has_no_error_rates_by_category():
+    label, call = ["1"] * 20 + ["0"] * 20, ["0"] * 10 + ["1"] * 10 + ["0"] * 20
+    known = facts(tirads=["5"] * 20 + ["2"] * 20, composition=["solid", "cystic"] * 20)
+    table = analysis_table(predictions(label, call))
+    assert {entry["feature"] for entry in error_rates(table, known)} == {"tirads", "composition"}
+    entries = error_rates(table, known, graded=["made"])
+    assert {entry["feature"] for entry in entries} == {"composition"}
+    context = made_context()
+    context.evidence.update(error_rates=entries, reference="tirads")
+    said = error_rate_parts(context)["misjudged"]["sentences"]
+    assert any("by TI-RADS category are left out" in sentence for sentence in said)
+    context.evidence.update(reference="surgery")
+    assert not any("left out" in sentence for sentence in error_rate_parts(context)["misjudged"]["sentences"])
+
+
 def test_rates_are_those_counted_by_hand_and_the_others_are_the_cases_with_another_level():
     # 20 solid cases of which 10 are wrong, 20 cystic of which 2 are, 5 of unknown composition that are all wrong.
     label = ["1"] * 10 + ["0"] * 10 + ["1"] * 10 + ["0"] * 10 + ["1"] * 5
@@ -139,7 +154,8 @@ def test_a_kind_that_is_mostly_of_the_harder_class_is_said_to_be_that_and_no_mor
     label = ["1"] * 40 + ["0"] * 10 + ["1"] * 10 + ["0"] * 40
     call = ["0"] * 4 + ["1"] * 36 + ["1"] * 8 + ["0"] * 2 + ["0"] * 1 + ["1"] * 9 + ["1"] * 32 + ["0"] * 8
     entries = error_rates(analysis_table(predictions(label, call)), facts(composition=["solid"] * 50 + ["cystic"] * 50))
-    (said,) = error_rate_parts(context_with(entries))["misjudged"]["sentences"]
+    said, of_categories = error_rate_parts(context_with(entries))["misjudged"]["sentences"]
+    assert "TI-RADS category" in of_categories
     assert "such nodules are misjudged more often" in said
     assert "within neither class alone is that shown" in said
 

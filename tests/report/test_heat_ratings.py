@@ -121,6 +121,18 @@ def test_agreement_is_that_of_scikit_learn_and_heat_that_of_scipy(tmp_path):
     assert evidence["heat_in_lesion"][0]["estimate"] == pytest.approx(expected)
 
 
+def test_agreement_among_few_patients_is_shown_with_a_warning(tmp_path):
+    ratings, evidence = evidence_of(tmp_path, cases=8)  # 4 patients
+    for entry in (*evidence["agreement"]["kappa"], evidence["agreement"]["icc"]):
+        assert "4 patients: too few for the interval to be trusted" in entry["note"]
+    write_rating_report(ratings, 8, tmp_path / "out", title="A run", arms={"new": "New"}, marks=[])
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "take such values as a description of these cases" in page
+    (tmp_path / "many").mkdir()
+    _, many = evidence_of(tmp_path / "many", cases=24)  # 12 patients
+    assert all("few" not in entry for entry in (*many["agreement"]["kappa"], many["agreement"]["icc"]))
+
+
 def test_criteria_are_counted_beside_what_the_cohort_records(tmp_path):
     _, evidence = evidence_of(tmp_path)
     named = {entry["criterion"]: entry["estimate"] for entry in evidence["criteria"]}

@@ -42,7 +42,16 @@ def run(
 
     layers = [*(settings or []), *_only(arms)]
     if plan:
-        planned = plan_run(protocol, cohort, profile=profile, settings=layers)
+        planned = plan_run(
+            protocol,
+            cohort,
+            profile=profile,
+            settings=layers,
+            external=external or (),
+            correspondence=correspondence,
+            out=out,
+            resume=resume,
+        )
         show(planned.to_json(), as_json, planned.lines())
         return
     with progress_bars(as_json) as progress:

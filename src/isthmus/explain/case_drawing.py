@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isthmus.explain.gallery import GalleryCase
-from isthmus.explain.overlay import heat_on_source, lesion_on_source, overlay, to_png, window_on_source
+from isthmus.explain.overlay import MIRRORED, heat_on_source, lesion_on_source, overlay, to_png, window_on_source
 from isthmus.files import atomic_path
 from isthmus.imaging.clip import Box, Lesion
 from isthmus.imaging.read import read_clip, read_mask
@@ -54,6 +54,8 @@ class CaseDrawer:
         ``SMOKE``, ``SIMULATED``.
     destination : Path
         Overlays go to its ``overlays/``.
+    flips : bool
+        The scores are means over mirror images; the heat is of the picture as it is, and the overlay says so.
     """
 
     store: "PreparedStore"
@@ -63,6 +65,7 @@ class CaseDrawer:
     reference: str
     marks: tuple[str, ...]
     destination: Path
+    flips: bool = False
 
     def draw(
         self, number: int, heading: str, row: Mapping[Any, Any], small: NDArray[np.uint8]
@@ -88,7 +91,10 @@ class CaseDrawer:
         path = self.destination / "overlays" / f"{number:02d}.png"
         with atomic_path(path) as temporary:
             drawn = self._overlay(
-                view_id, heat, np.asarray(self.store.source_to_prepared[place])[0], f"{score}, {words}"
+                view_id,
+                heat,
+                np.asarray(self.store.source_to_prepared[place])[0],
+                f"{score}, {words}{MIRRORED if self.flips else ''}",
             )
             to_png(drawn).save(temporary, format="PNG")
         inside = heat_in_words(row)

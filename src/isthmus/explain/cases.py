@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isthmus.statistics.calibration import safe_logit
+
 RIGHT, WRONG, NEAR = "Most confident and right", "Most confident and wrong", "Nearest to the threshold"
 HEADINGS = (RIGHT, WRONG, NEAR)
 
@@ -57,12 +59,9 @@ def choose_cases(rows: pd.DataFrame, count: int, positive: str) -> list[tuple[st
 
 
 def confidence_of(rows: pd.DataFrame) -> NDArray[np.float64]:
-    """Return how far each score has gone from the threshold to its end of the scale, so that both classes compare."""
-    probability = rows["probability"].to_numpy(np.float64)
-    threshold = np.clip(rows["threshold"].to_numpy(np.float64), 1e-9, 1 - 1e-9)
-    above = probability >= threshold
-    gone = np.where(above, (probability - threshold) / (1 - threshold), (threshold - probability) / threshold)
-    return np.asarray(gone, np.float64)
+    """Return how far each score lies from its threshold in log odds, so that both classes compare."""
+    probability, threshold = (rows[name].to_numpy(np.float64) for name in ("probability", "threshold"))
+    return np.asarray(np.abs(safe_logit(probability) - safe_logit(threshold)), np.float64)
 
 
 def wrong_cases(rows: pd.DataFrame) -> list[int]:

@@ -210,7 +210,10 @@ def explain_held_out(
             content if on_calcifications is None else {**content, "calcifications": on_calcifications},
         )
     chosen = choose_cases(rows, cases, list(classes)[-1])
-    drawer = CaseDrawer(store, views.set_index("view_id"), preparation, classes, reference, tuple(marks), destination)
+    flips = any(fold.flips for fold in folds)
+    drawer = CaseDrawer(
+        store, views.set_index("view_id"), preparation, classes, reference, tuple(marks), destination, flips
+    )
     drawn, sheet = [], []
     for number, (heading, row) in enumerate(chosen, start=1):
         case, panel = drawer.draw(number, heading, rows.iloc[row].to_dict(), heat[row])

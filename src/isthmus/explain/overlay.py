@@ -25,6 +25,9 @@ STRONGEST = 0.65
 SMALLEST_WIDTH = 640
 """Pictures narrower than this are enlarged by a whole number, so that the words under them can be read."""
 
+MIRRORED = "; the score is a mean with its mirror image, the heat is of the picture as it is"
+"""What stands after a score that is a mean over mirror images."""
+
 _PAPER, _INK, _QUIET, _MARK = (255, 255, 255), (26, 26, 26), (95, 95, 95), (178, 62, 0)
 _OUTLINE, _OUTLINE_EDGE = (255, 255, 255), (0, 0, 0)
 _FRAME = (150, 150, 150)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isthmus.errors import InputError
 from isthmus.explain.gradcam import heat_of_pixels
-from isthmus.explain.overlay import heat_on_source, lesion_on_source, overlay, to_png, window_on_source
+from isthmus.explain.overlay import MIRRORED, heat_on_source, lesion_on_source, overlay, to_png, window_on_source
 from isthmus.files import atomic_path, new_folder, refuse_existing
 from isthmus.inference.localiser import Localiser, load_localiser
 from isthmus.inference.output import MARKS, model_facts, prediction_as_json, remarks, write_predictions
@@ -242,7 +242,9 @@ def draw_picture(predictor: Predictor, picture: Picture, prediction: Prediction)
     return overlay(
         frame,
         placed,
-        score=f"{prediction.probability:.2f}, {prediction.words}{_region_words(picture)}",
+        score=(
+            f"{prediction.probability:.2f}, {prediction.words}{_region_words(picture)}{MIRRORED if spec.flips else ''}"
+        ),
         target=spec.classes[spec.positive],
         region=prepared.region,
         mask=lesion_on_source(picture.clip.lesion, frame.shape[:2]),

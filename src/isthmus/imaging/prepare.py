@@ -317,7 +317,7 @@ class _Tissue:
 
     def _cleaned(self, frame: int, region: Window) -> NDArray[np.uint8]:
         if self._preparation.marks == "keep":
-            return self._frames[frame]
+            return np.asarray(self._frames[frame])
         if (frame, region) not in self._clean:
             self._clean[frame, region] = erase_marks(self._frames[frame], _as_box(region))
         return self._clean[frame, region]

@@ -155,6 +155,41 @@ def _check_classes(members: Mapping[str, list[str]], labels: Mapping[str, int], 
 
 
 @dataclass(frozen=True)
+class PlannedOutside:
+    """A cohort of other patients that the arms will meet once."""
+
+    cohort: str
+    target: str
+    groups: int
+    nodules: int
+    views: int
+    positives: int
+    left_out: int
+
+    @classmethod
+    def of(cls, cases: Cases, target: str) -> "PlannedOutside":
+        """Return the counts of a cohort's cases; `target` is its own name for what is asked."""
+        units = cases.units
+        return cls(
+            cohort=cases.cohort.name,
+            target=target,
+            groups=units["group_id"].nunique(),
+            nodules=len(units),
+            views=pd.concat(cases.views.values())["view_id"].nunique(),
+            positives=int((units["label"] == cases.classes[-1]).sum()),
+            left_out=cases.left_out["view_id"].nunique(),
+        )
+
+    def line(self) -> str:
+        """Return it in words."""
+        return (
+            f"external cohort {self.cohort} ({self.target}): {self.groups} patients, {self.nodules} nodules "
+            f"({self.positives} positive), {self.views} views; {self.left_out} views left out; predicted once, after "
+            "the choices are frozen; whether patients overlap is looked at when the run begins"
+        )
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a run will do and cost, printed before it starts."""
 
@@ -175,10 +210,12 @@ class Plan:
     precisions: Mapping[str, str]
     descriptors: tuple[str, ...]
     reductions: tuple[str, ...]
+    outside: tuple[PlannedOutside, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Return plain values."""
-        return {**self.__dict__, "descriptors": list(self.descriptors), "reductions": list(self.reductions)}
+        lists = {"descriptors": list(self.descriptors), "reductions": list(self.reductions)}
+        return {**self.__dict__, **lists, "outside": [dict(one.__dict__) for one in self.outside]}
 
     def lines(self) -> list[str]:
         """Return the plan in words."""
@@ -189,6 +226,7 @@ class Plan:
             f"about {self.disk_mib:.0f} MiB of disk; expected time of training: {_duration(self.seconds)}",
             "precision: " + ", ".join(f"{arm} {value}" for arm, value in self.precisions.items()),
             *self.descriptors,
+            *(one.line() for one in self.outside),
         ]
         if self.reductions:
             lines.append(f"profile {self.profile} changes {len(self.reductions)} values of the published protocol:")

@@ -1,35 +1,76 @@
 """What a run will do and how long it takes here: asked before anything is written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from isthmus.cohort.cohort import load_cohort
+from isthmus.files import refuse_existing
 from isthmus.models.weights import locate
 from isthmus.protocol.arithmetic import try_arithmetic
-from isthmus.protocol.cases import find_cases
-from isthmus.protocol.fits import Plan, list_fits, list_picture_level_fits, make_plan
+from isthmus.protocol.cases import Cases, find_cases, looks_of
+from isthmus.protocol.correspondence import read_correspondences
+from isthmus.protocol.external import Outside, answered, check_all_given, check_names
+from isthmus.protocol.fits import Plan, PlannedOutside, fit_folder, list_fits, list_picture_level_fits, make_plan
 from isthmus.protocol.parts import divide, set_aside
 from isthmus.protocol.resolve import resolve_protocol
+from isthmus.protocol.run_folder import claim_folder
 from isthmus.protocol.schema import Protocol
 
 
-def plan_run(protocol: str, cohort: Path | str, *, profile: str = "paper", settings: Iterable[str] = ()) -> Plan:
+def plan_run(
+    protocol: str,
+    cohort: Path | str,
+    *,
+    profile: str = "paper",
+    settings: Iterable[str] = (),
+    external: Sequence[Path | str] = (),
+    correspondence: Path | str | None = None,
+    out: Path | str | None = None,
+    resume: bool = False,
+) -> Plan:
     """Return what a run will do and how long it takes here, after a few timed steps; nothing is written.
+
+    Parameters
+    ----------
+    protocol, cohort, profile, settings, external, correspondence, resume
+        As for :func:`isthmus.protocol.run.run`.
+    out : Path, optional
+        The run folder: the fits that it has finished are not to do any more.
 
     Raises
     ------
-    ProtocolError, CohortError
-        As :func:`isthmus.protocol.run.run`.
+    ProtocolError, CohortError, OutputError
+        As :func:`isthmus.protocol.run.run`; overlapping patients are looked for only there.
     """
     resolved = resolve_protocol(protocol, profile, list(settings))
     cases = find_cases(resolved, load_cohort(cohort))
+    outside = _outside(resolved, cases, external, correspondence)
+    folder = None if out is None else Path(out)
+    if folder is not None and folder.exists():
+        if (folder / "protocol.yaml").exists():
+            claim_folder(folder, resolved, cases.cohort.fingerprint(), resume)  # changes nothing of what is there
+        else:
+            refuse_existing(folder)
+        check_all_given(folder, cases.cohort, outside)
     split, aside = divide(resolved, cases)
     arithmetic = try_arithmetic(resolved, len(cases.classes))
     training, _ = set_aside(cases, aside)
     keys = dict.fromkeys(resolved.arms, "")
     fits = list_fits(resolved, training, split, keys, arithmetic)
     fits += list_picture_level_fits(resolved, training, keys, arithmetic)
-    return make_plan(protocol, resolved, cases, fits, fits, arithmetic)
+    todo = [fit for fit in fits if folder is None or not (fit_folder(folder, fit) / "done.json").is_file()]
+    plan = make_plan(protocol, resolved, cases, fits, todo, arithmetic)
+    return replace(plan, outside=tuple(PlannedOutside.of(one.cases, one.target) for one in outside))
+
+
+def _outside(
+    protocol: Protocol, cases: Cases, external: Sequence[Path | str], correspondence: Path | str | None
+) -> list[Outside]:
+    said = {} if correspondence is None else read_correspondences(correspondence)
+    cohorts = [load_cohort(folder) for folder in external]
+    check_names(cases.cohort, cohorts, said)
+    return [answered(looks_of(protocol), one, cases.target, said) for one in cohorts]
 
 
 def check_weights(protocol: Protocol) -> None:

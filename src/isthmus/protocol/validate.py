@@ -259,5 +259,6 @@ def _evidence(predictions: pd.DataFrame, outside: Outside, frozen: dict[str, Any
         sampling=str(samplings[0]) if len(samplings) == 1 else None,
     )
     table = analysis_table(predictions, positive=cases.classes[-1], frozen=frozen)
-    rates = error_rates(table, case_facts([cases]))
+    graded = [outside.name] if cases.target.reference == "tirads" else []
+    rates = error_rates(table, case_facts([cases]), graded=graded)
     return {**evidence, "error_rates": rates, "external": {outside.name: outside.to_json()}}

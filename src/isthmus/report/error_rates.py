@@ -1,6 +1,6 @@
 """Which nodules are misjudged: error rates by descriptor, size, site, device, each against the other cases."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -63,7 +63,9 @@ def size_class(millimetres: float) -> str | None:
     return "under_10" if millimetres < 10 else "10_to_20" if millimetres <= 20 else "over_20"
 
 
-def error_rates(table: AnalysisTable, facts: pd.DataFrame, level: float = 0.95) -> list[dict[str, Any]]:
+def error_rates(
+    table: AnalysisTable, facts: pd.DataFrame, level: float = 0.95, *, graded: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """Return how often each arm errs among the cases of each level of each feature, and among the others.
 
     The calls of all seeds are pooled; groups of patients are the clusters of every interval. "The others" are cases
@@ -79,6 +81,8 @@ def error_rates(table: AnalysisTable, facts: pd.DataFrame, level: float = 0.95) 
         ``cohort``, ``unit_id`` and columns of :data:`FEATURES` as text; several codes are separated by a blank.
     level : float
         Of the intervals.
+    graded : collection of str
+        Cohorts whose labels are TI-RADS categories: error rates by category would be circular there and are left out.
 
     Returns
     -------
@@ -89,6 +93,8 @@ def error_rates(table: AnalysisTable, facts: pd.DataFrame, level: float = 0.95) 
     """
     known = [name for name in FEATURES if name in facts.columns]
     rows = table.rows[table.rows["call"] != ""]
+    if "tirads" in known:
+        facts = facts.assign(tirads=facts["tirads"].astype(object).where(~facts["cohort"].isin(list(graded)), None))
     joined = rows.merge(facts[["cohort", "unit_id", *known]], on=["cohort", "unit_id"], how="left", suffixes=("", "_"))
     found: list[dict[str, Any]] = []
     for split in in_order(set(joined["split"])):

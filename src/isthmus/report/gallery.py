@@ -5,6 +5,7 @@ from typing import Any
 
 from isthmus.errors import InputError
 from isthmus.report.context import Picture, ReportContext
+from isthmus.report.reading import listed
 
 _TYPES = {
     ".png": "image/png",
@@ -45,6 +46,18 @@ def embedded_gallery(pictures: list[Picture]) -> list[dict[str, str]]:
     return shown
 
 
+def flips_sentence(context: ReportContext, arm: str | None = None) -> str:
+    """Return that heat maps are of the picture as it is where scores are means over mirror images; '' elsewhere."""
+    settings = (context.protocol_resolved or {}).get("arms", {})
+    arms = [key for key in settings if (settings[key].get("predict") or {}).get("flips") and arm in (None, key)]
+    if not arms:
+        return ""
+    return (
+        f"{listed([context.title_of(key) for key in arms])}: the score is a mean over the picture and its mirror "
+        "image; the heat map is of the picture as it is."
+    )
+
+
 def wrong_pictures(context: ReportContext) -> dict[str, Any]:
     """Return the page's entries ``wrong_pictures`` and its note: those of the primary arm, else of the first."""
     primary = (context.evidence.get("primary") or {}).get("arm")
@@ -54,7 +67,7 @@ def wrong_pictures(context: ReportContext) -> dict[str, Any]:
     arm = primary if primary in arms else arms[0]
     note = (
         f"{context.title_of(arm)}, views of held-out folds of the first seed: what the network saw, and its heat map. "
-        f"explanations/{arm}/misclassified.csv lists all."
-    )
+        f"explanations/{arm}/misclassified.csv lists all. {flips_sentence(context, arm)}"
+    ).strip()
     shown = embedded_gallery([picture for picture in context.misclassified if picture.arm == arm])
     return {"wrong_pictures": shown, "wrong_pictures_note": note}

@@ -193,14 +193,24 @@ def _agreement(ratings: pd.DataFrame, level: float) -> dict[str, Any]:
             if len(both)
             else undefined("group bootstrap", "no case that both rated", level)
         )
-        pairs.append({"a": str(a), "b": str(b), "cases": len(both), **found.as_dict()})
+        pairs.append({"a": str(a), "b": str(b), "cases": len(both), **_warned(found, groups)})
     full = wide.dropna()
     icc = (
         intraclass_correlation(full, full.index.get_level_values("group_id").to_numpy(), level)
         if min(full.shape) > 1
         else undefined("ICC(2,1)", "it needs two readers and two cases that all readers rated", level)
     )
-    return {"kappa": pairs, "icc": {"cases": len(full), "readers": wide.shape[1], **icc.as_dict()}}
+    groups = full.index.get_level_values("group_id").to_numpy()
+    return {"kappa": pairs, "icc": {"cases": len(full), "readers": wide.shape[1], **_warned(icc, groups)}}
+
+
+def _warned(found: Interval, groups: Iterable[Any]) -> dict[str, Any]:
+    """Return an estimate of agreement, with a note where its interval rests on too few patients."""
+    entry, patients = found.as_dict(), len(set(groups))
+    if found.low == float("-inf") or patients >= FEWEST:
+        return entry
+    warning = f"{patients} patients: too few for the interval to be trusted"
+    return {**entry, "note": "; ".join(filter(None, (found.note, warning))), "few": True}
 
 
 def _named(ratings: pd.DataFrame, code: str) -> "pd.Series[bool]":

@@ -178,8 +178,13 @@ def _agreement_table(evidence: dict[str, Any]) -> Table:
     if agreement["icc"]["estimate"] is not None:
         rows.append(Row("All readers", [Cell("ICC(2,1)"), Cell(count(agreement["icc"]["cases"])),
                                         _noted(agreement["icc"])], True))  # fmt: skip
-    note = "Cohen's kappa with quadratic weights; ICC of one reader's rating, absolute agreement."
-    return Table("Agreement between readers", ["Measure", "Cases", "Value"], rows, [note])
+    notes = ["Cohen's kappa with quadratic weights; ICC of one reader's rating, absolute agreement."]
+    if any(entry.get("few") for entry in (*agreement["kappa"], agreement["icc"])):
+        notes.append(
+            f"Under {FEWEST} patients behind a value its interval is no guide to how far it may lie from the truth: "
+            "take such values as a description of these cases."
+        )
+    return Table("Agreement between readers", ["Measure", "Cases", "Value"], rows, notes)
 
 
 def _criteria_table(evidence: dict[str, Any]) -> Table:
@@ -220,7 +225,9 @@ def _limits(entry: dict[str, Any]) -> str:
 
 def _noted(entry: dict[str, Any]) -> Cell:
     cell = _cell(interval(entry))
-    return cell if entry["estimate"] is not None else Cell("–", str(entry.get("note", "")))
+    if entry["estimate"] is None:
+        return Cell("–", str(entry.get("note", "")))
+    return Cell(cell.main, f"{cell.small}; {entry['note']}".removeprefix("; ")) if entry.get("few") else cell
 
 
 def _figure(ratings: pd.DataFrame, arms: Mapping[str, str]) -> "Figure":

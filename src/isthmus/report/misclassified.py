@@ -3,11 +3,13 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable, analysis_table
 from isthmus.report.context import ReportContext
 from isthmus.report.reading import count, number, splits_of
+from isthmus.statistics.calibration import safe_logit
 
 
 def table_of(context: ReportContext) -> AnalysisTable | None:
@@ -32,20 +34,18 @@ def misclassified(table: AnalysisTable, split: str) -> DataFrame:
     DataFrame
         ``unit_id, arm, label, call, value, confidence, wrong, seeds``: one row a unit and arm. ``value`` is the mean
         over seeds of the positive class's probability (or the score), ``wrong`` in how many of ``seeds`` the call was
-        wrong; ``confidence`` how far the value lies on the wrong side: from 0.5 for probabilities, in ranks for scores.
+        wrong; ``confidence`` how far the value lies on the wrong side of the threshold that made the call: in log odds
+        for probabilities (of 0.5 where no threshold was frozen), in ranks for scores; for several classes the
+        probability of the class called.
     """
     rows = table.rows[(table.rows["split"] == split) & (table.rows["call"] != "")]
     column = "probability" if table.has_probabilities else "score"
     if len(table.classes) > 2 and table.has_probabilities:
         called = rows[[f"p_{label}" for label in table.classes]].max(axis=1)
         rows = rows.assign(value=called, confidence=called)
-    elif table.has_probabilities:
-        rows = rows.assign(
-            value=rows[column], confidence=np.where(rows["truth"], 0.5 - rows[column], rows[column] - 0.5)
-        )
     else:
-        ranks = rows.groupby("arm")["score"].rank(pct=True)
-        rows = rows.assign(value=rows["score"], confidence=np.where(rows["truth"], 0.5 - ranks, ranks - 0.5))
+        beyond = _beyond_threshold(table, rows, split)
+        rows = rows.assign(value=rows[column], confidence=np.where(rows["truth"], -beyond, beyond))
     rows = rows.assign(wrong=rows["label"] != rows["call"])
     by_unit = rows.groupby(["arm", "unit_id"], sort=False)
     summary = by_unit.agg(
@@ -59,6 +59,24 @@ def misclassified(table: AnalysisTable, split: str) -> DataFrame:
     summary = summary[2 * summary["wrong"] > summary["seeds"]]
     summary["call"] = [calls[arm, unit] for arm, unit in zip(summary["arm"], summary["unit_id"], strict=True)]
     return summary.sort_values(["confidence", "unit_id"], ascending=[False, True], kind="stable", ignore_index=True)
+
+
+def _beyond_threshold(table: AnalysisTable, rows: DataFrame, split: str) -> NDArray[np.float64]:
+    """Return how far each row lies above the threshold that makes its call: log odds, or ranks for bare scores."""
+    limits = {
+        (str(arm), entry["seed"], entry["fold"]): float(entry["value"])
+        for arm in set(rows["arm"])
+        for entry in table.thresholds.get((str(arm), split), [])
+        if "fold" in entry  # 0.5, where nothing was frozen, stands there without a fold
+    }
+    places = zip(rows["arm"], rows["seed"], rows["fold"], strict=True)
+    threshold = np.array([limits.get((str(arm), seed, fold), np.nan) for arm, seed, fold in places], dtype=np.float64)
+    if table.has_probabilities:
+        threshold = np.where(np.isnan(threshold), 0.5, threshold)
+        return safe_logit(rows["probability"].to_numpy(dtype=np.float64)) - safe_logit(threshold)
+    ranks = rows.groupby("arm")["score"].rank(pct=True).to_numpy()
+    below = rows.assign(below=rows["score"] < threshold).groupby("arm")["below"].transform("mean").to_numpy()
+    return np.asarray(ranks - np.where(np.isnan(threshold), 0.5, below), dtype=np.float64)
 
 
 def misclassified_rows(context: ReportContext, limit: int = 12) -> tuple[list[dict[str, Any]], str]:
@@ -83,4 +101,14 @@ def misclassified_rows(context: ReportContext, limit: int = 12) -> tuple[list[di
     ]
     note = f"{count(len(rows))} of {count(len(wrong))} wrong calls"
     note += f" of {context.title_of(primary['arm'])}" if primary else " of all arms"
-    return rows, f"{note}; tables/misclassified.csv holds all. A unit counts as wrong when most seeds call it wrong."
+    how = "in ranks of the score" if not table.has_probabilities else "in log odds"
+    if table.has_probabilities and len(table.classes) > 2:
+        how = "by the probability of the class called"
+    elif any(table.thresholds.get((str(arm), splits[0])) for arm in set(table.rows["arm"])):
+        how = f"by how far they lie from the frozen threshold, {how}"
+    else:
+        how = f"by how far they lie from the middle, {how}"
+    return rows, (
+        f"{note}, ordered {how}; tables/misclassified.csv holds all. A unit counts as wrong when most seeds call it "
+        "wrong."
+    )

@@ -10,7 +10,7 @@ from isthmus.report import sentences
 from isthmus.report.context import LOUD_MARKS, ReportContext
 from isthmus.report.figure_style import FigureFile, inline_svg
 from isthmus.report.figures import draw_figures
-from isthmus.report.gallery import embedded_gallery, wrong_pictures
+from isthmus.report.gallery import embedded_gallery, flips_sentence, wrong_pictures
 from isthmus.report.limits import cannot_conclude
 from isthmus.report.methods import methods_paragraphs
 from isthmus.report.misclassified import misclassified_rows
@@ -137,6 +137,7 @@ def _page(context: ReportContext, figures: set[str], gallery: list[dict[str, str
         "score_word": _score_word(context),
         "pointing": pointing_rows(context),
         "gallery": gallery,
+        "flips": flips_sentence(context),
         "failures": context.failures[:100],
         "failures_note": _failures_note(context),
         "methods": methods_paragraphs(context),

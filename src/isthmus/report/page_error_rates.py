@@ -23,7 +23,7 @@ def error_rate_parts(context: ReportContext) -> dict[str, Any]:
         return {"misjudged": {}}
     return {
         "misjudged": {
-            "sentences": [*_sentences(context, entries), *_too_few(entries)],
+            "sentences": [*_sentences(context, entries), *_too_few(entries), *_circular(context, entries)],
             "tables": [_table(context, entries)],
         }
     }
@@ -106,6 +106,15 @@ def _too_few(entries: list[dict[str, Any]]) -> list[str]:
             few.setdefault(TITLES[entry["feature"]], []).append(words.partition(" (")[0].removeprefix("TI-RADS "))
     parts = "; ".join(f"{title}: {listed(words)}" for title, words in few.items())
     return [f"Too few to tell (under {FEWEST} cases, here or beside). {parts}."] if few else []
+
+
+def _circular(context: ReportContext, entries: list[dict[str, Any]]) -> list[str]:
+    if context.evidence.get("reference") != "tirads" or any(entry["feature"] == "tirads" for entry in entries):
+        return []
+    return [
+        "Error rates by TI-RADS category are left out: the labels are themselves TI-RADS categories, so that how often "
+        "a category is misjudged says only how near it lies to the cut between the classes."
+    ]
 
 
 def _table(context: ReportContext, entries: list[dict[str, Any]]) -> Table:

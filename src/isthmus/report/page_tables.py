@@ -30,6 +30,10 @@ class Cell:
 
 
 _SITES = 12
+_SITES_CROSS_VALIDATED = (
+    "AUC by site: a site's cases are held out by several fold models, whose scores are not ranked together. The AUC is "
+    "the mean of the folds' own AUCs among the site's cases; – where some fold has one class only there."
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ def arm_tables(context: ReportContext) -> list[Table]:
         others = _with_stated_prevalences(others, facts)
         made = (ranking, others, _per_class(context, facts, head), _by_site(context, facts, head))
         shown = [table for table in made if table.columns]
+        if split == "cv" and made[-1].columns:
+            notes = [*notes, _SITES_CROSS_VALIDATED]
         if shown:
             last = shown[-1]
             shown[-1] = Table(last.caption, last.columns, last.rows, notes)
