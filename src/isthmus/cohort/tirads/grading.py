@@ -6,7 +6,7 @@ all nodules that agree with what is known of it, and its level is given only whe
 
 from functools import cache
 from itertools import combinations, product
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from isthmus.tables.vocabulary import COMPOSITION, DESCRIPTORS, ECHOGENIC_FOCI, 
 _MARGINS: Final = ("smooth", "ill_defined", "lobulated", "irregular", "extrathyroidal_extension")
 _FOCI: Final = tuple(code for code in ECHOGENIC_FOCI if code != "none")
 _FOCI_SETS: Final = tuple(frozenset(chosen) for size in range(len(_FOCI) + 1) for chosen in combinations(_FOCI, size))
-_AXES: Final = (tuple(COMPOSITION), tuple(ECHOGENICITY), tuple(SHAPE), _MARGINS, _FOCI_SETS)
+_AXES: Final[tuple[tuple[Any, ...], ...]] = (tuple(COMPOSITION), tuple(ECHOGENICITY), tuple(SHAPE), _MARGINS, _FOCI_SETS)
 WELL_DEFINED: Final = ("smooth", "lobulated", "irregular")
 """What the code ``well_defined`` leaves open: a sharp border may still be lobulated or irregular."""
 
@@ -127,7 +127,7 @@ def unknown_codes(cases: pd.DataFrame) -> dict[str, dict[str, int]]:
     return found
 
 
-def _places(name: str, axis: tuple[str | frozenset[str], ...], text: str | None) -> tuple[int, ...]:
+def _places(name: str, axis: tuple[Any, ...], text: str | None) -> tuple[int, ...]:
     everything = tuple(range(len(axis)))
     if not text:
         return everything
