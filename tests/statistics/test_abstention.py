@@ -71,7 +71,7 @@ def test_the_band_leaves_the_share_that_it_was_chosen_for() -> None:
 
 def test_what_is_answered_is_counted() -> None:
     truth = np.array([True, True, False, False, False])
-    found = abstained(truth, [True, False, False, True, False], [3.0, 1.0, 2.0, 0.5, 2.0], 1.5, replicates=50)
+    found = abstained(truth, [True, False, False, True, False], [3.0, 1.0, 2.0, 0.5, 2.0], 1.5)
     assert (found.answered.estimate, found.accuracy.estimate, found.accuracy_all.estimate) == (0.6, 1.0, 0.6)
     assert (found.sensitivity.estimate, found.specificity.estimate) == (1.0, 1.0)
     assert (found.accuracy_left.estimate, found.gain.estimate) == (0.0, pytest.approx(0.4))
@@ -81,16 +81,23 @@ def test_the_interval_of_clustered_rows_is_that_of_the_groups() -> None:
     twice = np.repeat(np.arange(120), 2)
     right, sure = (probabilities >= 0.5) == labels, np.arange(120) * 37 % 120 / 1.0
     called = probabilities >= 0.5
-    one = abstained(labels, called, sure, 30, replicates=300)
-    two = abstained(labels[twice], called[twice], sure[twice], 30, twice, replicates=300)
+    one = abstained(labels, called, sure, 30)
+    two = abstained(labels[twice], called[twice], sure[twice], 30, twice)
     assert two.gain.low == pytest.approx(one.gain.low, abs=1e-12)
+    # The gain's interval against the jackknife over cases.
+    values = []
+    for case in range(120):
+        kept = np.arange(120) != case
+        values.append(abstained(labels[kept], called[kept], sure[kept], 30).gain.estimate)
+    jackknife = np.sqrt(119 / 120 * np.sum((np.array(values) - np.mean(values)) ** 2))
+    assert (one.gain.high - one.gain.low) / 2 / 1.959963984540054 == pytest.approx(jackknife, rel=0.02)
     assert two.accuracy.low == pytest.approx(one.accuracy.low, abs=0.01)
     alone, doubled = risk_coverage(right, sure), risk_coverage(right[twice], sure[twice], twice)
     assert doubled.area.low == pytest.approx(alone.area.low, abs=0.01)
 
 
 def test_nothing_answered_and_nothing_wrong_are_said() -> None:
-    none = abstained([True, False], [True, False], [1.0, 1.0], 2.0, replicates=20)
+    none = abstained([True, False], [True, False], [1.0, 1.0], 2.0)
     assert (none.answered.estimate, none.accuracy.note, none.gain.note) == (
         0,
         "no such case is answered",

@@ -117,11 +117,11 @@ def test_a_higher_level_never_gives_a_smaller_set(rows: list[tuple[int, int]], s
 
 def test_quality_is_counted() -> None:
     sets = np.array([[True, True], [True, False], [False, False], [False, True]])
-    found = set_quality([0, 0, 1, 1], sets, replicates=50)
+    found = set_quality([0, 0, 1, 1], sets)
     assert [found.coverage.estimate, found.size.estimate, found.single.estimate] == [0.75, 1.0, 0.5]
     assert [found.empty.estimate, found.full.estimate, found.right_when_single.estimate] == [0.25, 0.25, 1.0]
     assert [one.estimate for one in found.by_class] == [1.0, 0.5]
-    none = set_quality([0, 0], np.ones((2, 2), dtype=bool), replicates=50)
+    none = set_quality([0, 0], np.ones((2, 2), dtype=bool))
     assert "no such case" in none.by_class[1].note
     assert "no such case" in none.right_when_single.note
 

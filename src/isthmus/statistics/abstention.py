@@ -52,7 +52,7 @@ class Abstained:
     accuracy_left : Interval
         Of the calls inside the band, had they been made.
     gain : Interval
-        Accuracy among the answered less that of all, by group bootstrap.
+        Accuracy among the answered less that of all, cluster-robust.
     """
 
     answered: Interval
@@ -109,8 +109,6 @@ def abstained(
     width: float,
     groups: ArrayLike | None = None,
     level: float = 0.95,
-    replicates: int = REPLICATES,
-    seed: int = 0,
 ) -> Abstained:
     """Return how calls do when those less certain than the band's width are not made.
 
@@ -121,13 +119,11 @@ def abstained(
     width : float
     groups : array_like [N], optional
     level : float
-    replicates, seed : int
-        Group bootstraps behind the gain.
     """
     truth = as_binary(labels)
     called = as_binary(calls, "calls", truth.size)
     sure = as_scores(certainties, truth.size, "certainties")[0] >= width
-    of, _ = as_groups(groups, truth.size)
+    of, count = as_groups(groups, truth.size)
     right = truth == called
 
     def share(rows: BoolArray) -> Interval:
@@ -142,26 +138,23 @@ def abstained(
         specificity=share(sure & ~truth),
         accuracy_all=clustered_proportion(right, of, level),
         accuracy_left=share(~sure),
-        gain=_gain(right, sure, groups, level, replicates, seed),
+        gain=_gain(right, sure, of, count, level),
     )
 
 
-def _gain(
-    right: BoolArray, sure: BoolArray, groups: ArrayLike | None, level: float, replicates: int, seed: int
-) -> Interval:
+def _gain(right: BoolArray, sure: BoolArray, of: IntArray, count: int, level: float) -> Interval:
+    """Return the difference of two means of overlapping cases, linearised and summed by group."""
+    method = "linearised difference, cluster-robust normal"
     if not sure.any():
-        return undefined("group bootstrap", "no case is answered", level)
-    columns = np.stack([right & sure, sure, right], axis=1).astype(np.float64)
-
-    def gain(weights: FloatArray) -> FloatArray:
-        sums = weights @ columns
-        found = np.full(len(weights), np.nan)
-        np.divide(sums[:, 0], sums[:, 1], out=found, where=sums[:, 1] > 0)
-        found -= sums[:, 2] / weights.sum(axis=1)
-        return found
-
-    estimate = float(gain(np.ones((1, right.size)))[0])
-    return percentile_interval(estimate, group_bootstrap(gain, right.size, groups, replicates, seed), level)
+        return undefined(method, "no case is answered", level)
+    answered, everyone = float(right[sure].mean()), float(right.mean())
+    if count < 2:
+        return undefined(method, "one group only: no interval", level)
+    residual = sure * (right - answered) / sure.sum() - (right - everyone) / right.size
+    by_group = np.bincount(of, weights=residual, minlength=count)
+    half = normal_quantile(level) * float(np.sqrt(np.sum(by_group**2) * count / (count - 1)))
+    gain = answered - everyone
+    return Interval(gain, max(-1.0, gain - half), min(1.0, gain + half), level, method)
 
 
 def risk_coverage(

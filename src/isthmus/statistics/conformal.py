@@ -11,10 +11,9 @@ from math import inf
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isthmus.statistics.bootstrap import REPLICATES, group_bootstrap, percentile_interval
 from isthmus.statistics.calibration_error import as_class_probabilities
-from isthmus.statistics.inputs import BoolArray, FloatArray, as_groups
-from isthmus.statistics.interval import Interval, undefined
+from isthmus.statistics.inputs import BoolArray, FloatArray, IntArray, as_groups
+from isthmus.statistics.interval import Interval, normal_quantile, undefined
 from isthmus.statistics.proportions import clustered_proportion
 
 # (n + 1) * 0.9 of 9 groups may come out as 9.000000000000002.
@@ -169,12 +168,7 @@ def cross_fitted_sets(
 
 
 def set_quality(
-    labels: ArrayLike,
-    sets: NDArray[np.bool_],
-    groups: ArrayLike | None = None,
-    level: float = 0.95,
-    replicates: int = REPLICATES,
-    seed: int = 0,
+    labels: ArrayLike, sets: NDArray[np.bool_], groups: ArrayLike | None = None, level: float = 0.95
 ) -> SetQuality:
     """Return coverage and sizes of prediction sets, with intervals for clustered proportions.
 
@@ -185,11 +179,9 @@ def set_quality(
     sets : ndarray of bool [N, K]
     groups : array_like [N], optional
     level : float
-    replicates, seed : int
-        Group bootstraps behind the mean size.
     """
     codes, _ = as_class_probabilities(labels, np.asarray(sets, dtype=np.float64))
-    of, _ = as_groups(groups, codes.size)
+    of, count = as_groups(groups, codes.size)
     inside = sets[np.arange(codes.size), codes]
     size = sets.sum(axis=1)
 
@@ -199,14 +191,21 @@ def set_quality(
             return undefined("Wilson, effective n", "no such case", level)
         return clustered_proportion(outcome[kept], of[kept], level)
 
-    estimate = float(size.mean())
-    drawn = group_bootstrap(lambda w: w @ size / w.sum(axis=1), codes.size, groups, replicates, seed)
     return SetQuality(
         coverage=share(inside),
         by_class=tuple(share(inside, codes == k) for k in range(sets.shape[1])),
-        size=percentile_interval(estimate, drawn, level),
+        size=_mean_size(size.astype(np.float64), of, count, sets.shape[1], level),
         single=share(size == 1),
         empty=share(size == 0),
         full=share(size == sets.shape[1]),
         right_when_single=share(inside, size == 1),
     )
+
+
+def _mean_size(size: FloatArray, of: IntArray, count: int, most: int, level: float) -> Interval:
+    estimate, method = float(size.mean()), "mean, cluster-robust normal"
+    if count < 2:
+        return Interval(estimate, 0.0, float(most), level, method, "one group only: no interval")
+    residual = np.bincount(of, weights=size - estimate, minlength=count) / size.size
+    half = normal_quantile(level) * float(np.sqrt(np.sum(residual**2) * count / (count - 1)))
+    return Interval(estimate, max(0.0, estimate - half), min(float(most), estimate + half), level, method)
