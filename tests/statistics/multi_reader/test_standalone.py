@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isthmus.statistics.multi_reader.obuchowski_rockette import obuchowski_rockette
+from isthmus.statistics.multi_reader.components import variance_components
+from isthmus.statistics.multi_reader.inference import t_comparison
+from isthmus.statistics.multi_reader.obuchowski_rockette import error_terms, obuchowski_rockette
 from isthmus.statistics.multi_reader.standalone import model_against_readers
 from isthmus.statistics.multi_reader.study import ReaderStudy
 from isthmus.statistics.roc import auc, compare_aucs
@@ -32,6 +34,19 @@ def test_the_single_treatment_test_is_that_of_the_model_repeated_as_a_second_con
     limits = one.comparison.difference.low, one.comparison.difference.high
     assert limits == pytest.approx((pair.difference.low, pair.difference.high), abs=1e-10)
     assert one.comparison.estimate_a == pytest.approx(auc(study.truth, model), abs=1e-14)
+
+
+def test_the_test_equals_rjafroc_on_its_printed_figures() -> None:
+    # D. Chakraborty, RJafrocFrocBook, "Standalone CAD vs. Radiologists", appendix, example 3 (RRRC_1T_PCL_0_2): nine
+    # radiologists less CAD; varError and cov2 are those of the differences.
+    of_readers = [0.69453125, 0.65, 0.80625, 0.725, 0.65982143, 0.76845238, 0.7375, 0.675, 0.675]
+    gaps = np.array(of_readers)[:, None] - 0.59166667
+    spread = np.where(np.eye(9, dtype=bool), 0.0053445377, 0.0030657054)
+    parts = variance_components(gaps, spread[:, None, :, None])
+    term = error_terms(gaps, parts, "random", "random").within[0]
+    found = t_comparison(float(np.mean(of_readers)), 0.59166667, term.value / 9, term.degrees, 0.95, "1T-RRRC")
+    assert (found.statistic, term.degrees, found.p) == pytest.approx((2.0390389, 937.24371, 0.041726262), rel=5e-7)
+    assert (found.difference.low, found.difference.high) == pytest.approx((0.004448434, 0.232563801), abs=5e-9)
 
 
 def test_fixed_cases_are_a_t_test_of_the_readers_against_a_constant() -> None:
