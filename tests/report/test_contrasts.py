@@ -5,7 +5,8 @@ from sklearn.metrics import roc_auc_score
 
 from isthmus.report.evidence import compute_evidence
 from isthmus.statistics.interval import holm
-from isthmus.statistics.roc import compare_aucs
+from isthmus.statistics.multiclass import compare_several_classes
+from isthmus.statistics.roc import compare_aucs, compare_unpaired_aucs
 from tests.report.made import made_predictions
 
 
@@ -95,3 +96,71 @@ def test_identical_arms_differ_by_nothing() -> None:
     twin = frame.assign(arm="b")
     (entry,) = compute_evidence(pd.concat([frame, twin]), bootstrap=10)["comparisons"]
     assert (entry["difference"], entry["p"]) == (0.0, 1.0)
+
+
+def three_classes(arms: tuple[str, ...], **columns: object) -> pd.DataFrame:
+    random = np.random.default_rng(3)
+    labels = np.repeat(["a", "b", "c"], 40)
+    frames = []
+    for place, arm in enumerate(arms):
+        raw = random.random((120, 3)) + 0.3 * (place + 1) * (labels[:, None] == np.array(["a", "b", "c"]))
+        p = raw / raw.sum(axis=1, keepdims=True)
+        facts = {"arm": arm, "split": "test", "seed": 0, "fold": 0, "unit_id": [f"{i:03d}" for i in range(120)]}
+        facts |= {"label": labels, "group_id": [f"{i // 2:03d}" for i in range(120)], "call": "", "target": "t"}
+        facts |= {f"p_{name}": p[:, k] for k, name in enumerate("abc")}
+        frames.append(pd.DataFrame(facts | {"cohort": "c", "candidate": "default", "unit": "patient"} | columns))
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_arms_of_several_classes_are_compared_by_paired_resampling_with_holm() -> None:
+    frame = three_classes(("weak", "middle", "strong"))
+    evidence = compute_evidence(frame, bootstrap=200, primary={"arm": "strong", "against": "weak"})
+    found = evidence["comparisons"]
+    assert (found[0]["a"], found[0]["measure"], found[0]["primary"], found[0]["p_holm"]) == (
+        "strong", "macro_auc", True, None,
+    )  # fmt: skip
+    assert {entry["measure"] for entry in found} == {"macro_auc", "hand_till", "accuracy"}
+    of = {arm: frame[frame["arm"] == arm] for arm in ("strong", "weak")}
+    probabilities = [of[arm][["p_a", "p_b", "p_c"]].to_numpy() for arm in ("strong", "weak")]
+    expected = compare_several_classes(
+        of["weak"]["label"], *probabilities, list("abc"), of["weak"]["group_id"], replicates=200
+    )
+    assert found[0]["p"] == pytest.approx(expected["macro_auc"].p)
+    hand_till = next(e for e in found if e["measure"] == "hand_till" and (e["a"], e["b"]) == ("strong", "weak"))
+    assert hand_till["difference"] == pytest.approx(expected["hand_till"].difference.estimate)
+    others = [entry for entry in found if entry["measure"] == "macro_auc" and not entry["primary"]]
+    assert [entry["p_holm"] for entry in others] == pytest.approx(list(holm([entry["p"] for entry in others])))
+
+
+def test_several_classes_are_compared_within_folds_and_a_fold_without_one_is_named() -> None:
+    frame = three_classes(("weak", "strong"), split="cv", fold=[i // 2 % 4 for i in range(120)])
+    (macro, _) = compute_evidence(frame, bootstrap=50)["comparisons"]
+    arms = compute_evidence(frame, bootstrap=50)["arms"]
+    difference = arms["weak"]["cv"]["macro_auc"]["estimate"] - arms["strong"]["cv"]["macro_auc"]["estimate"]
+    assert macro["difference"] == pytest.approx(difference)
+    lacking = frame.assign(fold=np.tile(np.where(np.arange(120) < 40, 0, np.arange(120) % 2), 2))
+    evidence = compute_evidence(lacking, bootstrap=50)
+    (entry,) = evidence["comparisons"]
+    assert entry["difference"] is None
+    assert "fold 1 of seed 0 holds no shared case of class a" in entry["note"]
+    assert "1 folds lack a class" in evidence["arms"]["weak"]["cv"]["macro_auc"]["note"]
+
+
+def test_one_score_cannot_rank_several_classes_and_it_is_said() -> None:
+    frame = three_classes(("weak", "strong")).rename(columns={"p_a": "score"}).drop(columns=["p_b", "p_c"])
+    evidence = compute_evidence(frame, bootstrap=10)
+    assert evidence["comparisons"] == []
+    assert "one score cannot rank several classes" in evidence["notes"][0]
+
+
+def test_arms_that_share_no_unit_are_compared_as_apart_and_it_is_said() -> None:
+    frame = made_predictions(seeds=(0,), folds=1, split="test")
+    half = frame["unit_id"] < "n060"
+    apart = frame[(half & (frame["arm"] == "new")) | (~half & (frame["arm"] == "old"))]
+    (entry,) = compute_evidence(apart, bootstrap=10)["comparisons"]
+    new, old = (apart[apart["arm"] == arm] for arm in ("new", "old"))
+    expected = compare_unpaired_aucs(
+        new["label"] == "1", new["p_1"], old["label"] == "1", old["p_1"], new["group_id"], old["group_id"]
+    )
+    assert entry["p"] == pytest.approx(expected.p)
+    assert "no shared unit: 60 units against 60 others" in entry["note"]

@@ -4,14 +4,17 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable
+from isthmus.report.contrasts_several import SeveralClassContrasts
 from isthmus.report.discrimination import is_cross_validated
 from isthmus.report.reading import in_order
 from isthmus.statistics.cross_validated import compare_cross_validated_aucs
 from isthmus.statistics.interval import Comparison, holm
 from isthmus.statistics.mcnemar import mcnemar
+from isthmus.statistics.partly_paired import compare_partly_paired_aucs
 from isthmus.statistics.proportions import compare_paired_proportions
 from isthmus.statistics.roc import compare_aucs
 
@@ -19,14 +22,19 @@ _CALL_MEASURES = ("sensitivity", "specificity", "accuracy")
 
 
 def comparisons(
-    table: AnalysisTable, *, reference_arm: str | None, primary: dict[str, str] | None, level: float
+    table: AnalysisTable,
+    *,
+    reference_arm: str | None,
+    primary: dict[str, str] | None,
+    level: float,
+    bootstrap: int = 2000,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return all paired comparisons, and notes on pairs that could not be compared.
 
     Parameters
     ----------
     table : AnalysisTable
-        Two classes.
+        Two classes are compared by AUC, several by macro AUC and Hand and Till's M.
     reference_arm : str, optional
         Each other arm is compared with this one; without it, all pairs are compared.
     primary : dict, optional
@@ -34,6 +42,8 @@ def comparisons(
         correction.
     level : float
         Of the intervals, 0 to 1.
+    bootstrap : int
+        Group resamplings behind the comparisons of several classes.
 
     Returns
     -------
@@ -43,22 +53,43 @@ def comparisons(
     """
     found: list[dict[str, Any]] = []
     notes: list[str] = []
-    splits = set(table.rows["split"])
-    for split in in_order(splits):
+    if len(table.classes) > 2 and not table.has_probabilities:
+        return found, ["arms are not compared: one score cannot rank several classes"]
+    several = SeveralClassContrasts(table.classes, bootstrap, level) if len(table.classes) > 2 else None
+    leading = "auc" if several is None else "macro_auc"
+    for split in in_order(set(table.rows["split"])):
         arms = list(dict.fromkeys(table.rows.loc[table.rows["split"] == split, "arm"]))
         for a, b in _pairs(arms, reference_arm, primary):
             named = primary is not None and (a, b) == (primary["arm"], primary["against"])
             try:
-                both = _paired(table, a, b, split)
+                entries = _entries(table, a, b, split, several, level, calls=named or b == reference_arm)
             except ValueError as error:
                 notes.append(f"{a} and {b} are not compared in split {split}: {error}")
                 continue
-            entries = _compared(both, table.positive, level, calls=named or b == reference_arm)
             shared = {"a": a, "b": b, "split": split}
-            found += [{**shared, **entry, "primary": named and entry["measure"] == "auc"} for entry in entries]
+            found += [{**shared, **entry, "primary": named and entry["measure"] == leading} for entry in entries]
     _adjust(found)
     # A stable sort: the primary contrast first, then ranking before calls, else the arms' own order.
-    return sorted(found, key=lambda entry: (not entry["primary"], entry["measure"] != "auc")), notes
+    return sorted(found, key=lambda entry: (not entry["primary"], entry["measure"] != leading)), notes
+
+
+def _entries(
+    table: AnalysisTable,
+    a: str,
+    b: str,
+    split: str,
+    several: SeveralClassContrasts | None,
+    level: float,
+    *,
+    calls: bool,
+) -> list[dict[str, Any]]:
+    """Return one pair's comparisons, or raise ValueError saying why there are none."""
+    if several is None and _are_apart(table, a, b, split):
+        return [_compare_apart(table.part(a, split), table.part(b, split), level)]
+    both = _paired(table, a, b, split)
+    note = _note(both)
+    ranked = _by_ranking(both, note, level) if several is None else _by_several(both, several, a, b, note)
+    return ranked + (_by_calls(both, table, level, note) if calls else [])
 
 
 def _pairs(arms: list[str], reference_arm: str | None, primary: dict[str, str] | None) -> list[tuple[str, str]]:
@@ -79,49 +110,90 @@ def _paired(table: AnalysisTable, a: str, b: str, split: str) -> DataFrame:
     once = ["seed", "unit_id"]
     several = any(rows.duplicated(once).any() for rows in (left, right))  # a unit in several folds of a seed
     keys = [*once, "fold"] if several else once
-    other = right.assign(fold_b=right["fold"])[[*keys, "fold_b", "score", "call"]]
+    own = [f"p_{label}" for label in table.classes] if len(table.classes) > 2 else []
+    other = right.assign(fold_b=right["fold"])[[*keys, "fold_b", "score", "call", *own]]
     both = left.merge(other, on=keys, suffixes=("_a", "_b"), validate="one_to_one")
     if both.empty:
         raise ValueError("they share no unit in the same seed")
-    if both["truth"].nunique() < 2:
+    if both["label"].nunique() < 2:
         raise ValueError("the units they share are all of one class")
     missing = max(left["unit_id"].nunique(), right["unit_id"].nunique()) - both["unit_id"].nunique()
     seeds = max(left["seed"].nunique(), right["seed"].nunique()) - both["seed"].nunique()
     return both.assign(missing=missing, seeds_missing=seeds)
 
 
-def _compared(both: DataFrame, positive: str, level: float, *, calls: bool) -> list[dict[str, Any]]:
-    units = int(both["unit_id"].nunique())
-    note = (
-        f"{units} shared units; {int(both['missing'].iloc[0])} are in one arm only" if both["missing"].iloc[0] else ""
-    )
+def _note(both: DataFrame) -> str:
+    notes = []
+    if both["missing"].iloc[0]:
+        notes.append(f"{both['unit_id'].nunique()} shared units; {int(both['missing'].iloc[0])} are in one arm only")
     if (both["fold"] != both["fold_b"]).any():
-        note = "; ".join(filter(None, (note, "the two were cross-validated over other folds")))
+        notes.append("the two were cross-validated over other folds")
     if both["seeds_missing"].iloc[0]:
         shared = ", ".join(str(seed) for seed in sorted(both["seed"].unique()))
-        note = "; ".join(filter(None, (note, f"on seed {shared} alone, which both have")))
-    entries = []
+        notes.append(f"on seed {shared} alone, which both have")
+    return "; ".join(notes)
+
+
+def _by_ranking(both: DataFrame, note: str, level: float) -> list[dict[str, Any]]:
+    units = int(both["unit_id"].nunique())
     try:
-        entries.append(_entry("auc", _compare_ranking(both, level), units, note))
+        return [_entry("auc", _compare_ranking(both, level), units, note)]
     except ValueError as error:
-        nothing = {"difference": None, "low": None, "high": None, "level": level, "statistic": None, "p": None}
-        entries.append({"measure": "auc", **nothing, "method": "none", "n": units, "note": str(error)})
-    if calls and (both["call_a"] != "").all() and (both["call_b"] != "").all():
-        label = both["label"].to_numpy(dtype=str)
-        right_a, right_b = (both[name].to_numpy(dtype=str) == label for name in ("call_a", "call_b"))
-        groups = both["group_id"].to_numpy(dtype=str)
-        among = {
-            "sensitivity": label == positive,
-            "specificity": label != positive,
-            "accuracy": np.ones(len(label), bool),
-        }
-        for measure in _CALL_MEASURES:
-            rows = among[measure]
-            comparison = compare_paired_proportions(right_a[rows], right_b[rows], groups[rows], level)
-            discordant = mcnemar(right_a[rows], right_b[rows], groups[rows]).as_dict()
-            discordant["seeds"] = int(both["seed"].nunique())  # b and c are counted over all of them
-            entries.append({**_entry(measure, comparison, units, note), "mcnemar": discordant})
+        return [_nothing("auc", units, level, str(error))]
+
+
+def _by_several(both: DataFrame, several: SeveralClassContrasts, a: str, b: str, note: str) -> list[dict[str, Any]]:
+    units = int(both["unit_id"].nunique())
+    try:
+        compared = several.compare(both, a, b)
+    except ValueError as error:
+        return [_nothing("macro_auc", units, several.level, str(error))]
+    return [_entry(measure, comparison, units, note) for measure, comparison in compared.items()]
+
+
+def _by_calls(both: DataFrame, table: AnalysisTable, level: float, note: str) -> list[dict[str, Any]]:
+    if (both["call_a"] == "").any() or (both["call_b"] == "").any():
+        return []
+    units = int(both["unit_id"].nunique())
+    label = both["label"].to_numpy(dtype=str)
+    right_a, right_b = (both[name].to_numpy(dtype=str) == label for name in ("call_a", "call_b"))
+    groups = both["group_id"].to_numpy(dtype=str)
+    among = {
+        "sensitivity": label == table.positive,
+        "specificity": label != table.positive,
+        "accuracy": np.ones(len(label), bool),
+    }
+    entries = []
+    for measure in _CALL_MEASURES if len(table.classes) == 2 else ("accuracy",):
+        rows = among[measure]
+        comparison = compare_paired_proportions(right_a[rows], right_b[rows], groups[rows], level)
+        discordant = mcnemar(right_a[rows], right_b[rows], groups[rows]).as_dict()
+        discordant["seeds"] = int(both["seed"].nunique())  # b and c are counted over all of them
+        entries.append({**_entry(measure, comparison, units, note), "mcnemar": discordant})
     return entries
+
+
+def _nothing(measure: str, units: int, level: float, note: str) -> dict[str, Any]:
+    empty = {"difference": None, "low": None, "high": None, "level": level, "statistic": None, "p": None}
+    return {"measure": measure, **empty, "method": "none", "n": units, "note": note}
+
+
+def _are_apart(table: AnalysisTable, a: str, b: str, split: str) -> bool:
+    """Tell whether two arms, one model each, share no unit: then each AUC is of its own units."""
+    left, right = table.part(a, split), table.part(b, split)
+    if is_cross_validated(left) or is_cross_validated(right):
+        return False
+    return not set(left["unit_id"]) & set(right["unit_id"])
+
+
+def _compare_apart(left: DataFrame, right: DataFrame, level: float) -> dict[str, Any]:
+    rows = pd.concat([left, right])
+    truth, score = rows["truth"].to_numpy(dtype=bool), rows["score"].to_numpy(dtype=float)
+    first = np.arange(len(rows)) < len(left)
+    groups = rows["group_id"].to_numpy(dtype=str)
+    comparison = compare_partly_paired_aucs(truth, score, score, first, ~first, groups, level)
+    note = f"no shared unit: {len(left)} units against {len(right)} others, which may be easier or harder"
+    return _entry("auc", comparison, len(rows), note)
 
 
 def _compare_ranking(both: DataFrame, level: float) -> Comparison:

@@ -38,6 +38,8 @@ def compute_evidence(
     reads: DataFrame | None = None,
     higher_is: Literal["positive", "negative"] = "positive",
     simulated_readers: bool = False,
+    table_one: tuple[str, ...] | None = None,
+    table_one_mode: Literal["default", "paper"] = "default",
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Compute everything that can be said of a predictions table.
@@ -66,8 +68,8 @@ def compute_evidence(
     level : float
         Of all intervals, 0 to 1.
     bootstrap : int
-        Group resamplings behind F1, MCC and several-class measures.
-    cases, reads, higher_is, simulated_readers
+        Group resamplings behind F1, MCC, several-class measures and their comparisons.
+    cases, reads, higher_is, simulated_readers, table_one, table_one_mode
         What is known beside the scores: see :class:`isthmus.report.subject.Study`.
     progress : callable, optional
         Called with (arms and splits done, all).
@@ -95,12 +97,7 @@ def compute_evidence(
         found[arm][split] = _part(table, arm, split, sampling, prevalences, level, bootstrap)
         if progress:
             progress(done + 1, len(parts))
-    binary = len(table.classes) == 2
-    pairs, notes = (
-        comparisons(table, reference_arm=reference_arm, primary=primary, level=level)
-        if binary
-        else ([], ["arms are not compared: comparisons are made for two classes"])
-    )
+    pairs, notes = comparisons(table, reference_arm=reference_arm, primary=primary, level=level, bootstrap=bootstrap)
     evidence: dict[str, Any] = {
         "format": "isthmus-evidence/1.0",
         "target": table.target,
@@ -130,6 +127,8 @@ def compute_evidence(
         reads=reads,
         higher_is=higher_is,
         simulated_readers=simulated_readers,
+        table_one=table_one,
+        table_one_mode=table_one_mode,
     )
     for subject in SUBJECTS:
         if something := subject.compute(table, study, evidence):
