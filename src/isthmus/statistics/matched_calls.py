@@ -49,6 +49,11 @@ def compare_with_calls(
     list of Comparison [K]
         ``estimate_a`` is the score's rate, ``estimate_b`` the calls'; z and p from the resamplings' variance.
 
+    Notes
+    -----
+    Of several thresholds with the calls' specificity the score has the one with the highest sensitivity, so that with
+    few negatives it is favoured, by less than a step of its curve.
+
     Source: the estimate as R `pROC::coords(x, input = "specificity", ret = "sensitivity")` at the calls' specificity.
 
     Examples
