@@ -1,29 +1,44 @@
-"""Made-up descriptors of cases: more suspicious where the label is positive, some blank."""
+"""What is known of made-up cases: two nodules a patient, some of it missing."""
 
 import numpy as np
 import pandas as pd
 
+from tests.report.made import made_predictions
 
-def made_cases(units: int = 120, *, blank: float = 0.1, names: str = "n{:03d}", cohort: str = "made") -> pd.DataFrame:
-    """Return descriptors, size and a recorded level of the units of ``made_predictions``."""
-    random = np.random.default_rng(11)
-    positive = np.arange(units) % 5 < 3
-    drawn = {
-        "composition": (["solid", "mixed", "spongiform", "cystic"], [0.8, 0.18, 0.01, 0.01], [0.4, 0.4, 0.1, 0.1]),
-        "echogenicity": (["isoechoic", "hypoechoic", "very_hypoechoic"], [0.2, 0.5, 0.3], [0.6, 0.35, 0.05]),
-        "shape": (["wider_than_tall", "taller_than_wide"], [0.6, 0.4], [0.95, 0.05]),
-        "margin": (["smooth", "ill_defined", "irregular"], [0.4, 0.2, 0.4], [0.8, 0.15, 0.05]),
-        "echogenic_foci": (["none", "punctate", "macrocalcifications", "comet_tail"], [0.4, 0.5, 0.1, 0.0],
-                           [0.7, 0.05, 0.15, 0.1]),
-    }  # fmt: skip
-    columns: dict[str, object] = {"unit_id": [names.format(unit) for unit in range(units)], "cohort": cohort}
-    for name, (codes, if_positive, if_negative) in drawn.items():
-        values = np.where(
-            positive, random.choice(codes, units, p=if_positive), random.choice(codes, units, p=if_negative)
-        )
-        columns[name] = np.where(random.random(units) < blank, None, values)
-    columns["size_mm"] = np.round(random.uniform(4, 40, units), 1)
-    columns["tirads"] = np.where(
-        positive, random.choice(["3", "4a", "4b", "5"], units), random.choice(["2", "3", "4a"], units)
+
+def made_two_sets() -> pd.DataFrame:
+    """Return a cross-validation and a test set of other patients."""
+    inside = made_predictions(units=160)
+    unseen = made_predictions(units=90, split="test", folds=1, seeds=(0,))
+    for name in ("unit_id", "group_id"):
+        unseen[name] = "t" + unseen[name]
+    together = pd.concat([inside, unseen], ignore_index=True)
+    return together.assign(patient_id=together["group_id"])
+
+
+def made_cases(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return one row a unit: positives are larger and more often solid and punctate."""
+    random = np.random.default_rng(seed)
+    units = predictions.drop_duplicates(["cohort", "unit_id"])
+    count, positive = len(units), (units["label"] == "1").to_numpy()
+    names, patient = np.unique(units["group_id"], return_inverse=True)
+    solid = random.random(count) < 0.6 + 0.2 * positive
+    punctate = positive & (random.random(count) < 0.5)
+    return pd.DataFrame(
+        {
+            "cohort": units["cohort"].to_numpy(),
+            "unit_id": units["unit_id"].to_numpy(),
+            "patient_id": units["group_id"].to_numpy(),
+            "age_years": np.round(random.normal(50, 12, len(names)))[patient],
+            "sex": np.where(random.random(len(names)) < 0.7, "F", "M")[patient],
+            "size_mm": np.round(random.gamma(3, 5, count) + 4 * positive, 1),
+            "composition": np.where(solid, "solid", np.where(random.random(count) < 0.5, "mixed", "cystic")),
+            "echogenic_foci": np.where(punctate, "macrocalcifications punctate", "none"),
+            "tirads": np.where(
+                positive, random.choice(["TR4", "TR5"], count), random.choice(["TR2", "TR3", "TR4"], count)
+            ),
+            "device": random.choice(["Console A", "Console B", "Console C"], count),
+            "site": random.choice(["North", "South"], count),
+            "stiffness_kpa": np.where(random.random(count) < 0.1, np.nan, np.round(random.exponential(20, count), 1)),
+        }
     )
-    return pd.DataFrame(columns)

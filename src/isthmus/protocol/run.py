@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -114,6 +114,10 @@ def run(
     return open_run(folder)
 
 
+_NO_RULES: Final = {"arms": True, "explain": True, "leak": True, "report": {"table1", "table1_mode"}}
+"""What of a protocol chooses no threshold and no calibrator."""
+
+
 @dataclass
 class _Work:
     """One call of :func:`run`, stage by stage."""
@@ -153,7 +157,8 @@ class _Work:
             )
         truth = read_truth(self.cases.cohort.folder)
         with self.record.stage("evidence"):
-            facts = case_facts([self.cases, *(one.cases for one in self.outside)], self.progress)
+            everyone = [self.cases, *(one.cases for one in self.outside)]
+            facts = case_facts(everyone, self.progress, self.protocol.report.table1 or ())
             leak = demonstrate_leak(self.folder, self.protocol, training, rows, picture_level)
             evidence = write_evidence(
                 self.folder,
@@ -230,7 +235,7 @@ class _Work:
             "target": usable.target.name,
             "cohort": usable.cohort.fingerprint(),
             # The rules alone: an arm that is added changes nothing of what was chosen for the others.
-            "rules": sha256_of_json(self.protocol.model_dump(mode="json", exclude={"arms", "explain", "leak"})),
+            "rules": sha256_of_json(self.protocol.model_dump(mode="json", exclude=_NO_RULES)),
         }
         frozen = freeze(nodule_predictions(rows, usable), usable.classes, self.protocol.threshold, facts)
         Lock(self.folder).freeze(frozen)

@@ -164,6 +164,12 @@ class ReportSettings(Part):
     """What the report states beside the default evidence."""
 
     prevalences: list[float] = Field(default=[0.05, 0.1, 0.2], description="PPV and NPV are given at these prevalences")
+    table1: list[str] | None = Field(
+        None, description="columns of patients.csv and nodules.csv in Table 1; default: age, sex, size, descriptors, …"
+    )
+    table1_mode: Literal["default", "paper"] = Field(
+        "default", description="paper: chi-square with Yates, Student's t, cases taken as independent"
+    )
 
 
 class Protocol(Part):

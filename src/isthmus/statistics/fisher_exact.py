@@ -13,8 +13,8 @@ from isthmus.statistics.inputs import FloatArray, IntArray
 TIE = 1e-7
 """Tables whose probability is at most this much above the observed one's, relatively, count as no more probable."""
 
-REPLICATES = 20_000
-_MOST_NODES = 300_000
+REPLICATES = 10_000
+_MOST_NODES = 100_000
 _MOST_CELLS = 20_000_000
 
 
