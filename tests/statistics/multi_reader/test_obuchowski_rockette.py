@@ -224,6 +224,25 @@ def test_a_class_that_is_missing_gives_a_reason(truth: np.ndarray, said: str) ->
     assert result.comparisons[0].comparison.difference.note == result.notes[-1]
 
 
+def test_calls_under_one_condition_are_never_compared_with_scores_under_another() -> None:
+    study = simulated(1)
+    scores = study.scores.copy()
+    scores[:, 1] = scores[:, 1] > 1
+    result = obuchowski_rockette(replaced(study, scores=scores))
+    assert result.notes[-1].startswith("under c1 every reader used two values")
+    assert np.isnan(result.overall.p)
+    assert np.isfinite(obuchowski_rockette(replaced(study, scores=scores), ["c1"]).means[0].low)
+
+
+def test_readers_who_all_gain_alike_leave_a_z_test() -> None:
+    study = simulated(1)
+    scores = np.stack([np.broadcast_to(study.scores[0, i], (5, 40)) for i in range(2)], axis=1)
+    result = obuchowski_rockette(replaced(study, scores=scores))
+    assert np.isinf(result.overall.df2)
+    expected = compare_aucs(study.truth, study.scores[0, 0], study.scores[0, 1])
+    assert result.overall.p == pytest.approx(expected.p, rel=1e-9)
+
+
 def test_constant_scores_hold_no_variance() -> None:
     study = simulated(1)
     result = obuchowski_rockette(replaced(study, scores=np.ones_like(study.scores)))

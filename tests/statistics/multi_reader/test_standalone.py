@@ -115,6 +115,15 @@ def test_degenerate_data_give_a_reason() -> None:
     assert np.isfinite(constant.comparison.p)
 
 
+def test_an_auc_of_calls_never_stands_beside_one_of_scores() -> None:
+    study, model = simulated(8, conditions=1), np.random.default_rng(8).normal(size=40)
+    calls = replaced(study, scores=(study.scores > 1).astype(float))
+    assert "an AUC of one point must not stand beside the model's AUC" in model_against_readers(calls, model).notes[-1]
+    assert "the model gives two values" in model_against_readers(study, (model > 0).astype(float)).notes[-1]
+    both = model_against_readers(calls, (model > 0).astype(float))
+    assert np.isfinite(both.comparison.p)
+
+
 def test_wrong_use_is_refused() -> None:
     study = simulated(7)
     with pytest.raises(ValueError, match="say which one the model stands beside"):

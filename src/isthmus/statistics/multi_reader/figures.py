@@ -22,6 +22,8 @@ def why_no_figure(study: CrossedStudy, figure: Figure) -> str:
         raise ValueError(f"{figure} needs calls: every score must be 0 or 1")
     if not study.readers:
         return "no reader read under every condition"
+    if figure == "auc" and (reason := _why_not_alike(study)):
+        return reason
     needed = {"auc": (True, False), "sensitivity": (True,), "specificity": (False,)}[figure]
     for kind in needed:
         rows = study.truth == kind
@@ -31,6 +33,21 @@ def why_no_figure(study: CrossedStudy, figure: Figure) -> str:
         if count_groups(study.groups, rows) < 2:
             return f"the {name} cases lie in a single group: no variance over cases"
     return ""
+
+
+def only_calls(study: CrossedStudy) -> BoolArray:
+    """Return which readers, under which conditions, used two values at most [readers, conditions]."""
+    ordered = np.sort(study.scores, axis=2)
+    return np.asarray((np.diff(ordered, axis=2) > 0).sum(axis=2) <= 1, dtype=np.bool_)
+
+
+def _why_not_alike(study: CrossedStudy) -> str:
+    """Return a reason where one condition was read in calls and another in scores: their AUCs are not alike."""
+    called = only_calls(study).all(axis=0)
+    if not called.any() or called.all():
+        return ""
+    name = study.conditions[int(np.flatnonzero(called)[0])]
+    return f"under {name} every reader used two values: an AUC of one point must not stand beside an AUC of scores"
 
 
 def figures_of_merit(study: CrossedStudy, figure: Figure = "auc") -> FloatArray:

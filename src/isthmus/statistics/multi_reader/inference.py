@@ -181,9 +181,9 @@ def _with_hillis(own: float, shared: float, degrees: float) -> ErrorTerm:
     if not isfinite(own) or not degrees > 0:
         return ErrorTerm(float("nan"), float("nan"))
     value = own + shared
-    if own <= 0:  # no variance between readers was seen: what is left is the cases' own, a z test
-        return ErrorTerm(value, float("inf"))
-    return ErrorTerm(value, value**2 / (own**2 / degrees))
+    # Without variance between readers (a rounding error at most) what is left is the cases' own: a z test.
+    found = value**2 / (own**2 / degrees) if own > 1e-14 * value else float("inf")
+    return ErrorTerm(value, found)
 
 
 def _quantile(level: float, degrees: float) -> float:

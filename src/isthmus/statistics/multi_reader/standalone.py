@@ -14,6 +14,7 @@ from isthmus.statistics.multi_reader.figures import (
     Figure,
     covariance_of_figures,
     figures_of_merit,
+    only_calls,
     why_no_figure,
 )
 from isthmus.statistics.multi_reader.inference import (
@@ -111,7 +112,8 @@ def model_against_readers(
     model : str
         Its name.
     figure, readers, cases, covariance, level, fewest_readers
-        As :func:`~isthmus.statistics.multi_reader.obuchowski_rockette.obuchowski_rockette`.
+        As :func:`~isthmus.statistics.multi_reader.obuchowski_rockette.obuchowski_rockette`. Readers who only call are
+        never set against a model's full AUC: then there is a reason in place of numbers.
 
     Source: S. Hillis, N. Obuchowski, K. Berbaum, Academic Radiology 12 (2005) 1496-1501 and S. Hillis, K. Schartz,
     Journal of Medical Imaging 5 (2018) 031410 (one condition); D. Chakraborty, Observer Performance Methods (2017),
@@ -127,6 +129,8 @@ def model_against_readers(
         raise ValueError(f"a reader is called {model!r} too")
     crossed = study.crossed([name]).with_model(scores, model)
     reason = why_no_figure(crossed, figure) if len(crossed.readers) > 1 else "no reader read under this condition"
+    if not reason and figure == "auc":
+        reason = _why_not_alike(crossed)
     if reason:
         return _nothing(crossed, name, model, figure, cases, level, reason)
     figures = figures_of_merit(crossed, figure)[:, 0]
@@ -175,6 +179,15 @@ def _compared(
         n_groups=len(np.unique(crossed.groups)),
         notes=(*crossed.notes, *((note,) if note else ())),
     )
+
+
+def _why_not_alike(crossed: CrossedStudy) -> str:
+    called = only_calls(crossed)[:, 0]
+    if called[:-1].all() and not called[-1]:
+        return "the readers used two values: an AUC of one point must not stand beside the model's AUC"
+    if called[-1] and not called[:-1].any() and np.ptp(crossed.scores[-1]) > 0:
+        return "the model gives two values: an AUC of one point must not stand beside the readers' AUCs"
+    return ""
 
 
 def differences(spread: FloatArray) -> FloatArray:
