@@ -114,7 +114,7 @@ def run(
     return open_run(folder)
 
 
-_NO_RULES: Final = {"arms": True, "explain": True, "leak": True, "report": {"table1", "table1_mode"}}
+_NO_RULES: Final[Any] = {"arms": True, "explain": True, "leak": True, "report": {"table1", "table1_mode"}}
 """What of a protocol chooses no threshold and no calibrator."""
 
 

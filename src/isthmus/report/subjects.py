@@ -2,6 +2,9 @@
 
 from typing import Final
 
+from isthmus.report.page_decisions import SUBJECT as DECISIONS
+from isthmus.report.page_table_one import SUBJECT as TABLE_ONE
+from isthmus.report.page_tirads import SUBJECT as TIRADS
 from isthmus.report.subject import Subject
 
-SUBJECTS: Final[tuple[Subject, ...]] = ()
+SUBJECTS: Final[tuple[Subject, ...]] = (TABLE_ONE, DECISIONS, TIRADS)
