@@ -12,14 +12,23 @@ CONDITIONS = ("cine", "se")
 
 def van_dyke(threshold: float | None = None) -> ReaderStudy:
     """Five readers, two conditions, 69 negative and 45 positive patients; calls rating >= threshold where given."""
-    with (Path(__file__).parent / "data" / "van_dyke.csv").open(encoding="utf-8") as file:
+    study = _read("van_dyke.csv", "12345", CONDITIONS)
+    return study if threshold is None else replaced(study, scores=(study.scores >= threshold).astype(float))
+
+
+def franken() -> ReaderStudy:
+    """Four readers, two conditions, 33 negative and 67 positive patients; the scale is turned."""
+    study = _read("franken.csv", "1234", ("one", "two"))
+    return replaced(study, scores=-study.scores)
+
+
+def _read(name: str, readers: str, conditions: tuple[str, ...]) -> ReaderStudy:
+    with (Path(__file__).parent / "data" / name).open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    scores = np.array([[[float(row[f"reader{j}_{c}"]) for row in rows] for c in CONDITIONS] for j in range(1, 6)])
-    if threshold is not None:
-        scores = (scores >= threshold).astype(float)
+    scores = np.array([[[float(row[f"reader{j}_{c}"]) for row in rows] for c in conditions] for j in readers])
     truth = np.array([row["truth"] == "1" for row in rows])
     cases = tuple(row["case"] for row in rows)
-    return ReaderStudy(scores, truth, np.arange(len(rows)), tuple("12345"), CONDITIONS, cases)
+    return ReaderStudy(scores, truth, np.arange(len(rows)), tuple(readers), conditions, cases)
 
 
 def simulated(seed: int, readers: int = 5, conditions: int = 2, cases: int = 40, per_group: int = 1) -> ReaderStudy:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from isthmus.statistics.multi_reader.obuchowski_rockette import obuchowski_rockette
 from isthmus.statistics.multi_reader.power import PlanningValues, power, sample_size
-from tests.statistics.multi_reader.studies import van_dyke
+from tests.statistics.multi_reader.studies import franken, van_dyke
 
 VAN_DYKE = PlanningValues(0.0002004025, 0.0008022883, 0.0003466137, 0.0003440748, 0.0002390284, 114)
 """OR-DBM MRMC 2.51 and MRMCaov 0.3.0, jackknife."""
@@ -37,6 +37,17 @@ def test_sample_size_equals_rjafroc() -> None:
     assert found is not None
     assert (found.cases, round(found.power, 3)) == (251, 0.801)
     assert power(VAN_DYKE, 0.043800322, 6, 250).power < 0.8
+
+
+def test_negative_variances_of_a_pilot_are_taken_as_rjafroc_takes_them() -> None:
+    # RJafroc: SsSampleSizeKGivenJ(dataset03, FOM = "Wilcoxon", effectSize = 0.05, J = 6, method = "OR"): K = 121,
+    # powerRRRC = 0.8004469. In this pilot Cov2 lies below Cov3 and the variance of condition x reader below 0.
+    pilot = obuchowski_rockette(franken(), covariance="jackknife", fewest_readers=2)
+    assert pilot.components.cov2 < pilot.components.cov3
+    assert pilot.components.interaction < 0
+    found = sample_size(PlanningValues.of(pilot), 0.05, 6)
+    assert found is not None
+    assert (found.cases, found.power) == (121, pytest.approx(0.8004469, abs=5e-8))
 
 
 def test_a_ceiling_that_cases_cannot_raise_gives_none() -> None:
