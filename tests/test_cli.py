@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from isthmus import cli
 from isthmus.cohort.sources import import_data_set
 from isthmus.errors import IsthmusError
+from isthmus.manifest import version
 from tests.ddti_tree import write_ddti_tree
 
 COMMANDS = (
@@ -121,6 +122,13 @@ def test_a_cohort_is_checked_with_a_page(cohort, tmp_path):
     assert code == 0
     assert "0 errors" in words
     assert (tmp_path / "check.html").is_file()
+
+
+def test_the_version_is_told_by_the_command_and_by_the_module():
+    code, words = call("--version")
+    assert (code, words.strip()) == (0, f"isthmus {version()}")
+    told = subprocess.run([sys.executable, "-m", "isthmus", "--version"], capture_output=True, text=True, check=True)
+    assert told.stdout == words
 
 
 def test_a_plan_costs_nothing(cohort, tmp_path):

@@ -143,8 +143,30 @@ def read_json(path: Path, *, name: str | None = None, major: int = 1) -> Any:
     return content
 
 
-def read_yaml(path: Path, *, name: str | None = None, major: int = 1) -> Any:
+class _TextLoader(yaml.SafeLoader):
+    """Every plain value is the text that stands there: 007 stays 007, yes stays yes; a key comes once."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            key.tag = "tag:yaml.org,2002:str"
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        found: dict[Any, Any] = super().construct_mapping(node, deep)
+        return found
+
+
+_TextLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag == "tag:yaml.org,2002:null"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read_yaml(path: Path, *, name: str | None = None, major: int = 1, texts: bool = False) -> Any:
     """Read YAML (no anchors, no tags) and, where ``name`` is given, check its format line.
+
+    With ``texts`` plain values are not turned into numbers, dates or truth values, and a key may come only once.
 
     Raises
     ------
@@ -152,7 +174,8 @@ def read_yaml(path: Path, *, name: str | None = None, major: int = 1) -> Any:
         When the file is missing, is no YAML, or has another or a newer format.
     """
     try:
-        content = yaml.safe_load(_read_text(path))
+        # Both loaders make plain values only.
+        content = yaml.load(_read_text(path), _TextLoader if texts else yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}, line {mark.line + 1}" if mark else str(path)

@@ -36,7 +36,32 @@ def test_the_guides_map_and_the_example_are_maps(tmp_path: Path) -> None:
 
 def test_unquoted_yaml_is_text(tmp_path: Path) -> None:
     path = written(tmp_path, targets={"y": {**LEAST["targets"]["malignant"], "values": {True: 1, 7: 0, "?": None}}})
-    assert read_map(path).targets["y"].values == {"true": "1", "yes": "1", "on": "1", "7": "0", "?": ""}
+    assert read_map(path).targets["y"].values == {"true": "1", "7": "0", "?": ""}
+
+
+def test_zeros_dates_and_truth_values_stay_what_stands_there(tmp_path: Path) -> None:
+    path = written(tmp_path, columns={"patient_id": "id", "site": {"heading": "s", "values": {"PLACE": "HERE"}}})
+    text = path.read_text(encoding="utf-8").replace(
+        "      PLACE: HERE", "      007: 010\n      1.10: 1e3\n      no: on"
+    )
+    path.write_text(text, encoding="utf-8")
+    assert read_map(path).columns.site.values == {"007": "010", "1.10": "1e3", "no": "on"}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("      Benign: a\n      benign: b", r"'Benign' and 'benign', one but for capitals, have two meanings"),
+        ("      x: a\n      x: b", "'x' stands twice"),
+    ],
+)
+def test_cells_that_only_capitals_tell_apart_and_keys_that_come_twice_are_refused(
+    tmp_path: Path, line: str, words: str
+) -> None:
+    path = written(tmp_path, columns={"patient_id": "id", "site": {"heading": "s", "values": {"PLACE": "HERE"}}})
+    path.write_text(path.read_text(encoding="utf-8").replace("      PLACE: HERE", line), encoding="utf-8")
+    with pytest.raises(InputError, match=words):
+        read_map(path)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_the_key_file_is_private_reused_and_its_text_names_nobody(tmp_path):
         assert "ZY0012345" not in repr(names)
         assert names.salt.hex() not in repr(names)
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    assert sorted(path.name for path in key.parent.iterdir()) == [".study.key.json.lock", "study.key.json"]
+    assert [path.name for path in key.parent.iterdir()] == ["study.key.json"]  # no lock is left beside it
     stored = json.loads(key.read_text(encoding="utf-8"))
     assert len(bytes.fromhex(stored["salt"])) == 32
     assert stored["patients"] == {"ZY0012345": given_out[0]}
@@ -133,6 +133,15 @@ def test_a_damaged_key_is_refused_and_left_as_it_is(tmp_path):
         pass
     with pytest.raises(CohortError, match="is a folder"), open_key(tmp_path, outside=tmp_path / "c"):
         pass
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04\xff\xfe a workbook", b"id;name\n1;2\n"])
+def test_another_file_given_as_key_is_told_to_be_none_and_is_left_as_it_is(tmp_path, content):
+    path = tmp_path / "pathology.xlsx"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"no key file.*--table"), open_key(path, outside=tmp_path / "c"):
+        pass
+    assert path.read_bytes() == content
 
 
 def test_two_imports_do_not_write_one_key_at_once(tmp_path):

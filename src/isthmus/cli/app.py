@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from isthmus.errors import IsthmusError
+from isthmus.manifest import version as installed_version
 
 app = typer.Typer(
     name="isthmus",
@@ -28,11 +29,27 @@ weights_app = typer.Typer(no_args_is_help=True, help="Initial weights: what is k
 app.add_typer(cohort_app, name="cohort")
 app.add_typer(weights_app, name="weights")
 
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"isthmus {installed_version()}")
+        raise typer.Exit
+
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder to make; it may not exist yet.", show_default=False)]
 Progress = Callable[[str, int, int], None]
 # What the extra `train` brings; `evaluate`, `cohort`, `protocols`, `models` and `doctor` run without.
 TRAINING_MODULES = ("torch", "lightning", "monai", "safetensors", "sklearn", "tensorboard")
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Hold what stands before a command."""
 
 
 def main() -> None:

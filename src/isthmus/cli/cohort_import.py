@@ -152,6 +152,7 @@ def _show_report(report: "ImportReport", destination: Path, as_json: bool) -> No
     for (kind, status), words in _LEFT_OUT.items():
         found = [line for line in report.lines if (line.kind, line.status) == (kind, status)]
         lines += _some(kind, words, found)
+    lines += [f"{line.file}: {line.detail}" for line in report.lines if line.kind == "column"]
     cells = [line for line in report.lines if line.kind == "cell"]
     if cells:
         lines += ["", f"{len(cells)} cells could not be used:"]
@@ -159,7 +160,15 @@ def _show_report(report: "ImportReport", destination: Path, as_json: bool) -> No
         lines += [f"  and {len(cells) - _SHOWN_CELLS} more in the report"] if len(cells) > _SHOWN_CELLS else []
         lines += [""]
     show(
-        {**facts, "cells_listed": [f"{line.file}: {line.detail}" for line in cells]},
+        {
+            **facts,
+            "cells_listed": [f"{line.file}: {line.detail}" for line in cells],
+            "left_out": [
+                {name: getattr(line, name) for name in ("kind", "file", "status", "detail")}
+                for line in report.lines
+                if (line.kind, line.status) in _LEFT_OUT or (line.kind, line.status) == ("row", "left out")
+            ],
+        },
         as_json,
         [*lines, *_endings(destination)],
     )

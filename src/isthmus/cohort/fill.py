@@ -155,6 +155,10 @@ def fill_cohort(
     draft.report.lines += [
         ReportLine(fault.place, "cell", "", "not understood", 0, "", fault.what) for fault in rows.faults
     ]
+    draft.report.lines += [
+        ReportLine(f"{rows.table.file}, column {heading}", "column", "", "read", 0, "", words)
+        for heading, words in rows.notes
+    ]
     return mapping.description(len(rows.faults))
 
 

@@ -42,11 +42,14 @@ def _cells(values: object) -> object:
     for key, value in values.items():
         for cell in _SPELLINGS[key] if isinstance(key, bool) else (_as_text(key),):
             found[cell] = _as_text(value)
-    told: dict[str, object] = {}
+    told: dict[str, tuple[str, object]] = {}
     for cell, value in found.items():
         same = " ".join(unicodedata.normalize("NFKC", str(cell)).split())
-        if told.setdefault(same, value) != value:
-            raise ValueError(f"{same!r} has two meanings, {told[same]!r} and {value!r}")
+        # Capitals and small letters mean the same in a cell, so that they cannot tell two meanings apart.
+        first, meant = told.setdefault(same.casefold(), (same, value))
+        if meant != value:
+            both = f"{same!r} has" if first == same else f"{first!r} and {same!r}, one but for capitals, have"
+            raise ValueError(f"{both} two meanings, {meant!r} and {value!r}")
     return found
 
 

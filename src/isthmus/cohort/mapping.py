@@ -117,7 +117,7 @@ def read_map(path: Path) -> CohortMap:
     InputError
         With every wrong entry; an unknown key with the nearest one.
     """
-    content = read_yaml(path, name="map")
+    content = read_yaml(path, name="map", texts=True)
     try:
         return CohortMap.model_validate({key: value for key, value in content.items() if key != "format"})
     except ValidationError as error:

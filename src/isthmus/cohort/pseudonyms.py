@@ -12,14 +12,14 @@ import secrets
 import stat
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from isthmus.errors import CohortError
-from isthmus.files import atomic_path, locked, read_json, write_json
+from isthmus.errors import CohortError, InputError
+from isthmus.files import atomic_path, check_format, locked, read_json, write_json
 
 FORMAT: Final = "isthmus-key/1.0"
 Kind = Literal["patient", "site"]
@@ -133,12 +133,18 @@ def open_key(path: Path, *, outside: Path) -> Iterator[Pseudonyms]:
         When it cannot be written, or another import holds it.
     """
     refuse_inside(path, outside)
-    with locked(path.with_name(f".{path.name}.lock")):
-        names = _read(path) if path.exists() else Pseudonyms.new()
-        # A new salt is kept before anything is made with it.
-        save_key(path, names)
-        yield names
-        save_key(path, names)
+    lock = path.with_name(f".{path.name}.lock")
+    with locked(lock):
+        try:
+            names = _read(path) if path.exists() else Pseudonyms.new()
+            # A new salt is kept before anything is made with it.
+            save_key(path, names)
+            yield names
+            save_key(path, names)
+        finally:
+            # While it is held: who opened it meanwhile notices that it is gone, and tries again.
+            with suppress(OSError):
+                lock.unlink()
 
 
 def refuse_inside(path: Path, folder: Path) -> None:
@@ -186,7 +192,16 @@ def _told(original: str) -> str:
 
 
 def _read(path: Path) -> Pseudonyms:
-    content: Any = read_json(path, name="key")
+    try:
+        content: Any = read_json(path)
+    except InputError as error:
+        raise InputError(
+            "this is no key file, and it is not overwritten",
+            where=str(path),
+            expected="the key file of an earlier import, or a new name",
+            hint="e.g. --key ../study.key.json; --table names the table",
+        ) from error
+    check_format(content, "key", 1, path)
     try:
         salt = bytes.fromhex(content["salt"])
         tables = {kind: {**content[f"{kind}s"]} for kind in _MARKS}

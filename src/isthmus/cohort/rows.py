@@ -1,7 +1,7 @@
 """The rows of a hospital's table as the map understands them, and every cell that it does not."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from isthmus.cohort.cell_values import ID_COLUMNS, NotUnderstood, identifier, looks_scientific, meaning, tidy
 from isthmus.cohort.dates import WORDS, order_of, parse_date, year_is_last
+from isthmus.cohort.decimal_commas import has_decimal_commas, with_points
 from isthmus.cohort.map_parts import Source, TargetSource, nearest
 from isthmus.cohort.mapping import CohortMap
 from isthmus.cohort.source_table import CellFault, SourceTable
@@ -17,6 +18,7 @@ from isthmus.imaging.clip import Box
 from isthmus.tables.cohort import parse_box
 
 PATIENT_COLUMNS = ("site", "sex", "age_years")
+NUMBERS = ("age_years", "size_mm")
 AT_FIRST = ("age_years", "size_mm", "exam_id", "modality", "plane")
 """Columns that may differ from row to row: the earliest row's stands for the patient or the nodule."""
 
@@ -39,6 +41,8 @@ class UnderstoodRows:
         Rows that cannot be used, and why.
     faults : list of CellFault
         Every cell that could not be used, the table's own among them.
+    notes : list of (str, str)
+        Headings, and how their columns were read where that had to be found out.
     """
 
     values: pd.DataFrame
@@ -47,6 +51,7 @@ class UnderstoodRows:
     boxes: dict[int, Box] = field(default_factory=dict)
     left_out: dict[int, str] = field(default_factory=dict)
     faults: list[CellFault] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
 
     def value(self, row: int, column: str) -> str:
         """Return a row's value in one of our columns; '' where there is none."""
@@ -108,10 +113,13 @@ def _column(table: SourceTable, rows: UnderstoodRows, column: str, source: Sourc
     known = [fault for fault in table.faults if fault.heading == heading]
     broken = {fault.cell for fault in known}
     found = []
+    named = {tidy(key) for key in source.values}
+    unnamed = [text for text in table.frame[heading] if tidy(text) not in named]
+    commas = column in NUMBERS and _commas(rows, [heading], unnamed)
     for row, text in zip(table.frame.index, table.frame[heading], strict=True):
         value = ""
         try:
-            value = meaning(column, text, source)
+            value = meaning(column, with_points(text) if commas and tidy(text) not in named else text, source)
         except NotUnderstood as error:
             is_id = column in ID_COLUMNS
             words = str(error) if is_id else f"{error}; left blank"
@@ -123,6 +131,14 @@ def _column(table: SourceTable, rows: UnderstoodRows, column: str, source: Sourc
                 rows.faults.append(table.fault(row, heading, "the patient's id; the row is left out"))
         found.append(value)
     return found
+
+
+def _commas(rows: UnderstoodRows, headings: Sequence[str], texts: Iterable[object]) -> bool:
+    """Return whether columns have decimal commas without doubt, and note it."""
+    if not has_decimal_commas([tidy(text) for text in texts]):
+        return False
+    rows.notes.append((", ".join(headings), "its commas are read as decimal commas: 1,5 is one and a half"))
+    return True
 
 
 def _check_join_ids(table: SourceTable, rows: UnderstoodRows, mapping: CohortMap) -> None:
@@ -165,8 +181,11 @@ def _read_boxes(table: SourceTable, rows: UnderstoodRows, mapping: CohortMap) ->
     source = mapping.columns.box
     if source is None:
         return
+    texts = [str(text) for heading in source.headings for text in table.frame[heading]]
+    commas = len(source.headings) > 1 and _commas(rows, source.headings, texts)
     for row, cells in zip(table.frame.index, table.frame[source.headings].itertuples(index=False), strict=True):
-        text = tidy(" ".join(map(str, cells)).replace(",", " "))
+        joined = " ".join(map(str, cells))
+        text = tidy((with_points(joined) if commas else joined).replace(",", " "))
         if not text:
             continue
         try:

@@ -16,6 +16,7 @@ _TITLES = {
     "picture": "Picture files",
     "case": "Case files",
     "row": "Rows of the table",
+    "column": "Columns of the table whose reading had to be found out",
     "cell": "Cells of the table that could not be used",
     "outline": "Outline files",
     "other": "Other files",
@@ -30,9 +31,9 @@ class ReportLine:
     ----------
     file : str
         Its name in the source.
-    kind : {'picture', 'case', 'row', 'cell', 'outline', 'other'}
-        What it is: a picture or clip, a file that describes a case, a row or a cell of a table, a file of outlines,
-        or none of them.
+    kind : {'picture', 'case', 'row', 'column', 'cell', 'outline', 'other'}
+        What it is: a picture or clip, a file that describes a case, a row, a column or a cell of a table, a file of
+        outlines, or none of them.
     case : str
         The case it belongs to; empty where that cannot be told.
     status : str
