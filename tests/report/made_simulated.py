@@ -9,7 +9,6 @@ import pandas as pd
 from isthmus.report.context import ArmFacts, CohortFacts, LeakDemonstration, Localisation, ReportContext
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.ideal_observer import ideal_observer_evidence
-from isthmus.report.readers import reader_evidence
 from tests.report.made import made_context, made_frozen, made_predictions
 from tests.report.made_truth import made_truth
 
@@ -64,11 +63,15 @@ def made_simulated_context(cohort: Path, bootstrap: int = 60) -> ReportContext:
     predictions = pd.concat([made_several(), test], ignore_index=True)
     frozen = made_frozen(predictions)
     evidence = compute_evidence(
-        predictions, frozen=frozen, bootstrap=bootstrap, primary={"arm": "new", "against": "old"}
+        predictions,
+        frozen=frozen,
+        bootstrap=bootstrap,
+        primary={"arm": "new", "against": "old"},
+        reads=made_reads(predictions),
+        simulated_readers=True,
     )
     truth = made_truth(cohort, predictions)
     evidence["ideal_observer"] = ideal_observer_evidence(predictions, truth, MODALITIES, bootstrap=bootstrap)
-    evidence["readers"] = reader_evidence(made_reads(predictions), predictions, simulated=True, frozen=frozen)
     random = np.random.default_rng(1)
     area = random.uniform(0.005, 0.03, 40)
     heat = area * np.exp(random.normal(0.8, 0.7, 40))

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from isthmus.errors import InputError
-from isthmus.report.readers import reader_evidence
+from isthmus.report.analysis_table import analysis_table
+from isthmus.report.readers import reader_evidence as evidence_of_readers
+from isthmus.report.subject import Study
 from isthmus.statistics.multiclass import macro_auc
 from isthmus.statistics.roc import auc_interval
 from tests.report.made import made_predictions
@@ -15,6 +17,11 @@ from tests.report.made_simulated import made_reads
 @pytest.fixture(scope="module")
 def predictions() -> pd.DataFrame:
     return made_predictions(seeds=(0,), folds=1, split="test")
+
+
+def reader_evidence(reads, predictions, *, simulated, **options) -> dict:
+    study = Study(reads=reads, simulated_readers=simulated, **{"bootstrap": 50, **options})
+    return evidence_of_readers(analysis_table(predictions), study, {})
 
 
 def rows_of(found: dict, kind: str) -> list[dict]:
@@ -55,14 +62,22 @@ def test_a_scale_that_speaks_for_the_negative_class_is_turned(predictions) -> No
     assert turned["simulated"] is False
 
 
-def test_reads_without_score_call_or_time_leave_gaps_and_no_numbers(predictions) -> None:
-    reads = made_reads(predictions).drop(columns=["score", "seconds", "session"]).assign(call=None)
-    row = rows_of(reader_evidence(reads, predictions, simulated=False), "reader")[0]
-    assert row["auc"]["estimate"] is None
-    assert row["auc"]["note"]
-    assert row["seconds"] is None
-    assert row["session"] == ""
-    assert "sensitivity" not in row
+def test_a_row_without_score_and_call_is_a_case_that_was_skipped(predictions) -> None:
+    reads = made_reads(predictions).drop(columns=["seconds", "session"])
+    skipped = reads["unit_id"] < "n050"
+    blank = reads.assign(score=reads["score"].mask(skipped), call=reads["call"].mask(skipped))
+    some, fewer = (reader_evidence(read, predictions, simulated=False) for read in (blank, reads[~skipped]))
+    assert some == fewer
+    row = rows_of(some, "reader")[0]
+    assert (row["n"], row["session"], row["seconds"]) == (70, "", None)
+    assert reader_evidence(reads.assign(score=None, call=None), predictions, simulated=False) == {}
+
+
+def test_readers_who_scored_some_cases_and_called_others_are_measured_on_each(predictions) -> None:
+    reads = made_reads(predictions)
+    some = reads.assign(score=reads["score"].where(reads["unit_id"] < "n100"))
+    row = rows_of(reader_evidence(some, predictions, simulated=False), "reader")[0]
+    assert (row["n"], row["n_scored"], "n_called" in row) == (120, 100, False)
 
 
 def test_readers_who_only_called_and_whose_experience_is_not_said_have_calls_and_no_auc(predictions) -> None:
@@ -96,4 +111,6 @@ def test_three_classes_are_ranked_by_probabilities_and_counted_by_accuracy() -> 
 
 def test_reads_of_nothing_held_out_are_refused(predictions) -> None:
     with pytest.raises(InputError, match="no read is of 'malignant'"):
-        reader_evidence(made_reads(predictions).assign(unit_id="x"), predictions, simulated=True)
+        reader_evidence(
+            made_reads(predictions).assign(unit_id=lambda read: "x" + read["unit_id"]), predictions, simulated=True
+        )

@@ -42,7 +42,7 @@ def test_the_label_is_said_to_be_set_and_by_which_preset(context) -> None:
 
 def test_the_page_has_the_sections_of_a_simulated_cohort(shown) -> None:
     for name in ("How near to the best possible", "Had pictures been divided instead of patients",
-                 "Readers, set by the simulation"):  # fmt: skip
+                 "Readers"):  # fmt: skip
         assert f">{name}</h2>" in shown[1], name
     assert "1\u202f000\u202f000 picture-free draws" in shown[1]
     page = Page(shown[1])

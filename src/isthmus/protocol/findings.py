@@ -17,7 +17,6 @@ from isthmus.report.context import LeakDemonstration
 from isthmus.report.error_rates import error_rates
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.ideal_observer import ideal_observer_evidence
-from isthmus.report.readers import reader_evidence
 from isthmus.report.regions import region_evidence, region_sources
 from isthmus.report.tables import write_tables
 from isthmus.report.truth import Truth
@@ -74,6 +73,8 @@ def write_evidence(
     positive, primary = cases.classes[-1], protocol.primary
     held_out = predictions[predictions["split"] != "tune"].reset_index(drop=True)
     samplings = cases.cohort.nodules.get("sampling", pd.Series(dtype=str)).dropna().unique()
+    own = held_out[~held_out["cohort"].isin(list(outside))].reset_index(drop=True)
+    reads = read_again(run_folder, cases.cohort, own, frozen, primary.arm) if truth else cases.cohort.reads
     evidence = compute_evidence(
         held_out,
         positive=positive,
@@ -84,15 +85,21 @@ def write_evidence(
         sampling=str(samplings[0]) if len(samplings) == 1 else None,
         prevalences=tuple(protocol.report.prevalences),
         cases=facts,
+        table_one=None if protocol.report.table1 is None else tuple(protocol.report.table1),
+        table_one_mode=protocol.report.table1_mode,
+        reads=_of_the_target(reads, cases, own),
+        higher_is=cases.cohort.read_scale.higher_is if cases.cohort.read_scale else "positive",
+        simulated_readers=cases.cohort.simulated,
     )
     views = pd.concat([views[["view_id", "label", "group_id", "region_source"]] for views in cases.views.values()])
     evidence["regions"] = {
         "moved": region_evidence(changed_boxes, held_out, positive=positive),
         "sources": region_sources(views, dict(cases.target.classes)),
     }
-    own = held_out[~held_out["cohort"].isin(list(outside))].reset_index(drop=True)
     table = analysis_table(held_out, positive=positive, frozen=frozen)
-    evidence["error_rates"] = error_rates(table, facts)
+    graded = [name for name, one in outside.items() if one["reference"] == "tirads"]
+    graded += [cases.cohort.name] if cases.target.reference == "tirads" else []
+    evidence["error_rates"] = error_rates(table, facts, graded=graded)
     if descriptors:
         evidence["descriptors"] = descriptors
     if outside:
@@ -102,18 +109,6 @@ def write_evidence(
     if truth is not None:
         shown = {key: [arm.view.modality] for key, arm in protocol.arms.items()}
         evidence["ideal_observer"] = ideal_observer_evidence(own, truth, shown, positive=positive)
-    reads = read_again(run_folder, cases.cohort, own, frozen, primary.arm) if truth else cases.cohort.reads
-    scale = cases.cohort.read_scale
-    asked = None if reads is None else reads[reads["target"] == cases.target.name]
-    if asked is not None and asked["unit_id"].isin(own["unit_id"]).any():
-        evidence["readers"] = reader_evidence(
-            asked,
-            own,
-            simulated=cases.cohort.simulated,
-            higher_is=scale.higher_is if scale else "positive",
-            frozen=frozen,
-            positive=positive,
-        )
     write_json(run_folder / "evidence.json", evidence)
     shutil.rmtree(run_folder / "tables", ignore_errors=True)
     write_tables(run_folder / "tables", evidence, table)
@@ -121,3 +116,10 @@ def write_evidence(
     if descriptors:
         write_table(run_folder / "tables" / "descriptors.csv", pd.DataFrame(descriptors))
     return evidence
+
+
+def _of_the_target(reads: pd.DataFrame | None, cases: Cases, own: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the reads of the run's target; None where none is of a held-out unit."""
+    asked = None if reads is None else reads[reads["target"] == cases.target.name]
+    unseen = own[~own["split"].isin(["tune", "train"])]
+    return asked if asked is not None and asked["unit_id"].isin(unseen["unit_id"]).any() else None

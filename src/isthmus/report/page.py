@@ -17,7 +17,7 @@ from isthmus.report.misclassified import misclassified_rows
 from isthmus.report.page_descriptors import descriptor_parts
 from isthmus.report.page_error_rates import error_rate_parts
 from isthmus.report.page_regions import region_parts
-from isthmus.report.page_simulated import SET_BY_SIMULATION, simulated_parts
+from isthmus.report.page_simulated import simulated_parts
 from isthmus.report.page_tables import arm_tables, comparison_rows, fold_table, pointing_rows
 from isthmus.report.reading import SPLIT_ORDER, count, split_name, splits_of
 from isthmus.report.subjects import SUBJECTS
@@ -182,7 +182,6 @@ def _sections(page: dict[str, Any], figures: set[str]) -> list[tuple[str, str]]:
             page["regions"],
         ),
         "described": ("What the networks learnt to describe", page["described"]),
-        "readers": (_readers_heading(page["readers"]), page["readers"]),
         "learning": ("Learning curves", "learning" in figures),
         "heat": ("Heat maps", "localisation" in figures or page["gallery"] or page["on_calcifications"]),
         "failures": ("Failures", page["failures"]),
@@ -192,10 +191,6 @@ def _sections(page: dict[str, Any], figures: set[str]) -> list[tuple[str, str]]:
     sections = {key: name for key, (name, something) in shown.items() if something}
     sections |= {subject.key: subject.heading for subject in SUBJECTS if subject.key in page["subjects"]}
     return sorted(sections.items(), key=lambda section: ORDER.index(section[0]))
-
-
-def _readers_heading(readers: dict[str, Any]) -> str:
-    return f"Readers, {SET_BY_SIMULATION}" if readers.get("simulated") else "Readers"
 
 
 def _origin(context: ReportContext) -> str:

@@ -1,24 +1,19 @@
-"""What the page shows of simulated cohorts only, and of readers: texts and cells for the templates."""
+"""What the page shows of simulated cohorts only: texts and cells for the templates."""
 
 from statistics import fmean, median
 from typing import Any
 
 from isthmus.report.context import LeakDemonstration, ReportContext
 from isthmus.report.nearness import ideal_tables, nearness_sentences, population_rows, who_wins
-from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import MEASURES, count, interval, number, plural, split_name, splits_of
-
-SET_BY_SIMULATION = "set by the simulation"
-_READER_MEASURES = ("auc", "macro_auc", "sensitivity", "specificity", "accuracy")
+from isthmus.report.reading import count, interval, number, plural
 
 
 def simulated_parts(context: ReportContext) -> dict[str, Any]:
-    """Return the page's entries ``ideal``, ``leak``, ``on_calcifications`` and ``readers``, empty without facts."""
+    """Return the page's entries ``ideal``, ``leak`` and ``on_calcifications``, empty without facts."""
     return {
         "ideal": _ideal(context),
         "leak": _leak(context.leak),
         "on_calcifications": _on_calcifications(context),
-        "readers": _readers(context),
     }
 
 
@@ -71,37 +66,3 @@ def _on_calcifications(context: ReportContext) -> list[list[str]]:
             ]
             rows.append([context.title_of(arm), *cells])
     return rows
-
-
-def _readers(context: ReportContext) -> dict[str, Any]:
-    """Return a table a split: each reader and condition, then the arms on the same units."""
-    readers = context.evidence.get("readers")
-    if not readers:
-        return {}
-    simulated = bool(readers["simulated"])
-    tables = []
-    for split in splits_of(context.evidence):
-        rows = [row for row in readers["rows"] if row["split"] == split]
-        if not rows:
-            continue
-        measures = [name for name in _READER_MEASURES if any(row.get(name) for row in rows)]
-        columns = ["Condition", f"{context.evidence['unit'].capitalize()}s", *(MEASURES[name] for name in measures)]
-        columns += ["Seconds, median", *(["Origin"] if simulated else [])]
-        named = [_reader_row(context, row, measures, simulated) for row in rows]
-        tables.append(Table(split_name(split).capitalize(), columns, named))
-    return {"simulated": simulated, "tables": tables} if tables else {}
-
-
-def _reader_row(context: ReportContext, row: dict[str, Any], measures: list[str], simulated: bool) -> Row:
-    arm = row["kind"] == "arm"
-    name = context.title_of(row["name"]) if arm else f"{row['name']}, {row['experience']}".removesuffix(", ")
-    condition = "the arm, same cases" if arm else row["condition"]
-    condition += f", session {row['session']}" if row["session"] not in ("", "1") else ""
-    cells = [Cell(condition), Cell(count(row["n"]))]
-    for measure in measures:
-        entry = row.get(measure)
-        main, _, rest = interval(entry).partition(" (")
-        cells.append(Cell(main, rest.removesuffix(")") or ((entry or {}).get("note", "") if main == "–" else "")))
-    cells.append(Cell(number(row["seconds"], 0)))
-    origin = [Cell("model, simulated cases" if arm else SET_BY_SIMULATION)] if simulated else []
-    return Row(name, [*cells, *origin], arm)

@@ -1,150 +1,136 @@
-"""Each reader beside the arms on the same cases: one reader at a time, no inference over readers."""
+"""Readers beside the arms on the same cases: each by itself, groups of them, without and with help."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pandas import DataFrame
 
-from isthmus.errors import InputError
-from isthmus.report.analysis_table import AnalysisTable, analysis_table
+from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.discrimination import auc_of, several_class_measures
-from isthmus.report.reading import SPLIT_ORDER
+from isthmus.report.reader_agreement import agreement_among
+from isthmus.report.reader_comparisons import compare_with_arms
+from isthmus.report.reader_conditions import compare_conditions
+from isthmus.report.reader_time import time_per_case
+from isthmus.report.reads import conditions_of, reader_groups, readings, reads_by_split
+from isthmus.report.subject import Study
 from isthmus.statistics.confusion import accuracy
 from isthmus.statistics.interval import undefined
 from isthmus.statistics.proportions import clustered_proportion
 
-UNSEEN = tuple(split for split in SPLIT_ORDER if split not in ("tune", "train"))
 
-
-def reader_evidence(
-    reads: DataFrame,
-    predictions: DataFrame,
-    *,
-    simulated: bool,
-    higher_is: Literal["positive", "negative"] = "positive",
-    frozen: dict[str, Any] | None = None,
-    positive: str | None = None,
-    target: str | None = None,
-    unit: str | None = None,
-    level: float = 0.95,
-    bootstrap: int = 2000,
-) -> dict[str, Any]:
-    """Return what ``evidence.json`` says under ``readers``.
+def reader_evidence(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
+    """Return what ``evidence.json`` says under ``readers``; empty where there are no reads.
 
     Parameters
     ----------
-    reads : DataFrame
-        ``reads.csv`` of contract 1.
-    predictions : DataFrame
-        Contract 2, of the reads' unit; labels and groups are taken from it.
-    simulated : bool
-        Whether the readers are simulated: then every figure is set by the simulation, and the report says so.
-    higher_is : {'positive', 'negative'}
-        Which class a higher ``score`` speaks for, as ``cohort.yaml`` declares.
-    frozen, positive, target, unit, level, bootstrap
-        As :func:`compute_evidence`.
+    table : AnalysisTable
+        Of the reads' unit.
+    study : Study
+        With ``reads``, ``higher_is`` and ``simulated_readers``.
+    evidence : dict
+        So far; not looked at.
 
     Returns
     -------
     dict
-        ``simulated``, and ``rows``: for each held-out split first the readers, each condition and session a row, then
-        each arm on the same units. A row holds ``split``, ``kind`` (``reader`` or ``arm``), ``name``, ``experience``,
-        ``condition``, ``session``, ``n``, ``n_groups``, ``seconds`` (median, None where not timed) and the intervals
-        ``auc`` (or ``macro_auc``), ``sensitivity`` and ``specificity`` (two classes) or ``accuracy`` (more).
+        ``simulated``: every figure of the readers is set by the simulation, and the report says so.
+        ``rows``: for each held-out split first the readers, each condition (and session, where a unit was read again) a
+        row, then each arm on the units that were read: ``split, kind`` (``reader`` or ``arm``), ``name, experience,
+        condition, session, n, n_groups, seconds`` (median, None where not timed) and the intervals ``auc`` (or
+        ``macro_auc``), ``sensitivity`` and ``specificity`` (two classes) or ``accuracy`` (more).
+        ``crossing``: who read how much of each split. ``comparisons``: arms less readers. ``multi_reader``: conditions
+        over readers. ``agreement``. ``time``.
 
     Raises
     ------
     InputError
-        When the predictions cannot be analysed as one table, or no read is of a unit of a held-out split.
+        When no read is of a unit of a held-out split, or (``TableError``) with all bad reads.
     """
-    table = analysis_table(predictions, positive=positive, frozen=frozen, target=target, unit=unit)
-    asked = reads[reads["target"] == table.target]
-    # Who reads calls only, once, and does not say how long he has read: all of this is optional in reads.csv.
-    asked = asked.assign(**{name: "" for name in ("session", "experience", "call") if name not in asked})
-    rows: list[dict[str, Any]] = []
-    for split in UNSEEN:
-        units = table.rows[table.rows["split"] == split].drop_duplicates("unit_id")
-        read = asked.merge(units[["unit_id", "group_id", "label", "truth"]], on="unit_id", validate="many_to_one")
-        if read.empty:
-            continue
-        rows += [{"split": split, **row} for row in _readers(read, table, higher_is, level, bootstrap)]
-        rows += [{"split": split, **row} for row in _arms(set(read["unit_id"]), split, table, level, bootstrap)]
-    if not rows:
-        raise InputError(
-            f"no read is of {table.target!r} and a {table.unit} of a held-out split",
-            expected="units of the predictions",
-        )
-    return {"simulated": simulated, "rows": rows}
-
-
-def _readers(
-    read: DataFrame, table: AnalysisTable, higher_is: str, level: float, bootstrap: int
-) -> Iterator[dict[str, Any]]:
-    sign = 1.0 if higher_is == "positive" else -1.0
-    by_reader = read.groupby(["experience", "reader_id", "condition", "session"], dropna=False, sort=True)
-    for (experience, reader, condition, session), rows in sorted(by_reader, key=lambda found: _place(*found[0])):
-        named = {
-            "kind": "reader",
-            "name": str(reader),
-            "experience": "" if experience != experience else str(experience),
+    found: dict[str, Any] = {"simulated": study.simulated_readers, "rows": [], "crossing": []}
+    found |= {"comparisons": [], "multi_reader": [], "agreement": [], "time": []}
+    by_split = reads_by_split(table, study)
+    for split, read in by_split.items():
+        rows = [*_readers(read, table, study), *_arms(set(read["unit_id"]), split, table, study)]
+        parts = {
+            "rows": rows,
+            "crossing": _crossing(read),
+            "comparisons": compare_with_arms(table, split, read, study),
+            "multi_reader": compare_conditions(table, read, study),
+            "agreement": agreement_among(table, split, read, study),
+            "time": time_per_case(read, study.level),
         }
-        named |= {"condition": str(condition), "session": "" if session != session else str(session)}
-        seconds = rows["seconds"].median() if "seconds" in rows else np.nan
-        ranked = rows.assign(score=_score(rows, table, sign), seed=0, fold=0)
-        measured = _measures(ranked, table, level, bootstrap)
-        yield {**named, **measured, "seconds": float(seconds) if np.isfinite(seconds) else None}
+        for name, entries in parts.items():
+            found[name] += [{"split": split, **entry} for entry in entries]
+    return found if by_split else {}
 
 
-def _place(experience: object, reader: object, condition: object, session: object) -> tuple[int, str, bool, str, str]:
-    """Return where a reader's row stands: the least experienced first, without help before with it."""
-    levels = ("junior", "intermediate", "senior")
-    level = levels.index(str(experience)) if experience in levels else -1
-    return level, str(reader), condition != "unaided", str(condition), str(session)
+def _crossing(read: DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield how many of the units that anybody read each group of readers read, under each condition."""
+    for condition in conditions_of(read):
+        own = read[read["condition"] == condition]
+        for group, readers in reader_groups(own).items():
+            rows = own[own["reader_id"].isin(readers)]
+            by_reader = rows.groupby("reader_id")["unit_id"].nunique()
+            units = int(rows["unit_id"].nunique())
+            read_by_all = rows.groupby("unit_id")["reader_id"].nunique()
+            yield {
+                "condition": condition,
+                "group": group,
+                "readers": len(readers),
+                "units": units,
+                "groups": int(rows["group_id"].nunique()),
+                "reads": int(by_reader.sum()),
+                "units_read_by_all": int((read_by_all == len(readers)).sum()),
+                "skipped": {str(name): units - int(number) for name, number in by_reader.items() if number < units},
+            }
 
 
-def _score(rows: DataFrame, table: AnalysisTable, sign: float) -> NDArray[np.float64]:
-    probability = f"p_{table.positive}"
-    if probability in rows and rows[probability].notna().all():
-        return rows[probability].to_numpy(dtype=np.float64)
-    if "score" in rows:
-        return sign * rows["score"].to_numpy(dtype=np.float64)
-    return np.full(len(rows), np.nan)
+def _readers(read: DataFrame, table: AnalysisTable, study: Study) -> Iterator[dict[str, Any]]:
+    for named, rows in readings(read):
+        seconds = float(rows["seconds"].median()) if rows["seconds"].notna().any() else None
+        measured = _measures(rows.assign(seed=0, fold=0), table, study)
+        yield {"kind": "reader", **named, **measured, "seconds": seconds}
 
 
-def _arms(units: set[str], split: str, table: AnalysisTable, level: float, bootstrap: int) -> Iterator[dict[str, Any]]:
+def _arms(units: set[str], split: str, table: AnalysisTable, study: Study) -> Iterator[dict[str, Any]]:
     for arm in dict.fromkeys(table.rows["arm"]):
         rows = table.part(arm, split)
         rows = rows[rows["unit_id"].isin(units)]
         if len(rows):
-            named = {"kind": "arm", "name": str(arm), "experience": "", "condition": "", "session": "", "seconds": None}
-            yield {**named, **_measures(rows, table, level, bootstrap)}
+            named = {"kind": "arm", "name": str(arm), "experience": "", "condition": "", "session": ""}
+            yield {**named, **_measures(rows, table, study), "seconds": None}
 
 
-def _measures(rows: DataFrame, table: AnalysisTable, level: float, bootstrap: int) -> dict[str, Any]:
-    sizes = {"n": int(rows["unit_id"].nunique()), "n_groups": int(rows["group_id"].nunique())}
-    labels, groups = rows["label"].to_numpy(dtype=str), rows["group_id"].to_numpy(dtype=str)
-    calls = rows["call"].fillna("").to_numpy(dtype=str)
-    called = bool((calls != "").all())
+def _measures(rows: DataFrame, table: AnalysisTable, study: Study) -> dict[str, Any]:
+    """Return the measures of one reading or arm: ranking on what was scored, the others on what was called."""
+    found: dict[str, Any] = {"n": int(rows["unit_id"].nunique()), "n_groups": int(rows["group_id"].nunique())}
+    called = rows[rows["call"] != ""]
+    scored = rows[np.isfinite(rows["score"].to_numpy(dtype=np.float64))]
+    for name, part in (("n_scored", scored), ("n_called", called)):
+        if 0 < part["unit_id"].nunique() < found["n"]:
+            found[name] = int(part["unit_id"].nunique())
+    labels, groups = called["label"].to_numpy(dtype=str), called["group_id"].to_numpy(dtype=str)
+    right = labels == called["call"].to_numpy(dtype=str)
     if len(table.classes) > 2:
-        found = {"macro_auc": _macro(rows, table, level, bootstrap)}
-        return {**sizes, **found, **({"accuracy": accuracy(labels, calls, groups, level).as_dict()} if called else {})}
-    truth, score = labels == table.positive, rows["score"].to_numpy(dtype=np.float64)
-    found = {"auc": undefined("AUC", "calls only: they rank nothing", level).as_dict()}
-    if np.isfinite(score).all():
-        found["auc"] = auc_of(rows, truth, score, level).as_dict()
-    if called:
-        right = labels == calls
-        for name, among in (("sensitivity", truth), ("specificity", ~truth)):
-            if among.any():
-                found[name] = clustered_proportion(right[among], groups[among], level).as_dict()
-    return {**sizes, **found}
+        found["macro_auc"] = _macro(rows, table, study)
+        if len(called):
+            found["accuracy"] = accuracy(labels, called["call"].to_numpy(dtype=str), groups, study.level).as_dict()
+        return found
+    found["auc"] = undefined("AUC", "calls only: they rank nothing", study.level).as_dict()
+    if len(scored):
+        truth, score = scored["truth"].to_numpy(dtype=bool), scored["score"].to_numpy(dtype=np.float64)
+        found["auc"] = auc_of(scored, truth, score, study.level).as_dict()
+    of_positives = labels == table.positive
+    for name, among in (("sensitivity", of_positives), ("specificity", ~of_positives)):
+        if among.any():
+            found[name] = clustered_proportion(right[among], groups[among], study.level).as_dict()
+    return found
 
 
-def _macro(rows: DataFrame, table: AnalysisTable, level: float, bootstrap: int) -> dict[str, Any]:
+def _macro(rows: DataFrame, table: AnalysisTable, study: Study) -> dict[str, Any]:
     columns = [f"p_{label}" for label in table.classes]
     if not set(columns) <= set(rows.columns) or rows[columns].isna().any(axis=None):
-        return undefined("macro AUC", "no probability was given for some class", level).as_dict()
-    found: dict[str, Any] = several_class_measures(rows, table.classes, level, bootstrap)["macro_auc"]
+        return undefined("macro AUC", "no probability was given for some class", study.level).as_dict()
+    found: dict[str, Any] = several_class_measures(rows, table.classes, study.level, study.bootstrap)["macro_auc"]
     return found

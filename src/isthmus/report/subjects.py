@@ -3,8 +3,10 @@
 from typing import Final
 
 from isthmus.report.page_decisions import SUBJECT as DECISIONS
+from isthmus.report.page_discrimination import SUBJECT as DISCRIMINATION
+from isthmus.report.page_readers import SUBJECT as READERS
 from isthmus.report.page_table_one import SUBJECT as TABLE_ONE
 from isthmus.report.page_tirads import SUBJECT as TIRADS
 from isthmus.report.subject import Subject
 
-SUBJECTS: Final[tuple[Subject, ...]] = (TABLE_ONE, DECISIONS, TIRADS)
+SUBJECTS: Final[tuple[Subject, ...]] = (DISCRIMINATION, TABLE_ONE, DECISIONS, TIRADS, READERS)

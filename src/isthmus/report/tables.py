@@ -20,7 +20,7 @@ _COMPARED = (
 def write_tables(folder: Path, evidence: dict[str, Any], table: AnalysisTable | None = None) -> list[Path]:
     """Write ``arms.csv, comparisons.csv, confusion.csv, folds.csv, thresholds.csv`` and ``misclassified.csv``.
 
-    Where the evidence has them: ``ideal_observer.csv``, ``ideal_population.csv``, ``readers.csv``, ``leak.csv`` and
+    Where the evidence has them: ``ideal_observer.csv``, ``ideal_population.csv``, ``leak.csv`` and
     ``error_rates.csv``.
 
     Parameters
@@ -50,7 +50,6 @@ def write_tables(folder: Path, evidence: dict[str, Any], table: AnalysisTable | 
         "thresholds": DataFrame(_threshold_rows(evidence)),
         "ideal_observer": DataFrame(_ideal_rows(evidence)),
         "ideal_population": DataFrame(_population_rows(evidence)),
-        "readers": DataFrame(_reader_rows(evidence)),
         "leak": DataFrame(_leak_rows(evidence)),
         "error_rates": DataFrame(_error_rows(evidence)),
     }
@@ -134,22 +133,6 @@ def _population_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:
         {"observer": name, **{str(key): value for key, value in json_normalize(values).iloc[0].items()}}
         for name, values in population.items()
     ]
-
-
-def _reader_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:
-    readers = evidence.get("readers", {"rows": []})
-    rows = []
-    for row in readers["rows"]:
-        named = {name: value for name, value in row.items() if not isinstance(value, dict)}
-        origin = (
-            {"origin": "set by the simulation" if row["kind"] == "reader" else "model"} if readers["simulated"] else {}
-        )
-        rows += [
-            {**named, **origin, "measure": name, **_limits(value)}
-            for name, value in row.items()
-            if isinstance(value, dict)
-        ]
-    return rows
 
 
 def _leak_rows(evidence: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,0 +1,302 @@
+"""Each arm beside each reader and the mean of readers, on the cases that both judged."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pandas import DataFrame
+
+from isthmus.report.analysis_table import AnalysisTable
+from isthmus.report.discrimination import is_cross_validated
+from isthmus.report.reads import conditions_of, first_session, reader_groups
+from isthmus.report.subject import Study
+from isthmus.statistics.cross_validated import compare_cross_validated_aucs
+from isthmus.statistics.inputs import as_groups
+from isthmus.statistics.interval import Comparison, holm, undefined
+from isthmus.statistics.matched_point import MatchedPoints, matched_points
+from isthmus.statistics.mean_reader import model_less_mean_reader, proportions_of_groups
+from isthmus.statistics.proportions import compare_paired_proportions
+from isthmus.statistics.roc import clustered_auc, compare_aucs
+
+FloatArray = NDArray[np.float64]
+MATCHED: Final = ("sensitivity_at_specificity", "specificity_at_sensitivity")
+"""At the reader's own specificity, or sensitivity."""
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """An arm's rows beside what R readers said of the same units: NaN where a reader said nothing.
+
+    `calls` of readers and of the arm are 1 where the positive class was called; with several classes, where the call
+    was right.
+    """
+
+    readers: list[str]
+    truth: NDArray[np.bool_]
+    groups: NDArray[np.str_]
+    units: NDArray[np.str_]
+    seed: NDArray[np.intp]
+    fold: NDArray[np.intp]
+    reader_scores: FloatArray
+    reader_calls: FloatArray
+    scores: FloatArray
+    calls: FloatArray
+    folded: bool
+
+    def of(self, readers: list[str], rows: NDArray[np.bool_]) -> "_Beside":
+        """Return these readers and rows alone."""
+        places = [self.readers.index(name) for name in readers]
+        cut = {
+            name: getattr(self, name)[rows] for name in ("truth", "groups", "units", "seed", "fold", "scores", "calls")
+        }
+        two = {name: getattr(self, name)[places][:, rows] for name in ("reader_scores", "reader_calls")}
+        return replace(self, readers=readers, **cut, **two)
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many units and groups there are."""
+        return {"n": len(set(self.units.tolist())), "n_groups": len(set(self.groups.tolist()))}
+
+
+def compare_with_arms(table: AnalysisTable, split: str, read: DataFrame, study: Study) -> list[dict[str, Any]]:
+    """Return every comparison of an arm with a reader, and with the mean of a group of readers.
+
+    Returns
+    -------
+    list of dict
+        ``condition, a`` (the arm), ``reader`` ('' for a group), ``group`` ('' for a reader), ``readers, readers_as,
+        measure, n, n_groups`` and the fields of the comparison, arm less reader, with ``p_holm`` over the comparisons
+        of a condition and measure (readers and groups apart).
+
+    Notes
+    -----
+    ``auc`` where the reader gave scores, ``sensitivity``, ``specificity`` and ``accuracy`` of the calls (the arm's at
+    its own frozen threshold), and where there are two classes the arm's curve at the reader's own specificity and
+    sensitivity: a reader who only calls is never given an area. A group is compared on the units that all of its
+    readers judged. Of several sessions the first counts.
+    """
+    first = first_session(read)
+    found: list[dict[str, Any]] = []
+    for condition in conditions_of(first):
+        rows = first[first["condition"] == condition]
+        groups = {name: who for name, who in reader_groups(rows).items() if len(who) > 1}
+        for arm in dict.fromkeys(table.rows.loc[table.rows["split"] == split, "arm"]):
+            beside = _beside(table, str(arm), split, rows)
+            if beside is None:
+                continue
+            named = {"condition": condition, "a": str(arm)}
+            points = _Points(beside, study) if len(table.classes) == 2 else None
+            entries = [
+                *_each_reader(beside, points, table, study),
+                *_each_group(beside, points, groups, table, study),
+            ]
+            found += [{**named, **entry} for entry in entries]
+    _adjust(found)
+    return found
+
+
+def _beside(table: AnalysisTable, arm: str, split: str, read: DataFrame) -> _Beside | None:
+    rows = table.part(arm, split)
+    rows = rows[rows["unit_id"].isin(set(read["unit_id"]))]
+    if rows.empty:
+        return None
+    units = rows["unit_id"].to_numpy(dtype=str)
+    said = {name: read.pivot(index="unit_id", columns="reader_id", values=name) for name in ("score", "call")}
+    readers = [str(name) for name in said["score"].columns]
+    label = rows["label"].to_numpy(dtype=str)
+    wide = said["call"].reindex(units).to_numpy(dtype=object).T
+    silent = (wide != wide) | (wide == "")
+    yes = table.positive if len(table.classes) == 2 else label
+    called = rows["call"].to_numpy(dtype=object)
+    return _Beside(
+        readers=readers,
+        truth=rows["truth"].to_numpy(dtype=bool),
+        groups=rows["group_id"].to_numpy(dtype=str),
+        units=units,
+        seed=rows["seed"].to_numpy(dtype=np.intp),
+        fold=rows["fold"].to_numpy(dtype=np.intp),
+        reader_scores=said["score"].reindex(units).to_numpy(dtype=np.float64).T,
+        reader_calls=np.where(silent, np.nan, (wide == yes).astype(float)),
+        scores=rows["score"].to_numpy(dtype=np.float64),
+        calls=np.where(called == "", np.nan, (called == yes).astype(float)),
+        folded=is_cross_validated(rows),
+    )
+
+
+def _each_reader(
+    beside: _Beside, points: "_Points | None", table: AnalysisTable, study: Study
+) -> Iterator[dict[str, Any]]:
+    for place, reader in enumerate(beside.readers):
+        named = {"reader": reader, "group": "", "readers": 1, "readers_as": "fixed"}
+        scored = beside.of([reader], np.isfinite(beside.reader_scores[place]) & np.isfinite(beside.scores))
+        if scored.units.size and len(table.classes) == 2:
+            yield {**named, **_entry("auc", _compare_aucs(scored, study.level), scored)}
+        called = beside.of([reader], np.isfinite(beside.reader_calls[place]) & np.isfinite(beside.calls))
+        for measure, among in _among(called, table) if called.units.size else ():
+            some = called.of([reader], among)
+            arm, own = (right == _wanted(measure) for right in (some.calls, some.reader_calls[0]))
+            compared = compare_paired_proportions(arm, own, some.groups, study.level)
+            yield {**named, **_entry(measure, compared, called)}
+        if points and (matched := points.of([reader])) is not None:
+            found, some = matched
+            for measure, compared in zip(MATCHED, found.comparisons(study.level)[0], strict=True):
+                yield {**named, **_entry(measure, compared, some)}
+
+
+def _each_group(
+    beside: _Beside, points: "_Points | None", groups: dict[str, list[str]], table: AnalysisTable, study: Study
+) -> Iterator[dict[str, Any]]:
+    one_seed = beside.of(beside.readers, beside.seed == beside.seed.min())
+    seeds = "" if one_seed.units.size == beside.units.size else f"seed {beside.seed.min()} alone"
+    for group, readers in groups.items():
+        whole = [name for name in readers if name in beside.readers]
+        if len(whole) < 2:
+            continue
+        for measure, figures, covariance, some in _group_figures(one_seed, points, whole, table):
+            found = model_less_mean_reader(figures, covariance, study.level)
+            compared = found.comparison
+            left_out = one_seed.sizes()["n"] - some.sizes()["n"]
+            skipped = f"{left_out} units that not all of them judged are left out" if left_out else ""
+            entry = _entry(measure, compared, some, found.note, skipped, seeds)
+            yield {"reader": "", "group": group, "readers": len(whole), "readers_as": found.readers_as, **entry}
+
+
+def _group_figures(
+    beside: _Beside, points: "_Points | None", readers: list[str], table: AnalysisTable
+) -> Iterator[tuple[str, FloatArray, FloatArray, _Beside]]:
+    """Yield each measure's figures [R + 1] of the readers and the arm, their covariance, and the cases behind them."""
+    places = [beside.readers.index(name) for name in readers]
+    scored = beside.of(readers, np.isfinite(beside.reader_scores[places]).all(axis=0) & np.isfinite(beside.scores))
+    if len(table.classes) == 2 and _both_classes(scored):
+        yield "auc", *_aucs(scored), scored
+    called = beside.of(readers, np.isfinite(beside.reader_calls[places]).all(axis=0) & np.isfinite(beside.calls))
+    for measure, among in _among(called, table) if called.units.size else ():
+        some = called.of(readers, among)
+        right = np.vstack([some.reader_calls, some.calls]) == _wanted(measure)
+        codes, count = as_groups(some.groups, some.units.size)
+        yield measure, *proportions_of_groups(right.astype(np.float64), codes, count), called
+    if points and (found := points.of(readers)) is not None:
+        matched, some = found
+        pairs = (
+            (matched.model_sensitivity, matched.reader_sensitivity, matched.covariance_sensitivity),
+            (matched.model_specificity, matched.reader_specificity, matched.covariance_specificity),
+        )
+        for measure, (model, reader, covariance) in zip(MATCHED, pairs, strict=True):
+            # The model stands at another point beside each reader: its mean is put in, the gaps are the readers' own.
+            middle = float(model.mean())
+            yield measure, np.append(middle - (model - reader), middle), _with_nothing(covariance), some
+
+
+class _Points:
+    """The arm's curve at the readers' points, computed once for all readers who called the same cases.
+
+    Of several seeds the first: a threshold belongs to one model.
+    """
+
+    def __init__(self, beside: _Beside, study: Study) -> None:
+        self._beside = beside.of(beside.readers, beside.seed == beside.seed.min())
+        self._study = study
+        self._known = np.isfinite(self._beside.reader_calls) & np.isfinite(self._beside.scores)
+        self._found: dict[bytes, tuple[list[str], MatchedPoints, _Beside] | None] = {}
+
+    def of(self, readers: list[str]) -> tuple[MatchedPoints, _Beside] | None:
+        """Return the curve at these readers' points, and the cases that all of them called and the arm scored."""
+        rows = self._known[[self._beside.readers.index(name) for name in readers]].all(axis=0)
+        key = rows.tobytes()
+        if key not in self._found:
+            self._found[key] = self._computed(rows)
+        found = self._found[key]
+        if found is None:
+            return None
+        everybody, matched, some = found
+        return matched.of([everybody.index(name) for name in readers]), some
+
+    def _computed(self, rows: NDArray[np.bool_]) -> tuple[list[str], MatchedPoints, _Beside] | None:
+        names = self._beside.readers
+        everybody = [name for name, known in zip(names, self._known, strict=True) if known[rows].all()]
+        some = self._beside.of(everybody, rows)
+        if not _both_classes(some):
+            return None
+        # A standard error needs fewer replicates than a percentile does.
+        replicates = min(self._study.bootstrap, 1000 if some.units.size <= 2000 else 400)
+        called = some.reader_calls > 0.5
+        try:
+            found = matched_points(
+                some.truth,
+                some.scores,
+                called,
+                some.groups,
+                folds=some.fold if some.folded else None,
+                replicates=replicates,
+            )
+        except ValueError:  # no fold with both classes
+            return None
+        return everybody, found, some
+
+
+def _both_classes(beside: _Beside) -> bool:
+    return bool(beside.truth.any() and not beside.truth.all())
+
+
+def _among(beside: _Beside, table: AnalysisTable) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Return the measures of calls and the cases that each is a share of."""
+    if len(table.classes) > 2:
+        return [("accuracy", np.ones(beside.truth.size, dtype=bool))]
+    parts = [("sensitivity", beside.truth), ("specificity", ~beside.truth)]
+    return [(measure, among) for measure, among in parts if among.any()]
+
+
+def _wanted(measure: str) -> float:
+    return 0.0 if measure == "specificity" else 1.0
+
+
+def _compare_aucs(beside: _Beside, level: float) -> Comparison:
+    reader = beside.reader_scores[0]
+    try:
+        if beside.folded:
+            return compare_cross_validated_aucs(
+                beside.truth, beside.scores, reader, beside.fold, beside.seed, beside.groups, level
+            )
+        return compare_aucs(beside.truth, beside.scores, reader, beside.groups, level)
+    except ValueError as error:
+        nan = float("nan")
+        return Comparison(undefined("AUC", str(error), level), nan, nan, "no test", nan, nan)
+
+
+def _aucs(beside: _Beside) -> tuple[FloatArray, FloatArray]:
+    """Return the AUCs [R + 1] and their covariance; of fold models the mean of the folds', which share no group."""
+    scores = np.vstack([beside.reader_scores, beside.scores])
+    if not beside.folded:
+        return clustered_auc(beside.truth, scores, beside.groups)
+    folds = [
+        rows for fold in np.unique(beside.fold) if 0 < beside.truth[rows := beside.fold == fold].sum() < rows.sum()
+    ]
+    parts = [clustered_auc(beside.truth[rows], scores[:, rows], beside.groups[rows]) for rows in folds]
+    if not parts:
+        return np.full(len(scores), np.nan), np.full((len(scores),) * 2, np.nan)
+    return np.mean([aucs for aucs, _ in parts], axis=0), np.sum([spread for _, spread in parts], axis=0) / len(
+        parts
+    ) ** 2
+
+
+def _with_nothing(covariance: FloatArray) -> FloatArray:
+    """Return the covariance with a row and column of a figure that does not vary."""
+    return np.pad(covariance, (0, 1))
+
+
+def _entry(measure: str, compared: Comparison, beside: _Beside, *notes: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"measure": measure, **beside.sizes(), **compared.as_dict()}
+    note = "; ".join(filter(None, (str(entry.get("note") or ""), *notes)))
+    return {**entry, "note": note} if note else entry
+
+
+def _adjust(found: list[dict[str, Any]]) -> None:
+    """Add Holm's adjusted p over the comparisons of a condition and measure, readers and groups of them apart."""
+    families: dict[tuple[str, str, bool], list[dict[str, Any]]] = {}
+    for entry in found:
+        families.setdefault((entry["condition"], entry["measure"], entry["reader"] == ""), []).append(entry)
+    for family in families.values():
+        adjusted = holm([np.nan if entry["p"] is None else entry["p"] for entry in family])
+        for entry, value in zip(family, adjusted, strict=True):
+            entry["p_holm"] = None if np.isnan(value) else float(value)

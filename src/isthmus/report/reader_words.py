@@ -1,0 +1,192 @@
+"""What was found of readers, in sentences: what was shown, what was not, and on whom."""
+
+from typing import Any, Final
+
+from isthmus.report.context import ReportContext
+from isthmus.report.reading import count, in_order, interval, listed, number, p_value, plural, split_name
+
+ARMS_NAMED: Final = 3
+"""So many arms are each named; of more, only those that were named before the analysis."""
+Found = dict[str, list[dict[str, Any]]]
+_WORDS: Final = {
+    "auc": "AUC",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "accuracy": "accuracy",
+    "sensitivity_at_specificity": "sensitivity at the readers’ own specificities",
+    "specificity_at_sensitivity": "specificity at the readers’ own sensitivities",
+}
+
+
+def condition_words(condition: str) -> str:
+    """Return a condition as a sentence names it.
+
+    Examples
+    --------
+    >>> condition_words("unaided"), condition_words("with BI-RADS")
+    ('without help', 'with BI-RADS')
+    """
+    return {"unaided": "without help", "aided": "with help"}.get(condition, condition)
+
+
+def group_words(group: str) -> str:
+    """Return a group of readers as a table names it."""
+    return f"{group.capitalize()} readers"
+
+
+def named_arms(context: ReportContext, found: Found) -> list[str]:
+    """Return the arms that stand beside each reader: all of few; else the primary contrast's and the reference."""
+    arms = list(dict.fromkeys(entry["a"] for entry in found["comparisons"]))
+    if len(arms) <= ARMS_NAMED:
+        return arms
+    asked = [*(context.evidence.get("primary") or {}).values(), context.evidence.get("reference_arm")]
+    return [arm for arm in dict.fromkeys(asked) if arm in arms]
+
+
+def crossing_words(context: ReportContext, found: Found, split: str) -> list[str]:
+    """Say who read how much."""
+    unit, texts = context.evidence["unit"], []
+    several = len(in_order({split, *(row["split"] for row in context.evidence["readers"]["rows"])})) > 1
+    where = f"{split_name(split).capitalize()}: " if several else ""
+    for entry in found["crossing"]:
+        if entry["group"] != "all":
+            continue
+        of_groups = "" if entry["groups"] == entry["units"] else f" of {plural(entry['groups'], 'patient')}"
+        text = f"{where}{plural(entry['readers'], 'reader')} read {plural(entry['units'], unit)}{of_groups} "
+        text += condition_words(entry["condition"])
+        skipped = sorted(entry["skipped"].items(), key=lambda item: -item[1])
+        if not skipped:
+            texts.append(f"{text}; every one of them read every {unit}." if entry["readers"] > 1 else f"{text}.")
+            continue
+        named = listed([f"{name} did not read {count(number_)}" for name, number_ in skipped[:5]])
+        more = f" and {plural(len(skipped) - 5, 'other reader')} some too" if len(skipped) > 5 else ""
+        texts.append(
+            f"{text}, but not every one of them every {unit}: {named}{more}. Each reader is compared on what was "
+            f"read by that reader; the mean of readers on the {plural(entry['units_read_by_all'], unit)} that all of "
+            "them read."
+        )
+    return texts
+
+
+def arms_words(context: ReportContext, found: Found, split: str) -> list[str]:
+    """Say how the arms stand beside the mean of all readers."""
+    texts = []
+    entries = [entry for entry in found["comparisons"] if entry["group"] == "all" and entry["difference"] is not None]
+    for condition in dict.fromkeys(entry["condition"] for entry in entries):
+        own = [entry for entry in entries if entry["condition"] == condition]
+        measures = {entry["measure"] for entry in own}
+        leading = [name for name in ("auc", "sensitivity_at_specificity", "accuracy") if name in measures][:1]
+        for measure in leading:
+            of_measure = [entry for entry in own if entry["measure"] == measure]
+            few = len(of_measure) <= ARMS_NAMED
+            texts += (_each_arm if few else _many_arms)(context, of_measure, condition)
+    if texts:
+        texts.append("Not told apart is not the same as equal: the interval says how far apart they may be.")
+    return texts
+
+
+def _each_arm(context: ReportContext, entries: list[dict[str, Any]], condition: str) -> list[str]:
+    texts = []
+    for entry in entries:
+        arm, word = context.title_of(entry["a"]), _WORDS[entry["measure"]]
+        of = f"the mean of the {entry['readers']} readers {condition_words(condition)}"
+        pair = f"{number(entry['estimate_a'])} against {number(entry['estimate_b'])}, difference {interval(entry)}"
+        if not shown(entry, context):
+            texts.append(f"In {word}, {arm} and {of} are not told apart: {pair}.")
+            continue
+        better = "better than" if entry["difference"] > 0 else "worse than"
+        texts.append(f"In {word}, {arm} is shown to be {better} {of}: {pair}, p {_p(entry)}.")
+    return texts
+
+
+def _many_arms(context: ReportContext, entries: list[dict[str, Any]], condition: str) -> list[str]:
+    word, level = _WORDS[entries[0]["measure"]], 1 - context.evidence["level"]
+    better, worse = (
+        [entry for entry in entries if shown(entry, context) and (entry["difference"] > 0) == sign]
+        for sign in (True, False)
+    )
+    text = (
+        f"In {word}, of {count(len(entries))} arms {_who(context, better)} shown to be better than the mean of the "
+        f"{entries[0]['readers']} readers {condition_words(condition)}, and {_who(context, worse)} worse "
+        f"(Holm’s p below {number(level)}); "
+    )
+    rest = len(entries) - len(better) - len(worse)
+    low, high = (number(side(entry["difference"] for entry in entries)) for side in (min, max))
+    text += f"{count(rest) if rest < len(entries) else 'all'} {'is' if rest == 1 else 'are'} not told apart from it. "
+    return [text + f"The differences, arm less readers, run from {low} to {high}."]
+
+
+def _who(context: ReportContext, entries: list[dict[str, Any]]) -> str:
+    if not entries:
+        return "none is"
+    names = f" ({listed([context.title_of(entry['a']) for entry in entries])})" if len(entries) <= ARMS_NAMED else ""
+    return f"{count(len(entries))}{names} {'is' if len(entries) == 1 else 'are'}"
+
+
+def conditions_words(context: ReportContext, found: Found, split: str) -> list[str]:
+    """Say what help changed, over all readers."""
+    texts = []
+    asked = [e for e in found["multi_reader"] if e["analysis"] == "OR" and e["group"] == "all" and e.get("a")]
+    for entry in asked:
+        if entry["difference"] is None:
+            continue
+        who = f"{entry['readers']} readers" if entry["readers"] > 1 else "one reader"
+        about = "readers like these" if entry["readers_as"] == "random" else "these readers only"
+        a, b = condition_words(entry["a"]), condition_words(entry["b"])
+        pair = f"{number(entry['estimate_a'])} against {number(entry['estimate_b'])}, difference {interval(entry)}"
+        verdict = "shown to differ" if shown(entry, context) else "not told apart"
+        texts.append(
+            f"The mean {_WORDS[entry['measure']]} of {who} {a} and {b}: {pair}, {verdict} (p {_p(entry)}; said of "
+            f"{about})."
+        )
+    return texts
+
+
+def agreement_words(context: ReportContext, found: Found, split: str) -> list[str]:
+    """Say how far readers agree."""
+    texts = []
+    for condition in dict.fromkeys(entry["condition"] for entry in found["agreement"]):
+        own = [e for e in found["agreement"] if e["condition"] == condition and e["estimate"] is not None]
+        of_all = {e["measure"]: e for e in own if e["kind"] == "readers" and e["group"] == "all"}
+        pairs = [e["estimate"] for e in own if e["kind"] == "pair" and e["of"] == "calls"]
+        if "percent agreement" in of_all and "Fleiss kappa" in of_all:
+            share = 100 * of_all["percent agreement"]["estimate"]
+            text = f"Two readers {condition_words(condition)} make the same call in {share:.0f}\u202f% of cases"
+            text += f" (Fleiss’ kappa {interval(of_all['Fleiss kappa'])}"
+            text += (
+                f"; Cohen’s kappa of pairs {number(min(pairs))} to {number(max(pairs))})." if len(pairs) > 1 else ")."
+            )
+            texts.append(text)
+        if "ICC(2,1)" in of_all:
+            alone, mean = (interval(of_all[name]) for name in ("ICC(2,1)", "ICC(2,k)"))
+            texts.append(
+                f"Scores {condition_words(condition)}: intraclass correlation of one reader {alone}, of the mean of "
+                f"all {mean}."
+            )
+    if texts:
+        texts.append("Agreement is not accuracy: readers may agree on what is wrong.")
+    return texts
+
+
+def time_words(context: ReportContext, found: Found, split: str) -> list[str]:
+    """Say what help costs in time."""
+    texts = []
+    for entry in found["time"]:
+        if entry["kind"] != "ratio" or entry["group"] != "all" or entry["estimate"] is None:
+            continue
+        texts.append(
+            f"Reading {condition_words(entry['condition'])} takes {interval(entry)} times as long as without help "
+            f"({plural(entry['pairs'], 'pair')} of reads of the same {context.evidence['unit']} by the same reader)."
+        )
+    return texts
+
+
+def shown(entry: dict[str, Any], context: ReportContext) -> bool:
+    """Tell whether a difference was shown, after Holm's correction where there is one."""
+    p = entry.get("p_holm", entry["p"])
+    return p is not None and p < 1 - context.evidence["level"]
+
+
+def _p(entry: dict[str, Any]) -> str:
+    text = p_value(entry.get("p_holm", entry["p"]))
+    return text if text.startswith("<") else f"= {text}"
