@@ -14,7 +14,7 @@ from isthmus.report.tables import write_tables
 from isthmus.report.tirads_scales import scales
 from isthmus.statistics.roc import auc_interval
 from tests.report.made import made_frozen, made_predictions
-from tests.report.made_cases import made_cases
+from tests.report.made_descriptors import made_descriptors
 
 
 def evidence_of(cases, predictions=None, **options):
@@ -25,11 +25,11 @@ def evidence_of(cases, predictions=None, **options):
 
 @pytest.fixture(scope="module")
 def evidence():
-    return evidence_of(made_cases(), primary={"arm": "new", "against": "old"}, reference_arm="old")
+    return evidence_of(made_descriptors(), primary={"arm": "new", "against": "old"}, reference_arm="old")
 
 
 def test_levels_rank_and_count_as_done_by_hand(evidence):
-    cases, found = made_cases(), evidence["tirads"]["splits"]["cv"]["acr"]
+    cases, found = made_descriptors(), evidence["tirads"]["splits"]["cv"]["acr"]
     graded = grade(cases, ACR)
     certain = graded["level"].notna().to_numpy()
     truth = (np.arange(120) % 5 < 3)[certain]
@@ -69,7 +69,7 @@ def test_every_arm_is_compared_and_the_named_ones_at_the_cuts_specificity(eviden
 
 def test_on_a_test_set_the_contrast_is_the_paired_one_of_two_scores():
     predictions = made_predictions(seeds=(0,), folds=1, split="test")
-    found = evidence_of(made_cases(blank=0), predictions, frozen=None)
+    found = evidence_of(made_descriptors(blank=0), predictions, frozen=None)
     level = found["tirads"]["splits"]["test"]["eu"]
     assert level["determined"] == 120
     assert level["contrasts"][0]["estimate_b"] == pytest.approx(level["auc"]["estimate"])
@@ -78,13 +78,13 @@ def test_on_a_test_set_the_contrast_is_the_paired_one_of_two_scores():
 
 
 def test_folds_that_nobody_calibrated_are_not_pooled_for_a_threshold():
-    found = evidence_of(made_cases(), made_predictions(seeds=(0,)), frozen=None)
+    found = evidence_of(made_descriptors(), made_predictions(seeds=(0,)), frozen=None)
     notes = {one["note"] for one in found["tirads"]["splits"]["cv"]["acr"]["matched"]}
     assert notes == {"scores of different fold models are not pooled, and none of them is calibrated"}
 
 
 def test_a_label_that_is_a_tirads_has_a_ceiling_and_no_comparator(full_context):
-    evidence = evidence_of(made_cases(), reference="tirads")
+    evidence = evidence_of(made_descriptors(), reference="tirads")
     found = evidence["tirads"]
     assert found["ceiling"]
     for entry in found["splits"]["cv"].values():
@@ -98,7 +98,7 @@ def test_a_label_that_is_a_tirads_has_a_ceiling_and_no_comparator(full_context):
 
 def test_another_question_than_malignancy_leaves_risks_and_size_rules_out(full_context):
     predictions = made_predictions().assign(target="olnm")
-    evidence = evidence_of(made_cases(), predictions)
+    evidence = evidence_of(made_descriptors(), predictions)
     found = evidence["tirads"]
     assert not found["malignancy"]
     assert not any("sizes" in entry for entry in found["splits"]["cv"].values())
@@ -109,17 +109,17 @@ def test_another_question_than_malignancy_leaves_risks_and_size_rules_out(full_c
 
 def test_nothing_is_there_without_descriptors_with_several_classes_or_without_cases():
     assert "tirads" not in evidence_of(None)
-    assert "tirads" not in evidence_of(made_cases()[["unit_id", "cohort", "size_mm"]])
-    blank = made_cases().assign(**dict.fromkeys(("composition", "echogenicity", "shape", "margin"), None))
+    assert "tirads" not in evidence_of(made_descriptors()[["unit_id", "cohort", "size_mm"]])
+    blank = made_descriptors().assign(**dict.fromkeys(("composition", "echogenicity", "shape", "margin"), None))
     assert "tirads" not in evidence_of(blank.drop(columns=["echogenic_foci", "tirads"]))
-    assert "tirads" not in evidence_of(made_cases().assign(unit_id="elsewhere"))
+    assert "tirads" not in evidence_of(made_descriptors().assign(unit_id="elsewhere"))
     three = made_predictions().drop(columns=["p_0", "p_1"]).assign(p_a=0.2, p_b=0.3, p_c=0.5)
     three["label"] = np.resize(["a", "b", "c"], 120)[three["unit_id"].str[1:].astype(int)]
-    assert "tirads" not in evidence_of(made_cases(), three, frozen=None)
+    assert "tirads" not in evidence_of(made_descriptors(), three, frozen=None)
 
 
 def test_cases_of_one_class_only_are_said_and_not_ranked(full_context):
-    only = made_cases()[np.arange(120) % 5 < 3]
+    only = made_descriptors()[np.arange(120) % 5 < 3]
     evidence = evidence_of(only)
     found = evidence["tirads"]["splits"]["cv"]["acr"]
     assert (found["described"], found["auc"]["estimate"]) == (72, None)
@@ -131,7 +131,7 @@ def test_cases_of_one_class_only_are_said_and_not_ranked(full_context):
 def test_scores_without_probabilities_and_calls_are_compared_too():
     predictions = made_predictions(seeds=(0,), folds=1, split="external").drop(columns=["p_0"])
     predictions = predictions.rename(columns={"p_1": "score"})
-    found = evidence_of(made_cases(), predictions, frozen=None)["tirads"]["splits"]["external"]["c"]
+    found = evidence_of(made_descriptors(), predictions, frozen=None)["tirads"]["splits"]["external"]["c"]
     assert found["contrasts"][0]["difference"] is not None
     assert found["matched"][0]["difference"] is not None
 
