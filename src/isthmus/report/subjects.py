@@ -2,11 +2,27 @@
 
 from typing import Final
 
+from isthmus.report.page_checklists import SUBJECT as CHECKLISTS
+from isthmus.report.page_decision_curves import SUBJECT as DECISION_CURVES
 from isthmus.report.page_decisions import SUBJECT as DECISIONS
 from isthmus.report.page_discrimination import SUBJECT as DISCRIMINATION
+from isthmus.report.page_probabilities import SUBJECT as PROBABILITIES
 from isthmus.report.page_readers import SUBJECT as READERS
+from isthmus.report.page_reclassification import SUBJECT as RECLASSIFICATION
 from isthmus.report.page_table_one import SUBJECT as TABLE_ONE
 from isthmus.report.page_tirads import SUBJECT as TIRADS
+from isthmus.report.page_uncertainty import SUBJECT as UNCERTAINTY
 from isthmus.report.subject import Subject
 
-SUBJECTS: Final[tuple[Subject, ...]] = (DISCRIMINATION, TABLE_ONE, DECISIONS, TIRADS, READERS)
+SUBJECTS: Final[tuple[Subject, ...]] = (
+    DISCRIMINATION,
+    TABLE_ONE,
+    DECISIONS,
+    DECISION_CURVES,
+    PROBABILITIES,
+    RECLASSIFICATION,
+    UNCERTAINTY,
+    TIRADS,
+    READERS,
+    CHECKLISTS,
+)

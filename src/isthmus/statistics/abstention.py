@@ -13,7 +13,7 @@ from scipy.special import expit
 from isthmus.statistics.bootstrap import REPLICATES, group_bootstrap, percentile_interval
 from isthmus.statistics.calibrators import safe_logit
 from isthmus.statistics.inputs import BoolArray, FloatArray, IntArray, as_binary, as_groups, as_probabilities, as_scores
-from isthmus.statistics.interval import Interval, undefined
+from isthmus.statistics.interval import Interval, normal_quantile, undefined
 from isthmus.statistics.proportions import clustered_proportion
 
 

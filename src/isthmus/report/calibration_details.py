@@ -1,0 +1,102 @@
+"""Calibration in detail: the flexible curve, errors with their bias, and the tests that are often published."""
+
+from dataclasses import asdict
+from typing import Any, Final
+
+import numpy as np
+from pandas import DataFrame
+
+from isthmus.report.analysis_table import AnalysisTable
+from isthmus.report.reading import in_order
+from isthmus.report.subject import Study
+from isthmus.statistics.calibration_curve import FlexibleCurve, flexible_curve
+from isthmus.statistics.calibration_error import (
+    expected_calibration_error,
+    hosmer_lemeshow,
+    several_class_brier,
+    spiegelhalter,
+    top_label_error,
+)
+from isthmus.statistics.calibration_measures import brier_parts, scaled_brier
+
+KEY: Final = "probabilities"
+LEFT_OUT: Final = ("tune", "train")
+"""Splits whose probabilities were seen while choices were made."""
+
+
+def calibration_details(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
+    """Return ``{"splits": {split: {arm: {...}}}}``; empty for scores that are no probabilities.
+
+    Two classes: ``curve``, ``ici``, ``e50``, ``e90``, ``ici_expected``, ``scaled_brier``, ``brier_parts``,
+    ``calibration_error`` by binning, ``spiegelhalter``, ``hosmer_lemeshow``. Several classes: ``brier`` and the
+    ``calibration_error`` of the most probable class; slopes and curves are for two classes.
+    """
+    if not table.has_probabilities:
+        return {}
+    splits: dict[str, Any] = {}
+    for split in in_order(set(table.rows["split"])):
+        if split in LEFT_OUT:
+            continue
+        arms = dict.fromkeys(table.rows.loc[table.rows["split"] == split, "arm"])
+        found = {arm: _details(table, arm, split, study) for arm in arms}
+        if known := {arm: entry for arm, entry in found.items() if entry}:
+            splits[split] = known
+    return {"splits": splits} if splits else {}
+
+
+def _details(table: AnalysisTable, arm: str, split: str, study: Study) -> dict[str, Any]:
+    rows = table.part(arm, split)
+    if len(table.classes) > 2:
+        return _several(rows, table.classes, study)
+    probability = rows["probability"].to_numpy(dtype=np.float64)
+    truth = rows["truth"].to_numpy(dtype=bool)
+    if np.isnan(probability).any() or truth.all() or not truth.any():
+        return {}
+    groups, units = rows["group_id"].to_numpy(dtype=str), _units(rows)
+    curve = flexible_curve(truth, probability, groups, units, study.level)
+    # The chi-squared adds up cases: several seeds would be counted as more patients.
+    first = (rows["seed"] == rows["seed"].min()).to_numpy()
+    errors = {
+        binning: expected_calibration_error(truth, probability, units, binning).as_dict()
+        for binning in ("mass", "width")
+    }
+    return {
+        "calibrated": (arm, split) in table.calibrated,
+        **_of_curve(curve),
+        "scaled_brier": scaled_brier(truth, probability, groups, study.level).as_dict(),
+        "brier_parts": asdict(brier_parts(truth, probability)),
+        "calibration_error": errors,
+        "spiegelhalter": spiegelhalter(truth, probability, groups).as_dict(),
+        "hosmer_lemeshow": hosmer_lemeshow(truth[first], probability[first]).as_dict(),
+        "seeds": int(rows["seed"].nunique()),
+    }
+
+
+def _units(rows: DataFrame) -> Any:
+    """Return whom each row is of where a unit has several rows, else None: each row its own luck."""
+    units = rows["unit_id"].to_numpy(dtype=str)
+    return units if rows["unit_id"].duplicated().any() else None
+
+
+def _of_curve(curve: FlexibleCurve) -> dict[str, Any]:
+    """Return the curve as plain values: four digits are more than its band can use."""
+    found: dict[str, Any] = {name: getattr(curve, name).as_dict() for name in ("ici", "e50", "e90")}
+    expected = curve.ici_expected
+    found["ici_expected"] = float(expected) if np.isfinite(expected) else None
+    if np.isfinite(curve.observed).all():
+        names = ("predicted", "observed", "low", "high")
+        found["curve"] = {name: np.round(getattr(curve, name), 4).tolist() for name in names}
+        found["curve"]["knots"] = len(curve.knots)
+    if curve.note:
+        found["note"] = curve.note
+    return found
+
+
+def _several(rows: DataFrame, classes: list[str], study: Study) -> dict[str, Any]:
+    values = rows[[f"p_{label}" for label in classes]].to_numpy(dtype=np.float64)
+    codes = rows["label"].map({label: place for place, label in enumerate(classes)}).to_numpy(dtype=np.intp)
+    if np.isnan(values).any():
+        return {}
+    errors = {binning: top_label_error(codes, values, _units(rows), binning).as_dict() for binning in ("mass", "width")}
+    brier = several_class_brier(codes, values, rows["group_id"].to_numpy(dtype=str), study.level)
+    return {"brier": brier.as_dict(), "calibration_error": errors, "seeds": int(rows["seed"].nunique())}
