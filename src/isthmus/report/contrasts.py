@@ -59,7 +59,7 @@ def comparisons(
     leading = "auc" if several is None else "macro_auc"
     for split in in_order(set(table.rows["split"])):
         arms = list(dict.fromkeys(table.rows.loc[table.rows["split"] == split, "arm"]))
-        for a, b in _pairs(arms, reference_arm, primary):
+        for a, b in pairs_of(arms, reference_arm, primary):
             named = primary is not None and (a, b) == (primary["arm"], primary["against"])
             try:
                 entries = _entries(table, a, b, split, several, level, calls=named or b == reference_arm)
@@ -68,7 +68,7 @@ def comparisons(
                 continue
             shared = {"a": a, "b": b, "split": split}
             found += [{**shared, **entry, "primary": named and entry["measure"] == leading} for entry in entries]
-    _adjust(found)
+    adjust(found)
     # A stable sort: the primary contrast first, then ranking before calls, else the arms' own order.
     return sorted(found, key=lambda entry: (not entry["primary"], entry["measure"] != leading)), notes
 
@@ -86,13 +86,14 @@ def _entries(
     """Return one pair's comparisons, or raise ValueError saying why there are none."""
     if several is None and _are_apart(table, a, b, split):
         return [_compare_apart(table.part(a, split), table.part(b, split), level)]
-    both = _paired(table, a, b, split)
+    both = paired(table, a, b, split)
     note = _note(both)
     ranked = _by_ranking(both, note, level) if several is None else _by_several(both, several, a, b, note)
     return ranked + (_by_calls(both, table, level, note) if calls else [])
 
 
-def _pairs(arms: list[str], reference_arm: str | None, primary: dict[str, str] | None) -> list[tuple[str, str]]:
+def pairs_of(arms: list[str], reference_arm: str | None, primary: dict[str, str] | None) -> list[tuple[str, str]]:
+    """Return which arms are compared, the primary contrast first."""
     pairs: list[tuple[str, str]] = []
     if primary and {primary["arm"], primary["against"]} <= set(arms):
         pairs.append((primary["arm"], primary["against"]))
@@ -104,7 +105,7 @@ def _pairs(arms: list[str], reference_arm: str | None, primary: dict[str, str] |
     return pairs + [pair for pair in others if set(pair) not in [set(known) for known in pairs]]
 
 
-def _paired(table: AnalysisTable, a: str, b: str, split: str) -> DataFrame:
+def paired(table: AnalysisTable, a: str, b: str, split: str) -> DataFrame:
     """Return both arms' scores and calls on the units that both have, in the same seed; `fold_b` is the second's."""
     left, right = table.part(a, split), table.part(b, split)
     once = ["seed", "unit_id"]
@@ -211,7 +212,7 @@ def _entry(measure: str, comparison: Comparison, units: int, note: str) -> dict[
     return {**entry, "note": notes} if notes else entry
 
 
-def _adjust(found: list[dict[str, Any]]) -> None:
+def adjust(found: list[dict[str, Any]]) -> None:
     """Add Holm's adjusted p over all comparisons of a split and measure but the primary one."""
     families: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for entry in found:

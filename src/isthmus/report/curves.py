@@ -1,5 +1,6 @@
-"""The curves behind the ROC and calibration figures."""
+"""The curves behind the ROC, precision-recall and calibration figures."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from pandas import DataFrame
 
 from isthmus.statistics.bootstrap import group_counts
 from isthmus.statistics.calibration_measures import calibration_bins
-from isthmus.statistics.weighted_curve import curve_counts, sensitivities
+from isthmus.statistics.weighted_curve import CurveCounts, curve_counts, precisions, sensitivities
 
 FloatArray = NDArray[np.float64]
 _GRID = np.linspace(0.0, 1.0, 101)
@@ -34,6 +35,28 @@ class RocSummary:
     low: FloatArray
     high: FloatArray
     auc_text: str = ""
+
+
+@dataclass(frozen=True)
+class PrecisionRecallSummary:
+    """A precision-recall curve on a fixed grid of recalls, all arrays of shape [101] and in 0..1.
+
+    Parameters
+    ----------
+    folds : list of ndarray
+        Precision inside each fold of each seed; empty where there is one model only.
+    mean, low, high : ndarray
+        The vertical mean over folds and seeds, and its pointwise band.
+    chance : float
+        Precision of a score that knows nothing: the prevalence.
+    """
+
+    recall: FloatArray
+    folds: list[FloatArray]
+    mean: FloatArray
+    low: FloatArray
+    high: FloatArray
+    chance: float
 
 
 @dataclass(frozen=True)
@@ -80,23 +103,46 @@ def roc_summary(
     RocSummary
         Scores of different fold models are never ranked against each other: the curve is the mean of the folds'.
     """
+    shown, mean, low, high = _with_band(rows, sensitivities, level, resamples, seed)
+    return RocSummary(_GRID, shown, mean, low, high, auc_text)
+
+
+def precision_recall_summary(
+    rows: DataFrame, *, level: float = 0.95, resamples: int = 400, seed: int = 0
+) -> PrecisionRecallSummary:
+    """Return an arm's precision-recall curve with a pointwise band; parameters as :func:`roc_summary`."""
+    shown, mean, low, high = _with_band(rows, precisions, level, resamples, seed)
+    return PrecisionRecallSummary(_GRID, shown, mean, low, high, float(rows["truth"].mean()))
+
+
+def _with_band(
+    rows: DataFrame,
+    reading: Callable[[CurveCounts, FloatArray], FloatArray],
+    level: float,
+    resamples: int,
+    seed: int,
+) -> tuple[list[FloatArray], FloatArray, FloatArray, FloatArray]:
+    """Return the folds' curves (none where there is one), their mean, and its pointwise band."""
     groups = rows["group_id"].astype("category")
     codes, count = groups.cat.codes.to_numpy(), len(groups.cat.categories)
     places = rows.reset_index(drop=True).groupby(["seed", "fold"], sort=True).groups.values()
     truth, score = rows["truth"].to_numpy(dtype=bool), rows["score"].to_numpy(dtype=np.float64)
     folds = [index.to_numpy() for index in places if 0 < truth[index.to_numpy()].sum() < len(index)]
     if not folds:
-        raise ValueError("no fold holds both classes: there is no ROC curve")
-    observed = [_weighted_roc(truth[fold], score[fold], np.ones((1, len(fold))))[0] for fold in folds]
-    drawn = []
-    for weights in group_counts(count, resamples, seed):
-        curves = [_weighted_roc(truth[fold], score[fold], weights[:, codes[fold]]) for fold in folds]
-        drawn.append(_mean_of_known(np.stack(curves)))
+        raise ValueError("no fold holds both classes: there is no curve")
+
+    def curves(fold: NDArray[np.intp], weights: FloatArray) -> FloatArray:
+        return reading(curve_counts(truth[fold], score[fold], weights), _GRID)
+
+    observed = [curves(fold, np.ones((1, len(fold))))[0] for fold in folds]
+    drawn = [
+        _mean_of_known(np.stack([curves(fold, weights[:, codes[fold]]) for fold in folds]))
+        for weights in group_counts(count, resamples, seed)
+    ]
     mean = np.mean(observed, axis=0)
     tail = 100 * (1 - level) / 2
     low, high = np.nanpercentile(np.concatenate(drawn), [tail, 100 - tail], axis=0)
-    shown = observed if len(observed) > 1 else []
-    return RocSummary(_GRID, shown, mean, np.minimum(low, mean), np.maximum(high, mean), auc_text)
+    return observed if len(observed) > 1 else [], mean, np.minimum(low, mean), np.maximum(high, mean)
 
 
 def _mean_of_known(curves: FloatArray) -> FloatArray:
@@ -107,11 +153,6 @@ def _mean_of_known(curves: FloatArray) -> FloatArray:
     mean = np.full(total.shape, np.nan)
     np.divide(total, number, out=mean, where=number > 0)
     return mean
-
-
-def _weighted_roc(truth: NDArray[np.bool_], score: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return sensitivities [resamples, grid] of one fold under case weights [resamples, cases]."""
-    return sensitivities(curve_counts(truth, score, weights), _GRID)
 
 
 def calibration_curve(rows: DataFrame, *, slope: float | None = None, level: float = 0.95) -> CalibrationCurve:

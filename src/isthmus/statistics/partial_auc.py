@@ -62,7 +62,7 @@ def partial_auc(
     found = resampled_interval(
         share, truth, groups, scale, cases=smaller, level=level, replicates=replicates, seed=seed
     )
-    return _scaled(found, low, high, corrected)
+    return scaled(found, low, high, corrected)
 
 
 def compare_partial_aucs(
@@ -105,6 +105,16 @@ def mcclish(share: float, low: float, high: float) -> float:
     return (1 + (share - chance) / (1 - chance)) / 2
 
 
+def scaled(share: Interval, low: float, high: float, corrected: bool = True) -> Interval:
+    """Return an interval of the share of a range's width as one of the corrected or of the raw area."""
+
+    def of(value: float) -> float:
+        return mcclish(value, low, high) if corrected else value * (high - low)
+
+    method = f"{share.method}; {'McClish-corrected' if corrected else 'raw'}"
+    return replace(share, estimate=of(share.estimate), low=of(share.low), high=of(share.high), method=method)
+
+
 def check_range(low: float, high: float, focus: str) -> None:
     """Raise ValueError for a range that is none."""
     if focus not in ("specificity", "sensitivity"):
@@ -126,11 +136,3 @@ def _linear(
     """Return the raw or corrected area: both are straight lines in the share."""
     zero, one = (mcclish(0, low, high), mcclish(1, low, high)) if corrected else (0.0, high - low)
     return lambda weights: np.asarray(zero + (one - zero) * share(weights))
-
-
-def _scaled(found: Interval, low: float, high: float, corrected: bool) -> Interval:
-    def of(share: float) -> float:
-        return mcclish(share, low, high) if corrected else share * (high - low)
-
-    method = f"{found.method}; {'McClish-corrected' if corrected else 'raw'}"
-    return replace(found, estimate=of(found.estimate), low=of(found.low), high=of(found.high), method=method)

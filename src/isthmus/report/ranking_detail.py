@@ -1,0 +1,171 @@
+"""The ranking in detail: partial AUCs, operating points at equal terms, average precision, and their differences.
+
+One group bootstrap an arm and split serves all measures and, since it draws the same groups, all paired differences. In
+cross-validation each replicate averages within-fold values over folds and seeds; folds are never ranked together.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pandas import DataFrame
+
+from isthmus.report.analysis_table import AnalysisTable
+from isthmus.report.contrasts import adjust, paired, pairs_of
+from isthmus.report.discrimination import fold_rows
+from isthmus.report.reading import in_order
+from isthmus.report.subject import Study
+from isthmus.statistics.bootstrap import compare_replicates, group_bootstrap
+from isthmus.statistics.fixed_operating_point import coarse_note, values_at
+from isthmus.statistics.inputs import as_groups, count_groups
+from isthmus.statistics.interval import undefined
+from isthmus.statistics.partial_auc import area_shares, mcclish, scaled
+from isthmus.statistics.resampled import interval_of_replicates
+from isthmus.statistics.weighted_curve import average_precisions, curve_counts, over_folds
+
+FloatArray = NDArray[np.float64]
+LOW = 0.9
+POINTS = (0.80, 0.90, 0.95)
+AREAS = ("partial_auc_specificity", "partial_auc_sensitivity")
+SENSITIVITIES = tuple(f"sensitivity_at_specificity_{point:.2f}" for point in POINTS)
+SPECIFICITIES = tuple(f"specificity_at_sensitivity_{point:.2f}" for point in POINTS)
+NAMES = (*AREAS, *SENSITIVITIES, *SPECIFICITIES, "average_precision")
+
+
+@dataclass(frozen=True)
+class _Resampled:
+    estimates: FloatArray  # [K]
+    replicates: FloatArray  # [B, K]
+    units: frozenset[tuple[Any, ...]]  # seed and unit of each row
+
+
+def ranking_detail(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
+    """Return what stands under ``discrimination`` in the evidence; empty with several classes.
+
+    Returns
+    -------
+    dict
+        ``low`` (of both ranges, up to 1), ``points``, ``arms.<arm>.<split>.<measure>`` with the interval's fields (and
+        ``chance`` of the average precision), and ``comparisons``, a list as that of the evidence. Partial AUCs are
+        McClish-corrected.
+    """
+    if len(table.classes) > 2:
+        return {}
+    arms: dict[str, dict[str, Any]] = {}
+    resampled: dict[tuple[str, str], _Resampled] = {}
+    for arm, split in table.rows[["arm", "split"]].drop_duplicates().itertuples(index=False, name=None):
+        rows = table.part(arm, split)
+        if reason := _why_not(rows):
+            entries = {name: undefined("none", reason, study.level).as_dict() for name in NAMES}
+        else:
+            resampled[arm, split] = _resample(rows, rows["score"], rows["fold"], study.bootstrap)
+            entries = _intervals(rows, resampled[arm, split], study.level)
+        arms.setdefault(arm, {})[split] = entries
+    found = {"low": LOW, "points": list(POINTS), "arms": arms}
+    return {**found, "comparisons": _comparisons(table, study, resampled)}
+
+
+def _why_not(rows: DataFrame) -> str:
+    truth = rows["truth"].to_numpy(dtype=bool)
+    lacking = [part for part in fold_rows(rows) if truth[part].all() or not truth[part].any()]
+    if truth.all() or not truth.any():
+        return "a class has no case here: nothing can be ranked"
+    return f"{len(lacking)} folds lack a class: the mean of the folds does not exist" if lacking else ""
+
+
+def _resample(rows: DataFrame, scores: Any, folds: Any, bootstrap: int) -> _Resampled:
+    rows = rows.assign(own_score=scores, own_fold=folds).reset_index(drop=True)
+    truth, score = rows["truth"].to_numpy(dtype=bool), rows["own_score"].to_numpy(dtype=np.float64)
+
+    def of_fold(part: NDArray[np.intp], weights: FloatArray) -> FloatArray:
+        counts = curve_counts(truth[part], score[part], weights)
+        turned = counts.turned()
+        columns = [area_shares(counts, LOW, 1.0), area_shares(turned, LOW, 1.0)]
+        columns += [values_at(side, point) for side in (counts, turned) for point in POINTS]
+        return np.stack([*columns, average_precisions(counts)], axis=1)
+
+    statistic = over_folds(of_fold, fold_rows(rows, "own_fold"))
+    drawn = group_bootstrap(statistic, len(rows), rows["group_id"], bootstrap)
+    units = frozenset(rows[["seed", "unit_id"]].itertuples(index=False, name=None))
+    return _Resampled(statistic(np.ones((1, len(rows))))[0], drawn, units)
+
+
+def _intervals(rows: DataFrame, resampled: _Resampled, level: float) -> dict[str, Any]:
+    truth = rows["truth"].to_numpy(dtype=bool)
+    codes, _ = as_groups(rows["group_id"].to_numpy(dtype=str), len(rows))
+    groups = count_groups(codes, truth), count_groups(codes, ~truth)
+    units = {side: rows.loc[truth == side, "unit_id"].nunique() for side in (True, False)}
+    folds = [truth[part] for part in fold_rows(rows)]
+    fewest = {side: min(int((own == side).sum()) for own in folds) for side in (True, False)}
+    found = {}
+    for place, name in enumerate(NAMES):
+        # A sensitivity is a share of the positives, and the negatives fix its threshold.
+        of_positives = name not in (AREAS[1], *SPECIFICITIES)
+        interval = interval_of_replicates(
+            float(resampled.estimates[place]),
+            resampled.replicates[:, place],
+            "wilson" if name in SENSITIVITIES + SPECIFICITIES else "logit",
+            cases=units[of_positives],
+            groups=groups,
+            level=level,
+        )
+        entry = (scaled(interval, LOW, 1.0) if name in AREAS else interval).as_dict()
+        if name in SENSITIVITIES + SPECIFICITIES:
+            coarse = coarse_note(float(name.rpartition("_")[2]), fewest[not of_positives])
+            entry = _noted(entry, f"{coarse}{' in a fold' if coarse and len(folds) > 1 else ''}")
+        found[name] = entry
+    found["average_precision"]["chance"] = float(np.mean([own.mean() for own in folds]))
+    return found
+
+
+def _noted(entry: dict[str, Any], note: str) -> dict[str, Any]:
+    notes = "; ".join(filter(None, (entry.get("note"), note)))
+    return {**entry, "note": notes} if notes else entry
+
+
+def _comparisons(
+    table: AnalysisTable, study: Study, resampled: dict[tuple[str, str], _Resampled]
+) -> list[dict[str, Any]]:
+    found = []
+    for split in in_order({split for _, split in resampled}):
+        arms = [arm for arm, of in resampled if of == split]
+        for a, b in pairs_of(arms, study.reference_arm, study.primary):
+            sides = _sides(table, resampled, a, b, split, study.bootstrap)
+            if sides is None:
+                continue
+            named = study.primary is not None and (a, b) == (study.primary["arm"], study.primary["against"])
+            units = len({unit for _, unit in sides[0].units})
+            for place, name in enumerate(NAMES):
+                entry = _compared(sides, place, name, study.level)
+                found.append({"a": a, "b": b, "split": split, "measure": name, **entry, "primary": named, "n": units})
+    adjust(found)
+    return found
+
+
+def _sides(
+    table: AnalysisTable, resampled: dict[tuple[str, str], _Resampled], a: str, b: str, split: str, bootstrap: int
+) -> tuple[_Resampled, _Resampled] | None:
+    """Return both arms on the units that both have; None where there are none that can be ranked."""
+    one, other = resampled[a, split], resampled[b, split]
+    if one.units == other.units:
+        return one, other
+    try:
+        both = paired(table, a, b, split)
+    except ValueError:
+        return None
+    if _why_not(both) or _why_not(both.assign(fold=both["fold_b"])):
+        return None
+    return (
+        _resample(both, both["score_a"], both["fold"], bootstrap),
+        _resample(both, both["score_b"], both["fold_b"], bootstrap),
+    )
+
+
+def _compared(sides: tuple[_Resampled, _Resampled], place: int, name: str, level: float) -> dict[str, Any]:
+    one, other = (float(side.estimates[place]) for side in sides)
+    drawn = np.stack([side.replicates[:, place] for side in sides], axis=1)
+    if name in AREAS:  # corrected, as shown: a straight line in the share
+        one, other = mcclish(one, LOW, 1.0), mcclish(other, LOW, 1.0)
+        drawn = mcclish(0.0, LOW, 1.0) + (mcclish(1.0, LOW, 1.0) - mcclish(0.0, LOW, 1.0)) * drawn
+    return compare_replicates(one, other, drawn, level, name.replace("_", " ")).as_dict()
