@@ -18,8 +18,9 @@ def test_a_table_becomes_evidence_tables_figures_and_a_report(tmp_path: Path) ->
     out = tmp_path / "out"
     evidence = evaluate(tmp_path / "predictions.csv", out, reference_arm="old", bootstrap=50)
     assert json.loads((out / "evidence.json").read_text(encoding="utf-8")) == evidence
-    assert {path.name for path in (out / "tables").iterdir()} == {
+    assert {path.name for path in (out / "tables").iterdir()} >= {
         "arms.csv", "comparisons.csv", "confusion.csv", "folds.csv", "thresholds.csv", "misclassified.csv",
+        "ranking_detail.csv", "ranking_detail_differences.csv",
     }  # fmt: skip
     assert (out / "report.html").is_file()
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
