@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import GREY, INK, PALE, Drawn, colour, new_figure, tidy
-from isthmus.report.reader_words import ARMS_NAMED, condition_words, named_arms
+from isthmus.report.reader_words import ARMS_NAMED, LEADING, condition_words, named_arms
 from isthmus.report.reading import figure_endings, interval, number, split_name
 from isthmus.report.reads import UNAIDED
 from isthmus.report.subject import Painters
@@ -137,7 +137,7 @@ def draw_readers(
 
         axes[0, 0].add_patch(Rectangle(*corner[:1], side, side, fill=False, edgecolor=GREY, linewidth=0.7, zorder=1))
     _legend(figure, axes[0, 0], readers, titles, colours, grey=len(curves) > len(colours), marked=bool(marks))
-    _name_points(axes[0, -1], readers)
+    _name_points(axes[0, -1], readers, list(marks.values()))
     return figure
 
 
@@ -177,12 +177,12 @@ def _draw_points(axis: "Axes", readers: list[dict[str, Any]], *, named: bool) ->
                 axis.annotate("", xy=point, xytext=places[UNAIDED], arrowprops=arrow, zorder=4)
 
 
-def _name_points(axis: "Axes", readers: list[dict[str, Any]]) -> None:
+def _name_points(axis: "Axes", readers: list[dict[str, Any]], marks: list[Point]) -> None:
     """Write each reader's name beside the last of their points, where it covers the fewest others."""
     last: dict[str, Point] = {row["name"]: point for row in readers if (point := _point(row)) is not None}
     side = axis.get_xlim()[1] - axis.get_xlim()[0]
     height, width = 0.032 * side, 0.016 * side
-    taken = [point for row in readers if (point := _point(row)) is not None]
+    taken = [*marks, *(point for row in readers if (point := _point(row)) is not None)]
     for name, (x, y) in last.items():
         reach = width * len(name) / 2
         places = [(x + 0.02 * side + reach, y), (x - 0.02 * side - reach, y), (x, y + height), (x, y - height)]
@@ -232,7 +232,7 @@ def _differences(context: ReportContext, split: str) -> Drawn | None:
     entries = [entry for entry in context.evidence["readers"]["comparisons"] if entry["split"] == split]
     entries = [entry for entry in entries if entry["difference"] is not None and entry["low"] is not None]
     measures = {entry["measure"] for entry in entries}
-    leading = [name for name in ("auc", "sensitivity_at_specificity", "accuracy") if name in measures]
+    leading = [name for name in LEADING if name in measures]
     conditions = list(dict.fromkeys(entry["condition"] for entry in entries))
     if not leading or not conditions:
         return None

@@ -71,7 +71,7 @@ def _arms_beside_the_mean(context: ReportContext, found: Found) -> list[Table]:
         if len(groups) > 1:
             caption = f"Arms less the mean of readers, {condition_words(condition)}"
         rows = [
-            (f"{arm}, {group_words(group)}" if len(groups) > 1 else arm, picked)
+            (f"{arm} − {_mean_of(group, picked)}" if len(groups) > 1 else arm, picked)
             for arm, group, picked in named
             if picked
         ]
@@ -80,16 +80,27 @@ def _arms_beside_the_mean(context: ReportContext, found: Found) -> list[Table]:
 
 
 def _arms_beside_each(context: ReportContext, found: Found) -> list[Table]:
-    """Return a table for each named arm and condition: the arm less each reader."""
+    """Return a table for the leading arms: the arm less each reader, under the first condition."""
     entries = [entry for entry in found["comparisons"] if entry["reader"]]
     tables = []
-    for arm in named_arms(context, found):
-        for condition in dict.fromkeys(entry["condition"] for entry in entries):
-            own = [entry for entry in entries if (entry["a"], entry["condition"]) == (arm, condition)]
-            readers = list(dict.fromkeys(entry["reader"] for entry in own))
-            caption = f"{context.title_of(arm)} less each reader, {condition_words(condition)}"
-            tables.append(_differences(caption, [(name, _pick(own, reader=name)) for name in readers], "Reader"))
+    primary = (context.evidence.get("primary") or {}).get("arm")
+    arms = named_arms(context, found)
+    for arm in [primary] if primary in arms else arms:
+        own = [entry for entry in entries if (entry["a"], entry["condition"]) == (arm, entries[0]["condition"])]
+        readers = list(dict.fromkeys(entry["reader"] for entry in own))
+        caption = f"{context.title_of(arm)} less each reader, {condition_words(entries[0]['condition'])}"
+        tables.append(_differences(caption, [(name, _pick(own, reader=name)) for name in readers], "Reader"))
     return tables
+
+
+def _mean_of(group: str, picked: dict[str, dict[str, Any]]) -> str:
+    readers = max(entry["readers"] for entry in picked.values())
+    return f"all {readers} readers" if group == "all" else f"{readers} {group}"
+
+
+def _general(note: str) -> bool:
+    """Tell whether a note says what the section says once for all its tables."""
+    return any(words in note for words in ("taken as fixed", "the result speaks of", "judged are left out"))
 
 
 def _pick(entries: list[dict[str, Any]], **wanted: str) -> dict[str, dict[str, Any]]:
@@ -107,7 +118,8 @@ def _differences(caption: str, rows: list[tuple[str, dict[str, dict[str, Any]]]]
         own = [Cell(count(sizes[-1]) if sizes else "–")] if len(units) > 1 else []
         shown.append(Row(name, [*own, *cells]))
     columns = [*(["Cases"] if len(units) > 1 else []), *(DIFFERENCES[name] for name in measures)]
-    notes = list(dict.fromkeys(str(e["note"]) for _, picked in rows for e in picked.values() if e.get("note")))
+    said = (str(e["note"]) for _, picked in rows for e in picked.values() if e.get("note"))
+    notes = [note for note in dict.fromkeys(part for text in said for part in text.split("; ")) if not _general(note)]
     more = [f"{len(rows) - _ROWS} more rows stand in tables/reader_comparisons.csv."] if len(rows) > _ROWS else []
     return Table(caption, columns, shown, [f"{note[:1].upper()}{note[1:]}." for note in notes[:4]] + more, first)
 
@@ -135,13 +147,13 @@ def _conditions(found: Found) -> Table:
         for group, reader in dict.fromkeys((entry["group"], entry["reader"]) for entry in own):
             picked = _pick(own, group=group, reader=reader)
             sample = next(iter(picked.values()))
-            name = reader or f"{group_words(group)} ({sample['readers']}, {sample['readers_as']})"
+            name = reader or f"{group_words(group)} ({sample['readers']})"
             rows.append((f"{name}: {a} − {b}" if len(pairs) > 1 else name, picked))
     caption = "Between conditions"
     if len(pairs) == 1:
         caption = f"{pairs[0][0].capitalize()} less {pairs[0][1]}, same readers and cases"
     table = _differences(caption, rows, "Readers")
-    notes = list(dict.fromkeys(note for entry in entries for note in entry["notes"]))
+    notes = [n for n in dict.fromkeys(note for entry in entries for note in entry["notes"]) if not _general(n)]
     return Table(table.caption, table.columns, table.rows, [f"{n[:1].upper()}{n[1:]}." for n in notes[:4]], "Readers")
 
 
@@ -208,8 +220,7 @@ def _time(found: Found) -> Table:
         rows.append(Row(group_words(group), cells))
     columns = [f"Seconds, {condition_words(condition)}: median (quartiles)" for condition in conditions]
     columns += [f"Ratio, {condition} to unaided" for condition in others]
-    notes = list(dict.fromkeys(f"{e['note'][:1].upper()}{e['note'][1:]}." for e in ratios if e.get("note")))
-    return Table("Time per case", columns, rows, notes[:3], "Readers")
+    return Table("Time per case", columns, rows, first="Readers")
 
 
 def _quarters(entry: dict[str, Any] | None) -> Cell:

@@ -51,7 +51,8 @@ def _notes(found: dict[str, Any]) -> list[str]:
     if found["comparisons"]:
         notes.append(
             "Differences are arm less reader. Over readers: the single-treatment test of Hillis, Obuchowski and "
-            "Berbaum; p is Holm's over the arms and groups of a condition and measure."
+            "Berbaum; p is Holm's over the arms and groups (or readers) of a condition and measure. "
+            "tables/reader_comparisons.csv holds every arm, reader and condition."
         )
     if found["multi_reader"]:
         notes.append(
@@ -61,15 +62,11 @@ def _notes(found: dict[str, Any]) -> list[str]:
     fixed = [entry for name in ("comparisons", "multi_reader") for entry in found[name]]
     if any(entry["readers_as"] == "fixed" and entry.get("group") for entry in fixed):
         notes.append(
-            "Fewer than five readers cannot stand for others: they are taken as fixed, and what is said holds for "
-            "these readers only."
+            "Fewer than five readers cannot stand for others: groups of so few are taken as fixed, and what is said of "
+            "them holds for these readers only."
         )
-    notes.append(
-        "Readers read for the study, knowing that it was one; nothing here says what they would do in the clinic, or "
-        "what becomes of a patient."
-        if not found["simulated"]
-        else "All readers and cases are simulated."
-    )
+    if not found["simulated"]:
+        notes.append("Nothing here says what readers would do in the clinic, or what becomes of a patient.")
     return notes
 
 

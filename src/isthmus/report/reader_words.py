@@ -3,10 +3,12 @@
 from typing import Any, Final
 
 from isthmus.report.context import ReportContext
-from isthmus.report.reading import count, in_order, interval, listed, number, p_value, plural, split_name
+from isthmus.report.reading import count, interval, listed, number, p_value, plural, split_name
 
 ARMS_NAMED: Final = 3
 """So many arms are each named; of more, only those that were named before the analysis."""
+LEADING: Final = ("auc", "sensitivity_at_specificity", "accuracy")
+"""The first of these that there is says how arms stand beside readers, in words and in the figure."""
 Found = dict[str, list[dict[str, Any]]]
 _WORDS: Final = {
     "auc": "AUC",
@@ -44,21 +46,26 @@ def named_arms(context: ReportContext, found: Found) -> list[str]:
 
 
 def crossing_words(context: ReportContext, found: Found, split: str) -> list[str]:
-    """Say who read how much."""
-    unit, texts = context.evidence["unit"], []
-    several = len(in_order({split, *(row["split"] for row in context.evidence["readers"]["rows"])})) > 1
+    """Say who read how much; conditions under which as much was read in one sentence."""
+    unit = context.evidence["unit"]
+    several = len({row["split"] for row in context.evidence["readers"]["rows"]}) > 1
     where = f"{split_name(split).capitalize()}: " if several else ""
+    alike: dict[str, list[dict[str, Any]]] = {}
     for entry in found["crossing"]:
-        if entry["group"] != "all":
-            continue
+        if entry["group"] == "all":
+            same = {name: value for name, value in entry.items() if name != "condition"}
+            alike.setdefault(repr(same), []).append(entry)
+    texts = []
+    for entries in alike.values():
+        entry = entries[0]
         of_groups = "" if entry["groups"] == entry["units"] else f" of {plural(entry['groups'], 'patient')}"
         text = f"{where}{plural(entry['readers'], 'reader')} read {plural(entry['units'], unit)}{of_groups} "
-        text += condition_words(entry["condition"])
+        text += listed([condition_words(one["condition"]) for one in entries])
         skipped = sorted(entry["skipped"].items(), key=lambda item: -item[1])
         if not skipped:
             texts.append(f"{text}; every one of them read every {unit}." if entry["readers"] > 1 else f"{text}.")
             continue
-        named = listed([f"{name} did not read {count(number_)}" for name, number_ in skipped[:5]])
+        named = listed([f"{name} did not read {count(units)}" for name, units in skipped[:5]])
         more = f" and {plural(len(skipped) - 5, 'other reader')} some too" if len(skipped) > 5 else ""
         texts.append(
             f"{text}, but not every one of them every {unit}: {named}{more}. Each reader is compared on what was "
@@ -72,16 +79,16 @@ def arms_words(context: ReportContext, found: Found, split: str) -> list[str]:
     """Say how the arms stand beside the mean of all readers."""
     texts = []
     entries = [entry for entry in found["comparisons"] if entry["group"] == "all" and entry["difference"] is not None]
-    for condition in dict.fromkeys(entry["condition"] for entry in entries):
+    for condition in list(dict.fromkeys(entry["condition"] for entry in entries))[:1]:
         own = [entry for entry in entries if entry["condition"] == condition]
         measures = {entry["measure"] for entry in own}
-        leading = [name for name in ("auc", "sensitivity_at_specificity", "accuracy") if name in measures][:1]
+        leading = [name for name in LEADING if name in measures][:1]
         for measure in leading:
             of_measure = [entry for entry in own if entry["measure"] == measure]
             few = len(of_measure) <= ARMS_NAMED
             texts += (_each_arm if few else _many_arms)(context, of_measure, condition)
     if texts:
-        texts.append("Not told apart is not the same as equal: the interval says how far apart they may be.")
+        texts[-1] += " Not told apart is not the same as equal: the interval says how far apart they may be."
     return texts
 
 
@@ -105,15 +112,18 @@ def _many_arms(context: ReportContext, entries: list[dict[str, Any]], condition:
         [entry for entry in entries if shown(entry, context) and (entry["difference"] > 0) == sign]
         for sign in (True, False)
     )
-    text = (
-        f"In {word}, of {count(len(entries))} arms {_who(context, better)} shown to be better than the mean of the "
-        f"{entries[0]['readers']} readers {condition_words(condition)}, and {_who(context, worse)} worse "
-        f"(Holm’s p below {number(level)}); "
-    )
+    mean = f"the mean of the {entries[0]['readers']} readers {condition_words(condition)}"
     rest = len(entries) - len(better) - len(worse)
+    if rest == len(entries):
+        text = f"In {word}, none of {count(rest)} arms is told apart from {mean} (Holm’s p of {number(level)} or more)."
+    else:
+        text = (
+            f"In {word}, of {count(len(entries))} arms {_who(context, better)} shown to be better than {mean}, and "
+            f"{_who(context, worse)} shown to be worse (Holm’s p below {number(level)}); the others are not told apart "
+            "from it."
+        )
     low, high = (number(side(entry["difference"] for entry in entries)) for side in (min, max))
-    text += f"{count(rest) if rest < len(entries) else 'all'} {'is' if rest == 1 else 'are'} not told apart from it. "
-    return [text + f"The differences, arm less readers, run from {low} to {high}."]
+    return [f"{text} The differences, arm less readers, run from {low} to {high}."]
 
 
 def _who(context: ReportContext, entries: list[dict[str, Any]]) -> str:
@@ -143,29 +153,25 @@ def conditions_words(context: ReportContext, found: Found, split: str) -> list[s
 
 
 def agreement_words(context: ReportContext, found: Found, split: str) -> list[str]:
-    """Say how far readers agree."""
+    """Say how far readers agree, in one sentence a condition."""
     texts = []
     for condition in dict.fromkeys(entry["condition"] for entry in found["agreement"]):
         own = [e for e in found["agreement"] if e["condition"] == condition and e["estimate"] is not None]
         of_all = {e["measure"]: e for e in own if e["kind"] == "readers" and e["group"] == "all"}
         pairs = [e["estimate"] for e in own if e["kind"] == "pair" and e["of"] == "calls"]
+        parts = []
         if "percent agreement" in of_all and "Fleiss kappa" in of_all:
             share = 100 * of_all["percent agreement"]["estimate"]
-            text = f"Two readers {condition_words(condition)} make the same call in {share:.0f}\u202f% of cases"
-            text += f" (Fleiss’ kappa {interval(of_all['Fleiss kappa'])}"
-            text += (
-                f"; Cohen’s kappa of pairs {number(min(pairs))} to {number(max(pairs))})." if len(pairs) > 1 else ")."
-            )
-            texts.append(text)
+            between = f"; Cohen’s kappa of pairs {number(min(pairs))} to {number(max(pairs))}" if len(pairs) > 1 else ""
+            kappa = f"Fleiss’ kappa {interval(of_all['Fleiss kappa'])}{between}"
+            parts.append(f"two readers make the same call in {share:.0f}\u202f% of cases ({kappa})")
         if "ICC(2,1)" in of_all:
-            alone, mean = (interval(of_all[name]) for name in ("ICC(2,1)", "ICC(2,k)"))
-            texts.append(
-                f"Scores {condition_words(condition)}: intraclass correlation of one reader {alone}, of the mean of "
-                f"all {mean}."
-            )
+            parts.append(f"the intraclass correlation of one reader’s score is {interval(of_all['ICC(2,1)'])}")
+        if parts:
+            texts.append(f"{condition_words(condition).capitalize()}, {' and '.join(parts)}.")
     if texts:
-        texts.append("Agreement is not accuracy: readers may agree on what is wrong.")
-    return texts
+        texts[-1] += " Agreement is not accuracy: readers may agree on what is wrong."
+    return [" ".join(texts)] if texts else []
 
 
 def time_words(context: ReportContext, found: Found, split: str) -> list[str]:

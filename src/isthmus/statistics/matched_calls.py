@@ -72,7 +72,7 @@ def compare_with_calls(
     note = few_groups_note(count_groups(codes, truth), count_groups(codes, ~truth))
     if matched == "sensitivity":  # the same question with the classes exchanged
         truth, ranks, called = ~truth, -ranks, ~called
-    statistic = _rates(truth, ranks, called)
+    statistic = rates_at_calls(truth, ranks, called)
     whole = statistic(np.ones((1, truth.size)))[0]
     drawn = group_bootstrap(statistic, truth.size, groups, replicates, seed)
     other = "sensitivity" if matched == "specificity" else "specificity"
@@ -89,7 +89,7 @@ def _as_calls(calls: ArrayLike, length: int) -> BoolArray:
     return np.stack([as_binary(row, "calls", length) for row in rows])
 
 
-def _rates(truth: BoolArray, scores: FloatArray, calls: BoolArray) -> Callable[[FloatArray], FloatArray]:
+def rates_at_calls(truth: BoolArray, scores: FloatArray, calls: BoolArray) -> Callable[[FloatArray], FloatArray]:
     """Return the statistic [B, 2 K]: for each way to call, the scores' sensitivity at its specificity, and its own."""
     positive, negative = calls[:, truth].astype(float), calls[:, ~truth].astype(float)
 

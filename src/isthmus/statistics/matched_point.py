@@ -5,16 +5,17 @@ so that it must never stand beside a model's full area. What can be compared is 
 the reader stands.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isthmus.statistics.bootstrap import CHUNK, REPLICATES, group_counts
-from isthmus.statistics.inputs import BoolArray, FloatArray, IntArray, as_groups, as_labels, as_scores
+from isthmus.statistics.bootstrap import REPLICATES, group_bootstrap
+from isthmus.statistics.inputs import BoolArray, FloatArray, IntArray, as_labels, as_scores
 from isthmus.statistics.interval import Comparison, check_level, compare, undefined
-from isthmus.statistics.weighted_curve import ROUNDING, curve_counts
+from isthmus.statistics.matched_calls import rates_at_calls
+from isthmus.statistics.weighted_curve import over_folds
 
 METHOD = "ROC curve at the reader's point, paired group bootstrap, z"
 
@@ -56,15 +57,6 @@ class MatchedPoints:
         return [(_compared(*of_sensitivity, r, level), _compared(*of_specificity, r, level)) for r in readers]
 
 
-class _Point(NamedTuple):
-    """The four coordinates [B, R]."""
-
-    model_sensitivity: FloatArray
-    reader_sensitivity: FloatArray
-    model_specificity: FloatArray
-    reader_specificity: FloatArray
-
-
 def matched_points(
     labels: ArrayLike,
     scores: ArrayLike,
@@ -88,7 +80,7 @@ def matched_points(
         Whole groups are resampled, curve, readers and labels together: the threshold at which the model matches a
         reader is found anew in each replicate, so that its variance counts.
     folds : array_like [N], optional
-        Whose scores are not ranked against each other (fold models): the curve is the mean of the folds'.
+        Whose scores are not ranked against each other (fold models): both sides are the means of the folds'.
     replicates, seed : int
 
     Notes
@@ -104,24 +96,19 @@ def matched_points(
     called = np.atleast_2d(np.asarray(calls)).astype(np.bool_)
     if called.shape[1] != truth.size:
         raise ValueError(f"calls has shape {np.shape(calls)} where [readers, {truth.size}] was expected")
-    codes, count = as_groups(groups, truth.size)
-    parts = _folds(truth, folds)
-    observed = _points(np.ones((1, truth.size)), truth, values, called, parts)
-    gaps: list[FloatArray] = []
-    step = max(1, CHUNK // truth.size)
-    for drawn in group_counts(count, replicates, seed):
-        for start in range(0, len(drawn), step):
-            point = _points(drawn[start : start + step][:, codes], truth, values, called, parts)
-            gaps.append(
-                np.stack(
-                    [
-                        point.model_sensitivity - point.reader_sensitivity,
-                        point.model_specificity - point.reader_specificity,
-                    ]
-                )
-            )
-    covariances = [_covariance(both) for both in np.concatenate(gaps, axis=1)]
-    return MatchedPoints(*(coordinate[0] for coordinate in observed), *covariances)
+    every = _folds(truth, folds)
+    # The specificity at a sensitivity is the same question with the classes exchanged.
+    sides = [over_folds(_of_fold(*asked), every) for asked in ((truth, values, called), (~truth, -values, ~called))]
+    whole = [side(np.ones((1, truth.size)))[0] for side in sides]
+    spreads = []
+    for side in sides:
+        drawn = group_bootstrap(side, truth.size, groups, replicates, seed)
+        spreads.append(_covariance(drawn[:, ::2] - drawn[:, 1::2]))
+    return MatchedPoints(whole[0][::2], whole[0][1::2], whole[1][::2], whole[1][1::2], *spreads)
+
+
+def _of_fold(truth: BoolArray, scores: FloatArray, called: BoolArray) -> Callable[[IntArray, FloatArray], FloatArray]:
+    return lambda rows, weights: rates_at_calls(truth[rows], scores[None, rows], called[:, rows])(weights)
 
 
 def _folds(truth: BoolArray, folds: ArrayLike | None) -> list[IntArray]:
@@ -132,50 +119,6 @@ def _folds(truth: BoolArray, folds: ArrayLike | None) -> list[IntArray]:
     if not both:
         raise ValueError("no fold holds both classes: there is no ROC curve")
     return both
-
-
-def _points(
-    weights: FloatArray, truth: BoolArray, scores: FloatArray, called: BoolArray, folds: list[IntArray]
-) -> _Point:
-    """Return the coordinates [B, R] under case weights [B, N]; NaN where a class has no weight."""
-    positives, negatives = ((weights @ rows.astype(np.float64))[:, None] for rows in (truth, ~truth))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        hits = weights @ (called & truth).T.astype(np.float64) / positives
-        alarms = weights @ (called & ~truth).T.astype(np.float64) / negatives
-    whole = truth.size
-    curves = [
-        _at_points(weights if rows.size == whole else weights[:, rows], truth[rows], scores[rows], alarms, hits)
-        for rows in folds
-    ]
-    sensitivity, specificity = (_mean_of_known(np.stack([curve[side] for curve in curves])) for side in (0, 1))
-    return _Point(sensitivity, hits, specificity, 1 - alarms)
-
-
-def _at_points(
-    weights: FloatArray, truth: BoolArray, scores: FloatArray, alarms: FloatArray, hits: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return one fold's sensitivity at these false positive rates, and its specificity at these sensitivities."""
-    counts = curve_counts(truth, scores, weights)
-    turned = counts.turned()
-    sensitivity, specificity = np.full(alarms.shape, np.nan), np.full(alarms.shape, np.nan)
-    positives, negatives = counts.positives[:, -1], counts.negatives[:, -1]
-    for row in np.flatnonzero((positives > 0) & (negatives > 0)):
-        p, n = positives[row], negatives[row]
-        # np.interp takes the last of equal abscissae: the top of a step.
-        false = (alarms[row] + ROUNDING) * n
-        sensitivity[row] = np.interp(false, counts.negatives[row], counts.positives[row]) / p
-        missed = (1 - hits[row] + ROUNDING) * p
-        specificity[row] = np.interp(missed, turned.negatives[row], turned.positives[row]) / n
-    return sensitivity, specificity
-
-
-def _mean_of_known(values: FloatArray) -> FloatArray:
-    """Return the mean over those folds [F, B, R] in which both classes were drawn."""
-    known = np.isfinite(values)
-    number = known.sum(axis=0)
-    mean = np.full(number.shape, np.nan)
-    np.divide(np.where(known, values, 0.0).sum(axis=0), number, out=mean, where=number > 0)
-    return mean
 
 
 def _covariance(gaps: FloatArray) -> FloatArray:
