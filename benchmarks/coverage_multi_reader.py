@@ -126,6 +126,8 @@ def analysed(scenario: Scenario, rng: np.random.Generator) -> Iterator[tuple[str
     yield _of("difference, fixed readers", fixed.comparisons[0].comparison, float(np.mean(true[:, 0] - true[:, 1])))
     yield _of("mean of one condition, random readers", random.means[0], scenario.mean_auc)
     yield _of("mean of one condition, fixed readers", fixed.means[0], float(np.mean(true[:, 0])))
+    plain = obuchowski_rockette(study, CONDITIONS[:1], scale="plain")
+    yield _of("mean of one condition, random readers, plain as published", plain.means[0], scenario.mean_auc)
     of_calls = obuchowski_rockette(calls, figure="sensitivity")
     yield _of("difference of sensitivities, random readers", of_calls.comparisons[0].comparison, 0.0)
     yield _of("mean sensitivity, random readers", of_calls.means[0], scenario.mean_sensitivity)

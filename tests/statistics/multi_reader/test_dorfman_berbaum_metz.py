@@ -13,7 +13,7 @@ from tests.statistics.multi_reader.studies import replaced, simulated, van_dyke
 
 def test_van_dyke_equals_or_dbm_mrmc() -> None:
     # OR-DBM MRMC 2.51, VanDyke.lrc: F(1, 15.26) = 4.46, p = .0517; difference -0.04380 (-0.08796, 0.00036)
-    result = dorfman_berbaum_metz(van_dyke())
+    result = dorfman_berbaum_metz(van_dyke(), scale="plain")
     # RJafroc, StSignificanceTesting(dataset02, FOM = "Wilcoxon", method = "DBM"): 4.456319, 15.25967, 0.05166569
     found = result.overall.statistic, result.overall.df2, result.overall.p
     assert found == pytest.approx((4.456319, 15.25967, 0.05166569), rel=4e-7)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isthmus.statistics.multi_reader.obuchowski_rockette import obuchowski_rockette, obuchowski_rockette_of_figures
-from isthmus.statistics.roc import compare_aucs
+from isthmus.statistics.roc import auc_interval, compare_aucs
 from tests.statistics.multi_reader.studies import replaced, simulated, van_dyke
 
 AUCS = [
@@ -25,7 +25,7 @@ def _numbers(result: object, *names: str) -> list[float]:
 
 def test_random_readers_and_cases_equal_mrmcaov_with_delong() -> None:
     # MRMCaov 0.3.0: summary(mrmc(empirical_auc(truth, rating), treatment, reader, case, VanDyke, cov = DeLong))
-    result = obuchowski_rockette(van_dyke())
+    result = obuchowski_rockette(van_dyke(), scale="plain")
     assert result.figures == pytest.approx(np.array(AUCS), abs=5e-9)
     assert _numbers(result.components, "readers", "interaction", "error", "cov1", "cov2", "cov3") == pytest.approx(
         [0.0015364254, 0.0002045840, 0.0007921325, 0.0003420090, 0.0003395265, 0.0002358497], abs=5e-11
@@ -47,7 +47,7 @@ def test_random_readers_and_cases_equal_mrmcaov_with_delong() -> None:
 
 def test_random_readers_and_cases_equal_or_dbm_mrmc_with_the_jackknife() -> None:
     # OR-DBM MRMC 2.51, VanDyke.lrc, trapezoidal, jackknife, analysis 1; digits of MRMCaov where it prints more.
-    result = obuchowski_rockette(van_dyke(), covariance="jackknife")
+    result = obuchowski_rockette(van_dyke(), covariance="jackknife", scale="plain")
     assert _numbers(result.components, "readers", "interaction", "error", "cov1", "cov2", "cov3") == pytest.approx(
         [0.0015349993, 0.0002004025, 0.0008022883, 0.0003466137, 0.0003440748, 0.0002390284], abs=6e-11
     )
@@ -64,7 +64,7 @@ def test_random_readers_and_cases_equal_or_dbm_mrmc_with_the_jackknife() -> None
 
 def test_unbiased_moments_equal_mrmcaov() -> None:
     # MRMCaov 0.3.0: mrmc(empirical_auc(truth, rating), treatment, reader, case, VanDyke, cov = unbiased)
-    result = obuchowski_rockette(van_dyke(), covariance="unbiased")
+    result = obuchowski_rockette(van_dyke(), covariance="unbiased", scale="plain")
     assert _numbers(result.components, "readers", "interaction", "error", "cov1", "cov2", "cov3") == pytest.approx(
         [0.0015365290, 0.0002077588, 0.0007883925, 0.0003416706, 0.0003390650, 0.0002356148], abs=6e-11
     )
@@ -99,7 +99,7 @@ def test_the_variance_of_a_mean_equals_the_one_shot_formula() -> None:
 
 def test_fixed_readers_equal_mrmcaov() -> None:
     # MRMCaov 0.3.0: mrmc(empirical_auc(truth, rating), treatment, fixed(reader), case, VanDyke)
-    result = obuchowski_rockette(van_dyke(), readers="fixed", covariance="jackknife")
+    result = obuchowski_rockette(van_dyke(), readers="fixed", covariance="jackknife", scale="plain")
     assert _numbers(result.overall, "statistic", "df1", "p") == pytest.approx([5.475953, 1, 0.01927984], rel=3e-7)
     pair = result.comparisons[0].comparison
     assert (pair.difference.low, pair.difference.high, pair.statistic) == pytest.approx(
@@ -121,7 +121,7 @@ def test_fixed_readers_equal_mrmcaov() -> None:
 
 def test_fixed_cases_equal_mrmcaov_and_a_paired_t_test() -> None:
     # MRMCaov 0.3.0: mrmc(empirical_auc(truth, rating), treatment, reader, fixed(case), VanDyke)
-    result = obuchowski_rockette(van_dyke(), cases="fixed")
+    result = obuchowski_rockette(van_dyke(), cases="fixed", scale="plain")
     assert _numbers(result.overall, "statistic", "df1", "df2", "p") == pytest.approx(
         [8.704, 1, 4, 0.04195875], rel=3e-7
     )
@@ -137,7 +137,7 @@ def test_fixed_cases_equal_mrmcaov_and_a_paired_t_test() -> None:
 def test_sensitivities_of_calls_equal_mrmcaov() -> None:
     # MRMCaov 0.3.0: VanDyke$binary_rating <- VanDyke$rating >= 3; mrmc(binary_sens(truth, binary_rating), ...)
     for covariance in ("jackknife", "delong-clustered"):
-        result = obuchowski_rockette(van_dyke(3), figure="sensitivity", covariance=covariance)
+        result = obuchowski_rockette(van_dyke(3), figure="sensitivity", covariance=covariance, scale="plain")
         assert _numbers(result.components, "readers", "interaction", "error", "cov1", "cov2", "cov3") == pytest.approx(
             [0.0049747475, 0.0007828283, 0.0023681257, 0.0009943883, 0.0010145903, 0.0006604938], abs=6e-11
         )
@@ -166,6 +166,14 @@ def test_published_matrices_suffice() -> None:
     assert result.readers == ("1", "2", "3", "4", "5")
 
 
+def test_one_reader_has_the_interval_of_an_auc_by_default() -> None:
+    study = van_dyke().of_readers(["2"])
+    mean = obuchowski_rockette(study).means[0]
+    expected = auc_interval(study.truth, study.scores[0, 0])
+    assert (mean.low, mean.high) == pytest.approx((expected.low, expected.high), rel=1e-12)
+    assert mean.method.endswith("z, logit")
+
+
 def test_one_reader_is_fixed_and_his_test_is_the_paired_delong_test() -> None:
     study = van_dyke().of_readers(["5"])
     result = obuchowski_rockette(study)
@@ -191,7 +199,7 @@ def test_fewer_than_five_readers_are_fixed_and_the_note_says_so() -> None:
 
 def test_one_condition_gives_its_mean_alone() -> None:
     # OR-DBM MRMC 2.51, VanDyke1T.lrc (treatment 1 alone), jackknife: the same interval as beside treatment 2.
-    result = obuchowski_rockette(van_dyke(), ["cine"], covariance="jackknife")
+    result = obuchowski_rockette(van_dyke(), ["cine"], covariance="jackknife", scale="plain")
     assert (result.means[0].low, result.means[0].high) == pytest.approx((0.82522360, 0.96885048), abs=5e-9)
     assert result.comparisons == ()
     assert np.isnan(result.overall.p)

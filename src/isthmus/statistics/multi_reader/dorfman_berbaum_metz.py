@@ -18,6 +18,7 @@ from isthmus.statistics.multi_reader.inference import (
     FEWEST_READERS,
     ErrorTerm,
     ErrorTerms,
+    Scale,
     fixed_cases_terms,
     hillis_terms,
 )
@@ -45,6 +46,7 @@ def dorfman_berbaum_metz(
     figure: Figure = "auc",
     readers: Factor = "random",
     cases: Factor = "random",
+    scale: Scale = "logit",
     level: float = 0.95,
     fewest_readers: int = FEWEST_READERS,
 ) -> MultiReaderResult:
@@ -56,7 +58,7 @@ def dorfman_berbaum_metz(
 
     Parameters
     ----------
-    study, conditions, figure, readers, cases, level, fewest_readers
+    study, conditions, figure, readers, cases, scale, level, fewest_readers
         As :func:`~isthmus.statistics.multi_reader.obuchowski_rockette.obuchowski_rockette`.
 
     Source: D. Dorfman, K. Berbaum, C. Metz, Investigative Radiology 27 (1992) 723-731; S. Hillis, K. Berbaum, C. Metz,
@@ -78,7 +80,7 @@ def dorfman_berbaum_metz(
     )
     terms = _terms(figures, pseudovalue_squares(pseudovalues), taken, cases, count)
     method = f"{method}, {taken} readers, {cases} cases"
-    return assemble(figures, covariance, parts, terms, (taken, cases), method, figure, crossed, level, note)
+    return assemble(figures, covariance, parts, terms, (taken, cases), method, figure, crossed, scale, level, note)
 
 
 def pseudovalue_squares(pseudovalues: FloatArray) -> PseudovalueSquares:

@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from itertools import combinations
 from math import isfinite, isinf, sqrt
-from typing import Final
+from typing import Final, Literal
 
-from scipy.special import chdtrc, fdtrc, ndtri, stdtr, stdtrit
+from scipy.special import chdtrc, expit, fdtrc, logit, ndtri, stdtr, stdtrit
 
 from isthmus.statistics.inputs import FloatArray
 from isthmus.statistics.interval import Comparison, Interval, check_level, compare, undefined
 from isthmus.statistics.multi_reader.components import MeanSquares, VarianceComponents
 from isthmus.statistics.multi_reader.result import Factor, NamedComparison, OverallTest
 
+Scale = Literal["logit", "plain"]
 FEWEST_READERS: Final = 5
 """With fewer readers in a group the variance between readers is too uncertain: they are taken as fixed (design)."""
 
@@ -120,12 +121,12 @@ def pair_comparisons(
 
 
 def mean_intervals(
-    figures: FloatArray, terms: tuple[ErrorTerm, ...], level: float, method: str
+    figures: FloatArray, terms: tuple[ErrorTerm, ...], level: float, method: str, scale: Scale = "logit"
 ) -> tuple[Interval, ...]:
-    """Return the mean over readers of each condition with its interval, kept within 0 and 1."""
+    """Return the mean over readers of each condition with its interval."""
     readers = len(figures)
     return tuple(
-        t_interval(float(figures[:, i].mean()), term.value / readers, term.degrees, level, method)
+        t_interval(float(figures[:, i].mean()), term.value / readers, term.degrees, level, method, scale)
         for i, term in enumerate(terms)
     )
 
@@ -151,14 +152,24 @@ def reader_comparisons(
     return tuple(found)
 
 
-def t_interval(estimate: float, variance: float, degrees: float, level: float, method: str) -> Interval:
-    """Return estimate +- t sqrt(variance), kept within 0 and 1; undefined limits where there is no variance."""
-    method = f"{method}, {_degrees_in_words(degrees)}"
+def t_interval(
+    estimate: float, variance: float, degrees: float, level: float, method: str, scale: Scale = "logit"
+) -> Interval:
+    """Return the interval of a figure in 0..1 by t on the logit scale, or estimate +- t sqrt(variance) within 0 and 1.
+
+    Figures near 1 have a skewed distribution, which the plain interval does not follow: it then covers too little.
+    Without a variance the limits are 0 and 1 (it cannot be estimated) or the estimate (there is none), and noted.
+    """
+    method = f"{method}, {_degrees_in_words(degrees)}{', logit' if scale == 'logit' else ''}"
     if not isfinite(variance) or not degrees > 0:
         return Interval(estimate, 0.0, 1.0, level, method, "no variance can be estimated: the limits say nothing")
     if variance <= 0:
         return Interval(estimate, estimate, estimate, level, method, "the data hold no variance")
     half = _quantile(level, degrees) * sqrt(variance)
+    if scale == "logit" and 0 < estimate < 1:
+        centre, reach = float(logit(estimate)), half / (estimate * (1 - estimate))
+        low, high = float(expit(centre - reach)), float(expit(centre + reach))
+        return Interval(estimate, min(low, estimate), max(high, estimate), level, method)
     return Interval(estimate, max(0.0, estimate - half), min(1.0, estimate + half), level, method)
 
 

@@ -16,6 +16,7 @@ from isthmus.statistics.multi_reader.figures import (
 from isthmus.statistics.multi_reader.inference import (
     FEWEST_READERS,
     ErrorTerms,
+    Scale,
     effective_readers,
     fixed_cases_terms,
     fixed_readers_terms,
@@ -37,6 +38,7 @@ def obuchowski_rockette(
     readers: Factor = "random",
     cases: Factor = "random",
     covariance: CovarianceMethod = "delong-clustered",
+    scale: Scale = "logit",
     level: float = 0.95,
     fewest_readers: int = FEWEST_READERS,
 ) -> MultiReaderResult:
@@ -55,6 +57,9 @@ def obuchowski_rockette(
     covariance : {'delong-clustered', 'jackknife', 'unbiased'}
         Of the figures over groups of cases. With ``unbiased`` (independent cases) a condition's standard error is
         the square root of Gallas's one-shot variance, as iMRMC gives it, unless Cov2 is negative.
+    scale : {'logit', 'plain'}
+        Of the intervals of single means: logit covers 95 % up to high figures, plain is what OR-DBM MRMC prints.
+        Differences are always plain.
     level : float
     fewest_readers : int
 
@@ -83,6 +88,7 @@ def obuchowski_rockette(
         figure=figure,
         readers=readers,
         cases=cases,
+        scale=scale,
         level=level,
         fewest_readers=fewest_readers,
     )
@@ -96,6 +102,7 @@ def obuchowski_rockette_of_figures(
     figure: Figure = "auc",
     readers: Factor = "random",
     cases: Factor = "random",
+    scale: Scale = "logit",
     level: float = 0.95,
     fewest_readers: int = FEWEST_READERS,
 ) -> MultiReaderResult:
@@ -108,7 +115,7 @@ def obuchowski_rockette_of_figures(
         Over cases; zeros serve where `cases` are fixed.
     study : CrossedStudy, optional
         Gives the names and numbers of cases; without it readers and conditions are numbered from 1.
-    figure, readers, cases, level, fewest_readers
+    figure, readers, cases, scale, level, fewest_readers
         As :func:`obuchowski_rockette`.
     """
     figures, covariance = np.asarray(figures, dtype=np.float64), np.asarray(covariance, dtype=np.float64)
@@ -118,7 +125,7 @@ def obuchowski_rockette_of_figures(
     taken, note = check_factors(readers, cases, len(figures), fewest_readers)
     method = f"Obuchowski-Rockette, {taken} readers, {cases} cases"
     terms = error_terms(figures, parts, taken, cases)
-    return assemble(figures, covariance, parts, terms, (taken, cases), method, figure, study, level, note)
+    return assemble(figures, covariance, parts, terms, (taken, cases), method, figure, study, scale, level, note)
 
 
 def check_factors(readers: Factor, cases: Factor, count: int, fewest: int) -> tuple[Factor, str]:
@@ -140,6 +147,7 @@ def assemble(
     method: str,
     figure: str,
     study: CrossedStudy | None,
+    scale: Scale,
     level: float,
     note: str,
 ) -> MultiReaderResult:
@@ -158,7 +166,7 @@ def assemble(
         readers=names[0],
         conditions=names[1],
         figures=figures,
-        means=mean_intervals(figures, terms.within, level, method),
+        means=mean_intervals(figures, terms.within, level, method, scale),
         overall=overall_test(mean_squares(figures), terms.between, t),
         comparisons=pair_comparisons(figures, names[1], terms.between, level, method),
         by_reader=reader_comparisons(figures, covariance, names, level, own) if factors[1] == "random" else (),
