@@ -96,6 +96,25 @@ def test_the_band_covers_95_percent_of_clustered_samples() -> None:
     assert np.mean(covered) > 0.9  # standard error 0.015
 
 
+def test_the_interval_reaches_zero_where_the_diagonal_is_not_excluded() -> None:
+    generator = np.random.default_rng(6)
+    reached, p_values = [], []
+    for _ in range(300):
+        x = generator.normal(size=200)
+        found = flexible_curve(generator.random(200) < expit(x), expit(x), replicates=5, knots=3)
+        reached.append(found.ici.low == 0)
+        p_values.append(found.p_calibrated)
+    assert (np.array(reached) == (np.array(p_values) >= 0.05)).all()
+    assert np.mean(reached) > 0.91  # nominal 0.95, standard error 0.013
+
+
+def test_the_wald_test_is_that_of_the_coefficients() -> None:
+    # R, as above with k = 3: V <- vcov(r) * 60 / 59; b <- coef(r) - c(0, 1, 0); pchisq(b %*% solve(V) %*% b, 3,
+    # lower.tail = FALSE)
+    found = flexible_curve(labels, probabilities, pairs, knots=3)
+    assert found.p_calibrated == pytest.approx(0.042422194270343, rel=1e-6)
+
+
 def test_groups_of_one_are_no_groups() -> None:
     alone = flexible_curve(labels, probabilities, replicates=30)
     each = flexible_curve(labels, probabilities, [f"g{k:03d}" for k in range(120)], replicates=30)

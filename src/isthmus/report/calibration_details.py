@@ -27,8 +27,8 @@ LEFT_OUT: Final = ("tune", "train")
 def calibration_details(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
     """Return ``{"splits": {split: {arm: {...}}}}``; empty for scores that are no probabilities.
 
-    Two classes: ``curve``, ``ici``, ``e50``, ``e90``, ``ici_expected``, ``scaled_brier``, ``brier_parts``,
-    ``calibration_error`` by binning, ``spiegelhalter``, ``hosmer_lemeshow``. Several classes: ``brier`` and the
+    Two classes: ``curve``, ``ici``, ``e50``, ``e90``, ``ici_expected``, ``p_calibrated``, ``scaled_brier``,
+    ``brier_parts``, ``calibration_error`` by binning, ``spiegelhalter``, ``hosmer_lemeshow``. Several classes: ``brier`` and the
     ``calibration_error`` of the most probable class; slopes and curves are for two classes.
     """
     if not table.has_probabilities:
@@ -81,8 +81,9 @@ def _units(rows: DataFrame) -> Any:
 def _of_curve(curve: FlexibleCurve) -> dict[str, Any]:
     """Return the curve as plain values: four digits are more than its band can use."""
     found: dict[str, Any] = {name: getattr(curve, name).as_dict() for name in ("ici", "e50", "e90")}
-    expected = curve.ici_expected
-    found["ici_expected"] = float(expected) if np.isfinite(expected) else None
+    for name in ("ici_expected", "p_calibrated"):
+        value = float(getattr(curve, name))
+        found[name] = value if np.isfinite(value) else None
     if np.isfinite(curve.observed).all():
         names = ("predicted", "observed", "low", "high")
         found["curve"] = {name: np.round(getattr(curve, name), 4).tolist() for name in names}

@@ -15,6 +15,8 @@ from isthmus.report.reading import figure_endings, in_order, interval, number, p
 from isthmus.report.sentences import positive_name
 from isthmus.report.subject import Painters, Shown, Subject
 
+_LEVEL = 0.05
+
 
 def show(context: ReportContext) -> Shown | None:
     """Return the section, None for scores that are no probabilities."""
@@ -63,7 +65,7 @@ def _sentences(context: ReportContext, split: str) -> list[str]:
         expected = entry.get("ici_expected")
         if expected is not None:
             text += f"; were every probability right, chance alone would show {number(100 * expected, 1)}"
-        found.append(text + f". {_verdict(ici, expected)}{_direction(context, arm, split)}")
+        found.append(text + f". {_verdict(entry.get('p_calibrated'))}{_direction(context, arm, split)}")
     return found
 
 
@@ -83,12 +85,12 @@ def _points(entry: dict[str, Any]) -> str:
     return f"{number(middle, 1)} ({number(low, 1)}–{number(high, 1)})"
 
 
-def _verdict(ici: dict[str, Any], expected: float | None) -> str:
-    if expected is None:
+def _verdict(p: float | None) -> str:
+    if p is None:
         return ""
-    if ici["low"] > expected:
-        return "That is more than chance explains."
-    return "That is within what chance explains, which does not show that the probabilities are right."
+    if p < _LEVEL:
+        return f"Chance does not explain that (p {p_value(p)})."
+    return f"Chance may explain that (p {p_value(p)}), which does not show that the probabilities are right."
 
 
 def _direction(context: ReportContext, arm: str, split: str) -> str:
@@ -107,8 +109,8 @@ def _notes(context: ReportContext) -> list[str]:
     notes = [
         f"Curves: logistic regression on a restricted cubic spline of the logit; the band is pointwise {level} and "
         "allows for several cases of one patient. Where it is wide, few cases lie. ICI and E90: mean and 90th "
-        "percentile over cases of the distance between curve and diagonal (Austin and Steyerberg 2019); their "
-        "intervals lie too high where calibration is good, since a distance is never negative.",
+        "percentile over cases of the distance between curve and diagonal (Austin and Steyerberg 2019). A distance is "
+        "never negative: their intervals begin at 0 where a Wald test does not exclude the diagonal.",
         "Calibration error: mean distance in 10 bins of equal size. Binning a finite sample makes it too large: "
         "beneath it stands what perfectly calibrated probabilities would show on the same cases, and p is how often "
         "they would show as much. Scaled Brier score: 1 is "

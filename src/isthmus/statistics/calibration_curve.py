@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit
+from scipy.special import chdtrc, expit
 
 from isthmus.statistics.bootstrap import group_bootstrap, percentile_interval
 from isthmus.statistics.calibration import ROUNDING_OF_LOGITS, logistic_fit, safe_logit, separated
@@ -34,6 +34,8 @@ class FlexibleCurve:
         Mean, median and 90th percentile over cases of |observed - predicted|.
     ici_expected : float
         The mean of `ici` if the probabilities were perfectly calibrated: it is above 0 by chance alone.
+    p_calibrated : float
+        Of the cluster-robust Wald test that the curve is the diagonal; NaN where there is none.
     knots : tuple of float
         On the logit scale; two of them: a straight line, none: a constant.
     note : str
@@ -47,6 +49,7 @@ class FlexibleCurve:
     e50: Interval
     e90: Interval
     ici_expected: float
+    p_calibrated: float
     knots: tuple[float, ...]
     note: str = ""
 
@@ -66,8 +69,9 @@ def flexible_curve(
     A logistic regression of the labels on a restricted cubic spline of logit(p), knots at Harrell's quantiles: 3, with
     100 groups in the smaller class 4, with 200 five; fewer where it cannot be fitted, down to a straight line, which
     the note says. The band is normal on the logit scale with the cluster-robust (sandwich) covariance, G/(G-1). The
-    intervals of ICI, E50 and E90 are percentiles of group bootstraps with the knots held; since these distances are
-    never below 0, they lie too high where calibration is good, which `ici_expected` shows.
+    intervals of ICI, E50 and E90 are percentiles of group bootstraps with the knots held. These distances are never
+    below 0, so that percentiles lie too high where calibration is good (`ici_expected` shows by how much); where the
+    Wald test does not exclude the diagonal, the intervals therefore begin at 0.
 
     Parameters
     ----------
@@ -98,7 +102,7 @@ def flexible_curve(
     if coefficients is None:
         nothing = undefined("restricted cubic spline", note, level)
         empty = np.full(POINTS, np.nan)
-        return FlexibleCurve(grid, empty, empty, empty, nothing, nothing, nothing, float("nan"), (), note)
+        return FlexibleCurve(grid, empty, empty, empty, nothing, nothing, nothing, float("nan"), float("nan"), (), note)
     design, shown = spline_design(x, places), spline_design(safe_logit(grid), places)
     fitted = expit(design @ coefficients)
     bread = np.linalg.pinv((design * (fitted * (1 - fitted))[:, None]).T @ design)
@@ -112,15 +116,34 @@ def flexible_curve(
 
     drawn = group_bootstrap(resampled, truth.size, groups, replicates, seed)
     estimates = _distances(coefficients[None], design, p, np.ones((1, truth.size)))[0]
+    p_calibrated = _wald(design, x, coefficients, covariance)
     few = few_groups_note(count_groups(codes, truth), count_groups(codes, ~truth))
     notes = "; ".join(filter(None, (note, few)))
     ici, e50, e90 = (
-        percentile_interval(float(value), drawn[:, place], level, notes) for place, value in enumerate(estimates)
+        _from_zero(percentile_interval(float(value), drawn[:, place], level, notes), p_calibrated)
+        for place, value in enumerate(estimates)
     )
     expected = _expected_ici(design, p, units, replicates, seed)
-    return FlexibleCurve(
-        grid, expit(line), expit(line - half), expit(line + half), ici, e50, e90, expected, places, notes
-    )
+    bands = expit(line), expit(line - half), expit(line + half)
+    return FlexibleCurve(grid, *bands, ici, e50, e90, expected, p_calibrated, places, notes)
+
+
+def _wald(design: FloatArray, x: FloatArray, coefficients: FloatArray, covariance: FloatArray) -> float:
+    """Return the p of the hypothesis that the curve is the diagonal, whose coefficients give x itself."""
+    off = coefficients - np.linalg.lstsq(design, x, rcond=None)[0]
+    scale = np.sqrt(np.diag(covariance))
+    if not (np.isfinite(scale).all() and (scale > 0).all()):
+        return float("nan")
+    correlation = covariance / np.outer(scale, scale)
+    statistic = float(off / scale @ np.linalg.pinv(correlation, hermitian=True) @ (off / scale))
+    return float(chdtrc(len(off), max(statistic, 0.0)))
+
+
+def _from_zero(found: Interval, p_calibrated: float) -> Interval:
+    if np.isnan(found.estimate) or not p_calibrated >= 1 - found.level:
+        return found
+    method = f"{found.method}, from 0: the diagonal is not excluded"
+    return Interval(found.estimate, 0.0, found.high, found.level, method, found.note)
 
 
 def spline_design(x: FloatArray, knots: tuple[float, ...]) -> FloatArray:
