@@ -49,7 +49,7 @@ def test_reads_have_the_columns_of_the_table_of_reads(tmp_path: Path) -> None:
     scores=st.lists(st.floats(-1e9, 1e9), min_size=6, max_size=6),
     positive=st.lists(st.booleans(), min_size=3, max_size=3),
 )
-@settings(max_examples=40)
+@settings(max_examples=25, deadline=None)
 def test_what_is_written_is_read_back(
     scores: list[float], positive: list[bool], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -127,3 +127,15 @@ def test_what_the_file_cannot_keep_is_refused(change: dict[str, list[object]], s
     truth = pd.DataFrame({"unit_id": ["a", "b"], "label": ["no", "yes"]})
     with pytest.raises(TableError, match=said):
         write_imrmc(tmp_path / "study.imrmc", reads.assign(**change), truth, positive="yes")
+
+
+@given(lines=st.lists(st.text(alphabet="truh-10r,aé. \tx\n\x00", max_size=12), max_size=12))
+@settings(max_examples=40, deadline=None)
+def test_no_text_makes_it_crash(lines: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("any") / "study.imrmc"
+    path.write_text("BEGIN DATA:\n" + "\n".join(lines), encoding="utf-8")
+    try:
+        reads, truth = read_imrmc(path)
+    except TableError:
+        return
+    assert set(reads["unit_id"]) <= set(truth["unit_id"])
