@@ -28,8 +28,8 @@ def calibration_details(table: AnalysisTable, study: Study, evidence: dict[str, 
     """Return ``{"splits": {split: {arm: {...}}}}``; empty for scores that are no probabilities.
 
     Two classes: ``curve``, ``ici``, ``e50``, ``e90``, ``ici_expected``, ``p_calibrated``, ``scaled_brier``,
-    ``brier_parts``, ``calibration_error`` by binning, ``spiegelhalter``, ``hosmer_lemeshow``. Several classes: ``brier`` and the
-    ``calibration_error`` of the most probable class; slopes and curves are for two classes.
+    ``brier_parts``, ``calibration_error`` by binning, ``spiegelhalter``, ``hosmer_lemeshow``. Several classes:
+    ``brier`` and the ``calibration_error`` of the most probable class; slopes and curves are for two classes.
     """
     if not table.has_probabilities:
         return {}
