@@ -63,7 +63,11 @@ def rows(found: Run) -> list[dict[str, Any]]:
                 "sensitivity": interval(part["sensitivity"]),
                 "specificity": interval(part["specificity"]),
                 "F1": interval(part["f1"], 3),
-                **({"paper's accuracy": f"{published[arm]:.4f}" if arm in published else "–"} if published else {}),
+                **(
+                    {"paper's accuracy (thyroid)": f"{published[arm]:.4f}" if arm in published else "–"}
+                    if published
+                    else {}
+                ),
                 "_auc": part["auc"]["estimate"],
             }
         )
