@@ -99,8 +99,7 @@ def main() -> None:
     facts = {"seed": SEED, "numpy": np.__version__, "scipy": scipy.__version__}
     words = (
         "Coverage of 95 % intervals of a score's sensitivity at the specificity of a table's calls, less the calls' "
-        "sensitivity. The mean estimate lies above the truth by what choosing the best of the thresholds with that "
-        "specificity gives."
+        "sensitivity."
     )
     tables.write("coverage_matched_calls", facts, rows, words)
 

@@ -7,6 +7,7 @@ from typing import Any
 from isthmus.files import write_text
 from isthmus.manifest import DISCLAIMER, version
 from isthmus.report import sentences
+from isthmus.report.checklists import write_checklists
 from isthmus.report.context import LOUD_MARKS, ReportContext
 from isthmus.report.figure_style import FigureFile, inline_svg
 from isthmus.report.figures import draw_figures
@@ -43,7 +44,8 @@ def write_report(folder: Path, context: ReportContext) -> Path:
     Parameters
     ----------
     folder : Path
-        An existing folder. ``figures/*.svg`` and ``*.png`` and ``report.html`` are written into it.
+        An existing folder. ``figures/*.svg`` and ``*.png``, ``tables/checklist_*.csv`` and ``report.html`` are written
+        into it.
     context : ReportContext
         What is shown; sections whose facts are missing are left out.
 
@@ -62,6 +64,7 @@ def write_report(folder: Path, context: ReportContext) -> Path:
     folder = Path(folder)
     gallery = embedded_gallery(context.gallery)
     files = {file.name: file for file in draw_figures(context, folder / "figures")}
+    write_checklists(folder / "tables", context)
     path = folder / "report.html"
     write_text(path, render_page(context, files, gallery))
     return path
