@@ -23,6 +23,16 @@ def test_the_sentence_says_how_many_calls_a_moved_box_changes_and_what_changes_m
     assert "−0.03 (−0.08 to 0.02)" in sentence
 
 
+def test_where_no_call_changes_it_says_so_and_how_many_may():
+    context = _context(0.0, 0.0)
+    (moved,) = context.evidence["regions"]["moved"].values()
+    moved[1]["flips"] = {"estimate": 0.0, "low": 0.0, "high": 0.09}
+    moved[0]["flips"] = {"estimate": 0.0, "low": 0.0, "high": 0.09}
+    (sentence,) = region_parts(context)["regions"]["sentences"]
+    assert "none of its 40 calls changes" in sentence
+    assert "up to 9\u202f% of others may" in sentence
+
+
 def test_the_warning_needs_an_interval_above_a_tenth_of_the_calls():
     warned = region_parts(_context(0.2, 0.12))["regions"]["sentences"][0]
     unsure = region_parts(_context(0.2, 0.08))["regions"]["sentences"][0]

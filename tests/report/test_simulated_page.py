@@ -63,6 +63,10 @@ def test_the_leak_is_told_in_one_sentence_and_its_difference_judged(context, sho
         made_leak(), difference={"estimate": 0.02, "low": -0.03, "high": 0.07, "level": 0.95, "method": "m"}
     )
     assert "not told apart from none" in simulated_parts(replace(context, leak=unsure))["leak"]["verdict"]
+    turned = replace(
+        made_leak(), difference={"estimate": -0.06, "low": -0.1, "high": -0.02, "level": 0.95, "method": "m"}
+    )
+    assert "points the other way in this run" in simulated_parts(replace(context, leak=turned))["leak"]["verdict"]
     assert simulated_parts(replace(context, leak=None))["leak"] == {}
 
 

@@ -31,6 +31,12 @@ def _sentences(context: ReportContext, moved: dict[str, Any]) -> list[str]:
         flips = {entry["change"]: entry["flips"] for entry in moved[arm]}
         worst = max(moved[arm], key=lambda entry: entry["flips"]["estimate"])
         small = flips.get("moved by 10 %")
+        if worst["flips"]["estimate"] == 0:
+            found.append(
+                f"{context.title_of(arm)}: none of its {plural(worst['n'], 'call')} changes under any of these changes "
+                f"of the box; up to {_high(worst['flips'])} of others may."
+            )
+            continue
         sentence = f"{context.title_of(arm)}: "
         if small is not None:
             sentence += f"a box moved by 10 % changes {_percent(small)} of its calls"
@@ -44,6 +50,10 @@ def _sentences(context: ReportContext, moved: dict[str, Any]) -> list[str]:
             sentence += " Two readers would not draw the same box: take a call near the threshold with this in mind."
         found.append(sentence)
     return found
+
+
+def _high(entry: dict[str, Any]) -> str:
+    return f"{number(100 * (entry.get('high') or 0.0), 0)}\u202f%"
 
 
 def _leading(context: ReportContext, moved: dict[str, Any]) -> list[str]:

@@ -36,7 +36,12 @@ def _leak(leak: LeakDemonstration | None) -> dict[str, Any]:
     difference = leak.difference or {}
     shown = difference.get("low") is not None and difference["low"] > 0
     verdict = f"The difference, {interval(leak.difference)}, is the error. " if shown else ""
-    if leak.difference is not None and not shown:
+    if difference.get("high") is not None and difference["high"] < 0:
+        verdict = (
+            f"The difference, {interval(leak.difference)}, points the other way in this run, which does not make it "
+            "right to divide pictures. "
+        )
+    elif leak.difference is not None and not shown:
         verdict = (
             f"The difference, {interval(leak.difference)}, is not told apart from none in this small run; "
             "the fault is one all the same. "
