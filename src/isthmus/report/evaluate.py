@@ -3,21 +3,31 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pandas import DataFrame
 
+from isthmus.errors import InputError
 from isthmus.files import new_folder, write_json
 from isthmus.manifest import Manifest
 from isthmus.report.analysis_table import analysis_table
 from isthmus.report.beside import fitting_cases, fitting_reads
+from isthmus.report.choose import frozen_from_table
 from isthmus.report.context import ArmFacts, Check, ReportContext
 from isthmus.report.decisions import PREVALENCES
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.page import write_report
 from isthmus.report.reading import plural
+from isthmus.report.recalibrate import Method, with_calibration
+from isthmus.report.recalibrate import recalibrate as fit_calibrators
 from isthmus.report.tables import write_tables
 from isthmus.tables.predictions import read_predictions
+
+REFERENCES = ("surgery", "cytology", "follow_up", "tirads", "mixed", "simulated", "unknown")
+"""Where a label may come from."""
+
+SAMPLINGS = ("consecutive", "selected", "case_control", "unknown")
+"""How cases may have come into a table."""
 
 
 def evaluate(
@@ -40,6 +50,8 @@ def evaluate(
     reads: DataFrame | Path | str | None = None,
     higher_is: Literal["positive", "negative"] = "positive",
     frozen: dict[str, Any] | None = None,
+    recalibrate: str | None = None,
+    threshold: str | None = None,
     arms: Mapping[str, ArmFacts] | None = None,
     checks: Sequence[Check] = (),
     marks: Sequence[str] = (),
@@ -53,6 +65,12 @@ def evaluate(
         Contract 2: a table, or CSV or Parquet files. Rows of the split ``tune`` are left out and counted.
     out : Path
         A new folder; it gets ``evidence.json``, ``report.html``, ``figures/``, ``tables/`` and ``manifest.json``.
+    recalibrate : {'logistic', 'isotonic', 'temperature'}, optional
+        Fit each arm's calibrator on its rows of ``tune`` (else ``cv``, else ``train``): see
+        :func:`isthmus.report.recalibrate.recalibrate`.
+    threshold : str, optional
+        How scores without calls become calls: ``youden``, ``sensitivity=0.95``, ``specificity=0.9``, ``cost=10`` or a
+        number; a rule is applied to the same rows: see :func:`isthmus.report.choose.frozen_from_table`.
     title, question : str
         Heading of the report, and the question it answers.
     positive, reference_arm, primary, target, unit, reference, sampling, level, bootstrap, frozen, progress
@@ -75,11 +93,17 @@ def evaluate(
     OutputError
         When ``out`` exists or cannot be written.
     """
+    _check_words(reference, sampling, prevalences)
     record = Manifest("evaluate")
     with new_folder(Path(out)) as folder:
         whole = _checked(predictions)
         read, said = fitting_reads(reads, whole)
         known, more = fitting_cases(cases, whole)
+        which: dict[str, Any] = {"positive": positive, "target": target, "unit": unit}
+        if recalibrate is not None:
+            frozen = with_calibration(frozen, fit_calibrators(whole, cast(Method, recalibrate), **which))
+        if threshold is not None:
+            frozen = frozen_from_table(whole, threshold, frozen=frozen, **which)
         frame, tuned = _without_tuning(whole)
         with record.stage("statistics"):
             evidence = compute_evidence(
@@ -115,10 +139,21 @@ def evaluate(
         )
         with record.stage("report"):
             write_json(folder / "evidence.json", evidence)
+            if recalibrate is not None or threshold is not None:
+                write_json(folder / "frozen.json", frozen)
             write_tables(folder / "tables", evidence, table)
             write_report(folder, context)
         record.write(folder, [path for path in folder.rglob("*") if path.is_file()])
     return evidence
+
+
+def _check_words(reference: str, sampling: str | None, prevalences: tuple[float, ...]) -> None:
+    """Refuse a word or a share that the evidence would silently not know what to do with."""
+    for what, word, words in (("reference", reference, REFERENCES), ("sampling", sampling or "unknown", SAMPLINGS)):
+        if word not in words:
+            raise InputError(f"no {what} is called {word!r}", expected=", ".join(words))
+    if wrong := [share for share in prevalences if not 0 < share < 1]:
+        raise InputError(f"a prevalence of {wrong[0]:g}", expected="shares between 0 and 1, such as 0.1")
 
 
 def _checked(predictions: DataFrame | Path | str | Iterable[Path | str]) -> DataFrame:
