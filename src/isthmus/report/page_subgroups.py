@@ -85,8 +85,8 @@ def _sentences(context: ReportContext, facts: dict[str, Any]) -> list[str]:
             f"{where}, {title}: over {plural(features, 'feature')}, neither AUC nor sensitivity nor specificity "
             f"differs between subgroups beyond chance once all {plural(len(tested), 'test')} are counted (smallest p "
             f"{_against(smallest['p'])}: {_MEASURE_WORDS[smallest['measure']]} by {_in_line(smallest['feature'])}). "
-            "That is no proof that it does equally well in all: subgroups are small, and their intervals say how large a "
-            "difference may still be."
+            "That is no proof that it does equally well in all: subgroups are small, and their intervals say how large "
+            "a difference may still be."
         )
     sentences += _contrast_sentence(context, facts)
     return [*sentences, *_too_few(facts)]
