@@ -112,7 +112,12 @@ def _import_public(dataset: str, source: Path, destination: Path, as_json: bool,
     report = import_data_set(dataset, source, destination, _mover(progress))
     facts = {"pictures": report.counts("picture"), "cases": report.counts("case"), "cohort": report.totals}
     lines = [f"{kind}: {_counted(found)}" for kind, found in facts.items() if found]
-    show(facts, as_json, [*lines, *_endings(destination)])
+    left_out = [_plain(line) for line in report.lines if line.kind == "picture" and not line.views]
+    show({**facts, "left_out": left_out}, as_json, [*lines, *_endings(destination)])
+
+
+def _plain(line: "ReportLine") -> dict[str, str]:
+    return {"kind": line.kind, "file": line.file, "status": line.status, "detail": line.detail}
 
 
 def _mover(progress: Progress | None) -> Callable[[int, int, str], None] | None:
@@ -164,7 +169,7 @@ def _show_report(report: "ImportReport", destination: Path, as_json: bool) -> No
             **facts,
             "cells_listed": [f"{line.file}: {line.detail}" for line in cells],
             "left_out": [
-                {name: getattr(line, name) for name in ("kind", "file", "status", "detail")}
+                _plain(line)
                 for line in report.lines
                 if (line.kind, line.status) in _LEFT_OUT or (line.kind, line.status) == ("row", "left out")
             ],
