@@ -28,7 +28,7 @@ def test_isotonic_equals_scikit_learn() -> None:
     generator = np.random.default_rng(3)
     new = np.concatenate([[0.0, 1.0], generator.random(200)])
     for p in (probabilities, probabilities.round(1), generator.random(120)):
-        reference = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(p, labels)
+        reference = IsotonicRegression(y_min=1 / 240, y_max=239 / 240, out_of_bounds="clip").fit(p, labels)
         fitted = fit_isotonic(labels, p)
         assert fitted.apply(p) == pytest.approx(reference.predict(p), abs=1e-12)
         assert fitted.apply(new) == pytest.approx(reference.predict(new), abs=1e-12)
@@ -37,12 +37,14 @@ def test_isotonic_equals_scikit_learn() -> None:
 def test_isotonic_equals_r_isoreg() -> None:
     # R: o <- order(p); isoreg(p[o], y[o])$yf[c(1, 25, 31, 60)], p and y of tests/statistics/cases.py
     fitted = np.sort(fit_isotonic(labels, probabilities).apply(probabilities))
-    assert fitted[[0, 24, 30, 59]] == pytest.approx([0, 0.16666666666667, 0.4, 0.4], abs=1e-12)
+    assert fitted[[0, 24, 30, 59]] == pytest.approx([1 / 240, 0.16666666666667, 0.4, 0.4], abs=1e-12)
 
 
 def test_isotonic_keeps_the_mean_and_says_when_its_steps_are_coarse() -> None:
     fitted = fit_isotonic(labels, probabilities, pairs)
-    assert fitted.apply(probabilities).mean() == pytest.approx(labels.mean(), abs=1e-12)
+    # But for the steps of one class, held at 1 / 240 from the edge.
+    assert fitted.apply(probabilities).mean() == pytest.approx(labels.mean(), abs=1 / 240)
+    assert fitted.apply([0.0, 1.0]).tolist() == [1 / 240, 239 / 240]
     assert "groups in the smaller class make coarse steps" in fitted.method
 
 

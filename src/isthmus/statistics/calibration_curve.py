@@ -71,7 +71,8 @@ def flexible_curve(
     the note says. The band is normal on the logit scale with the cluster-robust (sandwich) covariance, G/(G-1). The
     intervals of ICI, E50 and E90 are percentiles of group bootstraps with the knots held. These distances are never
     below 0, so that percentiles lie too high where calibration is good (`ici_expected` shows by how much); where the
-    Wald test does not exclude the diagonal, the intervals therefore begin at 0.
+    Wald test does not exclude the diagonal, the intervals therefore begin at 0. Probabilities within 1 / (2 N) of 0 or
+    1 are placed there: on the logit scale a single certain case would draw the whole curve.
 
     Parameters
     ----------
@@ -96,14 +97,15 @@ def flexible_curve(
     codes, count = as_groups(groups, truth.size)
     fewest = min(count_groups(codes, truth), count_groups(codes, ~truth))
     wanted = knots or max([3, *(number for number, needed in GROUPS_FOR_KNOTS.items() if fewest >= needed)])
-    x = safe_logit(p)
+    edge = 1 / (2 * truth.size)
+    x = safe_logit(np.clip(p, edge, 1 - edge))
     places, coefficients, note = _fit(truth.astype(np.float64), x, wanted)
     grid = np.linspace(p.min(), p.max(), POINTS)
     if coefficients is None:
         nothing = undefined("restricted cubic spline", note, level)
         empty = np.full(POINTS, np.nan)
         return FlexibleCurve(grid, empty, empty, empty, nothing, nothing, nothing, float("nan"), float("nan"), (), note)
-    design, shown = spline_design(x, places), spline_design(safe_logit(grid), places)
+    design, shown = spline_design(x, places), spline_design(safe_logit(np.clip(grid, edge, 1 - edge)), places)
     fitted = expit(design @ coefficients)
     bread = np.linalg.pinv((design * (fitted * (1 - fitted))[:, None]).T @ design)
     scores = sum_by_group((design * (truth - fitted)[:, None]).T, codes, count)

@@ -23,7 +23,8 @@ ROUNDS = 10_000
 def fit_isotonic(labels: ArrayLike, probabilities: ArrayLike, groups: ArrayLike | None = None) -> IsotonicCalibration:
     """Return the non-decreasing function of p that is nearest the labels in squares, by pooling adjacent violators.
 
-    Equal probabilities are pooled first. Between two distinct probabilities the function is linear.
+    Equal probabilities are pooled first. Between two distinct probabilities the function is linear. Steps of one class
+    only would be certain, 0 or 1: they are held at 1 / (2 N) from the edge, since N cases cannot show more.
 
     Parameters
     ----------
@@ -33,14 +34,16 @@ def fit_isotonic(labels: ArrayLike, probabilities: ArrayLike, groups: ArrayLike 
     groups : array_like [N], optional
         Only counted, for the note.
 
-    Source: B. Zadrozny, C. Elkan, KDD 2002; scikit-learn `IsotonicRegression(out_of_bounds="clip")`.
+    Source: B. Zadrozny, C. Elkan, KDD 2002; scikit-learn `IsotonicRegression(y_min=1 / (2 * n), y_max=1 - 1 / (2
+    * n), out_of_bounds="clip")`.
     """
     truth = as_labels(labels)
     p = as_probabilities(probabilities, truth.size)
     codes, _ = as_groups(groups, truth.size)
     distinct, of, size = np.unique(p, return_inverse=True, return_counts=True)
     share = np.bincount(of, weights=truth) / size
-    fitted = np.clip(isotonic_regression(share, weights=size).x, 0.0, 1.0)
+    edge = 1 / (2 * truth.size)
+    fitted = np.clip(isotonic_regression(share, weights=size).x, edge, 1 - edge)
     # A point amid a flat stretch says nothing.
     corner = np.ones(distinct.size, dtype=bool)
     corner[1:-1] = (fitted[1:-1] != fitted[:-2]) | (fitted[1:-1] != fitted[2:])
