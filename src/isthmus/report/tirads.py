@@ -11,7 +11,7 @@ from isthmus.cohort.tirads import unknown_codes
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.reading import in_order
 from isthmus.report.subject import Study
-from isthmus.report.tirads_contrasts import beside_arms
+from isthmus.report.tirads_contrasts import arm_scores, beside_arms
 from isthmus.report.tirads_scales import Scale, cut_calls, scales
 from isthmus.statistics.interval import Interval, holm, undefined
 from isthmus.statistics.proportions import clustered_proportion
@@ -49,11 +49,13 @@ def tirads_evidence(table: AnalysisTable, study: Study, evidence: dict[str, Any]
     described: dict[str, Any] = {}
     for split in in_order(set(table.rows["split"]) - set(_LEFT_OUT)):
         units, cases = _units(table, split, study.cases)
-        for scale in scales(cases):
+        on = scales(cases)
+        arms = arm_scores(table, split, units) if on and not ceiling else []
+        for scale in on:
             described.setdefault(scale.key, _about(scale))
             entry = _on_scale(scale, units, study.level, with_size=malignancy and not ceiling)
             if not ceiling:
-                entry |= beside_arms(scale, units, table, split, study)
+                entry |= beside_arms(scale, units, arms, study)
             found.setdefault(split, {})[scale.key] = entry
         _adjust(found.get(split, {}))
     if not found:

@@ -1,5 +1,6 @@
 """The arms beside TI-RADS levels of the same cases: paired AUCs, and rates at the specificity of a level's cut."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -14,22 +15,58 @@ from isthmus.statistics.cross_validated import compare_cross_validated_aucs
 from isthmus.statistics.matched_calls import compare_with_calls
 from isthmus.statistics.roc import compare_aucs
 
-DRAWS: Final = 3_000_000
-"""Cases times resamplings of one matched comparison: 300 resamplings of 10,000 cases, all 2,000 of 1,500."""
+DRAWS: Final = 2_000_000
+"""Cases times resamplings of one matched comparison: 200 resamplings of 10,000 cases, which know a spread to 5 %."""
 
-_FEWEST_DRAWS: Final = 200
+_FEWEST_DRAWS, _MOST_DRAWS = 200, 1000
 _MOST_ARMS: Final = 3
 
 
+@dataclass(frozen=True)
+class ArmScores:
+    """An arm's rows of one split, and what of them may be cut across folds.
+
+    Parameters
+    ----------
+    arm : str
+    rows : DataFrame
+        Of the analysis table.
+    places : ndarray of int [rows]
+        Of each row's unit among the split's units.
+    pooled : ndarray [seeds, units]
+        Values that one threshold may cut; NaN where there is none.
+    note : str
+        Why there is none.
+    """
+
+    arm: str
+    rows: pd.DataFrame
+    places: NDArray[np.intp]
+    pooled: NDArray[np.float64]
+    note: str
+
+
+def arm_scores(table: AnalysisTable, split: str, units: pd.DataFrame) -> list[ArmScores]:
+    """Return the arms of a split, with what comparing them with any scale needs."""
+    arms = list(dict.fromkeys(table.rows.loc[table.rows["split"] == split, "arm"]))
+    order = pd.Index(units["unit_id"])
+    found = []
+    for arm in arms:
+        rows = table.part(arm, split)
+        pooled, note = _pooled(rows, (arm, split) in table.calibrated, units)
+        found.append(ArmScores(arm, rows, order.get_indexer(rows["unit_id"]), pooled, note))
+    return found
+
+
 def beside_arms(
-    scale: Scale, units: pd.DataFrame, table: AnalysisTable, split: str, study: Study
+    scale: Scale, units: pd.DataFrame, arms: list[ArmScores], study: Study
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the paired differences of every arm's AUC, and of the leading arms' rates at matched specificity."""
-    arms = list(dict.fromkeys(table.rows.loc[table.rows["split"] == split, "arm"]))
-    leading = _leading(arms, study)
+    by_name = {one.arm: one for one in arms}
+    leading = [by_name[name] for name in _leading(list(by_name), study)]
     return {
-        "contrasts": [_contrast(scale, units, table, arm, split, study.level) for arm in arms],
-        "matched": [entry for arm in leading for entry in _matched(scale, units, table, arm, split, study)],
+        "contrasts": [_contrast(scale, one, study.level) for one in arms],
+        "matched": [entry for one in leading for entry in _matched(scale, units, one, study)],
     }
 
 
@@ -39,23 +76,21 @@ def _leading(arms: list[str], study: Study) -> list[str]:
     return [arm for arm in dict.fromkeys(named) if arm in arms] or arms[:_MOST_ARMS]
 
 
-def _contrast(
-    scale: Scale, units: pd.DataFrame, table: AnalysisTable, arm: str, split: str, level: float
-) -> dict[str, Any]:
+def _contrast(scale: Scale, one: ArmScores, level: float) -> dict[str, Any]:
     """Return AUC of the arm minus AUC of the levels, on the same units with a certain level."""
     certain = (scale.low >= 0) & (scale.low == scale.high)
-    ranks = pd.DataFrame({"unit_id": units["unit_id"][certain], "rank": scale.low[certain].astype(float)})
-    both = table.part(arm, split).merge(ranks, on="unit_id", how="inner")
-    entry: dict[str, Any] = {"arm": arm, "n": int(both["unit_id"].nunique())}
+    rows = one.rows[certain[one.places]]
+    ranks = scale.low[one.places[certain[one.places]]].astype(float)
+    entry: dict[str, Any] = {"arm": one.arm, "n": int(rows["unit_id"].nunique())}
+    truth, groups = rows["truth"].to_numpy(dtype=bool), rows["group_id"].to_numpy(dtype=str)
+    scores = rows["score"].to_numpy(dtype=float)
     try:
-        if both["truth"].nunique() < 2:
+        if len(set(truth)) < 2:
             raise ValueError("a class has no case with a certain level")
-        truth, groups = both["truth"].to_numpy(), both["group_id"].to_numpy(dtype=str)
-        scores, levels = both["score"].to_numpy(dtype=float), both["rank"].to_numpy()
         compared = (
-            compare_cross_validated_aucs(truth, scores, levels, both["fold"], both["seed"], groups, level)
-            if is_cross_validated(both)
-            else compare_aucs(truth, scores, levels, groups, level)
+            compare_cross_validated_aucs(truth, scores, ranks, rows["fold"], rows["seed"], groups, level)
+            if is_cross_validated(rows)
+            else compare_aucs(truth, scores, ranks, groups, level)
         )
     except ValueError as error:
         return {**entry, **_no_number(level, str(error))}
@@ -67,22 +102,21 @@ def _no_number(level: float, note: str) -> dict[str, Any]:
     return {**dict.fromkeys(names), "level": level, "method": "none", "note": note}
 
 
-def _matched(
-    scale: Scale, units: pd.DataFrame, table: AnalysisTable, arm: str, split: str, study: Study
-) -> list[dict[str, Any]]:
+def _matched(scale: Scale, units: pd.DataFrame, one: ArmScores, study: Study) -> list[dict[str, Any]]:
     """Return the arm's sensitivity minus that of each cut, at the cut's own specificity."""
     calls = {code: cut_calls(scale, code) for code in scale.cuts}
     if scale.suggestion is not None:
         calls["fna"] = scale.suggestion == "fna", (scale.low >= 0) & (scale.suggestion != "unknown")
-    scores, note = _pooled(table, arm, split, units)
+    scores = one.pooled
+    given = np.isfinite(scores).all(axis=0)
     found: list[dict[str, Any]] = []
     for together in _by_rows([(name, rows) for name, (_, rows) in calls.items()]):
         rows = calls[together[0]][1]
-        both = rows & np.isfinite(scores).all(axis=0) if scores.size else np.zeros_like(rows)
-        shared = {"arm": arm, "n": int(both.sum())}
+        both = rows & given
+        shared = {"arm": one.arm, "n": int(both.sum())}
         truth = units["truth"].to_numpy(dtype=bool)[both]
         if len(set(truth)) < 2:
-            reason = note or "a class has no case whose call is certain"
+            reason = one.note or "a class has no case whose call is certain"
             found += [{**shared, "from": name, **_no_number(study.level, reason)} for name in together]
             continue
         compared = compare_with_calls(
@@ -91,10 +125,14 @@ def _matched(
             np.stack([calls[name][0][both] for name in together]),
             units["group_id"].to_numpy(dtype=str)[both],
             level=study.level,
-            replicates=min(study.bootstrap, max(_FEWEST_DRAWS, DRAWS // (int(both.sum()) * len(scores)))),
+            replicates=_draws(study.bootstrap, int(both.sum()) * len(scores)),
         )
-        found += [{**shared, "from": name, **one.as_dict()} for name, one in zip(together, compared, strict=True)]
+        found += [{**shared, "from": name, **each.as_dict()} for name, each in zip(together, compared, strict=True)]
     return found
+
+
+def _draws(asked: int, rows: int) -> int:
+    return min(asked, _MOST_DRAWS, max(_FEWEST_DRAWS, DRAWS // rows))
 
 
 def _by_rows(named: list[tuple[str, NDArray[np.bool_]]]) -> list[list[str]]:
@@ -105,13 +143,12 @@ def _by_rows(named: list[tuple[str, NDArray[np.bool_]]]) -> list[list[str]]:
     return list(groups.values())
 
 
-def _pooled(table: AnalysisTable, arm: str, split: str, units: pd.DataFrame) -> tuple[NDArray[np.float64], str]:
+def _pooled(rows: pd.DataFrame, calibrated: bool, units: pd.DataFrame) -> tuple[NDArray[np.float64], str]:
     """Return the arm's values [seeds, units] that may be cut across folds; none where folds were not calibrated."""
-    part = table.part(arm, split)
-    folds = bool(part.groupby("seed")["fold"].nunique().gt(1).any())
-    if folds and (arm, split) not in table.calibrated:
-        empty = np.full((1, len(units)), np.nan)
-        return empty, "scores of different fold models are not pooled, and none of them is calibrated"
-    name = "probability" if (arm, split) in table.calibrated else "score"
-    wide = part.pivot_table(index="unit_id", columns="seed", values=name, aggfunc="mean")
+    folds = bool(rows.groupby("seed")["fold"].nunique().gt(1).any())
+    if folds and not calibrated:
+        nothing = np.full((1, len(units)), np.nan)
+        return nothing, "scores of different fold models are not pooled, and none of them is calibrated"
+    name = "probability" if calibrated else "score"
+    wide = rows.pivot_table(index="unit_id", columns="seed", values=name, aggfunc="mean")
     return wide.reindex(units["unit_id"]).to_numpy(dtype=float).T, ""

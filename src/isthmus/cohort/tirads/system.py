@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 Suggestion = Literal["fna", "follow_up", "none", "unknown"]
@@ -90,7 +91,7 @@ class System:
         """Return the place of a level, 0 the lowest."""
         return self.codes.index(code)
 
-    @property
+    @cached_property
     def codes(self) -> tuple[str, ...]:
         """The levels' codes, lowest first."""
         return tuple(level.code for level in self.levels)
