@@ -2,17 +2,20 @@
 
 from pathlib import Path
 
-import pandas as pd
 from pandas import DataFrame
 
 from isthmus.errors import InputError
 from isthmus.report.context import Check
 from isthmus.report.reading import plural
+from isthmus.tables.cases import read_cases
+from isthmus.tables.imrmc import read_imrmc
 from isthmus.tables.predictions import classes_of
 from isthmus.tables.reads import DEFAULTS, read_reads
 
 
-def fitting_reads(reads: DataFrame | Path | str | None, predictions: DataFrame) -> tuple[DataFrame | None, list[Check]]:
+def fitting_reads(
+    reads: DataFrame | Path | str | None, predictions: DataFrame, positive: str | None = None
+) -> tuple[DataFrame | None, list[Check]]:
     """Return the reads of the table's units, and what was left out in words.
 
     Parameters
@@ -21,6 +24,8 @@ def fitting_reads(reads: DataFrame | Path | str | None, predictions: DataFrame) 
         ``reads.csv`` of contract 1, or an ``.imrmc`` file, whose truth must then be the table's.
     predictions : DataFrame
         Contract 2.
+    positive : str, optional
+        The positive class; default the last.
 
     Raises
     ------
@@ -33,7 +38,7 @@ def fitting_reads(reads: DataFrame | Path | str | None, predictions: DataFrame) 
         return None, []
     if not isinstance(reads, DataFrame):
         path = Path(reads)
-        reads = _from_imrmc(path, predictions) if path.suffix == ".imrmc" else read_reads(path)
+        reads = _from_imrmc(path, predictions, positive) if path.suffix == ".imrmc" else read_reads(path)
     targets = sorted(set(predictions["target"]))
     if set(reads["target"]) == {DEFAULTS["target"]} and len(targets) == 1:
         reads = reads.assign(target=targets[0])
@@ -75,8 +80,6 @@ def fitting_cases(cases: DataFrame | Path | str | None, predictions: DataFrame) 
     if cases is None:
         return None, []
     if not isinstance(cases, DataFrame):
-        from isthmus.tables.cases import read_cases
-
         cases = read_cases(Path(cases))
     units = predictions["unit_id"].drop_duplicates()
     known = units.isin(cases["unit_id"])
@@ -100,19 +103,45 @@ def _check_calls(reads: DataFrame, classes: list[str]) -> None:
         )
 
 
-def _from_imrmc(path: Path, predictions: DataFrame) -> DataFrame:
-    from isthmus.tables.imrmc import read_imrmc
-
+def _from_imrmc(path: Path, predictions: DataFrame, positive: str | None) -> DataFrame:
+    classes = classes_of(predictions)
+    positive = classes[-1] if positive is None else positive
     reads, truth = read_imrmc(path)
     labels = predictions.drop_duplicates("unit_id").set_index("unit_id")["label"]
     both = truth[truth["unit_id"].isin(labels.index)]
-    positive = labels.loc[both["unit_id"]].to_numpy() == classes_of(predictions)[-1]
-    other = both.loc[positive != (both["label"].astype(str) == "1").to_numpy(), "unit_id"]
+    here = labels.loc[both["unit_id"]].to_numpy() == positive
+    other = both.loc[here != (both["label"] == "positive").to_numpy(), "unit_id"]
     if len(other):
         raise InputError(
-            f"{plural(len(other), 'case')} have one truth here and another in the predictions: "
+            f"{plural(len(other), 'case')} have one truth there and another in the predictions: "
             f"{', '.join(map(str, other[:5]))}",
             where=str(path),
-            expected="the same reference in both",
+            expected=f"1 for the cases of class {positive!r}, 0 for the others",
         )
-    return pd.DataFrame(reads)
+    return reads
+
+
+def imrmc_tables(reads: DataFrame, predictions: DataFrame, positive: str) -> tuple[DataFrame, DataFrame] | None:
+    """Return reads and truth as an ``.imrmc`` file takes them; None where it cannot hold them.
+
+    The format knows two classes, one session and scores; its names hold neither blanks nor commas: ``_`` stands for
+    these here, unless two names would then be one.
+
+    Parameters
+    ----------
+    reads, predictions : DataFrame
+        As :func:`fitting_reads` returns them, and contract 2.
+    positive : str
+        The positive class.
+    """
+    scored = "score" in reads and reads["score"].notna().all()
+    one = len(reads[["session", "target"]].drop_duplicates()) == 1 if "session" in reads else True
+    if not scored or not one or predictions["label"].nunique() != 2:
+        return None
+    names = ["reader_id", "condition", "unit_id"]
+    plain = reads.assign(**{name: reads[name].astype(str).str.replace(r"[\s,]+", "_", regex=True) for name in names})
+    if any(plain[name].nunique() != reads[name].nunique() for name in names):
+        return None
+    units = predictions[predictions["unit_id"].isin(reads["unit_id"])].drop_duplicates("unit_id")
+    truth = units[["unit_id", "label"]].assign(unit_id=units["unit_id"].str.replace(r"[\s,]+", "_", regex=True))
+    return plain, truth.assign(label=(truth["label"] == positive).map({True: "positive", False: "negative"}))

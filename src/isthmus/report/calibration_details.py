@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable
@@ -86,11 +87,16 @@ def _of_curve(curve: FlexibleCurve) -> dict[str, Any]:
         found[name] = value if np.isfinite(value) else None
     if np.isfinite(curve.observed).all():
         names = ("predicted", "observed", "low", "high")
-        found["curve"] = {name: np.round(getattr(curve, name), 4).tolist() for name in names}
+        found["curve"] = {name: _plain(getattr(curve, name)) for name in names}
         found["curve"]["knots"] = len(curve.knots)
     if curve.note:
         found["note"] = curve.note
     return found
+
+
+def _plain(values: NDArray[np.float64]) -> list[float | None]:
+    """Return values to four digits; a limit that does not exist (one group alone) is None."""
+    return [round(value, 4) if np.isfinite(value) else None for value in values.tolist()]
 
 
 def _several(rows: DataFrame, classes: list[str], study: Study) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from isthmus.errors import InputError
 from isthmus.files import new_folder, write_json
 from isthmus.manifest import Manifest
 from isthmus.report.analysis_table import analysis_table
-from isthmus.report.beside import fitting_cases, fitting_reads
+from isthmus.report.beside import fitting_cases, fitting_reads, imrmc_tables
 from isthmus.report.choose import frozen_from_table
 from isthmus.report.context import ArmFacts, Check, ReportContext
 from isthmus.report.decisions import PREVALENCES
@@ -21,6 +21,7 @@ from isthmus.report.reading import plural
 from isthmus.report.recalibrate import Method, with_calibration
 from isthmus.report.recalibrate import recalibrate as fit_calibrators
 from isthmus.report.tables import write_tables
+from isthmus.tables.imrmc import write_imrmc
 from isthmus.tables.predictions import read_predictions
 
 REFERENCES = ("surgery", "cytology", "follow_up", "tirads", "mixed", "simulated", "unknown")
@@ -64,7 +65,8 @@ def evaluate(
     predictions : DataFrame, Path or iterable of Path
         Contract 2: a table, or CSV or Parquet files. Rows of the split ``tune`` are left out and counted.
     out : Path
-        A new folder; it gets ``evidence.json``, ``report.html``, ``figures/``, ``tables/`` and ``manifest.json``.
+        A new folder; it gets ``evidence.json``, ``report.html``, ``figures/``, ``tables/`` and ``manifest.json``;
+        ``frozen.json`` where something was chosen, ``reads.imrmc`` where all reads are scores of one session.
     recalibrate : {'logistic', 'isotonic', 'temperature'}, optional
         Fit each arm's calibrator on its rows of ``tune`` (else ``cv``, else ``train``): see
         :func:`isthmus.report.recalibrate.recalibrate`.
@@ -97,7 +99,7 @@ def evaluate(
     record = Manifest("evaluate")
     with new_folder(Path(out)) as folder:
         whole = _checked(predictions)
-        read, said = fitting_reads(reads, whole)
+        read, said = fitting_reads(reads, whole, positive)
         known, more = fitting_cases(cases, whole)
         which: dict[str, Any] = {"positive": positive, "target": target, "unit": unit}
         if recalibrate is not None:
@@ -139,6 +141,8 @@ def evaluate(
         )
         with record.stage("report"):
             write_json(folder / "evidence.json", evidence)
+            if read is not None and (study := imrmc_tables(read, whole, evidence["positive"])):
+                write_imrmc(folder / "reads.imrmc", *study)
             if recalibrate is not None or threshold is not None:
                 write_json(folder / "frozen.json", frozen)
             write_tables(folder / "tables", evidence, table)

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from isthmus.report.figure_style import GREY, colour, new_figure, tidy
 from isthmus.report.reading import interval
 
@@ -32,7 +34,8 @@ def draw_flexible_curves(entries: dict[str, dict[str, Any]], titles: dict[str, s
     for place, (axis, (arm, entry)) in enumerate(zip(axes.flat, entries.items(), strict=False)):
         tone, curve = colour(place) if len(entries) <= 4 else colour(0), entry["curve"]
         axis.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=(0, (3, 3)))
-        axis.fill_between(curve["predicted"], curve["low"], curve["high"], color=tone, alpha=0.18, linewidth=0)
+        low, high = (np.asarray(curve[name], dtype=np.float64) for name in ("low", "high"))  # None, no limit, is NaN
+        axis.fill_between(curve["predicted"], low, high, color=tone, alpha=0.18, linewidth=0)
         axis.plot(curve["predicted"], curve["observed"], color=tone, linewidth=1.9)
         axis.set_title(_wrapped(titles[arm]))
         axis.text(0.03, 0.97, f"ICI {interval(entry['ici'])}", va="top", fontsize=8.5, transform=axis.transAxes)
