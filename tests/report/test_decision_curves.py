@@ -175,7 +175,7 @@ def test_runs_prefer_the_simpler_rule_and_few_groups_show_nothing() -> None:
     arms = {"m": {"net_benefit": [0.3, 0.2, 0.0]}}
     curves = {"thresholds": [0.01, 0.02, 0.03], "treat_all": [0.3, 0.1, -0.1], "arms": arms}
     assert best_runs(curves) == [(0.01, 0.01, "all"), (0.02, 0.02, "m"), (0.03, 0.03, "none")]
-    entry = {"low": [0.1, 0.1, None, -0.1], "high": [0.2, 0.2, None, -0.01], "groups": [10, 9, 20, 20]}
+    entry = {"low": [0.1, 0.1, None, -0.1], "high": [0.2, 0.2, None, -0.01], "groups": [5, 4, 20, 20]}
     assert shown_at(entry, [0, 1, 2, 3], "low") == [0]
     assert shown_at(entry, [0, 1, 2, 3], "high") == [3]
 

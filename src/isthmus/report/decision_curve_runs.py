@@ -28,7 +28,7 @@ def best_runs(curves: dict[str, Any]) -> list[tuple[float, float, str]]:
 def shown_at(entry: dict[str, Any], places: list[int], side: str) -> list[int]:
     """Return the places where a difference is shown: its interval is above 0 (side ``low``) or below (``high``).
 
-    Where fewer than 10 groups tell the two rules apart, nothing is shown.
+    Where two models treat too few groups of a class differently, nothing is shown.
     """
     sign = 1 if side == "low" else -1
     return [

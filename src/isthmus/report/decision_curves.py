@@ -14,8 +14,8 @@ from isthmus.statistics.decision_curve import GRID, Band, DecisionCurves, decisi
 from isthmus.statistics.inputs import FloatArray
 from isthmus.statistics.recalibration import shift_to_prevalence
 
-FEWEST_GROUPS = 10
-"""Fewer groups than this that tell two rules apart: a bootstrap interval is too narrow to claim anything by."""
+FEWEST_GROUPS = 5
+"""Fewer groups than this in which two models treat cases (or others) differently: a bootstrap claims too much."""
 MOST_PAIRS_OF = 4
 """Without a reference arm and a named contrast, all pairs are compared up to so many arms."""
 
@@ -89,6 +89,7 @@ def _of_split(
             continue
         found.setdefault("treat_all", _plain(curves.treat_all))
         found.setdefault("method", curves.method)
+        found.setdefault("difference_method", curves.difference_method)
         for place, arm in enumerate(arms):
             calibrated = (arm, split) in table.calibrated
             found["arms"][arm] = {**_arm(curves, place), "calibrated": calibrated, "n": _units(parts[arm])}

@@ -159,14 +159,13 @@ def _prevalence(context: ReportContext, curves: dict[str, Any]) -> str:
 
 def _notes(context: ReportContext, curves: dict[str, Any]) -> list[str]:
     level = f"{100 * context.evidence['level']:.0f}\u202f%"
-    notes = [f"Limits ({level}): {curves['method']}; the patient (group) is resampled, all arms on the same draws."]
-    cells = [entry["groups"][k] for entry in curves["arms"].values() for k in cuts_of(curves)]
-    cells += [entry["groups"][k] for entry in curves["differences"][:PAIRS] for k in cuts_of(curves)]
-    cells += [entry["avoided_per_100"]["groups"][k] for entry in curves["arms"].values() for k in cuts_of(curves)]
-    if min(cells) < FEWEST_GROUPS:
+    notes = [f"Limits ({level}) of curves: {curves['method']}; what counts is the patient (group), not the picture."]
+    if curves["differences"]:
+        notes.append(f"Limits of differences: {curves['difference_method']}; both arms on the same draws of patients.")
+    if any(e["groups"][k] < FEWEST_GROUPS for e in curves["differences"][:PAIRS] for k in cuts_of(curves)):
         notes.append(
-            f"* Fewer than {FEWEST_GROUPS} patients are treated differently by the two: the limits are too narrow and "
-            "nothing is claimed by them."
+            f"* In fewer than {FEWEST_GROUPS} patients with, or without, the condition do the two differ: the limits "
+            "are too narrow, and nothing is claimed by them."
         )
     bare = [context.title_of(arm) for arm, entry in curves["arms"].items() if not entry["calibrated"]]
     if bare:

@@ -10,6 +10,7 @@ from scipy.special import ndtr, stdtrit
 from isthmus.statistics.bootstrap import REPLICATES, group_counts
 from isthmus.statistics.inputs import BoolArray, FloatArray, IntArray, as_binary, as_groups, as_probabilities
 from isthmus.statistics.interval import check_level
+from isthmus.statistics.joined_shares import joined, shares
 
 GRID: FloatArray = np.round(np.arange(1, 100) / 100, 2)
 """Threshold probabilities 0.01 to 0.99."""
@@ -19,8 +20,9 @@ GRID: FloatArray = np.round(np.arange(1, 100) / 100, 2)
 class Band:
     """Values at each threshold [T] between their pointwise limits; NaN where there is no answer.
 
-    ``groups`` [T] counts the groups that tell the two compared rules apart (for a curve: from acting on nobody). Where
-    they are few, under about 10, a bootstrap cannot see what it has not drawn, and the limits are too narrow.
+    ``groups`` [T]: of a difference of two models, in how many groups they treat cases differently, or others, the
+    smaller of both: under about 5, a bootstrap cannot see what it has not drawn, and the limits are too narrow. Of a
+    curve, all groups.
     """
 
     estimate: FloatArray
@@ -39,33 +41,32 @@ class DecisionCurves:
         Threshold probabilities: at t a missed case counts (1 - t) / t needless actions.
     prevalence : float
         Of the sample, or the stated one; NaN where a class has no case.
-    net_benefit : tuple of Band
-        Of each model, in true positives per patient.
+    net_benefit, against_all : tuple of Band
+        Of each model, in true positives per patient; and less that of acting on everybody.
     treat_all : ndarray [T]
         Net benefit of acting on everybody; that of acting on nobody is 0.
-    method : str
-    note : str
-        Why there are no numbers, if so.
-    models, all_of : ndarray [B, M, T], [B, T]
-        The bootstrap replicates behind the bands.
+    method, difference_method : str
+        How the limits of curves, and those of differences between models, were made.
+    models : ndarray [B, M, T]
+        The bootstrap replicates behind the differences between models.
     called : tuple of ndarray [G, 2 T]
         Of each model: each group's weight of cases, then of others, called at each threshold.
-    totals : ndarray [G, 2]
-        Each group's weight of cases and of others.
     tail : float
         Left out of the replicates on each side.
+    note : str
+        Why there are no numbers, if so.
     """
 
     thresholds: FloatArray
     prevalence: float
     net_benefit: tuple[Band, ...]
+    against_all: tuple[Band, ...]
     treat_all: FloatArray
     level: float
     method: str
+    difference_method: str
     models: FloatArray
-    all_of: FloatArray
     called: tuple[FloatArray, ...]
-    totals: FloatArray
     tail: float
     note: str = ""
 
@@ -80,22 +81,20 @@ class DecisionCurves:
         return _band(a - b, self.models[:, model] - self.models[:, other], self.tail, groups)
 
     def above_default(self, model: int) -> Band:
-        """Return the net benefit of a model minus the greater of acting on everybody and on nobody."""
-        best, best_of = np.maximum(self.treat_all, 0), np.maximum(self.all_of, 0)
-        groups = np.minimum(_telling(self.called[model], self._everybody()), self.net_benefit[model].groups)
-        return _band(self.net_benefit[model].estimate - best, self.models[:, model] - best_of, self.tail, groups)
+        """Return the net benefit of a model minus the greater of acting on everybody and on nobody.
+
+        The limits are the lower ones of both comparisons: above 0 only where the model is shown to beat both.
+        """
+        one, two = self.net_benefit[model], self.against_all[model]
+        low, high = np.minimum(one.low, two.low), np.minimum(one.high, two.high)
+        return Band(np.minimum(one.estimate, two.estimate), low, high, one.groups)
 
     def avoided(self, model: int) -> Band:
-        """Return actions avoided per 100 patients against acting on everybody, at the same number of cases found.
+        """Return actions avoided per 100 patients against acting on everybody, missed cases taken off at their worth.
 
         Source: A. Vickers, A. Cronin, E. Elkin, M. Gonen, BMC Medical Informatics 8 (2008) 53.
         """
-        odds = self.thresholds / (1 - self.thresholds)
-        more, groups = self.models[:, model] - self.all_of, _telling(self.called[model], self._everybody())
-        return _scaled(_band(self.net_benefit[model].estimate - self.treat_all, more, self.tail, groups), 100 / odds)
-
-    def _everybody(self) -> FloatArray:
-        return np.repeat(self.totals, self.thresholds.size, axis=1)
+        return _scaled(self.against_all[model], 100 * (1 - self.thresholds) / self.thresholds)
 
 
 def net_benefit(
@@ -145,7 +144,7 @@ def decision_curves(
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> DecisionCurves:
-    """Return the decision curves of models on the same cases, with pointwise bands from one group bootstrap.
+    """Return the decision curves of models on the same cases, with pointwise bands.
 
     Parameters
     ----------
@@ -162,8 +161,10 @@ def decision_curves(
 
     Notes
     -----
-    The percentiles are widened for few groups of the smaller class as a t interval is (T. Hesterberg, The American
-    Statistician 69 (2015) 371-386, section 5.2).
+    A curve is a sum of two shares: cases and others that are called. Its limits join those of both (Wilson, effective
+    n, cluster-robust), which also hold where a model misses no case. Differences between models have the percentiles
+    of a paired bootstrap of groups, widened for few groups in the smaller class as a t interval is (T. Hesterberg, The
+    American Statistician 69 (2015) 371-386, section 5.2).
     """
     truth = as_binary(labels)
     models = [as_probabilities(values, truth.size) for values in np.atleast_2d(np.asarray(probabilities, float))]
@@ -174,39 +175,48 @@ def decision_curves(
     weight = np.ones(truth.size) if weights is None else np.asarray(weights, dtype=np.float64)
     if weight.shape != truth.shape or (weight < 0).any():
         raise ValueError(f"weights has shape {weight.shape}: one weight of 0 or more for each of {truth.size} rows")
-    method = f"percentile of {replicates} group bootstraps, widened for few groups, pointwise"
+    method = "Wilson limits of two shares, effective n, joined, pointwise"
+    paired = f"percentile of {replicates} group bootstraps, widened for few groups, pointwise"
     if truth.all() or not truth.any():
-        return _nothing(cuts, len(models), level, method)
+        return _nothing(cuts, len(models), level, method, paired)
     codes, count = as_groups(groups, truth.size)
-    totals: FloatArray = np.stack([np.bincount(codes, weight * of, count) for of in (truth, ~truth)], axis=1).astype(
-        float
+    totals: FloatArray = np.stack(
+        [np.bincount(codes, weight * of, count) for of in (truth, ~truth)], axis=1, dtype=np.float64
     )
     tables = [_called(truth, values, weight, codes, count, cuts) for values in models]  # M of [G, 2 T]
-    whole = np.ones((1, count))
-    observed = _net_benefits(whole @ totals, [whole @ table for table in tables], cuts, prevalence)
-    parts = [
-        _net_benefits(drawn @ totals, [drawn @ table for table in tables], cuts, prevalence)
-        for drawn in group_counts(count, replicates, seed)
-    ]
-    drawn_models, drawn_all = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
-    share = float(totals[:, 0].sum() / totals.sum())
-    tail = _widened((1 - level) / 2, int((totals > 0).sum(axis=0).min()))
-    nobody = np.zeros_like(tables[0])
+    drawn_models = np.concatenate(
+        [
+            _net_benefits(drawn @ totals, [drawn @ table for table in tables], cuts, prevalence)
+            for drawn in group_counts(count, replicates, seed)
+        ]
+    )
+    everybody = np.repeat(totals, cuts.size, axis=1)
     return DecisionCurves(
         cuts,
-        share if prevalence is None else prevalence,
-        tuple(
-            _band(observed[0][0, m], drawn_models[:, m], tail, _telling(tables[m], nobody)) for m in range(len(models))
-        ),
-        observed[1][0],
+        float(totals[:, 0].sum() / totals.sum()) if prevalence is None else prevalence,
+        tuple(_summed(table, totals, cuts, prevalence, level) for table in tables),
+        tuple(_negative(_summed(everybody - table, totals, cuts, prevalence, level)) for table in tables),
+        _summed(everybody, totals, cuts, prevalence, level).estimate,
         level,
         method,
+        paired,
         drawn_models,
-        drawn_all,
         tuple(tables),
-        totals,
-        tail,
+        _widened((1 - level) / 2, int((totals > 0).sum(axis=0).min())),
     )
+
+
+def _summed(table: FloatArray, totals: FloatArray, cuts: FloatArray, prevalence: float | None, level: float) -> Band:
+    """Return the net benefit of what a table [G, 2 T] calls, with the limits of its two shares joined."""
+    of = (totals.sum(axis=1),) * 2 if prevalence is None else (totals[:, 0], totals[:, 1])
+    worth = (1.0, 1.0) if prevalence is None else (prevalence, 1 - prevalence)
+    cases, others = shares(table[:, : cuts.size], of[0], level), shares(table[:, cuts.size :], of[1], level)
+    found = joined(cases, others, np.full(cuts.shape, worth[0]), -worth[1] * cuts / (1 - cuts))
+    return Band(*found, np.full(cuts.shape, len(totals), dtype=np.intp))
+
+
+def _negative(band: Band) -> Band:
+    return Band(-band.estimate, -band.high, -band.low, band.groups)
 
 
 def _called(
@@ -224,8 +234,8 @@ def _called(
 
 def _net_benefits(
     totals: FloatArray, called: list[FloatArray], cuts: FloatArray, prevalence: float | None
-) -> tuple[FloatArray, FloatArray]:
-    """Return net benefits [B, M, T] and those of acting on everybody [B, T]; NaN where a class has no weight."""
+) -> FloatArray:
+    """Return net benefits [B, M, T] of replicates; NaN where a class has no weight that is needed."""
     odds = cuts / (1 - cuts)
     cases, others = totals[:, :1], totals[:, 1:]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -233,13 +243,11 @@ def _net_benefits(
             of_case, of_other = 1 / (cases + others), 1 / (cases + others)
         else:
             of_case, of_other = prevalence / cases, (1 - prevalence) / others
-        both = np.stack(
+        found: FloatArray = np.stack(
             [table[:, : cuts.size] * of_case - table[:, cuts.size :] * of_other * odds for table in called], 1
         )
-        everybody = cases * of_case - others * of_other * odds
-    for values in (both, everybody):
-        values[~np.isfinite(values)] = np.nan
-    return both, everybody
+    found[~np.isfinite(found)] = np.nan
+    return found
 
 
 def _band(estimate: FloatArray, replicates: FloatArray, tail: float, groups: IntArray) -> Band:
@@ -260,10 +268,9 @@ def _widened(tail: float, groups: int) -> float:
 
 
 def _telling(one: FloatArray, two: FloatArray) -> IntArray:
-    """Return how many groups two rules [G, 2 T] treat differently at each threshold."""
-    size = one.shape[1] // 2
-    other = one != two
-    groups: IntArray = (other[:, :size] | other[:, size:]).sum(axis=0, dtype=np.intp)
+    """Return in how many groups two rules [G, 2 T] call other numbers of cases, or of others: the smaller of both."""
+    differing = (one != two).sum(axis=0, dtype=np.intp).reshape(2, -1)
+    groups: IntArray = differing.min(axis=0)
     return groups
 
 
@@ -271,23 +278,13 @@ def _scaled(band: Band, factor: FloatArray | float) -> Band:
     return Band(band.estimate * factor, band.low * factor, band.high * factor, band.groups)
 
 
-def _nothing(cuts: FloatArray, models: int, level: float, method: str) -> DecisionCurves:
+def _nothing(cuts: FloatArray, models: int, level: float, method: str, paired: str) -> DecisionCurves:
     empty, none = np.full(cuts.shape, np.nan), np.zeros((1, 2 * cuts.size))
-    replicates = np.full((1, models, cuts.size), np.nan)
-    return DecisionCurves(
-        cuts,
-        np.nan,
-        (Band(empty, empty, empty, np.zeros(cuts.shape, dtype=np.intp)),) * models,
-        empty,
-        level,
-        method,
-        replicates,
-        replicates[:, 0],
-        (none,) * models,
-        np.zeros((1, 2)),
-        (1 - level) / 2,
-        "a class has no case: there is no benefit to weigh",
-    )
+    bands = (Band(empty, empty, empty, np.zeros(cuts.shape, dtype=np.intp)),) * models
+    drawn = np.full((1, models, cuts.size), np.nan)
+    note = "a class has no case: there is no benefit to weigh"
+    tail = (1 - level) / 2
+    return DecisionCurves(cuts, np.nan, bands, bands, empty, level, method, paired, drawn, (none,) * models, tail, note)
 
 
 def _checked_thresholds(thresholds: ArrayLike) -> FloatArray:
