@@ -39,6 +39,7 @@ def fitting_reads(
     if not isinstance(reads, DataFrame):
         path = Path(reads)
         reads = _from_imrmc(path, predictions, positive) if path.suffix == ".imrmc" else read_reads(path)
+    counted = [Check("reads", "warning", f"{note}.") for note in reads.attrs.get("notes", [])]
     targets = sorted(set(predictions["target"]))
     if set(reads["target"]) == {DEFAULTS["target"]} and len(targets) == 1:
         reads = reads.assign(target=targets[0])
@@ -57,7 +58,7 @@ def fitting_reads(
         if out
         else Check("reads", "passed", f"All {plural(len(reads), 'read')} are of units of the predictions.")
     ]
-    return own[known].reset_index(drop=True), checks
+    return own[known].reset_index(drop=True), [*counted, *checks]
 
 
 def fitting_cases(cases: DataFrame | Path | str | None, predictions: DataFrame) -> tuple[DataFrame | None, list[Check]]:
