@@ -112,7 +112,7 @@ def intervals(study: Study, replicates: int) -> dict[str, Interval]:
     right = np.vstack([calls[:, among], (study.model[among] > 0.8).astype(float)])
     some, number = as_groups(codes[among], int(among.sum()))
     found["sensitivity of the calls, mean of readers"] = model_less_mean_reader(
-        *proportions_of_groups(right, some, number)
+        *proportions_of_groups(right, some, number), groups=number
     ).comparison.difference
     crossing = np.repeat(np.arange(len(calls)), codes.size) if len(calls) >= 5 else None
     found["log time ratio"] = clustered_mean(study.ratios.ravel(), np.tile(codes, len(calls)), crossing)

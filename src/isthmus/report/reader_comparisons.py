@@ -154,7 +154,8 @@ def _each_group(
         if len(whole) < 2:
             continue
         for measure, figures, covariance, some in _group_figures(one_seed, points, whole, table):
-            found = model_less_mean_reader(figures, covariance, study.level)
+            number = _groups_behind(measure, some) if measure in ("sensitivity", "specificity", "accuracy") else None
+            found = model_less_mean_reader(figures, covariance, study.level, groups=number)
             compared = found.comparison
             left_out = one_seed.sizes()["n"] - some.sizes()["n"]
             skipped = f"{left_out} units that not all of them judged are left out" if left_out else ""
@@ -202,7 +203,8 @@ class _Points:
 
     def of(self, readers: list[str]) -> tuple[MatchedPoints, _Beside] | None:
         """Return the curve at these readers' points, and the cases that all of them called and the arm scored."""
-        rows = self._known[[self._beside.readers.index(name) for name in readers]].all(axis=0)
+        places = [self._beside.readers.index(name) for name in readers]
+        rows = np.asarray(self._known[places].all(axis=0), dtype=np.bool_)
         key = rows.tobytes()
         if key not in self._found:
             self._found[key] = self._computed(rows)
@@ -245,6 +247,12 @@ def _among(beside: _Beside, table: AnalysisTable) -> list[tuple[str, NDArray[np.
         return [("accuracy", np.ones(beside.truth.size, dtype=bool))]
     parts = [("sensitivity", beside.truth), ("specificity", ~beside.truth)]
     return [(measure, among) for measure, among in parts if among.any()]
+
+
+def _groups_behind(measure: str, beside: _Beside) -> int:
+    """Return how many groups have a case that the measure of calls is a share of."""
+    among = {"sensitivity": beside.truth, "specificity": ~beside.truth}.get(measure, np.ones(beside.truth.size, bool))
+    return len(set(beside.groups[among].tolist()))
 
 
 def _wanted(measure: str) -> float:

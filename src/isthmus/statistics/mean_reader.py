@@ -22,7 +22,11 @@ class MeanReader(NamedTuple):
 
 
 def model_less_mean_reader(
-    figures: FloatArray, covariance: FloatArray, level: float = 0.95, fewest_readers: int = FEWEST_READERS
+    figures: FloatArray,
+    covariance: FloatArray,
+    level: float = 0.95,
+    fewest_readers: int = FEWEST_READERS,
+    groups: int | None = None,
 ) -> MeanReader:
     """Return the single-treatment test of a model against the mean of its readers.
 
@@ -36,6 +40,9 @@ def model_less_mean_reader(
     level : float
     fewest_readers : int
         Fewer are taken as fixed.
+    groups : int, optional
+        Of cases, for figures that are proportions: fixed readers are then judged by t on groups - 1 degrees, as two
+        proportions are, instead of z.
 
     Source: as :func:`~isthmus.statistics.multi_reader.standalone.model_against_readers`, which it equals for the AUC,
     sensitivity and specificity of one model on cases without folds.
@@ -50,7 +57,8 @@ def model_less_mean_reader(
         return MeanReader(Comparison(nothing, float("nan"), float("nan"), method, model, mean), taken, note)
     parts = variance_components(gaps, differences(covariance)[:, None, :, None])
     term = error_terms(gaps, parts, taken, "random").within[0]
-    return MeanReader(t_comparison(model, mean, term.value / count, term.degrees, level, method), taken, note)
+    degrees = float(groups - 1) if groups is not None and taken == "fixed" else term.degrees
+    return MeanReader(t_comparison(model, mean, term.value / count, degrees, level, method), taken, note)
 
 
 def proportions_of_groups(right: FloatArray, codes: IntArray, groups: int) -> tuple[FloatArray, FloatArray]:
