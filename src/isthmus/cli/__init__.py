@@ -8,6 +8,7 @@ from isthmus.cli import cohort_check
 from isthmus.cli import run
 from isthmus.cli import validate
 from isthmus.cli import evaluate
+from isthmus.cli import sample_size
 from isthmus.cli import predict
 from isthmus.cli import localiser
 from isthmus.cli import rate
@@ -17,5 +18,5 @@ from isthmus.cli import first_contact
 
 __all__ = [
     "app", "cohort_check", "cohort_import", "evaluate", "first_contact", "localiser", "main", "models", "predict",
-    "rate", "run", "validate",
+    "rate", "run", "sample_size", "validate",
 ]  # fmt: skip
