@@ -11,7 +11,7 @@ from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import Drawn
 from isthmus.report.figures_probabilities import PANELS, draw_flexible_curves
 from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import figure_endings, in_order, interval, number, p_value, split_name
+from isthmus.report.reading import figure_endings, in_order, interval, listed, number, p_value, split_name
 from isthmus.report.sentences import positive_name
 from isthmus.report.subject import Painters, Shown, Subject
 
@@ -24,7 +24,7 @@ def show(context: ReportContext) -> Shown | None:
     if not splits:
         return None
     tables = [table for split in splits for table in _tables(context, split)]
-    figures = tuple(name for split, name in _names(context).items() if split in splits)
+    figures = tuple(_names(context).values())
     if len(context.evidence["classes"]) > 2:
         return Shown([_several_words()], (), tables, [])
     return Shown(_sentences(context, splits[0]), figures, tables, _notes(context))
@@ -41,7 +41,11 @@ def _splits(context: ReportContext) -> list[str]:
 
 
 def _names(context: ReportContext) -> dict[str, str]:
-    return {split: f"flexible_calibration{end}" for split, end in figure_endings(context.evidence).items()}
+    """Return the figure of each split that has one: the leading split and further sets, but no cross-validation."""
+    splits = _splits(context)
+    endings = figure_endings(context.evidence)
+    drawn = [split for split in splits if split == splits[0] or split != "cv"]
+    return {split: f"flexible_calibration{endings[split]}" for split in drawn if split in endings}
 
 
 def _several_words() -> str:
@@ -57,7 +61,7 @@ def _sentences(context: ReportContext, split: str) -> list[str]:
     entries = context.evidence[KEY]["splits"][split]
     arm = leading_arm(context, entries)
     entry, name = entries[arm], context.title_of(arm)
-    found = [_where_from(context, arm, entry)]
+    found = [_where_from(context, arm, split, entry)]
     ici = entry["ici"]
     if ici["estimate"] is not None:
         text = f"{name}, {split_name(split)}: over all {context.evidence['unit']}s, the share that is "
@@ -65,14 +69,19 @@ def _sentences(context: ReportContext, split: str) -> list[str]:
         expected = entry.get("ici_expected")
         if expected is not None:
             text += f"; were every probability right, chance alone would show {number(100 * expected, 1)}"
-        found.append(text + f". {_verdict(entry.get('p_calibrated'))}{_direction(context, arm, split)}")
+        found.append(text + f". {_verdict(entry.get('p_calibrated'))}{_direction(context, arm, split, entry)}")
     return found
 
 
-def _where_from(context: ReportContext, arm: str, entry: dict[str, Any]) -> str:
+def _where_from(context: ReportContext, arm: str, split: str, entry: dict[str, Any]) -> str:
     choice = ((context.frozen or {}).get("arms") or {}).get(arm, {})
     if not entry["calibrated"]:
         return "The probabilities are judged as given: no recalibration was asked for."
+    if split == "cv":
+        folds = choice.get("folds") or {}
+        known = sorted({str(fold["calibrated_on"]) for fold in folds.values() if "calibrated_on" in fold})
+        where = f" on {listed(known)}" if known else ""
+        return f"The probabilities are those after recalibration, each fold's{where}, never on the fold itself."
     on = str(choice.get("calibrated_on") or choice.get("chosen_on") or "")
     text = "The probabilities are those after recalibration"
     if "cross-fitted" in on:
@@ -93,15 +102,20 @@ def _verdict(p: float | None) -> str:
     return f"Chance may explain that (p {p_value(p)}), which does not show that the probabilities are right."
 
 
-def _direction(context: ReportContext, arm: str, split: str) -> str:
+def _direction(context: ReportContext, arm: str, split: str, entry: dict[str, Any]) -> str:
     facts = context.evidence["arms"].get(arm, {}).get(split, {})
     large, slope = facts.get("calibration_intercept") or {}, facts.get("calibration_slope") or {}
-    text = ""
+    words = []
     if large.get("low") is not None and (large["low"] > 0 or large["high"] < 0):
-        text += f" On the whole the probabilities are too {'low' if large['low'] > 0 else 'high'}."
+        words.append(f"on the whole too {'low' if large['low'] > 0 else 'high'}")
     if slope.get("low") is not None and (slope["low"] > 1 or slope["high"] < 1):
-        text += " They are too " + ("close to the middle." if slope["low"] > 1 else "extreme.")
-    return text
+        words.append("too close to the middle" if slope["low"] > 1 else "too extreme")
+    if not words:
+        return ""
+    p = entry.get("p_calibrated")
+    shown = p is not None and p < _LEVEL
+    start = " The probabilities are " if shown else " Judged by the intercept and slope alone, they are "
+    return start + listed(words) + "."
 
 
 def _notes(context: ReportContext) -> list[str]:
@@ -206,7 +220,7 @@ def frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:
 def paint(context: ReportContext, table: AnalysisTable | None) -> Painters:
     """Return the painters of the flexible curves, one for each split."""
     names = _names(context)
-    return {names[split]: partial(_paint, context, split) for split in _splits(context) if split in names}
+    return {name: partial(_paint, context, split) for split, name in names.items()}
 
 
 def _paint(context: ReportContext, split: str) -> Drawn | None:
