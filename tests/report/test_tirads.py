@@ -155,6 +155,7 @@ def test_the_section_says_what_is_missing_and_its_tables_are_written(tmp_path, e
     assert 'id="tirads"' in page
     assert 'id="figure-tirads_levels"' in page
     assert "have no certain level" in page
+    assert "said of that selection, not of the system" in page
     assert "it is no advice on any patient" in page
     assert "recommend" not in page[page.index('id="tirads"') :].partition("</section>")[0]
     write_tables(tmp_path / "tables", evidence)

@@ -13,6 +13,8 @@ from isthmus.report.tirads import tirads_evidence
 from isthmus.tables.vocabulary import DESCRIPTORS
 
 KEY: Final = "tirads"
+_MOST: Final = 0.95
+"""Share of described cases with a certain level from which those left out no longer matter much."""
 
 
 def show(context: ReportContext) -> Shown | None:
@@ -70,9 +72,17 @@ def _missing(context: ReportContext, found: dict[str, Any], entries: dict[str, A
         if entry["determined"] < entry["described"]
     ]
     if parts:
-        texts.append(
+        text = (
             f"Of the {plural(described, unit)} with descriptors, some have no certain level, since what is not known "
+        )
+        text += (
             f"decides it: {'; '.join(parts)}. They are left out; what the AUC could be with them stands in the table."
+        )
+        texts.append(text)
+    if any(entry["determined"] < _MOST * entry["described"] for entry in entries.values()):
+        texts.append(
+            "Whose level is certain is not left to chance: where a descriptor is blank, mostly the highest and the lowest "
+            "levels can be certain. What is said of certain levels is said of that selection, not of the system."
         )
     strange = [code for codes in found["unknown_codes"].values() for code in codes]
     if strange:
