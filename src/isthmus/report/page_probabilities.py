@@ -124,7 +124,8 @@ def _notes(context: ReportContext) -> list[str]:
         f"Curves: logistic regression on a restricted cubic spline of the logit; the band is pointwise {level} and "
         "allows for several cases of one patient. Where it is wide, few cases lie. ICI and E90: mean and 90th "
         "percentile over cases of the distance between curve and diagonal (Austin and Steyerberg 2019). A distance is "
-        "never negative: their intervals begin at 0 where a Wald test does not exclude the diagonal.",
+        "never negative, so that near 0 it is overestimated: lower limits allow for that, and are 0 where a Wald test "
+        "does not exclude the diagonal.",
         "Calibration error: mean distance in 10 bins of equal size. Binning a finite sample makes it too large: "
         "beneath it stands what perfectly calibrated probabilities would show on the same cases, and p is how often "
         "they would show as much. Scaled Brier score: 1 is "

@@ -70,8 +70,9 @@ def flexible_curve(
     100 groups in the smaller class 4, with 200 five; fewer where it cannot be fitted, down to a straight line, which
     the note says. The band is normal on the logit scale with the cluster-robust (sandwich) covariance, G/(G-1). The
     intervals of ICI, E50 and E90 are percentiles of group bootstraps with the knots held. These distances are never
-    below 0, so that percentiles lie too high where calibration is good (`ici_expected` shows by how much); where the
-    Wald test does not exclude the diagonal, the intervals therefore begin at 0. Probabilities within 1 / (2 N) of 0 or
+    below 0, so that estimates and percentiles lie too high where calibration is good (`ici_expected` shows by how
+    much): the lower limit is lowered by twice the bias that the bootstrap shows, and is 0 where the Wald test does not
+    exclude the diagonal. Probabilities within 1 / (2 N) of 0 or
     1 are placed there: on the logit scale a single certain case would draw the whole curve.
 
     Parameters
@@ -122,7 +123,7 @@ def flexible_curve(
     few = few_groups_note(count_groups(codes, truth), count_groups(codes, ~truth))
     notes = "; ".join(filter(None, (note, few)))
     ici, e50, e90 = (
-        _from_zero(percentile_interval(float(value), drawn[:, place], level, notes), p_calibrated)
+        _lowered(percentile_interval(float(value), drawn[:, place], level, notes), drawn[:, place], p_calibrated)
         for place, value in enumerate(estimates)
     )
     expected = _expected_ici(design, p, units, replicates, seed)
@@ -141,11 +142,16 @@ def _wald(design: FloatArray, x: FloatArray, coefficients: FloatArray, covarianc
     return float(chdtrc(len(off), max(statistic, 0.0)))
 
 
-def _from_zero(found: Interval, p_calibrated: float) -> Interval:
-    if np.isnan(found.estimate) or not p_calibrated >= 1 - found.level:
+def _lowered(found: Interval, drawn: FloatArray, p_calibrated: float) -> Interval:
+    """Return the interval with a lower limit that a distance near 0 can stay above."""
+    if np.isnan(found.estimate):
         return found
-    method = f"{found.method}, from 0: the diagonal is not excluded"
-    return Interval(found.estimate, 0.0, found.high, found.level, method, found.note)
+    if p_calibrated >= 1 - found.level:
+        method = f"{found.method}, from 0: the diagonal is not excluded"
+        return Interval(found.estimate, 0.0, found.high, found.level, method, found.note)
+    bias = max(0.0, float(np.nanmean(drawn)) - found.estimate)
+    low = min(max(0.0, found.low - 2 * bias), found.high)
+    return Interval(found.estimate, low, found.high, found.level, f"{found.method}, lower limit less bias", found.note)
 
 
 def spline_design(x: FloatArray, knots: tuple[float, ...]) -> FloatArray:
