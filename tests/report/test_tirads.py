@@ -86,7 +86,7 @@ def test_folds_that_nobody_calibrated_are_not_pooled_for_a_threshold():
 def test_a_label_that_is_a_tirads_has_a_ceiling_and_no_comparator(full_context):
     evidence = evidence_of(made_descriptors(), reference="tirads")
     found = evidence["tirads"]
-    assert found["ceiling"]
+    assert found["ceilings"] == {"cv": True}
     for entry in found["splits"]["cv"].values():
         assert not {"contrasts", "matched", "sizes"} & set(entry)
     context = replace(full_context, evidence=evidence)
@@ -94,6 +94,16 @@ def test_a_label_that_is_a_tirads_has_a_ceiling_and_no_comparator(full_context):
     assert "no comparator but a ceiling" in text
     assert "malignan" not in " ".join([text, *show(context).notes])
     assert "aspiration" not in text
+
+
+def test_of_several_cohorts_each_has_its_own_kind_of_label():
+    inside = made_predictions(seeds=(0,), folds=1, split="test")
+    outside = inside.assign(split="external", cohort="graded", unit_id="x" + inside["unit_id"])
+    cases = pd.concat([made_descriptors(), made_descriptors(names="xn{:03d}", cohort="graded")])
+    evidence = evidence_of(cases, pd.concat([inside, outside]), frozen=None, graded=("graded",))
+    assert evidence["tirads"]["ceilings"] == {"test": False, "external": True}
+    assert "contrasts" in evidence["tirads"]["splits"]["test"]["acr"]
+    assert "contrasts" not in evidence["tirads"]["splits"]["external"]["acr"]
 
 
 def test_another_question_than_malignancy_leaves_risks_and_size_rules_out(full_context):

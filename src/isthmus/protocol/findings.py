@@ -75,6 +75,8 @@ def write_evidence(
     samplings = cases.cohort.nodules.get("sampling", pd.Series(dtype=str)).dropna().unique()
     own = held_out[~held_out["cohort"].isin(list(outside))].reset_index(drop=True)
     reads = read_again(run_folder, cases.cohort, own, frozen, primary.arm) if truth else cases.cohort.reads
+    graded = [name for name, one in outside.items() if one["reference"] == "tirads"]
+    graded += [cases.cohort.name] if cases.target.reference == "tirads" else []
     evidence = compute_evidence(
         held_out,
         positive=positive,
@@ -87,6 +89,7 @@ def write_evidence(
         cases=facts,
         table_one=None if protocol.report.table1 is None else tuple(protocol.report.table1),
         table_one_mode=protocol.report.table1_mode,
+        graded=tuple(graded),
         reads=_of_the_target(reads, cases, own),
         higher_is=cases.cohort.read_scale.higher_is if cases.cohort.read_scale else "positive",
         simulated_readers=cases.cohort.simulated,
@@ -97,8 +100,6 @@ def write_evidence(
         "sources": region_sources(views, dict(cases.target.classes)),
     }
     table = analysis_table(held_out, positive=positive, frozen=frozen)
-    graded = [name for name, one in outside.items() if one["reference"] == "tirads"]
-    graded += [cases.cohort.name] if cases.target.reference == "tirads" else []
     evidence["error_rates"] = error_rates(table, facts, graded=graded)
     if descriptors:
         evidence["descriptors"] = descriptors

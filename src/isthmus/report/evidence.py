@@ -40,6 +40,7 @@ def compute_evidence(
     simulated_readers: bool = False,
     table_one: tuple[str, ...] | None = None,
     table_one_mode: Literal["default", "paper"] = "default",
+    graded: tuple[str, ...] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Compute everything that can be said of a predictions table.
@@ -69,7 +70,7 @@ def compute_evidence(
         Of all intervals, 0 to 1.
     bootstrap : int
         Group resamplings behind F1, MCC, several-class measures and their comparisons.
-    cases, reads, higher_is, simulated_readers, table_one, table_one_mode
+    cases, reads, higher_is, simulated_readers, table_one, table_one_mode, graded
         What is known beside the scores: see :class:`isthmus.report.subject.Study`.
     progress : callable, optional
         Called with (arms and splits done, all).
@@ -129,6 +130,7 @@ def compute_evidence(
         simulated_readers=simulated_readers,
         table_one=table_one,
         table_one_mode=table_one_mode,
+        graded=graded,
     )
     for subject in SUBJECTS:
         if something := subject.compute(table, study, evidence):

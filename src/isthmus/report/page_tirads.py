@@ -26,7 +26,7 @@ def show(context: ReportContext) -> Shown | None:
     entries = found["splits"][split]
     sentences = [_opening(context, found, split), *_missing(context, found, entries)]
     tables = [ranking_table(context, found, split)]
-    if not found["ceiling"]:
+    if not found["ceilings"][split]:
         sentences += [*_ranking(context, found, entries), *_sizes(context, found, entries)]
         tables.append(cuts_table(context, found, split))
     return Shown([text for text in sentences if text], _figures(found, split), tables, _notes(context, found, split))
@@ -40,7 +40,7 @@ def _opening(context: ReportContext, found: dict[str, Any], split: str) -> str:
     names = [about["name"] for key, about in found["scales"].items() if key in found["splits"][split]]
     text = f"Beside the {plural(len(context.evidence['arms']), 'arm')} stand {listed(names)}, on the same "
     text += f"{context.evidence['unit']}s ({split_name(split)}). "
-    if found["ceiling"]:
+    if found["ceilings"][split]:
         return text + (
             "The label itself is a TI-RADS grade: levels made of the same readers' descriptors are no comparator but a "
             "ceiling, which shows how far the label can be rebuilt from what the readers wrote down. No arm is "
@@ -81,7 +81,7 @@ def _missing(context: ReportContext, found: dict[str, Any], entries: dict[str, A
         texts.append(text)
     if any(entry["determined"] < _MOST * entry["described"] for entry in entries.values()):
         texts.append(
-            "Whose level is certain is not left to chance: where a descriptor is blank, mostly the highest and the lowest "
+            "Whose level is certain is no chance: where a descriptor is blank, mostly the highest and the lowest "
             "levels can be certain. What is said of certain levels is said of that selection, not of the system."
         )
     strange = [code for codes in found["unknown_codes"].values() for code in codes]
@@ -139,7 +139,7 @@ def _sizes(context: ReportContext, found: dict[str, Any], entries: dict[str, Any
 
 def _notes(context: ReportContext, found: dict[str, Any], split: str) -> list[str]:
     notes = []
-    risks = found["malignancy"] and not found["ceiling"]
+    risks = found["malignancy"] and not found["ceilings"][split]
     if risks and any("risks" in found["scales"][key] for key in found["splits"][split]):
         gathered = (
             "these were consecutive" if context.evidence.get("sampling") == "consecutive" else
@@ -172,7 +172,7 @@ def paint(context: ReportContext, table: AnalysisTable | None) -> Painters:
     entries, name = found["splits"][split], positive_name(context)
     title = f"Share that is {name} by level, {split_name(split)}, with {100 * context.evidence['level']:.0f}\u202f% "
     title += "intervals and the number of cases"
-    risks = found["malignancy"] and not found["ceiling"]
+    risks = found["malignancy"] and not found["ceilings"][split]
     title += "." if not risks else "; pale: the risk of malignancy that was published for the level."
     spoken = "; ".join(
         f"{found['scales'][key]['name']} {level['level']} {number(level['rate']['estimate'])}"

@@ -113,7 +113,7 @@ def frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:
     levels: list[dict[str, Any]] = []
     for split, by_scale in found["splits"].items():
         for key, entry in by_scale.items():
-            named = {"split": split, "scale": found["scales"][key]["name"], "ceiling": found["ceiling"]}
+            named = {"split": split, "scale": found["scales"][key]["name"], "ceiling": found["ceilings"][split]}
             rows += [{**named, **row} for row in _scale_rows(entry)]
             for level in entry["levels"]:
                 risk = found["scales"][key].get("risks", {}).get(level["level"], [None, None])

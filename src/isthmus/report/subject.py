@@ -48,6 +48,8 @@ class Study:
         Columns of the cases that Table 1 shows; without it all that fit.
     table_one_mode : {'default', 'paper'}
         ``paper``: tests as published tables have them.
+    graded : tuple of str, optional
+        Cohorts whose labels are TI-RADS grades; without it all are where ``reference`` is ``tirads``, else none.
     """
 
     level: float = 0.95
@@ -63,6 +65,7 @@ class Study:
     simulated_readers: bool = False
     table_one: tuple[str, ...] | None = None
     table_one_mode: Literal["default", "paper"] = "default"
+    graded: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

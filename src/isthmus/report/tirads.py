@@ -36,20 +36,21 @@ def tirads_evidence(table: AnalysisTable, study: Study, evidence: dict[str, Any]
     Returns
     -------
     dict
-        ``scales`` (name, source, levels with published risks, notes), ``splits.<split>.<scale>``, ``ceiling`` (whether
-        the label itself is a TI-RADS: then levels are no comparator and no arm is compared), ``malignancy`` (whether
-        that is what is asked for: else size rules and published risks say nothing here), ``unknown_codes``. Empty where
-        no case has a descriptor or a recorded level.
+        ``scales`` (name, source, levels with published risks, notes), ``splits.<split>.<scale>``, ``ceilings`` (for
+        each split, whether the label itself is a TI-RADS: then levels are no comparator, no arm is compared),
+        ``malignancy`` (whether that is what is asked for: else size rules and published risks say nothing here),
+        ``unknown_codes``. Empty where no case has a descriptor or a recorded level.
     """
     if study.cases is None or len(table.classes) != 2:
         return {}
-    ceiling = study.reference == "tirads"
+    ceilings: dict[str, bool] = {}
     malignancy = asks_for_malignancy(table.target)
     found: dict[str, Any] = {}
     described: dict[str, Any] = {}
     for split in in_order(set(table.rows["split"]) - set(_LEFT_OUT)):
         units, cases = _units(table, split, study.cases)
         on = scales(cases)
+        ceiling = _is_ceiling(table, split, study)
         arms = arm_scores(table, split, units) if on and not ceiling else []
         for scale in on:
             described.setdefault(scale.key, _about(scale))
@@ -57,16 +58,24 @@ def tirads_evidence(table: AnalysisTable, study: Study, evidence: dict[str, Any]
             if not ceiling:
                 entry |= beside_arms(scale, units, arms, study)
             found.setdefault(split, {})[scale.key] = entry
+        if on:
+            ceilings[split] = ceiling
         _adjust(found.get(split, {}))
     if not found:
         return {}
     return {
-        "ceiling": ceiling,
+        "ceilings": ceilings,
         "malignancy": malignancy,
         "scales": described,
         "splits": found,
         "unknown_codes": unknown_codes(study.cases),
     }
+
+
+def _is_ceiling(table: AnalysisTable, split: str, study: Study) -> bool:
+    if study.graded is None:
+        return study.reference == "tirads"
+    return not set(table.rows.loc[table.rows["split"] == split, "cohort"]).isdisjoint(study.graded)
 
 
 def asks_for_malignancy(target: str) -> bool:
