@@ -75,6 +75,22 @@ def test_the_curve_is_the_top_of_its_steps() -> None:
     assert band.sensitivity == pytest.approx([2 / 3, 2 / 3, 1])
 
 
+def test_a_band_of_a_perfect_ranking_is_not_certain_of_it() -> None:
+    # 48 of 48 positives found: Wilson's lower limit is 48 / (48 + z^2).
+    band = roc_band(labels, labels.astype(float), points=11, replicates=50)
+    assert (band.sensitivity == 1).all()
+    assert band.low[:-1] == pytest.approx(np.full(10, 48 / (48 + 1.959963984540054**2)))
+    assert band.low[-1] == band.high[-1] == 1
+
+
+def test_a_pointwise_band_is_the_interval_at_each_rate() -> None:
+    # pROC 1.18: ci.se(r, specificities = c(.9, .8), boot.n = 20000, boot.stratified = FALSE):
+    # 0.306122-0.615385 and 0.375-0.717949, percentiles of steps of 1/48
+    band = roc_band(labels, scores_a, points=11, replicates=4000)
+    assert (band.low[1], band.high[1]) == pytest.approx((0.306122, 0.615385), abs=0.04)
+    assert (band.low[2], band.high[2]) == pytest.approx((0.375, 0.717949), abs=0.04)
+
+
 def test_a_simultaneous_band_holds_95_percent_of_curves_and_is_wider() -> None:
     one = roc_band(labels, scores_a, replicates=1000, points=21)
     all_of_it = roc_band(labels, scores_a, kind="simultaneous", replicates=1000, points=21)

@@ -9,6 +9,7 @@ from pandas import DataFrame
 
 from isthmus.statistics.bootstrap import group_counts
 from isthmus.statistics.calibration_measures import calibration_bins
+from isthmus.statistics.roc_band import pointwise_limits
 from isthmus.statistics.weighted_curve import CurveCounts, curve_counts, precisions, sensitivities
 
 FloatArray = NDArray[np.float64]
@@ -103,7 +104,11 @@ def roc_summary(
     RocSummary
         Scores of different fold models are never ranked against each other: the curve is the mean of the folds'.
     """
-    shown, mean, low, high = _with_band(rows, sensitivities, level, resamples, seed)
+    shown, mean, drawn = _resampled(rows, sensitivities, resamples, seed)
+    positives = rows[rows["truth"]]
+    units = len(positives) // rows["seed"].nunique()
+    low, high = pointwise_limits(mean, drawn, units, int(positives["group_id"].nunique()), level)
+    low[-1] = high[-1] = 1.0  # where all is called, all are found
     return RocSummary(_GRID, shown, mean, low, high, auc_text)
 
 
@@ -111,18 +116,17 @@ def precision_recall_summary(
     rows: DataFrame, *, level: float = 0.95, resamples: int = 400, seed: int = 0
 ) -> PrecisionRecallSummary:
     """Return an arm's precision-recall curve with a pointwise band; parameters as :func:`roc_summary`."""
-    shown, mean, low, high = _with_band(rows, precisions, level, resamples, seed)
+    shown, mean, drawn = _resampled(rows, precisions, resamples, seed)
+    tail = 100 * (1 - level) / 2
+    low, high = np.nanpercentile(drawn, [tail, 100 - tail], axis=0)
+    low, high = np.minimum(low, mean), np.maximum(high, mean)
     return PrecisionRecallSummary(_GRID, shown, mean, low, high, float(rows["truth"].mean()))
 
 
-def _with_band(
-    rows: DataFrame,
-    reading: Callable[[CurveCounts, FloatArray], FloatArray],
-    level: float,
-    resamples: int,
-    seed: int,
-) -> tuple[list[FloatArray], FloatArray, FloatArray, FloatArray]:
-    """Return the folds' curves (none where there is one), their mean, and its pointwise band."""
+def _resampled(
+    rows: DataFrame, reading: Callable[[CurveCounts, FloatArray], FloatArray], resamples: int, seed: int
+) -> tuple[list[FloatArray], FloatArray, FloatArray]:
+    """Return the folds' curves (none where there is one), their mean, and its replicates [resamples, grid]."""
     groups = rows["group_id"].astype("category")
     codes, count = groups.cat.codes.to_numpy(), len(groups.cat.categories)
     places = rows.reset_index(drop=True).groupby(["seed", "fold"], sort=True).groups.values()
@@ -139,10 +143,7 @@ def _with_band(
         _mean_of_known(np.stack([curves(fold, weights[:, codes[fold]]) for fold in folds]))
         for weights in group_counts(count, resamples, seed)
     ]
-    mean = np.mean(observed, axis=0)
-    tail = 100 * (1 - level) / 2
-    low, high = np.nanpercentile(np.concatenate(drawn), [tail, 100 - tail], axis=0)
-    return observed if len(observed) > 1 else [], mean, np.minimum(low, mean), np.maximum(high, mean)
+    return observed if len(observed) > 1 else [], np.mean(observed, axis=0), np.concatenate(drawn)
 
 
 def _mean_of_known(curves: FloatArray) -> FloatArray:

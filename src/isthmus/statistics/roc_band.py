@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isthmus.statistics.bootstrap import REPLICATES, group_bootstrap
-from isthmus.statistics.inputs import FloatArray, as_labels, as_scores
-from isthmus.statistics.interval import check_level
+from isthmus.statistics.inputs import FloatArray, as_groups, as_labels, as_scores, count_groups
+from isthmus.statistics.interval import check_level, normal_quantile
 from isthmus.statistics.weighted_curve import curve_counts, sensitivities
 
 Kind = Literal["pointwise", "simultaneous"]
+_NO_VARIANCE = 1e-24  # of replicates that differ by rounding alone
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,10 @@ def roc_band(
     scores : array_like [N]
     groups : array_like [N], optional
     kind : {'pointwise', 'simultaneous'}
-        Pointwise: at any one false positive rate the sensitivity lies inside with the confidence stated.
-        Simultaneous: the whole curve does (rank envelope of the bootstrapped curves), so it is wider.
+        Pointwise: at any one false positive rate the sensitivity lies inside with the confidence stated (Wilson's
+        limits on the replicates' variance: see `pointwise_limits`).
+        Simultaneous: the whole curve does (rank envelope of the bootstrapped curves, nowhere inside the pointwise
+        band), so it is wider.
     level : float
     points : int
         Of the grid of false positive rates, from 0 to 1.
@@ -80,12 +83,38 @@ def roc_band(
     drawn = drawn[~np.isnan(drawn).any(axis=1)]
     if len(drawn) == 0:
         raise ValueError("no bootstrap replicate held both classes: too few groups for a band")
-    if kind == "pointwise":
-        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    else:
-        low, high = _envelope(drawn, level)
+    codes, _ = as_groups(groups, truth.size)
+    low, high = pointwise_limits(observed, drawn, int(truth.sum()), count_groups(codes, truth), level)
+    if kind == "simultaneous":
+        below, above = _envelope(drawn, level)
+        low, high = np.minimum(low, below), np.maximum(high, above)
+    low[-1] = high[-1] = 1.0  # at a rate of 1 the sensitivity is 1
     method = f"{kind} {level:.0%} band, vertical, {replicates} group bootstraps"
     return RocBand(grid, observed, np.minimum(low, observed), np.maximum(high, observed), level, method)
+
+
+def pointwise_limits(
+    observed: FloatArray, drawn: FloatArray, cases: int, groups: int, level: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return Wilson's limits [P] on the number of cases that would have the variance of the replicates [B, P].
+
+    Quantiles of the replicates close on a sensitivity of 1, of which few cases are no proof. Where it is 0 or 1, or the
+    replicates do not vary, the number is that of the groups.
+
+    Parameters
+    ----------
+    cases, groups : int
+        Positive ones: the number is at most the first.
+    """
+    variance = np.nanvar(drawn, axis=0, ddof=1)
+    binomial = observed * (1 - observed)
+    number = np.full(observed.shape, float(groups))
+    np.divide(binomial, variance, out=number, where=(binomial > 0) & (variance > _NO_VARIANCE))
+    number = np.minimum(number, cases)
+    z2 = normal_quantile(level) ** 2
+    centre = (observed + z2 / (2 * number)) / (1 + z2 / number)
+    half = np.sqrt(z2 * (binomial / number + z2 / (4 * number**2))) / (1 + z2 / number)
+    return np.clip(centre - half, 0.0, observed), np.clip(centre + half, observed, 1.0)
 
 
 def _envelope(drawn: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
