@@ -138,6 +138,12 @@ def test_columns_that_are_no_characteristics_are_left_out_with_the_reason(predic
     assert left_out == [{"column": "hight", "reason": "the cases have no such column"}]
 
 
+def test_categories_stand_in_their_natural_order(predictions, cases):
+    graded = cases.assign(birads=np.resize(["5", "4a", "3", "4b"], len(cases)))
+    columns, _ = columns_of(units_of(analysis_table(predictions), graded), ("birads",))
+    assert [level for level, _ in columns[0].levels] == ["3", "4a", "4b", "5"]
+
+
 def test_where_the_label_is_tirads_its_levels_are_not_tested(predictions, cases):
     made = table_one(analysis_table(predictions), Study(cases=cases, reference="tirads"), {})
     row = row_of(made, "cv", "tirads")

@@ -28,7 +28,10 @@ def test_means_are_those_of_tableone():
     # TableOne gives second group minus first: -0.048179.
     found = standardised_mean_difference(y[group == 0], y[group == 1])
     assert -found.estimate == pytest.approx(-0.048179, abs=5e-7)
-    half = 1.959963984540054 * np.sqrt(280 / (225 * 55) + found.estimate**2 / (2 * 280))
+    # Bonett 2008, equation 10, by hand.
+    s, t = y[group == 0].var(ddof=1), y[group == 1].var(ddof=1)
+    variance = found.estimate**2 * (s**2 / 224 + t**2 / 54) / (2 * (s + t) ** 2) + 2 * (s / 224 + t / 54) / (s + t)
+    half = 1.959963984540054 * np.sqrt(variance)
     assert (found.low, found.high) == pytest.approx((found.estimate - half, found.estimate + half))
 
 
@@ -73,3 +76,13 @@ def test_ninety_five_of_a_hundred_intervals_hold_the_difference():
         found = standardised_mean_difference(random.normal(0.5, 1, 40), random.normal(0, 1, 80))
         inside += found.low <= 0.5 <= found.high
     assert 0.92 < inside / 400 < 0.98
+
+
+def test_the_interval_of_two_shares_is_that_of_many_repetitions():
+    random = np.random.default_rng(6)
+    drawn = [
+        standardised_share_difference([x, 60 - x], [y, 120 - y]).estimate
+        for x, y in zip(random.binomial(60, 0.3, 4000), random.binomial(120, 0.5, 4000), strict=True)
+    ]
+    found = standardised_share_difference([18, 42], [60, 60])
+    assert (found.high - found.low) / 2 / 1.959964 == pytest.approx(np.std(drawn), rel=0.04)

@@ -1,5 +1,6 @@
 """What is known of the cases, joined to the table: which columns there are, of whom, and in which words."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -162,16 +163,21 @@ def _column(units: pd.DataFrame, name: str) -> Column:
         return Column(name, title_of(name), "numeric", (), name in PATIENTS_OWN)
     there = {as_level(value) for value in values}
     known = [code for code in _WORDS.get(name, {}) if code in there]
-    levels = [*known, *sorted(there - set(known), key=_as_numbers)]
+    levels = [*known, *sorted(there - set(known), key=in_nature)]
     words = tuple((level, level_words(name, level)) for level in levels)
     return Column(name, title_of(name), "categorical", words, name in PATIENTS_OWN)
 
 
-def _as_numbers(level: str) -> tuple[float, str]:
-    try:
-        return float(level), level
-    except ValueError:
-        return float("inf"), level
+def in_nature(name: str) -> list[tuple[float, str]]:
+    """Return a key that sorts names as people do.
+
+    Examples
+    --------
+    >>> sorted(["5", "4a", "10", "4b", "Site 10", "Site 9", "3"], key=in_nature)
+    ['3', '4a', '4b', '5', '10', 'Site 9', 'Site 10']
+    """
+    parts = re.findall(r"\d+(?:\.\d+)?|\D+", name)
+    return [(float(part), "") if part[0].isdigit() else (float("inf"), part) for part in parts]
 
 
 def _codes(units: pd.DataFrame, name: str) -> list[Column]:

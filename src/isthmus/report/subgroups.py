@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from isthmus.report.analysis_table import AnalysisTable
-from isthmus.report.case_columns import as_level, level_words
+from isthmus.report.case_columns import as_level, in_nature, level_words
 from isthmus.report.error_rates import SIZES, TITLES, size_class
 from isthmus.report.reading import in_order
 from isthmus.report.subject import Study
@@ -149,7 +149,7 @@ class _Part:
         """Return for each level which rows are of it, in the order of the codes; rare ones together where many."""
         values = rows[feature].astype(object).where(rows[feature].notna(), "").to_numpy(dtype=object)
         counts = pd.Series(values[self.first]).value_counts().drop("", errors="ignore")
-        known = {"size": list(SIZES), "age": list(AGES)}.get(feature) or sorted(counts.index)
+        known = {"size": list(SIZES), "age": list(AGES)}.get(feature) or sorted(counts.index, key=in_nature)
         order = [code for code in known if code in counts.index]
         if len(order) <= MOST_LEVELS:
             return {str(code): np.asarray(values == code, dtype=bool) for code in order}
