@@ -124,6 +124,7 @@ def test_columns_that_are_no_characteristics_are_left_out_with_the_reason(predic
             cases["unit_id"].map(predictions.drop_duplicates("unit_id").set_index("unit_id")["label"]) == "1", "m", "b"
         ),
         blank=None,
+        reference="surgery",
         grade=np.arange(len(cases)) % 3,
     )
     units = units_of(analysis_table(predictions), odd)
@@ -131,6 +132,7 @@ def test_columns_that_are_no_characteristics_are_left_out_with_the_reason(predic
     reasons = {entry["column"]: entry["reason"] for entry in left_out}
     assert reasons == {
         "note": "250 different texts", "histology": "it is the label itself", "blank": "nothing is known of it",
+        "reference": "surgery in all",
     }  # fmt: skip
     grade = next(column for column in columns if column.name == "grade")
     assert [level for level, _ in grade.levels] == ["0", "1", "2"]
@@ -184,6 +186,7 @@ def test_the_page_shows_both_sets_and_says_what_p_is_not(full_context, found):
     assert len(outcome.columns) == 6
     assert {len(row.cells) for row in outcome.rows} == {6}
     assert "The sets beside one another" in sets.caption
+    assert any("how the label was made" in sentence for sentence in shown.sentences)
     assert any("no proof that groups are alike" in sentence for sentence in shown.sentences)
     assert any("patient counts once" in note for note in shown.notes)
 

@@ -92,7 +92,7 @@ def columns_of(units: pd.DataFrame, asked: tuple[str, ...] | None = None) -> tup
     found: list[Column] = []
     left_out: list[dict[str, str]] = []
     for name in names:
-        reason = _unfit(units, name)
+        reason = _unfit(units, name) or ("" if asked is not None else _all_alike(units, name))
         if reason:
             left_out.append({"column": name, "reason": reason})
         elif name in MULTI_VALUED and units[name].dropna().astype(str).str.contains(" ").any():
@@ -148,6 +148,13 @@ def _unfit(units: pd.DataFrame, name: str) -> str:
     if len(pairs) > 1 and pairs[name].nunique() == len(pairs) == pairs["label"].nunique():
         return "it is the label itself"
     return ""
+
+
+def _all_alike(units: pd.DataFrame, name: str) -> str:
+    values = units[name]
+    if values.isna().any() or values.nunique() > 1:
+        return ""
+    return f"{level_words(name, as_level(values.iloc[0]))} in all"
 
 
 def _is_numeric(values: "pd.Series[Any]") -> bool:

@@ -73,6 +73,11 @@ def _sentences(context: ReportContext, found: dict[str, Any], shown: list[dict[s
         if compared:
             ending = f", most {most}; results move with the kind of case." if most else "."
             sentences.append(f"Between the sets {far} of {plural(compared, 'characteristic')} differ that much{ending}")
+    if context.evidence.get("reference") == "tirads":
+        sentences.append(
+            "The label is made from TI-RADS, and TI-RADS from the descriptors: that these differ is how the label was "
+            "made, no finding."
+        )
     if sentences:
         sentences.append(
             "These are descriptions, each characteristic by itself: p-values are not corrected for their number, and a "
@@ -125,7 +130,7 @@ def _lines(context: ReportContext, found: dict[str, Any], groups: list[str], row
     for row in rows:
         column = columns.get(row["column"]) or _label_column(context, found["classes"])
         name = column["title"] + (" *" if column["of_patients"] else "")
-        tested = Cell(p_value(row["test"]["p"]), interval(row["smd"]) if row["smd"] else "")
+        tested = Cell(p_value(row["test"]["p"]), interval(row["smd"]) if row["test"]["p"] is not None else "")
         described = [row["groups"][group] for group in groups]
         if column["kind"] == "numeric":
             lines.append(Row(name, [*(_number_cell(facts) for facts in described), tested]))
