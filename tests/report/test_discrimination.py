@@ -15,6 +15,7 @@ from isthmus.report.subject import Study
 from isthmus.statistics.interval import holm
 from isthmus.statistics.partial_auc import compare_partial_aucs, partial_auc
 from isthmus.statistics.precision_recall import average_precision
+from isthmus.statistics.roc_bootstrap import bootstrapped_auc
 from tests.report.made import made_predictions
 
 
@@ -44,6 +45,8 @@ def test_one_model_is_measured_as_the_statistics_room_does() -> None:
     precision = average_precision(truth, new["p_1"], new["group_id"], replicates=200)
     assert entries["average_precision"]["low"] == pytest.approx(precision.low)
     assert entries["average_precision"]["chance"] == pytest.approx(0.6)
+    bootstrapped = bootstrapped_auc(truth, new["p_1"], new["group_id"], replicates=200)
+    assert entries["auc_bootstrap"] == pytest.approx(bootstrapped.as_dict())
     expected = compare_partial_aucs(truth, new["p_1"], old["p_1"], new["group_id"], low=0.9, replicates=200)
     (entry,) = [entry for entry in found["comparisons"] if entry["measure"] == "partial_auc_specificity"]
     assert (entry["p"], entry["low"]) == pytest.approx((expected.p, expected.difference.low))

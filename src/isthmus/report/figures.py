@@ -148,7 +148,8 @@ def _comparisons(context: ReportContext) -> Drawn | None:
     entries = leading_comparisons(every, PANELS)
     if not entries:
         return None
-    title = f"Paired differences in AUC with {100 * context.evidence['level']:.0f}\u202f% intervals"
+    what = "AUC" if len(context.evidence["classes"]) == 2 else "macro AUC"
+    title = f"Paired differences in {what} with {100 * context.evidence['level']:.0f}\u202f% intervals"
     if any(entry["primary"] for entry in entries):
         title += "; the primary contrast is filled"
     if len(every) > len(entries):

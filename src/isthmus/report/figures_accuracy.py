@@ -131,7 +131,8 @@ def draw_comparisons(comparisons: list[dict[str, Any]], titles: dict[str, str]) 
     reach = max([*limits, 0.05]) * 1.08
     axis.set_xlim(-reach, reach)
     split = split_name(comparisons[0]["split"])
-    axis.set_xlabel(f"Difference in AUC, {split} (right of 0: the first is better)")
+    what = "AUC" if comparisons[0]["measure"] == "auc" else "macro AUC"
+    axis.set_xlabel(f"Difference in {what}, {split} (right of 0: the first is better)")
     tidy(axis, grid="x")
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)

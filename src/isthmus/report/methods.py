@@ -197,6 +197,13 @@ def statistics_paragraph(evidence: dict[str, Any]) -> str:
     text += "Proportions have Wilson intervals with the effective number of cases that clustering leaves. "
     resampled = "F1 and MCC" if binary else "Balanced accuracy, macro AUC and Hand and Till's M"
     text += f"{resampled} have intervals from {count(evidence.get('bootstrap'))} resamplings of the groups. "
+    if evidence.get("discrimination"):
+        text += (
+            "Partial AUCs (McClish-corrected), sensitivity at fixed specificity and the reverse, and average precision "
+            "have intervals from the variance of the same resamplings, in each of which thresholds are chosen anew. "
+        )
+    if not binary and evidence["comparisons"]:
+        text += "Macro AUCs and Hand and Till's M are compared on shared resamplings. "
     if any(entry.get("p_holm") is not None for entry in evidence["comparisons"]):
         text += (
             "Comparisons are paired, on the units that both arms have; all but a primary one also carry p after Holm's "

@@ -16,12 +16,13 @@ from isthmus.report.contrasts import adjust, paired, pairs_of
 from isthmus.report.discrimination import fold_rows
 from isthmus.report.reading import in_order
 from isthmus.report.subject import Study
-from isthmus.statistics.bootstrap import compare_replicates, group_bootstrap
+from isthmus.statistics.bootstrap import compare_replicates, group_bootstrap, percentile_interval
 from isthmus.statistics.fixed_operating_point import coarse_note, values_at
 from isthmus.statistics.inputs import as_groups, count_groups
 from isthmus.statistics.interval import undefined
 from isthmus.statistics.partial_auc import area_shares, mcclish, scaled
 from isthmus.statistics.resampled import interval_of_replicates
+from isthmus.statistics.roc import few_groups_note
 from isthmus.statistics.weighted_curve import average_precisions, curve_counts, over_folds
 
 FloatArray = NDArray[np.float64]
@@ -30,7 +31,7 @@ POINTS = (0.80, 0.90, 0.95)
 AREAS = ("partial_auc_specificity", "partial_auc_sensitivity")
 SENSITIVITIES = tuple(f"sensitivity_at_specificity_{point:.2f}" for point in POINTS)
 SPECIFICITIES = tuple(f"specificity_at_sensitivity_{point:.2f}" for point in POINTS)
-NAMES = (*AREAS, *SENSITIVITIES, *SPECIFICITIES, "average_precision")
+NAMES = (*AREAS, *SENSITIVITIES, *SPECIFICITIES, "average_precision", "auc_bootstrap")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def ranking_detail(table: AnalysisTable, study: Study, evidence: dict[str, Any])
     dict
         ``low`` (of both ranges, up to 1), ``points``, ``arms.<arm>.<split>.<measure>`` with the interval's fields (and
         ``chance`` of the average precision), and ``comparisons``, a list as that of the evidence. Partial AUCs are
-        McClish-corrected.
+        McClish-corrected; ``auc_bootstrap`` is the AUC with percentile limits.
     """
     if len(table.classes) > 2:
         return {}
@@ -83,7 +84,7 @@ def _resample(rows: DataFrame, scores: Any, folds: Any, bootstrap: int) -> _Resa
         turned = counts.turned()
         columns = [area_shares(counts, LOW, 1.0), area_shares(turned, LOW, 1.0)]
         columns += [values_at(side, point) for side in (counts, turned) for point in POINTS]
-        return np.stack([*columns, average_precisions(counts)], axis=1)
+        return np.stack([*columns, average_precisions(counts), area_shares(counts, 0.0, 1.0)], axis=1)
 
     statistic = over_folds(of_fold, fold_rows(rows, "own_fold"))
     drawn = group_bootstrap(statistic, len(rows), rows["group_id"], bootstrap)
@@ -99,7 +100,7 @@ def _intervals(rows: DataFrame, resampled: _Resampled, level: float) -> dict[str
     folds = [truth[part] for part in fold_rows(rows)]
     fewest = {side: min(int((own == side).sum()) for own in folds) for side in (True, False)}
     found = {}
-    for place, name in enumerate(NAMES):
+    for place, name in enumerate(NAMES[:-1]):
         # A sensitivity is a share of the positives, and the negatives fix its threshold.
         of_positives = name not in (AREAS[1], *SPECIFICITIES)
         interval = interval_of_replicates(
@@ -116,6 +117,11 @@ def _intervals(rows: DataFrame, resampled: _Resampled, level: float) -> dict[str
             entry = _noted(entry, f"{coarse}{' in a fold' if coarse and len(folds) > 1 else ''}")
         found[name] = entry
     found["average_precision"]["chance"] = float(np.mean([own.mean() for own in folds]))
+    # The alternative beside the default interval of the AUC, which is under `arms`.
+    note = few_groups_note(*groups)
+    found["auc_bootstrap"] = percentile_interval(
+        float(resampled.estimates[-1]), resampled.replicates[:, -1], level, note
+    ).as_dict()
     return found
 
 
