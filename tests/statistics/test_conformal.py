@@ -44,6 +44,26 @@ def test_sets_equal_mapie(miss: float) -> None:
     assert "".join(map(str, sets.sum(axis=1))) == MAPIE_BY_CLASS[miss]
 
 
+def test_sets_of_three_classes_equal_mapie() -> None:
+    # The same call with the y and p below: quantile, sizes of the 40 sets, coverage.
+    expected = {
+        0.2: (0.60338374, "2111101111110111100111100102112021111112", 0.7),
+        0.1: (0.63998073, "2211111222111111111111111112212021111112", 0.825),
+        0.05: (0.69053885, "2222221222122121223111122122212322121212", 0.925),
+    }
+    i = np.arange(120)
+    y = i * 7 % 5 % 3
+    raw = np.stack([(i * 37 % 101) / 101, (i * 53 % 97) / 97, (i * 29 % 89) / 89], axis=1) + 0.05
+    raw[i, y] += 0.5
+    p = raw / raw.sum(axis=1, keepdims=True)
+    for miss, (quantile, sizes, covered) in expected.items():
+        limits = conformal_limits(y[calibrating], p[calibrating], miss, by_class=False)
+        assert limits[0] == pytest.approx(quantile, abs=1e-8)
+        sets = prediction_sets(p[~calibrating], limits)
+        assert "".join(map(str, sets.sum(axis=1))) == sizes
+        assert set_quality(y[~calibrating], sets).coverage.estimate == pytest.approx(covered)
+
+
 def test_a_group_counts_once() -> None:
     # Four groups; the second holds three cases of a third of its weight each: 1/4 a group, up to 0.75 of 5/4 weights.
     scores, groups = [0.1, 0.2, 0.3, 0.9, 0.4, 0.5], ["a", "b", "b", "b", "c", "d"]

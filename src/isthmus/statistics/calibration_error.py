@@ -153,7 +153,8 @@ def hosmer_lemeshow(
         Whether the model was fitted on these very cases: bins - 2 degrees of freedom, else bins.
 
     Source: D. Hosmer, S. Lemeshow, Communications in Statistics A9 (1980) 1043-1069; D. Hosmer, S. Lemeshow, R.
-    Sturdivant, Applied Logistic Regression (2013), 5.2.2; R `ResourceSelection::hoslem.test(y, p, g)` with g - 2.
+    Sturdivant, Applied Logistic Regression (2013), 5.2.2; R `ResourceSelection::hoslem.test(y, p, g)` with g - 2 (where
+    more than a g-th of the cases share the smallest probability, that one joins them with the next bin).
     """
     truth = as_binary(labels)
     p = as_probabilities(probabilities, truth.size)
