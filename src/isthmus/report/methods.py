@@ -39,6 +39,37 @@ _THRESHOLDS = {
 }
 
 
+_OF_SUBJECTS = {
+    "decisions": (
+        "Numbers per 1,000 patients follow from sensitivity and specificity at the stated prevalence; paired calls are "
+        "also compared by McNemar's test, exact, mid-p and clustered (Obuchowski 1998)."
+    ),
+    "decision_curves": (
+        "Net benefit is that of Vickers and Elkin (2006) on calibrated probabilities; its intervals and those of paired "
+        "differences allow for several cases of one patient."
+    ),
+    "subgroups": (
+        "Subgroups are compared by tests of interaction, Holm-corrected over characteristics; an interval that leaves "
+        "out no effect in one subgroup alone is no evidence of a difference between subgroups."
+    ),
+    "probabilities": (
+        "Flexible calibration curves are logistic regressions on a restricted cubic spline of the logit; binned "
+        "calibration errors stand beside what perfectly calibrated probabilities would show on as many cases."
+    ),
+    "uncertainty": (
+        "Prediction sets are split conformal, with a limit for each class, on cases that are not the evidence; a "
+        "patient counts once (Lee, Barber and Willett 2023)."
+    ),
+    "readers": (
+        "Readers are compared with an arm at their own specificity and sensitivity where they only call, and on the "
+        "mean reader by the single-treatment test of Hillis, Obuchowski and Berbaum; conditions are compared by "
+        "Obuchowski and Rockette's analysis with Hillis's degrees of freedom, fewer than five readers as fixed."
+    ),
+    "tirads": "TI-RADS levels come from the recorded descriptors alone; a missing descriptor is never guessed.",
+}
+"""What evidence beside the arms' own adds to the paragraph on statistics."""
+
+
 def methods_paragraphs(context: ReportContext) -> list[str]:
     """Return the methods section, one text a paragraph; without a protocol just how the evidence was computed."""
     paragraphs = []
@@ -209,4 +240,5 @@ def statistics_paragraph(evidence: dict[str, Any]) -> str:
             "Comparisons are paired, on the units that both arms have; all but a primary one also carry p after Holm's "
             "correction within split and measure. "
         )
+    text += "".join(f"{sentence} " for subject, sentence in _OF_SUBJECTS.items() if evidence.get(subject))
     return text + "The method of every single interval is named in tables/arms.csv."
