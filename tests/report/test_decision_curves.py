@@ -92,6 +92,9 @@ def test_the_named_contrast_leads_and_many_arms_are_not_all_paired() -> None:
     frame = one_split(("a", "b", "c", "d", "e"))
     assert computed(frame)["splits"]["test"][0]["differences"] == []
     found = computed(frame, primary={"arm": "c", "against": "a"}, reference_arm="b")["splits"]["test"][0]
+    section = shown(frame, computed(frame))
+    assert section is not None
+    assert "no reference arm or contrast was named" in " ".join(section.sentences)
     pairs = [(entry["a"], entry["b"]) for entry in found["differences"]]
     assert pairs == [("c", "a"), ("a", "b"), ("c", "b"), ("d", "b"), ("e", "b")]
 

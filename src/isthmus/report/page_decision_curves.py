@@ -92,7 +92,8 @@ def _best(context: ReportContext, curves: dict[str, Any]) -> str:
             f"{_name(context, who)} " + (f"from {number(low)} to {number(high)}" if low < high else f"at {number(low)}")
             for low, high, who in runs
         ]
-    return f"On these cases the highest net benefit is that of {listed(parts)}; whether it would be on others is next."
+    seen = f"On these cases the highest net benefit is that of {listed(parts)}."
+    return f"{seen} What is more than chance follows."
 
 
 def _at(curves: dict[str, Any], places: list[int]) -> str:
@@ -126,7 +127,8 @@ def _differences(context: ReportContext, curves: dict[str, Any]) -> list[str]:
         if not any(where for _, _, where in better):
             nowhere.append(f"{one} and {two}")
     if not curves["differences"]:
-        return []
+        several = "Arms are not compared two by two: there are many, and no reference arm or contrast was named."
+        return [several] if len(curves["arms"]) > 1 else []
     if not texts:
         who = nowhere[0] if len(nowhere) == 1 else "any of the pairs compared"
         return [

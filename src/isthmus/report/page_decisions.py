@@ -49,8 +49,8 @@ def _no_numbers(context: ReportContext, found: dict[str, Any], split: str) -> li
         return [
             "No biopsies avoided and no cancers missed are counted here: the label is a reader's TI-RADS grade, so a "
             "positive call that agrees with it finds a nodule that a reader calls suspicious, not a cancer. "
-            "Sensitivity below is the share of suspicious nodules that are called, specificity that of the others "
-            "that are not.",
+            "Sensitivity in this report is the share of suspicious nodules that are called, specificity that of the "
+            "others that are not.",
             *_odds(context, split),
         ]
     if found.get("why_not") == "no arm has calls on cases of both classes":
