@@ -203,7 +203,7 @@ def paint(context: ReportContext, table: AnalysisTable | None) -> Painters:
         title += f"{100 * context.evidence['level']:.0f}\u202f% over patients"
         if len(curves["arms"]) > PANELS:
             title += f". The first {PANELS} of {count(len(curves['arms']))} arms"
-        spoken = _best(context, curves)
+        spoken = _best(context, curves).removesuffix(" What is more than chance follows.")
         return figure, title, f"{title}. {spoken}"
 
     return {"decision_curves": draw}
