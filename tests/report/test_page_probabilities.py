@@ -147,6 +147,13 @@ def test_choices_are_never_made_on_the_rows_they_are_shown_on(split: str) -> Non
     assert (seen == 1).all()
 
 
+def test_raw_rows_choose_nothing_for_recalibrated_ones() -> None:
+    frame = pd.concat([made_predictions(("new",), seeds=(0,)), _test(("new",))], ignore_index=True)
+    frozen = {"arms": {"new": {"calibration": {"intercept": 1.0, "slope": 2.0}}}}  # none of the folds
+    assert "cross-fitted" in choosing_for(analysis_table(frame, frozen=frozen), "new", "test").words
+    assert "out-of-fold" in choosing_for(analysis_table(frame, frozen=made_frozen(frame)), "new", "test").words
+
+
 def test_given_categories_are_counted() -> None:
     frame = _test()
     table = analysis_table(frame, frozen=made_frozen(frame))

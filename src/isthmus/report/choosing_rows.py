@@ -46,7 +46,8 @@ def choosing_for(table: AnalysisTable, arm: str, split: str) -> Choosing:
     """Return where choices for this arm and split may be made.
 
     In cross-validation: for each fold, the other folds of its seed. Elsewhere the tuning part where the table has it,
-    else the out-of-fold rows of the first seed; else the split itself, cross-fitted by group in five parts.
+    else the out-of-fold rows of the first seed (both as calibrated as the rows shown); else the split itself,
+    cross-fitted by group in five parts.
     """
     shown = table.part(arm, split)
     if split == "cv":
@@ -55,7 +56,8 @@ def choosing_for(table: AnalysisTable, arm: str, split: str) -> Choosing:
     else:
         for other, words in (("tune", "the tuning part"), ("cv", "the out-of-fold predictions of the first seed")):
             rows = table.part(arm, other)
-            if len(rows):
+            # Limits of raw probabilities say nothing of recalibrated ones.
+            if len(rows) and ((arm, other) in table.calibrated) == ((arm, split) in table.calibrated):
                 return Choosing(rows[rows["seed"] == rows["seed"].min()], None, words)
     part_of = parts_by_group(shown)
     parts = shown["group_id"].astype(str).map(part_of)
