@@ -112,7 +112,7 @@ def clustered_mcnemar(differences: ArrayLike, sizes: ArrayLike, method: Clustere
     method : {'obuchowski', 'yang', 'durkalski'}
         ``obuchowski`` (default) stays at or under its level and tests the very difference that is printed, each case
         counting once; ``yang`` takes half of its variance as seen, half as under no difference, and comes nearest to
-        the level (0.050 to 0.054 of 0.05, where the default has 0.037 to 0.044); ``durkalski`` weighs groups, not
+        the level (0.050 to 0.056 of 0.05, where the default has 0.037 to 0.050); ``durkalski`` weighs groups, not
         cases, alike.
 
     Returns
