@@ -10,6 +10,7 @@ from pandas import DataFrame
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.contrasts_several import SeveralClassContrasts
 from isthmus.report.discrimination import is_cross_validated
+from isthmus.report.pairing import Part, are_apart, paired, part_of
 from isthmus.report.reading import in_order
 from isthmus.statistics.cross_validated import compare_cross_validated_aucs
 from isthmus.statistics.interval import Comparison, holm
@@ -59,10 +60,11 @@ def comparisons(
     leading = "auc" if several is None else "macro_auc"
     for split in in_order(set(table.rows["split"])):
         arms = list(dict.fromkeys(table.rows.loc[table.rows["split"] == split, "arm"]))
+        parts = {arm: part_of(table, arm, split) for arm in arms}
         for a, b in pairs_of(arms, reference_arm, primary):
             named = primary is not None and (a, b) == (primary["arm"], primary["against"])
             try:
-                entries = _entries(table, a, b, split, several, level, calls=named or b == reference_arm)
+                entries = _entries(table, parts, (a, b), several, level, calls=named or b == reference_arm)
             except ValueError as error:
                 notes.append(f"{a} and {b} are not compared in split {split}: {error}")
                 continue
@@ -75,20 +77,20 @@ def comparisons(
 
 def _entries(
     table: AnalysisTable,
-    a: str,
-    b: str,
-    split: str,
+    parts: dict[str, Part],
+    pair: tuple[str, str],
     several: SeveralClassContrasts | None,
     level: float,
     *,
     calls: bool,
 ) -> list[dict[str, Any]]:
     """Return one pair's comparisons, or raise ValueError saying why there are none."""
-    if several is None and _are_apart(table, a, b, split):
-        return [_compare_apart(table.part(a, split), table.part(b, split), level)]
-    both = paired(table, a, b, split)
+    left, right = (parts[arm] for arm in pair)
+    if several is None and are_apart(left, right):
+        return [_compare_apart(left.rows, right.rows, level)]
+    both = paired(left, right)
     note = _note(both)
-    ranked = _by_ranking(both, note, level) if several is None else _by_several(both, several, a, b, note)
+    ranked = _by_ranking(both, note, level) if several is None else _by_several(both, several, *pair, note)
     return ranked + (_by_calls(both, table, level, note) if calls else [])
 
 
@@ -103,24 +105,6 @@ def pairs_of(arms: list[str], reference_arm: str | None, primary: dict[str, str]
         else list(combinations(arms, 2))
     )
     return pairs + [pair for pair in others if set(pair) not in [set(known) for known in pairs]]
-
-
-def paired(table: AnalysisTable, a: str, b: str, split: str) -> DataFrame:
-    """Return both arms' scores and calls on the units that both have, in the same seed; `fold_b` is the second's."""
-    left, right = table.part(a, split), table.part(b, split)
-    once = ["seed", "unit_id"]
-    several = any(rows.duplicated(once).any() for rows in (left, right))  # a unit in several folds of a seed
-    keys = [*once, "fold"] if several else once
-    own = [f"p_{label}" for label in table.classes] if len(table.classes) > 2 else []
-    other = right.assign(fold_b=right["fold"])[[*keys, "fold_b", "score", "call", *own]]
-    both = left.merge(other, on=keys, suffixes=("_a", "_b"), validate="one_to_one")
-    if both.empty:
-        raise ValueError("they share no unit in the same seed")
-    if both["label"].nunique() < 2:
-        raise ValueError("the units they share are all of one class")
-    missing = max(left["unit_id"].nunique(), right["unit_id"].nunique()) - both["unit_id"].nunique()
-    seeds = max(left["seed"].nunique(), right["seed"].nunique()) - both["seed"].nunique()
-    return both.assign(missing=missing, seeds_missing=seeds)
 
 
 def _note(both: DataFrame) -> str:
@@ -177,14 +161,6 @@ def _by_calls(both: DataFrame, table: AnalysisTable, level: float, note: str) ->
 def _nothing(measure: str, units: int, level: float, note: str) -> dict[str, Any]:
     empty = {"difference": None, "low": None, "high": None, "level": level, "statistic": None, "p": None}
     return {"measure": measure, **empty, "method": "none", "n": units, "note": note}
-
-
-def _are_apart(table: AnalysisTable, a: str, b: str, split: str) -> bool:
-    """Tell whether two arms, one model each, share no unit: then each AUC is of its own units."""
-    left, right = table.part(a, split), table.part(b, split)
-    if is_cross_validated(left) or is_cross_validated(right):
-        return False
-    return not set(left["unit_id"]) & set(right["unit_id"])
 
 
 def _compare_apart(left: DataFrame, right: DataFrame, level: float) -> dict[str, Any]:

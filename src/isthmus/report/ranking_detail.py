@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable
-from isthmus.report.contrasts import adjust, paired, pairs_of
+from isthmus.report.contrasts import adjust, pairs_of
 from isthmus.report.discrimination import fold_rows
+from isthmus.report.pairing import paired, part_of
 from isthmus.report.reading import in_order
 from isthmus.report.subject import Study
 from isthmus.statistics.bootstrap import compare_replicates, group_bootstrap, percentile_interval
@@ -157,7 +158,7 @@ def _sides(
     if one.units == other.units:
         return one, other
     try:
-        both = paired(table, a, b, split)
+        both = paired(part_of(table, a, split), part_of(table, b, split))
     except ValueError:
         return None
     if _why_not(both) or _why_not(both.assign(fold=both["fold_b"])):
