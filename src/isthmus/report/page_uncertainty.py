@@ -59,6 +59,8 @@ def _sentences(context: ReportContext, split: str) -> list[str]:
     if sets["right_when_single"]["estimate"] is not None:
         text += f", which is right in {_percent(sets['right_when_single'])} of them"
     text += f"; {_percent(sets['full'])} name all classes: the arm cannot tell."
+    if len(context.evidence["classes"]) > 2:
+        text += f" A set holds {number(sets['size']['estimate'], 1)} classes on average."
     if sets["empty"]["estimate"]:
         text += f" {_percent(sets['empty'])} are empty: such a {unit} resembles neither class."
     found = [text]
@@ -100,9 +102,9 @@ def _notes(context: ReportContext) -> list[str]:
         "patient, not at another hospital or with another device. Limits and bands were chosen on "
         + "; ".join(chosen)
         + ". Where several networks gave the probabilities (folds), the promise holds about, not exactly.",
-        "Certainty is the distance of the logit from that of the threshold behind the call. Area: mean share of wrong "
-        "calls as more and more of the surest cases are answered (AURC, less is better); beneath it what certainty "
-        "without meaning, and the best possible order, would give.",
+        f"Certainty is {_certainty_words(context)}. Area: mean share of wrong calls as more and more of the surest cases "
+        "are answered (AURC, less is better); beneath it what certainty without meaning, and the best possible order, "
+        "would give.",
     ]
     if context.evidence["sampling"] != "consecutive":
         notes.append(
@@ -110,6 +112,12 @@ def _notes(context: ReportContext) -> list[str]:
             "other proportions it is another."
         )
     return notes
+
+
+def _certainty_words(context: ReportContext) -> str:
+    if len(context.evidence["classes"]) > 2:
+        return "the probability of the most probable class"
+    return "the distance of the logit from that of the threshold behind the call"
 
 
 def _set_table(context: ReportContext, split: str) -> Table:
@@ -207,10 +215,10 @@ def _paint(context: ReportContext, split: str) -> Drawn | None:
         return None
     shown = dict(list(entries.items())[:PANELS])
     titles = {arm: context.title_of(arm) for arm in shown}
-    title = (
-        f"Accuracy when only the surest calls are made, {split_name(split)}; dots: bands chosen on other cases, with "
-    )
-    title += f"{100 * context.evidence['level']:.0f}\u202f% intervals; dashed: all calls made."
+    title = f"Accuracy when only the surest calls are made, {split_name(split)}"
+    if any(entry.get("bands") for entry in shown.values()):
+        title += f"; dots: bands chosen on other cases, with {_share(context.evidence['level'])} intervals"
+    title += "; dashed: all calls made."
     if len(entries) > len(shown):
         title += f" The first {len(shown)} of {len(entries)} arms."
     spoken = "; ".join(f"{titles[arm]} {interval(entry['risk_coverage']['area'], 3)}" for arm, entry in shown.items())
