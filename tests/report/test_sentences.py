@@ -120,7 +120,7 @@ def test_the_methods_are_written_from_the_resolved_protocol(context) -> None:
         "LeDell 2015",
     ):
         assert part in text, part
-    assert "Obuchowski" not in text  # no split of this run used it
+    assert "clustered (Obuchowski) intervals" not in text  # no split of this run used them
 
 
 def test_arms_that_are_trained_differently_are_described_one_by_one(context) -> None:

@@ -45,8 +45,8 @@ _OF_SUBJECTS = {
         "also compared by McNemar's test, exact, mid-p and clustered (Obuchowski 1998)."
     ),
     "decision_curves": (
-        "Net benefit is that of Vickers and Elkin (2006) on calibrated probabilities; its intervals and those of paired "
-        "differences allow for several cases of one patient."
+        "Net benefit is that of Vickers and Elkin (2006) on calibrated probabilities; its intervals and those of "
+        "paired differences allow for several cases of one patient."
     ),
     "subgroups": (
         "Subgroups are compared by tests of interaction, Holm-corrected over characteristics; an interval that leaves "
