@@ -102,8 +102,8 @@ def _notes(context: ReportContext) -> list[str]:
         "patient, not at another hospital or with another device. Limits and bands were chosen on "
         + "; ".join(chosen)
         + ". Where several networks gave the probabilities (folds), the promise holds about, not exactly.",
-        f"Certainty is {_certainty_words(context)}. Area: mean share of wrong calls as more and more of the surest cases "
-        "are answered (AURC, less is better); beneath it what certainty without meaning, and the best possible order, "
+        f"Certainty is {_certainty_words(context)}. Area: mean share of wrong calls as more and more of the surest "
+        "cases are answered (AURC, less is better); beneath it what certainty without meaning, and the best possible order, "
         "would give.",
     ]
     if context.evidence["sampling"] != "consecutive":
