@@ -45,7 +45,7 @@ def test_curves_are_those_of_the_probabilities_at_the_samples_prevalence() -> No
     assert curves["prevalence"] == 0.6
     assert curves["thresholds"][-1] == 0.8
     expected = net_benefit(*values(frame, "old"), curves["thresholds"])
-    assert curves["arms"]["old"]["net_benefit"] == pytest.approx(expected.tolist())
+    assert curves["arms"]["old"]["net_benefit"] == pytest.approx(expected.tolist(), abs=1e-6)
     assert [(entry["a"], entry["b"], entry["n"]) for entry in curves["differences"]] == [("new", "old", 120)]
     assert not curves["arms"]["old"]["calibrated"]
 
@@ -58,7 +58,7 @@ def test_cross_validated_probabilities_are_calibrated_pooled_and_averaged_over_s
     for seed in (0, 1):
         truth, p = values(frame[frame["seed"] == seed], "new")
         by_seed.append(net_benefit(truth, calibration.apply(p), curves["thresholds"]))
-    assert curves["arms"]["new"]["net_benefit"] == pytest.approx(np.mean(by_seed, axis=0).tolist())
+    assert curves["arms"]["new"]["net_benefit"] == pytest.approx(np.mean(by_seed, axis=0).tolist(), abs=1e-6)
     assert curves["arms"]["new"]["calibrated"]
     assert curves["arms"]["new"]["n"] == 120
 
@@ -70,7 +70,7 @@ def test_case_control_samples_are_taken_to_stated_prevalences() -> None:
     truth, p = values(frame, "new")
     odds = p / (1 - p) * (0.05 / 0.95) / (0.6 / 0.4)
     expected = net_benefit(truth, odds / (1 + odds), curves[0]["thresholds"], prevalence=0.05)
-    assert curves[0]["arms"]["new"]["net_benefit"] == pytest.approx(expected.tolist())
+    assert curves[0]["arms"]["new"]["net_benefit"] == pytest.approx(expected.tolist(), abs=1e-6)
     section = shown(frame, {"splits": {"test": curves}}, sampling="case_control")
     assert section is not None
     assert "chosen by their label (case-control)" in section.sentences[-1]
@@ -85,7 +85,7 @@ def test_arms_on_other_units_are_compared_on_those_they_share() -> None:
     assert entry["n"] == 90
     shared = frame[frame["unit_id"] >= "n030"]
     a, b = (net_benefit(*values(shared, arm), curves["thresholds"]) for arm in ("new", "old"))
-    assert entry["difference"] == pytest.approx((a - b).tolist())
+    assert entry["difference"] == pytest.approx((a - b).tolist(), abs=1e-6)
 
 
 def test_the_named_contrast_leads_and_many_arms_are_not_all_paired() -> None:
@@ -154,6 +154,7 @@ def test_the_section_says_who_does_best_and_what_is_shown() -> None:
     table = SUBJECT.frames({"decision_curves": found})
     assert len(table["decision_curves"]) == 2 * 80
     assert set(table["decision_curve_differences"]["a"]) == {"new"}
+    assert table["decision_curves"]["standardised"].iloc[20] == pytest.approx(1.0)
 
 
 def test_models_that_are_alike_are_shown_to_differ_nowhere() -> None:

@@ -30,9 +30,9 @@ def shown_at(entry: dict[str, Any], places: list[int], side: str) -> list[int]:
 
     Where two models treat too few groups of a class differently, nothing is shown.
     """
-    sign = 1 if side == "low" else -1
+    sign, limits, groups = 1 if side == "low" else -1, entry[side], entry.get("groups")
     return [
         k
         for k in places
-        if entry[side][k] is not None and sign * entry[side][k] > 0 and entry["groups"][k] >= FEWEST_GROUPS
+        if limits[k] is not None and sign * limits[k] > 0 and (groups is None or groups[k] >= FEWEST_GROUPS)
     ]

@@ -28,7 +28,7 @@ def decision_curve_evidence(table: AnalysisTable, study: Study, evidence: dict[s
     dict
         ``splits`` {split: [curves]}, one entry a prevalence (one only, but for case-control samples), each with
         ``prevalence``, ``stated`` (whether it is not the sample's), ``thresholds``, ``treat_all``, ``arms`` {arm:
-        {net_benefit, low, high, groups, standardised, above_default, avoided_per_100, calibrated, n}} and
+        {net_benefit, low, high, above_default, avoided_per_100, calibrated, n}}, to six decimals, and
         ``differences`` [{a, b, difference, low, high, groups, n}]; or ``why_not``.
     """
     if len(table.classes) > 2:
@@ -167,26 +167,24 @@ def _shared(
 
 def _difference(curves: DecisionCurves, one: int, two: int, a: str, b: str, part: DataFrame) -> dict[str, Any]:
     band = curves.difference(one, two)
-    return {"a": a, "b": b, "n": _units(part), **_as_lists(band, "difference")}
+    return {"a": a, "b": b, "n": _units(part), **_as_lists(band, "difference"), "groups": band.groups.tolist()}
 
 
 def _arm(curves: DecisionCurves, place: int) -> dict[str, Any]:
-    above, avoided = curves.above_default(place), curves.avoided(place)
     return {
         **_as_lists(curves.net_benefit[place], "net_benefit"),
-        "standardised": _plain(curves.standardised(place).estimate),
-        "above_default": _as_lists(above, "difference"),
-        "avoided_per_100": _as_lists(avoided, "avoided"),
+        "above_default": _as_lists(curves.above_default(place), "difference"),
+        "avoided_per_100": _as_lists(curves.avoided(place), "avoided"),
     }
 
 
 def _as_lists(band: Band, name: str) -> dict[str, Any]:
-    limits = {name: band.estimate, "low": band.low, "high": band.high}
-    return {key: _plain(values) for key, values in limits.items()} | {"groups": band.groups.tolist()}
+    return {name: _plain(band.estimate), "low": _plain(band.low), "high": _plain(band.high)}
 
 
 def _plain(values: FloatArray) -> list[float | None]:
-    return [float(value) if np.isfinite(value) else None for value in values]
+    """Return numbers for JSON, to six decimals: there are many, and no sample tells more."""
+    return [round(float(value), 6) if np.isfinite(value) else None for value in values]
 
 
 def _units(part: DataFrame) -> int:

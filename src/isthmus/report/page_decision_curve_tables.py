@@ -30,7 +30,7 @@ def _columns(curves: dict[str, Any]) -> list[str]:
 
 
 def _cell(entry: dict[str, Any], name: str, k: int, digits: int) -> Cell:
-    few = entry["groups"][k] < FEWEST_GROUPS
+    few = "groups" in entry and entry["groups"][k] < FEWEST_GROUPS
     limits = interval({"estimate": entry[name][k], "low": entry["low"][k], "high": entry["high"][k]}, digits)
     return Cell(number(entry[name][k], digits), limits.partition(" ")[2].strip("()") + (" *" if few else ""))
 
@@ -96,7 +96,8 @@ def _csv_row(named: dict[str, Any], entry: dict[str, Any], found: dict[str, Any]
     return {
         **named,
         "threshold": found["thresholds"][k],
-        **{name: entry[name][k] for name in ("net_benefit", "low", "high", "standardised")},
+        **{name: entry[name][k] for name in ("net_benefit", "low", "high")},
+        "standardised": None if entry["net_benefit"][k] is None else entry["net_benefit"][k] / found["prevalence"],
         "treat_all": found["treat_all"][k],
         "above_default": above["difference"][k],
         "above_default_low": above["low"][k],
