@@ -103,8 +103,8 @@ def _notes(context: ReportContext) -> list[str]:
         + "; ".join(chosen)
         + ". Where several networks gave the probabilities (folds), the promise holds about, not exactly.",
         f"Certainty is {_certainty_words(context)}. Area: mean share of wrong calls as more and more of the surest "
-        "cases are answered (AURC, less is better); beneath it what certainty without meaning, and the best possible order, "
-        "would give.",
+        "cases are answered (AURC, less is better); beneath it what certainty without meaning, and the best possible "
+        "order, would give.",
     ]
     if context.evidence["sampling"] != "consecutive":
         notes.append(
