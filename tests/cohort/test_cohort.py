@@ -136,6 +136,16 @@ def test_reads_need_a_declared_scale_and_stay_on_it(folder):
     assert "'9'; expected a score from 1 to 5" in refusal(folder).replace("9.0", "9")
 
 
+def test_reads_that_come_twice_and_calls_of_no_class_are_named(folder):
+    again = {"session": ["1", "1", "2", "1"], "call": ["1", "0", "0", "malignant"], "unit_id": ["000"] * 3 + ["001"]}
+    reads = pd.DataFrame({"reader_id": "r", "condition": "unaided", "target": "malignant", **again})
+    write_table(folder / "reads.csv", reads)
+    message = refusal(folder)
+    assert "reads.csv, line 3, column 'unit_id': '000'; expected one read of a reader, condition, session" in message
+    assert "'malignant'; expected blank, or a class of target 'malignant': 0, 1" in message
+    assert "2 bad values" in message
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -7,6 +7,7 @@ import pandas as pd
 
 from isthmus.cohort.description import Description, Target
 from isthmus.tables.check import BadValue, bad_cells
+from isthmus.tables.reads import KEY
 
 _LINKS = (
     ("nodules", "patient_id", "patients"),
@@ -74,6 +75,11 @@ def _reads(tables: Mapping[str, pd.DataFrame], file: str, description: Descripti
         owner = f"{target.unit}s"
         ids = reads["unit_id"][reads["target"] == name].dropna()
         bad += bad_cells(file, ids[~ids.isin(tables[owner][f"{target.unit}_id"])], f"a {target.unit}_id of {owner}")
+        calls = reads["call"][reads["target"] == name].dropna() if "call" in reads else reads["target"].iloc[:0]
+        words = f"blank, or a class of target {name!r}: {', '.join(target.classes)}"
+        bad += bad_cells(file, calls[~calls.isin(list(target.classes))], words)
+    twice = reads.duplicated([column for column in KEY if column in reads])
+    bad += bad_cells(file, reads["unit_id"][twice], "one read of a reader, condition, session, target and unit")
     if "score" in reads and reads["score"].notna().any():
         scores = reads["score"].dropna()
         if description.reads is None:
