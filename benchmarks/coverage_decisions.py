@@ -60,6 +60,13 @@ SCENARIOS = (
 )
 
 
+def matthews(prevalence: float, sensitivity: float, alarms: float) -> float:
+    """Return Matthews' correlation of the whole population."""
+    tp, fp = prevalence * sensitivity, (1 - prevalence) * alarms
+    fn, tn = prevalence - tp, 1 - prevalence - fp
+    return (tp * tn - fp * fn) / sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+
+
 def drawn(scenario: Scenario, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return labels, probabilities [2, N] and groups of one study."""
     groups = np.repeat(np.arange(scenario.patients), rng.integers(1, scenario.most + 1, scenario.patients))
@@ -88,6 +95,7 @@ def intervals(scenario: Scenario, rng: np.random.Generator, replicates: int) -> 
         "diagnostic_odds_ratio": sensitivity * (1 - alarms) / (alarms * (1 - sensitivity)),
         "f1": 2 * scenario.prevalence * sensitivity
         / (scenario.prevalence * (1 + sensitivity) + (1 - scenario.prevalence) * alarms),
+        "mcc": matthews(scenario.prevalence, sensitivity, alarms),
     }  # fmt: skip
     for name, value in true.items():
         yield name.replace("_", " "), value, measures[name].low, measures[name].high

@@ -5,11 +5,12 @@ has no answer. Weighted statistics shared by several measures stand here too.
 """
 
 from collections.abc import Callable, Iterator
+from math import sqrt
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtrit
 
 from isthmus.statistics.inputs import BoolArray, FloatArray, as_groups
 from isthmus.statistics.interval import Comparison, Interval, check_level, compare, undefined
@@ -75,21 +76,35 @@ def group_bootstrap(
     return np.concatenate(parts)
 
 
-def percentile_interval(estimate: float, replicates: FloatArray, level: float = 0.95, note: str = "") -> Interval:
+def percentile_interval(
+    estimate: float, replicates: FloatArray, level: float = 0.95, note: str = "", groups: int | None = None
+) -> Interval:
     """Return the percentile interval of replicates [B]; those without an answer (NaN) are left out and counted.
+
+    With ``groups``, how many there are in the smaller class, it is widened as a t interval is.
 
     Source: B. Efron, R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
     """
     check_level(level)
-    method = f"percentile of {len(replicates)} group bootstraps"
+    method = f"percentile of {len(replicates)} group bootstraps" + (", widened for few groups" if groups else "")
     answered = replicates[~np.isnan(replicates)]
     if np.isnan(estimate) or answered.size == 0:
         return undefined(method, note or "not defined on these data", level)
     if answered.size < replicates.size:
         note = "; ".join(filter(None, (note, f"{replicates.size - answered.size} replicates had no answer")))
-    tail = (1 - level) / 2
+    tail = widened_tail((1 - level) / 2, groups) if groups else (1 - level) / 2
     low, high = np.quantile(answered, [tail, 1 - tail])
     return Interval(float(estimate), float(low), float(high), level, method, note)
+
+
+def widened_tail(tail: float, groups: int) -> float:
+    """Return the share to leave out on each side so that a percentile interval is as wide as a t interval.
+
+    Source: T. Hesterberg, The American Statistician 69 (2015) 371-386, section 5.2.
+    """
+    if groups < 2:
+        return tail
+    return float(ndtr(stdtrit(groups - 1, tail) * sqrt(groups / (groups - 1))))
 
 
 def jackknife(

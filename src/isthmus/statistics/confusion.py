@@ -232,8 +232,9 @@ def _bootstrapped(
     table = np.bincount(codes * 4 + cell, minlength=4 * count).reshape(count, 4).astype(np.float64)
     cells = np.concatenate([drawn @ table for drawn in group_counts(count, replicates, seed)])
     observed = table.sum(axis=0, keepdims=True)
-    f1 = percentile_interval(float(f1_of(observed)[0]), f1_of(cells), level)
-    mcc = percentile_interval(float(mcc_of(observed)[0]), mcc_of(cells), level)
+    smaller = min(int(np.count_nonzero(table[:, :2].any(axis=1))), int(np.count_nonzero(table[:, 2:].any(axis=1))))
+    f1 = percentile_interval(float(f1_of(observed)[0]), f1_of(cells), level, groups=smaller)
+    mcc = percentile_interval(float(mcc_of(observed)[0]), mcc_of(cells), level, groups=smaller)
     return f1, mcc
 
 

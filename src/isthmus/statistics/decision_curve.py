@@ -1,13 +1,11 @@
 """Decision curves: the net benefit of acting on a probability, against acting on everybody and on nobody."""
 
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, stdtrit
 
-from isthmus.statistics.bootstrap import REPLICATES, group_counts
+from isthmus.statistics.bootstrap import REPLICATES, group_counts, widened_tail
 from isthmus.statistics.inputs import BoolArray, FloatArray, IntArray, as_binary, as_groups, as_probabilities
 from isthmus.statistics.interval import check_level
 from isthmus.statistics.joined_shares import joined, shares
@@ -202,7 +200,7 @@ def decision_curves(
         paired,
         drawn_models,
         tuple(tables),
-        _widened((1 - level) / 2, int((totals > 0).sum(axis=0).min())),
+        widened_tail((1 - level) / 2, int((totals > 0).sum(axis=0).min())),
     )
 
 
@@ -258,13 +256,6 @@ def _band(estimate: FloatArray, replicates: FloatArray, tail: float, groups: Int
         return Band(estimate, nothing, nothing, groups)
     low, high = np.quantile(np.ascontiguousarray(answered.T), [tail, 1 - tail], axis=1)
     return Band(estimate, low, high, groups)
-
-
-def _widened(tail: float, groups: int) -> float:
-    """Return the share to leave out on each side so that a percentile interval is as wide as a t interval."""
-    if groups < 2:
-        return tail
-    return float(ndtr(stdtrit(groups - 1, tail) * sqrt(groups / (groups - 1))))
 
 
 def _telling(one: FloatArray, two: FloatArray) -> IntArray:
