@@ -110,6 +110,11 @@ def test_a_foreign_table_fills_in_little_and_says_so(evaluated):
     assert status["19"] == "partly"  # the sizes of the splits are there, not how they came about
     assert status["12"] == "partly"  # nobody knows what was imputed before
     assert (status == "reported").sum() < 12
+    tripod = pd.read_csv(evaluated / "tables" / "checklist_tripod_ai.csv", keep_default_na=False, dtype=str)
+    left = tripod.set_index("item")["authors"]
+    assert left["21"] == "how many models were developed on"
+    assert left["18f"] == "the code of the models themselves"
+    assert "how they were chosen" in left["15"]
 
 
 def test_a_simulated_cohort_has_no_ethics_and_no_assessors(simulated_context):

@@ -69,7 +69,7 @@ def _study(context: ReportContext) -> dict[str, Fact | None]:
         if protocol
         else None,
         "outputs": Fact(
-            f"A probability of “{evidence['positive']}”" if evidence["has_probabilities"] else "A score",
+            f"A probability of “{evidence['positive']}”." if evidence["has_probabilities"] else "A score.",
             "predictions.csv" if context.protocol_resolved else RESULTS,
         ),
     }
@@ -81,18 +81,23 @@ def _file(context: ReportContext) -> str:
 
 def _data(context: ReportContext) -> dict[str, Fact | None]:
     cohort, evidence = context.cohort, context.evidence
+    own = context.protocol_resolved is not None  # the run itself developed the models
     found: dict[str, Fact | None] = {
         "sampling": Fact(_SAMPLING.get(str(evidence.get("sampling")), ""), METHODS),
         "label": Fact(label_source(context), TOP) if _label_known(context) else None,
         "missing": Fact(
             _missing(context),
             f"{RESULTS}; tables/arms.csv",
-            "" if context.protocol_resolved else "whether anything was imputed or left out before",
+            "" if own else "whether anything was imputed or left out before",
         ),
-        "class_sizes": Fact(_class_sizes(context), f"{RESULTS}; tables/arms.csv"),
+        "class_sizes": Fact(
+            _class_sizes(context), f"{RESULTS}; tables/arms.csv", "" if own else "how many models were developed on"
+        ),
         "devices": _devices(context),
         "characteristics": Fact(
-            "Characteristics by outcome and set, missing counts.", f"{heading_of('table_one')}; tables/table_one.csv"
+            "Characteristics by outcome and set, missing counts.",
+            f"{heading_of('table_one')}; tables/table_one.csv",
+            "" if own else "those of the cases that models were developed on",
         )
         if evidence.get("table_one")
         else None,
@@ -157,6 +162,10 @@ def _other(context: ReportContext) -> dict[str, Fact | None]:
         else "evidence.json and manifest.json"
     )
     return {
-        "code": Fact(f"The analysis is Isthmus {version()}, open source (Apache-2.0).", VERSIONS),
+        "code": Fact(
+            f"The analysis is Isthmus {version()}, open source (Apache-2.0).",
+            VERSIONS,
+            "" if context.protocol_resolved else "the code of the models themselves",
+        ),
         "audit": Fact(f"Outputs are kept, with the hash of every file: {kept}.", "manifest.json"),
     }  # fmt: skip
