@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from isthmus.statistics.bootstrap import group_bootstrap
 from isthmus.statistics.fixed_operating_point import (
     compare_sensitivities_at_specificity,
     compare_specificities_at_sensitivity,
@@ -14,6 +16,7 @@ from isthmus.statistics.fixed_operating_point import (
 )
 from isthmus.statistics.partial_auc import compare_partial_aucs, partial_auc
 from isthmus.statistics.roc import auc
+from isthmus.statistics.weighted_curve import curve_counts, partial_areas
 from tests.statistics.cases import labels, pairs, scores_a, scores_b
 
 rounded = np.round(scores_a * 5) / 5
@@ -122,6 +125,20 @@ def test_laws_of_partial_areas(cases: tuple[np.ndarray, np.ndarray], cut: float)
     higher, lower = (sensitivity_at_specificity(y, s, specificity=v, replicates=2) for v in (cut, cut / 2))
     assert higher.estimate <= lower.estimate + 1e-12
     assert 0 <= higher.low <= higher.estimate <= higher.high <= 1
+
+
+def test_few_cases_in_the_range_widen_the_interval_by_students_t() -> None:
+    # 48 positives: 4.8 of them stand in a range of a tenth.
+    interval = partial_auc(labels, scores_a, focus="sensitivity", corrected=False, replicates=500)
+    assert "t with 4.8 degrees" in interval.method
+    drawn = group_bootstrap(
+        lambda w: partial_areas(curve_counts(labels, scores_a, w).turned(), 0.1) / 0.1, 120, replicates=500
+    )
+    share = interval.estimate / 0.1
+    reach = stats.t.ppf(0.975, 4.8) * np.std(drawn, ddof=1) / (share * (1 - share))
+    expected = 0.1 / (1 + np.exp(-(np.log(share / (1 - share)) + np.array([-reach, reach]))))
+    assert (interval.low, interval.high) == pytest.approx(tuple(expected), rel=1e-9)
+    assert "degrees" not in sensitivity_at_specificity(labels, scores_a, replicates=20).method
 
 
 def test_patients_with_several_nodules_widen_the_interval() -> None:

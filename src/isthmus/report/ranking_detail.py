@@ -21,7 +21,7 @@ from isthmus.statistics.bootstrap import compare_replicates, group_bootstrap, pe
 from isthmus.statistics.fixed_operating_point import coarse_note, values_at
 from isthmus.statistics.inputs import as_groups, count_groups
 from isthmus.statistics.interval import undefined
-from isthmus.statistics.partial_auc import area_shares, mcclish, scaled
+from isthmus.statistics.partial_auc import Focus, area_shares, mcclish, range_degrees, scaled
 from isthmus.statistics.resampled import interval_of_replicates
 from isthmus.statistics.roc import few_groups_note
 from isthmus.statistics.weighted_curve import average_precisions, curve_counts, over_folds
@@ -32,6 +32,7 @@ POINTS = (0.80, 0.90, 0.95)
 AREAS = ("partial_auc_specificity", "partial_auc_sensitivity")
 SENSITIVITIES = tuple(f"sensitivity_at_specificity_{point:.2f}" for point in POINTS)
 SPECIFICITIES = tuple(f"specificity_at_sensitivity_{point:.2f}" for point in POINTS)
+_FOCUS: dict[str, Focus] = {AREAS[0]: "specificity", AREAS[1]: "sensitivity"}
 NAMES = (*AREAS, *SENSITIVITIES, *SPECIFICITIES, "average_precision", "auc_bootstrap")
 
 
@@ -111,6 +112,7 @@ def _intervals(rows: DataFrame, resampled: _Resampled, level: float) -> dict[str
             cases=units[of_positives],
             groups=groups,
             level=level,
+            degrees=range_degrees(groups, LOW, 1.0, _FOCUS[name]) if name in AREAS else None,
         )
         entry = (scaled(interval, LOW, 1.0) if name in AREAS else interval).as_dict()
         if name in SENSITIVITIES + SPECIFICITIES:

@@ -45,7 +45,8 @@ def partial_auc(
         McClish: (1 + (area - chance) / (best - chance)) / 2, so that 0.5 is chance and 1 is perfect in any range; else
         the raw area, between 0 and high - low.
     scale : {'logit', 'percentile', 'bca', 'wilson'}
-        Of the interval: the variance of the replicates on the logit of area / (high - low), or their quantiles.
+        Of the interval: the variance of the replicates on the logit of area / (high - low) (see `range_degrees`), or
+        their quantiles.
     level, replicates, seed
 
     Source: D. McClish, Medical Decision Making 9 (1989) 190-195;
@@ -60,7 +61,15 @@ def partial_auc(
     share = _share(truth, as_scores(scores, truth.size)[0], low, high, focus)
     smaller = min(int(truth.sum()), int((~truth).sum()))
     found = resampled_interval(
-        share, truth, groups, scale, cases=smaller, level=level, replicates=replicates, seed=seed
+        share,
+        truth,
+        groups,
+        scale,
+        cases=smaller,
+        level=level,
+        replicates=replicates,
+        seed=seed,
+        degrees=lambda number: range_degrees(number, low, high, focus),
     )
     return scaled(found, low, high, corrected)
 
@@ -97,6 +106,20 @@ def area_shares(counts: CurveCounts, low: float, high: float, focus: Focus = "sp
     turned = counts if focus == "specificity" else counts.turned()
     area = partial_areas(turned, 1 - low)
     return (area - partial_areas(turned, 1 - high) if high < 1 else area) / (high - low)
+
+
+def range_degrees(groups: tuple[int, int], low: float, high: float, focus: Focus = "specificity") -> float:
+    """Return the degrees of freedom of a partial area's variance: the groups that stand in the range, at least 1.
+
+    A range of a tenth of 30 negatives is three cases. Their bootstrap variance is too small more often than not, and a
+    normal interval then covers 77 to 90 % in simulation, one with Student's t 95 to 99 % (benchmarks/results).
+
+    Parameters
+    ----------
+    groups : (int, int)
+        With a positive and with a negative case.
+    """
+    return max(groups[1 if focus == "specificity" else 0] * (high - low), 1.0)
 
 
 def mcclish(share: float, low: float, high: float) -> float:

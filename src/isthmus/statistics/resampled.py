@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import stdtrit
 
 from isthmus.statistics.bootstrap import (
     bca_interval,
@@ -14,7 +15,7 @@ from isthmus.statistics.bootstrap import (
     percentile_interval,
 )
 from isthmus.statistics.inputs import BoolArray, FloatArray, as_groups, count_groups
-from isthmus.statistics.interval import Comparison, Interval, check_level, logit_interval, undefined
+from isthmus.statistics.interval import Comparison, Interval, check_level, logit_interval, normal_quantile, undefined
 from isthmus.statistics.proportions import wilson
 from isthmus.statistics.roc import few_groups_note
 
@@ -32,10 +33,12 @@ def resampled_interval(
     level: float,
     replicates: int,
     seed: int,
+    degrees: Callable[[tuple[int, int]], float] | None = None,
 ) -> Interval:
     """Return a statistic of weights [B, N] -> [B] on all rows, with its interval from a group bootstrap.
 
-    `scale` and `cases` as in `interval_of_replicates`; ``bca`` also leaves each group out once.
+    `scale` and `cases` as in `interval_of_replicates`; ``bca`` also leaves each group out once; `degrees` makes degrees
+    of freedom from the numbers of groups.
     """
     if scale not in ("logit", "wilson", "percentile", "bca"):
         raise ValueError(f"no interval {scale!r}; there are 'logit', 'wilson', 'percentile' and 'bca'")
@@ -49,7 +52,8 @@ def resampled_interval(
     if scale == "bca":
         left_out = jackknife(statistic, labels.size, groups)
         return bca_interval(estimate, drawn, left_out, level, few_groups_note(*few))
-    return interval_of_replicates(estimate, drawn, scale, cases=cases, groups=few, level=level)
+    freedom = None if degrees is None else degrees(few)
+    return interval_of_replicates(estimate, drawn, scale, cases=cases, groups=few, level=level, degrees=freedom)
 
 
 def interval_of_replicates(
@@ -60,6 +64,7 @@ def interval_of_replicates(
     cases: int,
     groups: tuple[int, int],
     level: float = 0.95,
+    degrees: float | None = None,
 ) -> Interval:
     """Return the interval of a measure between 0 and 1 from the variance of its bootstrap replicates [B].
 
@@ -79,8 +84,11 @@ def interval_of_replicates(
     groups : (int, int)
         With a positive and with a negative case.
     level : float
+    degrees : float, optional
+        Of freedom of that variance: Student's t takes the normal quantile's place.
     """
     method = f"variance of {len(replicates)} group bootstraps, {'logit' if scale == 'logit' else 'Wilson'}"
+    method += "" if degrees is None else f", t with {degrees:.3g} degrees"
     answered = replicates[~np.isnan(replicates)]
     note = few_groups_note(*groups)
     if answered.size < len(replicates):
@@ -93,6 +101,8 @@ def interval_of_replicates(
     if variance <= _NO_VARIANCE or estimate in (0.0, 1.0) or fewest < 2:
         reason = f"its variance cannot be estimated: Wilson's limits for {fewest} group{'' if fewest == 1 else 's'}"
         return _wilson(estimate, fewest, level, "Wilson", "; ".join(filter(None, (note, reason))))
+    if degrees is not None:
+        variance *= (float(stdtrit(degrees, 0.5 + level / 2)) / normal_quantile(level)) ** 2
     if scale == "logit":
         return logit_interval(estimate, variance, level, method, note)
     return _wilson(estimate, min(estimate * (1 - estimate) / variance, cases), level, method, note)
