@@ -18,7 +18,13 @@ from isthmus.tables.vocabulary import COMPOSITION, DESCRIPTORS, ECHOGENIC_FOCI, 
 _MARGINS: Final = ("smooth", "ill_defined", "lobulated", "irregular", "extrathyroidal_extension")
 _FOCI: Final = tuple(code for code in ECHOGENIC_FOCI if code != "none")
 _FOCI_SETS: Final = tuple(frozenset(chosen) for size in range(len(_FOCI) + 1) for chosen in combinations(_FOCI, size))
-_AXES: Final[tuple[tuple[Any, ...], ...]] = (tuple(COMPOSITION), tuple(ECHOGENICITY), tuple(SHAPE), _MARGINS, _FOCI_SETS)
+_AXES: Final[tuple[tuple[Any, ...], ...]] = (
+    tuple(COMPOSITION),
+    tuple(ECHOGENICITY),
+    tuple(SHAPE),
+    _MARGINS,
+    _FOCI_SETS,
+)
 WELL_DEFINED: Final = ("smooth", "lobulated", "irregular")
 """What the code ``well_defined`` leaves open: a sharp border may still be lobulated or irregular."""
 
