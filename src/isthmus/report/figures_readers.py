@@ -216,7 +216,7 @@ def _legend(
         entries.append(Line2D([], [], color=GREY, marker="X", linestyle="", markersize=6, label="Calls of the arm"))
     for level in dict.fromkeys(row["experience"] for row in readers):
         label = f"{level.capitalize()} reader" if level else "Reader"
-        options = {"color": INK, "markerfacecolor": "white", "linestyle": "", "markersize": 6}
+        options = {"color": INK, "markerfacecolor": PALE, "linestyle": "", "markersize": 6}
         entries.append(Line2D([], [], marker=_SHAPES.get(level, "D"), label=label, **options))
     conditions = list(dict.fromkeys(row["condition"] for row in readers))
     if len(conditions) > 1:
@@ -241,6 +241,10 @@ def _differences(context: ReportContext, split: str) -> Drawn | None:
     arms = list(dict.fromkeys(entry["a"] for entry in own))
     beside = {"comparisons": own}
     named = named_arms(context, beside) if len(arms) > ARMS_NAMED else arms
+    readers = {entry["reader"] for entry in own}
+    if len(arms) <= ARMS_NAMED and len(arms) * (len(readers) + 3) > _MANY_ROWS:
+        primary = (context.evidence.get("primary") or {}).get("arm")
+        named = [primary if primary in arms else arms[0]]  # the others' readers stand in the tables
     rows: list[tuple[str, dict[str, Any]]] = []
     for arm in arms[:_ARMS]:
         of_arm = [entry for entry in own if entry["a"] == arm]
@@ -251,7 +255,7 @@ def _differences(context: ReportContext, split: str) -> Drawn | None:
                 (f"{title} − mean of {e['readers']} {e['group']}", e) for e in of_arm if e["group"] not in ("", "all")
             ]
             rows += [(f"− {entry['reader']}", entry) for entry in of_arm if entry["reader"]]
-    rows = rows[:_MANY_ROWS]
+    rows = rows[: 2 * _MANY_ROWS]
     if not rows:
         return None
     word = {

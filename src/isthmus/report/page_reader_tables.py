@@ -8,6 +8,7 @@ from isthmus.report.context import ReportContext
 from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reader_words import ARMS_NAMED, condition_words, group_words, named_arms
 from isthmus.report.reading import MEASURES, count, interval, number, p_value, split_name
+from isthmus.report.reads import by_number
 
 SET_BY_SIMULATION: Final = "set by the simulation"
 _MEASURES: Final = ("auc", "macro_auc", "sensitivity", "specificity", "accuracy")
@@ -181,8 +182,8 @@ def _with_arms(context: ReportContext, found: Found) -> Table:
     rows = []
     for condition in conditions:
         own = [entry for entry in entries if entry["condition"] == condition]
-        readers = sorted({entry["a"] for entry in own} | {entry["b"] for entry in own if entry["kind"] == "pair"})
-        for reader in readers:
+        readers = {entry["a"] for entry in own} | {entry["b"] for entry in own if entry["kind"] == "pair"}
+        for reader in sorted(readers, key=by_number):
             others = [e["estimate"] for e in own if e["kind"] == "pair" and reader in (e["a"], e["b"])]
             known = [value for value in others if value is not None]
             middle = Cell(number(sum(known) / len(known)), _range(known)) if known else Cell("–")

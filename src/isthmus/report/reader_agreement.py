@@ -9,7 +9,7 @@ import pandas as pd
 from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable
-from isthmus.report.reads import conditions_of, first_session, reader_groups
+from isthmus.report.reads import by_number, conditions_of, first_session, reader_groups
 from isthmus.report.subject import Study
 from isthmus.statistics.category_agreement import Measure, Weights, cohen_kappa, reader_agreement
 from isthmus.statistics.interval import Interval
@@ -84,7 +84,7 @@ def _of_scores(scored: DataFrame, study: Study) -> Iterator[dict[str, Any]]:
 
 
 def _with_arms(called: DataFrame, table: AnalysisTable, split: str, study: Study) -> Iterator[dict[str, Any]]:
-    readers = sorted(set(called["reader_id"]))
+    readers = sorted(set(called["reader_id"]), key=by_number)
     for arm in dict.fromkeys(table.rows["arm"]) if readers else ():
         rows = table.part(arm, split)
         rows = rows[rows["seed"] == rows["seed"].min()].drop_duplicates("unit_id")
@@ -149,6 +149,7 @@ def _wide(
     """Return units by readers, and the group of each unit."""
     asked = rows[rows["reader_id"].isin(readers)]
     wide = asked.pivot(index="unit_id", columns="reader_id", values=column)
+    wide = wide[sorted(wide.columns, key=by_number)]
     groups = asked.drop_duplicates("unit_id").set_index("unit_id")["group_id"]
     return wide, groups.loc[wide.index].to_numpy(dtype=str)
 

@@ -10,7 +10,7 @@ from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.discrimination import is_cross_validated
-from isthmus.report.reads import conditions_of, first_session, reader_groups
+from isthmus.report.reads import by_number, conditions_of, first_session, reader_groups
 from isthmus.report.subject import Study
 from isthmus.statistics.cross_validated import compare_cross_validated_aucs
 from isthmus.statistics.inputs import as_groups
@@ -103,7 +103,8 @@ def _beside(table: AnalysisTable, arm: str, split: str, read: DataFrame) -> _Bes
         return None
     units = rows["unit_id"].to_numpy(dtype=str)
     said = {name: read.pivot(index="unit_id", columns="reader_id", values=name) for name in ("score", "call")}
-    readers = [str(name) for name in said["score"].columns]
+    readers = sorted(map(str, said["score"].columns), key=by_number)
+    said = {name: wide[readers] for name, wide in said.items()}
     label = rows["label"].to_numpy(dtype=str)
     wide = said["call"].reindex(units).to_numpy(dtype=object).T
     silent = (wide != wide) | (wide == "")

@@ -1,5 +1,6 @@
 """Reads made ready for statistics: joined with the held-out units that they are of, and checked row by row."""
 
+import re
 from typing import Any, Final
 
 import numpy as np
@@ -45,8 +46,10 @@ def reads_by_split(table: AnalysisTable, study: Study) -> dict[str, DataFrame]:
     """
     if study.reads is None:
         return {}
-    reads = _of_target(study.reads, table.target)
-    reads = _with_blanks(reads)
+    given = study.reads
+    # A table that was read from no file is counted like one: its first row is line 2.
+    lines = given.index + 2 if isinstance(given.index, pd.RangeIndex) and given.index.start == 0 else given.index
+    reads = _with_blanks(_of_target(given.set_axis(lines, axis=0), table.target))
     _check(reads, table.classes)
     reads = reads.assign(score=_scores(reads, table, study.higher_is), call=reads["call"].astype(object))
     found: dict[str, DataFrame] = {}
@@ -90,7 +93,18 @@ def readings(read: DataFrame) -> list[tuple[dict[str, str], DataFrame]]:
 def place_of_reading(experience: str, reader: str, condition: str, session: str) -> tuple[Any, ...]:
     """Return where a reader's row stands."""
     level = EXPERIENCE.index(experience) if experience in EXPERIENCE else -1
-    return level, reader, condition != UNAIDED, condition, session
+    return level, by_number(reader), condition != UNAIDED, condition, session
+
+
+def by_number(name: str) -> list[tuple[int, str]]:
+    """Return the key under which R2 stands before R10.
+
+    Examples
+    --------
+    >>> sorted(["R10", "R2", "expert"], key=by_number)
+    ['R2', 'R10', 'expert']
+    """
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def conditions_of(read: DataFrame) -> list[str]:
@@ -100,10 +114,13 @@ def conditions_of(read: DataFrame) -> list[str]:
 
 def reader_groups(read: DataFrame) -> dict[str, list[str]]:
     """Return ``all`` readers, and those of each experience where there are several experiences."""
-    groups = {"all": sorted(set(read["reader_id"].astype(str)))}
+    groups = {"all": sorted(set(read["reader_id"].astype(str)), key=by_number)}
     stated = [level for level in EXPERIENCE if (read["experience"] == level).any()]
     if len(stated) > 1:
-        groups |= {level: sorted(set(read.loc[read["experience"] == level, "reader_id"])) for level in stated}
+        groups |= {
+            level: sorted(set(read.loc[read["experience"] == level, "reader_id"].astype(str)), key=by_number)
+            for level in stated
+        }
     return groups
 
 
