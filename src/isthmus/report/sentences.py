@@ -184,7 +184,8 @@ def _several(context: ReportContext, split: str, measure: str) -> str:
     )
     if pairs:
         text += (
-            f"Of {plural(len(pairs), 'paired comparison')}, {len(shown)} stay below p = 0.05 after Holm's correction."
+            f"Of {plural(len(pairs), 'paired comparison')}, {len(shown)} stay{'s' if len(shown) == 1 else ''} below "
+            "p = 0.05 after Holm's correction."
             if shown
             else f"None of {plural(len(pairs), 'paired comparison')} stays below p = 0.05 after Holm's correction: "
             "this study does not show that any arm is better than another."
