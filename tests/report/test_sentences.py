@@ -136,4 +136,4 @@ def test_a_p_value_too_small_to_be_told_from_zero_counts_as_shown() -> None:
     evidence = compute_evidence(made_predictions(), bootstrap=10)
     evidence["comparisons"][0]["p_holm"] = 0.0
     said = sentences.headline(ReportContext(title="", evidence=evidence))
-    assert "Of 1 paired comparison, 1 stay below p = 0.05" in said
+    assert "Of 1 paired comparison, 1 stays below p = 0.05" in said
