@@ -267,3 +267,24 @@ def test_one_reader_one_class_and_one_patient_leave_gaps_and_do_not_stop(predict
     ):
         found = evidence_of(some, predictions)
         assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_scores_of_two_values_are_calls_and_have_no_area(predictions, reads) -> None:
+    binary = reads.drop(columns="call").assign(score=(reads["call"] == "1").astype(float))
+    found, called = evidence_of(binary, predictions), evidence_of(reads.drop(columns="score"), predictions)
+    assert all(entry["difference"] is None for entry in found["comparisons"] if entry["measure"] == "auc")
+    assert not any(entry["group"] for entry in found["comparisons"] if entry["measure"] == "auc")
+    assert not any(entry["measure"] == "auc" for entry in found["multi_reader"])
+    assert "two values" in found["rows"][0]["auc"]["note"]
+    for name in ("sensitivity", "specificity"):
+        assert found["rows"][0][name] == called["rows"][0][name]
+    assert [e for e in found["comparisons"] if e["measure"] != "auc"] == called["comparisons"]
+
+
+def test_of_readers_some_of_whom_only_call_the_others_have_an_area(predictions, reads) -> None:
+    some = reads.assign(score=reads["score"].where(reads["reader_id"] != "S3"))
+    found = evidence_of(some, predictions)
+    entry = pick(found["comparisons"], a="new", group="all", condition="unaided", measure="auc")
+    assert (entry["readers"], entry["n"]) == (5, 120)
+    assert "1 of 6 readers gave no scores" in entry["note"]
+    assert pick(found["comparisons"], a="new", group="all", condition="unaided", measure="sensitivity")["readers"] == 6

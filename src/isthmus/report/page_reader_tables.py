@@ -110,7 +110,11 @@ def _pick(entries: list[dict[str, Any]], **wanted: str) -> dict[str, dict[str, A
 
 def _differences(caption: str, rows: list[tuple[str, dict[str, dict[str, Any]]]], first: str) -> Table:
     """Return a table of differences: beneath each its interval and Holm's p."""
-    measures = [name for name in DIFFERENCES if any(picked.get(name) for _, picked in rows)]
+    measures = [
+        name
+        for name in DIFFERENCES
+        if any((picked.get(name) or {}).get("difference") is not None for _, picked in rows)
+    ]
     units = {entry["n"] for _, picked in rows for entry in picked.values()}
     shown = []
     for name, picked in rows[:_ROWS]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable
@@ -23,6 +23,7 @@ from isthmus.statistics.roc import clustered_auc, compare_aucs
 FloatArray = NDArray[np.float64]
 MATCHED: Final = ("sensitivity_at_specificity", "specificity_at_sensitivity")
 """At the reader's own specificity, or sensitivity."""
+ONE_POINT: Final = "scores of two values are calls: one point of the ROC plane has no area to compare"
 
 
 @dataclass(frozen=True)
@@ -152,26 +153,31 @@ def _each_group(
     seeds = "" if one_seed.units.size == beside.units.size else f"seed {beside.seed.min()} alone"
     for group, readers in groups.items():
         whole = [name for name in readers if name in beside.readers]
-        if len(whole) < 2:
-            continue
         for measure, figures, covariance, some in _group_figures(one_seed, points, whole, table):
             number = _groups_behind(measure, some) if measure in ("sensitivity", "specificity", "accuracy") else None
             found = model_less_mean_reader(figures, covariance, study.level, groups=number)
             compared = found.comparison
             left_out = one_seed.sizes()["n"] - some.sizes()["n"]
             skipped = f"{left_out} units that not all of them judged are left out" if left_out else ""
-            entry = _entry(measure, compared, some, found.note, skipped, seeds)
-            yield {"reader": "", "group": group, "readers": len(whole), "readers_as": found.readers_as, **entry}
+            used = len(figures) - 1
+            fewer = f"{len(whole) - used} of {len(whole)} readers gave no scores" if used < len(whole) else ""
+            entry = _entry(measure, compared, some, found.note, skipped, fewer, seeds)
+            yield {"reader": "", "group": group, "readers": used, "readers_as": found.readers_as, **entry}
 
 
 def _group_figures(
     beside: _Beside, points: "_Points | None", readers: list[str], table: AnalysisTable
 ) -> Iterator[tuple[str, FloatArray, FloatArray, _Beside]]:
     """Yield each measure's figures [R + 1] of the readers and the arm, their covariance, and the cases behind them."""
-    places = [beside.readers.index(name) for name in readers]
-    scored = beside.of(readers, np.isfinite(beside.reader_scores[places]).all(axis=0) & np.isfinite(beside.scores))
-    if len(table.classes) == 2 and _both_classes(scored):
+    scorers = [name for name in readers if not is_one_point(beside.reader_scores[beside.readers.index(name)])]
+    places = [beside.readers.index(name) for name in scorers]
+    scored = beside.of(scorers, np.isfinite(beside.reader_scores[places]).all(axis=0) & np.isfinite(beside.scores))
+    if len(table.classes) == 2 and len(scorers) > 1 and _both_classes(scored):
         yield "auc", *_aucs(scored), scored
+    readers = [name for name in readers if np.isfinite(beside.reader_calls[beside.readers.index(name)]).any()]
+    if len(readers) < 2:
+        return
+    places = [beside.readers.index(name) for name in readers]
     called = beside.of(readers, np.isfinite(beside.reader_calls[places]).all(axis=0) & np.isfinite(beside.calls))
     for measure, among in _among(called, table) if called.units.size else ():
         some = called.of(readers, among)
@@ -260,8 +266,17 @@ def _wanted(measure: str) -> float:
     return 0.0 if measure == "specificity" else 1.0
 
 
+def is_one_point(scores: ArrayLike) -> bool:
+    """Tell whether scores hold two values at most, or none: a reader who calls, whatever the column is named."""
+    values = np.asarray(scores, dtype=np.float64)
+    return np.unique(values[np.isfinite(values)]).size <= 2
+
+
 def _compare_aucs(beside: _Beside, level: float) -> Comparison:
     reader = beside.reader_scores[0]
+    nan = float("nan")
+    if is_one_point(reader):
+        return Comparison(undefined("AUC", ONE_POINT, level), nan, nan, "no test", nan, nan)
     try:
         if beside.folded:
             return compare_cross_validated_aucs(
@@ -269,7 +284,6 @@ def _compare_aucs(beside: _Beside, level: float) -> Comparison:
             )
         return compare_aucs(beside.truth, beside.scores, reader, beside.groups, level)
     except ValueError as error:
-        nan = float("nan")
         return Comparison(undefined("AUC", str(error), level), nan, nan, "no test", nan, nan)
 
 

@@ -51,6 +51,8 @@ def compare_conditions(table: AnalysisTable, read: DataFrame, study: Study) -> I
         for group, readers in reader_groups(rows).items():
             asked = reader_study(rows[rows["reader_id"].isin(readers)])
             conditions = sorted(asked.conditions, key=lambda name: (name == UNAIDED, name))
+            if measure == "auc" and only_calls(asked):
+                continue
             found = obuchowski_rockette(asked, conditions, figure=measure, level=study.level)
             yield from _entries("OR", group, measure, found)
             if group == "all":
@@ -65,6 +67,12 @@ def reader_study(rows: DataFrame) -> ReaderStudy:
     return ReaderStudy.from_rows(
         rows["score"], rows["reader_id"], rows["condition"], rows["unit_id"], rows["truth"], rows["group_id"]
     )
+
+
+def only_calls(study: ReaderStudy) -> bool:
+    """Tell whether every reader used two values at most under some condition: points have no areas to compare."""
+    values = [[len(np.unique(cell[np.isfinite(cell)])) for cell in reader] for reader in study.scores]
+    return bool((np.array(values) <= 2).all(axis=0).any())
 
 
 def _of_measure(read: DataFrame, measure: Measured, positive: str) -> DataFrame:

@@ -9,7 +9,7 @@ from pandas import DataFrame
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.discrimination import auc_of, several_class_measures
 from isthmus.report.reader_agreement import agreement_among
-from isthmus.report.reader_comparisons import compare_with_arms
+from isthmus.report.reader_comparisons import ONE_POINT, compare_with_arms, is_one_point
 from isthmus.report.reader_conditions import compare_conditions
 from isthmus.report.reader_time import time_per_case
 from isthmus.report.reads import conditions_of, reader_groups, readings, reads_by_split
@@ -90,6 +90,8 @@ def _readers(read: DataFrame, table: AnalysisTable, study: Study) -> Iterator[di
     for named, rows in readings(read):
         seconds = float(rows["seconds"].median()) if rows["seconds"].notna().any() else None
         measured = _measures(rows.assign(seed=0, fold=0), table, study)
+        if len(table.classes) == 2 and rows["score"].notna().any() and is_one_point(rows["score"]):
+            measured["auc"] = undefined("AUC", ONE_POINT, study.level).as_dict()
         yield {"kind": "reader", **named, **measured, "seconds": seconds}
 
 

@@ -52,6 +52,8 @@ def reads_by_split(table: AnalysisTable, study: Study) -> dict[str, DataFrame]:
     reads = _with_blanks(_of_target(given.set_axis(lines, axis=0), table.target))
     _check(reads, table.classes)
     reads = reads.assign(score=_scores(reads, table, study.higher_is), call=reads["call"].astype(object))
+    if len(table.classes) == 2 and study.higher_is == "positive":
+        reads = reads.assign(call=_called(reads, table))
     found: dict[str, DataFrame] = {}
     of_a_unit = False
     for split in in_order(set(table.rows["split"])):
@@ -183,6 +185,15 @@ def _scores(reads: DataFrame, table: AnalysisTable, higher_is: str) -> "pd.Serie
         silent = given.groupby(reads["reader_id"]).transform("count") == 0
         return given.where(~silent, stated)
     return stated
+
+
+def _called(reads: DataFrame, table: AnalysisTable) -> "pd.Series[Any]":
+    """Return the calls; of a reader who gave none and scored with 0 and 1 only, the scores are the calls."""
+    silent = (reads["call"] == "").groupby(reads["reader_id"]).transform("all")
+    apart = (~reads["score"].isin([0.0, 1.0]) & reads["score"].notna()).groupby(reads["reader_id"]).transform("any")
+    other = next(label for label in table.classes if label != table.positive)
+    meant = reads["score"].map({1.0: table.positive, 0.0: other}).fillna("")
+    return reads["call"].where(~silent | apart, meant)
 
 
 def _is_other_cohort(table: AnalysisTable, split: str) -> bool:
