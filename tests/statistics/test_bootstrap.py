@@ -96,3 +96,19 @@ def test_a_simultaneous_band_holds_95_percent_of_curves_and_is_wider() -> None:
     all_of_it = roc_band(labels, scores_a, kind="simultaneous", replicates=1000, points=21)
     assert (all_of_it.high - all_of_it.low >= one.high - one.low - 1e-12).all()
     assert (all_of_it.high - all_of_it.low).mean() > 1.1 * (one.high - one.low).mean()
+
+
+def test_degenerate_curves_have_a_band_or_say_why_not() -> None:
+    flat = roc_band(labels, np.ones(120), points=11, replicates=50)
+    assert flat.sensitivity == pytest.approx(flat.fpr)
+    assert (flat.high[1:-1] > flat.sensitivity[1:-1]).all()
+    alone = roc_band(np.arange(120) == 7, scores_a, points=11, replicates=50)
+    assert set(alone.sensitivity.tolist()) <= {0.0, 1.0}
+    assert alone.high[0] > 0.7
+    for bad, words in (([0.1, np.nan], "row 1 is nan"), ([np.inf, 0.1], "row 0 is inf")):
+        with pytest.raises(ValueError, match=words):
+            roc_band([0, 1], bad)
+    with pytest.raises(ValueError, match="no positive case"):
+        roc_band([0, 0], [0.1, 0.2])
+    with pytest.raises(ValueError, match="no bootstrap replicate held both classes"):
+        roc_band([0, 1], [0.1, 0.2], ["one patient", "another"], replicates=1, seed=0)

@@ -76,3 +76,14 @@ def test_two_classes_are_compared_as_proc_bootstraps_them() -> None:
 def test_identical_arms_differ_by_nothing_with_p_one() -> None:
     found = compare_several_classes(truth, probabilities, probabilities, classes, replicates=50)
     assert [(c.difference.estimate, c.p) for c in found.values()] == [(0.0, 1.0)] * 2
+
+
+def test_constant_probabilities_are_chance_and_a_nan_is_named() -> None:
+    constant = np.full((120, 3), 1 / 3)
+    for measure in (macro_auc, hand_till):
+        found = measure(truth, constant, classes, replicates=50)
+        assert (found.estimate, found.low, found.high) == pytest.approx((0.5, 0.5, 0.5))
+    broken = probabilities.copy()
+    broken[3, 1] = np.nan
+    with pytest.raises(ValueError, match="row 3 is nan"):
+        compare_several_classes(truth, probabilities, broken, classes)

@@ -106,7 +106,8 @@ def pointwise_limits(
     cases, groups : int
         Positive ones: the number is at most the first.
     """
-    variance = np.nanvar(drawn, axis=0, ddof=1)
+    known = drawn[np.isfinite(drawn).all(axis=1)]
+    variance = known.var(axis=0, ddof=1) if len(known) > 1 else np.zeros(observed.shape)
     binomial = observed * (1 - observed)
     number = np.full(observed.shape, float(groups))
     np.divide(binomial, variance, out=number, where=(binomial > 0) & (variance > _NO_VARIANCE))
