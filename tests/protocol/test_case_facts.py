@@ -39,7 +39,7 @@ def test_a_run_says_which_nodules_it_misjudges(finished):
     entries = finished[0].evidence["error_rates"]
     assert {entry["arm"] for entry in entries} == {"thyronet_x4", "resnet34"}
     assert {"cv", "test", "external"} <= {entry["split"] for entry in entries}
-    assert {"composition", "echogenic_foci", "tirads"} <= {entry["feature"] for entry in entries}
+    assert {"composition", "echogenic_foci"} <= {entry["feature"] for entry in entries}
     folder = finished[0].folder
     assert (folder / "tables" / "error_rates.csv").is_file()
     assert (folder / "explanations" / "resnet34" / "misclassified.csv").is_file()
@@ -53,7 +53,7 @@ def test_a_run_keeps_what_it_knows_of_its_cases_and_more_columns_can_be_asked_fo
     from isthmus.tables.cases import read_cases
 
     kept = read_cases(finished[0].folder / "tables" / "cases.csv")
-    assert {"unit_id", "cohort", "patient_id", "age_years", "sex", "size", "tirads"} <= set(kept.columns)
+    assert {"unit_id", "cohort", "patient_id", "age_years", "sex", "tirads"} <= set(kept.columns)
     assert kept["cohort"].nunique() == 2
     cohort = isthmus.load_cohort(cohorts[0])
     known = cohort.nodules.merge(cohort.patients, on="patient_id").set_index("nodule_id")
