@@ -185,7 +185,7 @@ def _name_points(axis: "Axes", readers: list[dict[str, Any]], marks: list[Point]
     taken = [*marks, *(point for row in readers if (point := _point(row)) is not None)]
     for name, (x, y) in last.items():
         reach = width * len(name) / 2
-        places = [(x + 0.02 * side + reach, y), (x - 0.02 * side - reach, y), (x, y + height), (x, y - height)]
+        places = [(x + 0.026 * side + reach, y), (x - 0.026 * side - reach, y), (x, y + height), (x, y - height)]
         places += [(x + a * (0.015 * side + reach), y + b * height) for a in (1, -1) for b in (1, -1)]
         near = [
             sum(abs(px - qx) < reach + 0.012 * side and abs(py - qy) < height * 0.8 for qx, qy in taken)

@@ -1,5 +1,6 @@
 """What the page says of readers: their figures beside the arms', differences, agreement, time."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from isthmus.report.analysis_table import AnalysisTable
@@ -8,7 +9,7 @@ from isthmus.report.figures_readers import paint
 from isthmus.report.page_reader_tables import SET_BY_SIMULATION, frames, reader_tables
 from isthmus.report.reader_words import agreement_words, arms_words, conditions_words, crossing_words, time_words
 from isthmus.report.readers import reader_evidence
-from isthmus.report.reading import figure_endings, splits_of
+from isthmus.report.reading import figure_endings, split_name, splits_of
 from isthmus.report.subject import Shown, Subject
 
 __all__ = ["SET_BY_SIMULATION", "SUBJECT", "show"]
@@ -28,13 +29,17 @@ def show(context: ReportContext) -> Shown | None:
     tables = []
     figures: list[str] = []
     endings = figure_endings(context.evidence)
-    for split in splits_of(context.evidence):
-        if not any(row["split"] == split for row in found["rows"]):
-            continue
+    read = {row["split"] for row in found["rows"]}
+    splits = [split for split in splits_of(context.evidence) if split in read]
+    for split in splits:
         of_split = {name: _of(found, name, split) for name in found if isinstance(found[name], list)}
-        for words in (crossing_words, arms_words, conditions_words, agreement_words, time_words):
+        # What was found is said of the split that counts most; of the others there are figures and tables.
+        further = (arms_words, conditions_words, agreement_words, time_words) if split == splits[0] else ()
+        for words in (crossing_words, *further):
             sentences += words(context, of_split, split)
-        tables += reader_tables(context, of_split, split, simulated=bool(found["simulated"]))
+        made = reader_tables(context, of_split, split, simulated=bool(found["simulated"]))
+        where = f", {split_name(split)}" if len(splits) > 1 else ""
+        tables += [made[0], *(replace(table, caption=table.caption + where) for table in made[1:])]
         figures += [f"{name}{endings.get(split, '')}" for name in ("readers", "reader_differences")]
     return Shown(sentences, tuple(figures), tables, _notes(found))
 

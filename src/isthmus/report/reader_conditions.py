@@ -49,6 +49,8 @@ def compare_conditions(table: AnalysisTable, read: DataFrame, study: Study) -> I
         if rows["condition"].nunique() < 2:
             continue
         for group, readers in reader_groups(rows).items():
+            if len(readers) < 2 and group != "all":
+                continue  # the reader's own row says it
             asked = reader_study(rows[rows["reader_id"].isin(readers)])
             conditions = sorted(asked.conditions, key=lambda name: (name == UNAIDED, name))
             if measure == "auc" and only_calls(asked):

@@ -144,7 +144,8 @@ def conditions_words(context: ReportContext, found: Found, split: str) -> list[s
         about = "readers like these" if entry["readers_as"] == "random" else "these readers only"
         a, b = condition_words(entry["a"]), condition_words(entry["b"])
         pair = f"{number(entry['estimate_a'])} against {number(entry['estimate_b'])}, difference {interval(entry)}"
-        verdict = "shown to differ" if shown(entry, context) else "not told apart"
+        higher = "higher" if entry["difference"] > 0 else "lower"
+        verdict = f"shown to be {higher}" if shown(entry, context) else "not told apart"
         texts.append(
             f"The mean {_WORDS[entry['measure']]} of {who} {a} and {b}: {pair}, {verdict} (p {_p(entry)}; said of "
             f"{about})."
