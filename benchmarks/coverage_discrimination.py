@@ -56,9 +56,7 @@ class Sample:
         """Return labels, two arms' scores [2, N], equally good, and groups."""
         patients = self.positives + self.negatives
         groups = np.repeat(np.arange(patients), self.nodules)
-        y = np.tile([True, False], patients) if self.mixed else np.repeat(np.arange(patients), self.nodules) < 0
-        if not self.mixed:
-            y = groups < self.positives
+        y = np.tile([True, False], patients) if self.mixed else groups < self.positives
         noise = rng.normal(size=(2, y.size))
         if self.nodules > 1:
             noise = sqrt(0.5) * rng.normal(size=(2, patients))[:, groups] + sqrt(0.5) * noise
