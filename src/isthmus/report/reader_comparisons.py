@@ -1,21 +1,19 @@
 """Each arm beside each reader and the mean of readers, on the cases that both judged."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable
-from isthmus.report.discrimination import is_cross_validated
-from isthmus.report.reads import by_number, conditions_of, first_session, reader_groups
+from isthmus.report.reader_cases import Beside, ReaderPoints, beside_readers, both_classes, is_one_point
+from isthmus.report.reads import conditions_of, first_session, reader_groups
 from isthmus.report.subject import Study
 from isthmus.statistics.cross_validated import compare_cross_validated_aucs
 from isthmus.statistics.inputs import as_groups
 from isthmus.statistics.interval import Comparison, holm, undefined
-from isthmus.statistics.matched_point import MatchedPoints, matched_points
 from isthmus.statistics.mean_reader import model_less_mean_reader, proportions_of_groups
 from isthmus.statistics.proportions import compare_paired_proportions
 from isthmus.statistics.roc import clustered_auc, compare_aucs
@@ -24,40 +22,6 @@ FloatArray = NDArray[np.float64]
 MATCHED: Final = ("sensitivity_at_specificity", "specificity_at_sensitivity")
 """At the reader's own specificity, or sensitivity."""
 ONE_POINT: Final = "scores of two values are calls: one point of the ROC plane has no area to compare"
-
-
-@dataclass(frozen=True)
-class _Beside:
-    """An arm's rows beside what R readers said of the same units: NaN where a reader said nothing.
-
-    `calls` of readers and of the arm are 1 where the positive class was called; with several classes, where the call
-    was right.
-    """
-
-    readers: list[str]
-    truth: NDArray[np.bool_]
-    groups: NDArray[np.str_]
-    units: NDArray[np.str_]
-    seed: NDArray[np.intp]
-    fold: NDArray[np.intp]
-    reader_scores: FloatArray
-    reader_calls: FloatArray
-    scores: FloatArray
-    calls: FloatArray
-    folded: bool
-
-    def of(self, readers: list[str], rows: NDArray[np.bool_]) -> "_Beside":
-        """Return these readers and rows alone."""
-        places = [self.readers.index(name) for name in readers]
-        cut = {
-            name: getattr(self, name)[rows] for name in ("truth", "groups", "units", "seed", "fold", "scores", "calls")
-        }
-        two = {name: getattr(self, name)[places][:, rows] for name in ("reader_scores", "reader_calls")}
-        return replace(self, readers=readers, **cut, **two)
-
-    def sizes(self) -> dict[str, int]:
-        """Return how many units and groups there are."""
-        return {"n": len(set(self.units.tolist())), "n_groups": len(set(self.groups.tolist()))}
 
 
 def compare_with_arms(table: AnalysisTable, split: str, read: DataFrame, study: Study) -> list[dict[str, Any]]:
@@ -83,11 +47,11 @@ def compare_with_arms(table: AnalysisTable, split: str, read: DataFrame, study: 
         rows = first[first["condition"] == condition]
         groups = {name: who for name, who in reader_groups(rows).items() if len(who) > 1}
         for arm in dict.fromkeys(table.rows.loc[table.rows["split"] == split, "arm"]):
-            beside = _beside(table, str(arm), split, rows)
+            beside = beside_readers(table, str(arm), split, rows)
             if beside is None:
                 continue
             named = {"condition": condition, "a": str(arm)}
-            points = _Points(beside, study) if len(table.classes) == 2 else None
+            points = ReaderPoints(beside, study) if len(table.classes) == 2 else None
             entries = [
                 *_each_reader(beside, points, table, study),
                 *_each_group(beside, points, groups, table, study),
@@ -97,37 +61,8 @@ def compare_with_arms(table: AnalysisTable, split: str, read: DataFrame, study: 
     return found
 
 
-def _beside(table: AnalysisTable, arm: str, split: str, read: DataFrame) -> _Beside | None:
-    rows = table.part(arm, split)
-    rows = rows[rows["unit_id"].isin(set(read["unit_id"]))]
-    if rows.empty:
-        return None
-    units = rows["unit_id"].to_numpy(dtype=str)
-    said = {name: read.pivot(index="unit_id", columns="reader_id", values=name) for name in ("score", "call")}
-    readers = sorted(map(str, said["score"].columns), key=by_number)
-    said = {name: wide[readers] for name, wide in said.items()}
-    label = rows["label"].to_numpy(dtype=str)
-    wide = said["call"].reindex(units).to_numpy(dtype=object).T
-    silent = (wide != wide) | (wide == "")
-    yes = table.positive if len(table.classes) == 2 else label
-    called = rows["call"].to_numpy(dtype=object)
-    return _Beside(
-        readers=readers,
-        truth=rows["truth"].to_numpy(dtype=bool),
-        groups=rows["group_id"].to_numpy(dtype=str),
-        units=units,
-        seed=rows["seed"].to_numpy(dtype=np.intp),
-        fold=rows["fold"].to_numpy(dtype=np.intp),
-        reader_scores=said["score"].reindex(units).to_numpy(dtype=np.float64).T,
-        reader_calls=np.where(silent, np.nan, (wide == yes).astype(float)),
-        scores=rows["score"].to_numpy(dtype=np.float64),
-        calls=np.where(called == "", np.nan, (called == yes).astype(float)),
-        folded=is_cross_validated(rows),
-    )
-
-
 def _each_reader(
-    beside: _Beside, points: "_Points | None", table: AnalysisTable, study: Study
+    beside: Beside, points: ReaderPoints | None, table: AnalysisTable, study: Study
 ) -> Iterator[dict[str, Any]]:
     for place, reader in enumerate(beside.readers):
         named = {"reader": reader, "group": "", "readers": 1, "readers_as": "fixed"}
@@ -147,7 +82,7 @@ def _each_reader(
 
 
 def _each_group(
-    beside: _Beside, points: "_Points | None", groups: dict[str, list[str]], table: AnalysisTable, study: Study
+    beside: Beside, points: ReaderPoints | None, groups: dict[str, list[str]], table: AnalysisTable, study: Study
 ) -> Iterator[dict[str, Any]]:
     one_seed = beside.of(beside.readers, beside.seed == beside.seed.min())
     seeds = "" if one_seed.units.size == beside.units.size else f"seed {beside.seed.min()} alone"
@@ -166,13 +101,13 @@ def _each_group(
 
 
 def _group_figures(
-    beside: _Beside, points: "_Points | None", readers: list[str], table: AnalysisTable
-) -> Iterator[tuple[str, FloatArray, FloatArray, _Beside]]:
+    beside: Beside, points: ReaderPoints | None, readers: list[str], table: AnalysisTable
+) -> Iterator[tuple[str, FloatArray, FloatArray, Beside]]:
     """Yield each measure's figures [R + 1] of the readers and the arm, their covariance, and the cases behind them."""
     scorers = [name for name in readers if not is_one_point(beside.reader_scores[beside.readers.index(name)])]
     places = [beside.readers.index(name) for name in scorers]
     scored = beside.of(scorers, np.isfinite(beside.reader_scores[places]).all(axis=0) & np.isfinite(beside.scores))
-    if len(table.classes) == 2 and len(scorers) > 1 and _both_classes(scored):
+    if len(table.classes) == 2 and len(scorers) > 1 and both_classes(scored):
         yield "auc", *_aucs(scored), scored
     readers = [name for name in readers if np.isfinite(beside.reader_calls[beside.readers.index(name)]).any()]
     if len(readers) < 2:
@@ -196,59 +131,7 @@ def _group_figures(
             yield measure, np.append(middle - (model - reader), middle), _with_nothing(covariance), some
 
 
-class _Points:
-    """The arm's curve at the readers' points, computed once for all readers who called the same cases.
-
-    Of several seeds the first: a threshold belongs to one model.
-    """
-
-    def __init__(self, beside: _Beside, study: Study) -> None:
-        self._beside = beside.of(beside.readers, beside.seed == beside.seed.min())
-        self._study = study
-        self._known = np.isfinite(self._beside.reader_calls) & np.isfinite(self._beside.scores)
-        self._found: dict[bytes, tuple[list[str], MatchedPoints, _Beside] | None] = {}
-
-    def of(self, readers: list[str]) -> tuple[MatchedPoints, _Beside] | None:
-        """Return the curve at these readers' points, and the cases that all of them called and the arm scored."""
-        places = [self._beside.readers.index(name) for name in readers]
-        rows = np.asarray(self._known[places].all(axis=0), dtype=np.bool_)
-        key = rows.tobytes()
-        if key not in self._found:
-            self._found[key] = self._computed(rows)
-        found = self._found[key]
-        if found is None:
-            return None
-        everybody, matched, some = found
-        return matched.of([everybody.index(name) for name in readers]), some
-
-    def _computed(self, rows: NDArray[np.bool_]) -> tuple[list[str], MatchedPoints, _Beside] | None:
-        names = self._beside.readers
-        everybody = [name for name, known in zip(names, self._known, strict=True) if known[rows].all()]
-        some = self._beside.of(everybody, rows)
-        if not _both_classes(some):
-            return None
-        # A standard error needs fewer replicates than a percentile does.
-        replicates = min(self._study.bootstrap, 1000 if some.units.size <= 2000 else 400)
-        called = some.reader_calls > 0.5
-        try:
-            found = matched_points(
-                some.truth,
-                some.scores,
-                called,
-                some.groups,
-                folds=some.fold if some.folded else None,
-                replicates=replicates,
-            )
-        except ValueError:  # no fold with both classes
-            return None
-        return everybody, found, some
-
-
-def _both_classes(beside: _Beside) -> bool:
-    return bool(beside.truth.any() and not beside.truth.all())
-
-
-def _among(beside: _Beside, table: AnalysisTable) -> list[tuple[str, NDArray[np.bool_]]]:
+def _among(beside: Beside, table: AnalysisTable) -> list[tuple[str, NDArray[np.bool_]]]:
     """Return the measures of calls and the cases that each is a share of."""
     if len(table.classes) > 2:
         return [("accuracy", np.ones(beside.truth.size, dtype=bool))]
@@ -256,7 +139,7 @@ def _among(beside: _Beside, table: AnalysisTable) -> list[tuple[str, NDArray[np.
     return [(measure, among) for measure, among in parts if among.any()]
 
 
-def _groups_behind(measure: str, beside: _Beside) -> int:
+def _groups_behind(measure: str, beside: Beside) -> int:
     """Return how many groups have a case that the measure of calls is a share of."""
     among = {"sensitivity": beside.truth, "specificity": ~beside.truth}.get(measure, np.ones(beside.truth.size, bool))
     return len(set(beside.groups[among].tolist()))
@@ -266,13 +149,7 @@ def _wanted(measure: str) -> float:
     return 0.0 if measure == "specificity" else 1.0
 
 
-def is_one_point(scores: ArrayLike) -> bool:
-    """Tell whether scores hold two values at most, or none: a reader who calls, whatever the column is named."""
-    values = np.asarray(scores, dtype=np.float64)
-    return np.unique(values[np.isfinite(values)]).size <= 2
-
-
-def _compare_aucs(beside: _Beside, level: float) -> Comparison:
+def _compare_aucs(beside: Beside, level: float) -> Comparison:
     reader = beside.reader_scores[0]
     nan = float("nan")
     if is_one_point(reader):
@@ -287,7 +164,7 @@ def _compare_aucs(beside: _Beside, level: float) -> Comparison:
         return Comparison(undefined("AUC", str(error), level), nan, nan, "no test", nan, nan)
 
 
-def _aucs(beside: _Beside) -> tuple[FloatArray, FloatArray]:
+def _aucs(beside: Beside) -> tuple[FloatArray, FloatArray]:
     """Return the AUCs [R + 1] and their covariance; of fold models the mean of the folds', which share no group."""
     scores = np.vstack([beside.reader_scores, beside.scores])
     if not beside.folded:
@@ -308,7 +185,7 @@ def _with_nothing(covariance: FloatArray) -> FloatArray:
     return np.pad(covariance, (0, 1))
 
 
-def _entry(measure: str, compared: Comparison, beside: _Beside, *notes: str) -> dict[str, Any]:
+def _entry(measure: str, compared: Comparison, beside: Beside, *notes: str) -> dict[str, Any]:
     entry: dict[str, Any] = {"measure": measure, **beside.sizes(), **compared.as_dict()}
     note = "; ".join(filter(None, (str(entry.get("note") or ""), *notes)))
     return {**entry, "note": note} if note else entry

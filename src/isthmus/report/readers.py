@@ -9,7 +9,8 @@ from pandas import DataFrame
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.discrimination import auc_of, several_class_measures
 from isthmus.report.reader_agreement import agreement_among
-from isthmus.report.reader_comparisons import ONE_POINT, compare_with_arms, is_one_point
+from isthmus.report.reader_cases import is_one_point
+from isthmus.report.reader_comparisons import ONE_POINT, compare_with_arms
 from isthmus.report.reader_conditions import compare_conditions
 from isthmus.report.reader_time import time_per_case
 from isthmus.report.reads import conditions_of, reader_groups, readings, reads_by_split
