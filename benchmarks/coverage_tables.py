@@ -21,7 +21,8 @@ from isthmus.statistics.clustered_group_tests import clustered_categorical_test,
 from isthmus.statistics.group_tests import categorical_test, numeric_test
 from isthmus.statistics.interaction import auc_heterogeneity, difference_heterogeneity, subgroup_auc
 from isthmus.statistics.roc import compare_aucs
-from isthmus.statistics.sample_size import auc_difference, paired_proportions
+from isthmus.statistics.sample_size import paired_proportions
+from isthmus.statistics.sample_size_auc import auc_difference
 from isthmus.statistics.standardised_difference import standardised_mean_difference, standardised_share_difference
 
 SEED = 2026

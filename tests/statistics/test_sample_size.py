@@ -9,16 +9,18 @@ from isthmus.statistics.interval import logit_interval
 from isthmus.statistics.proportions import clopper_pearson, wilson
 from isthmus.statistics.roc import compare_aucs
 from isthmus.statistics.sample_size import (
-    auc_difference,
-    auc_difference_power,
-    auc_width,
     cases_above,
     cases_for_width,
     design_effect,
-    hanley_mcneil_variance,
     paired_proportions,
     sizes_at,
     unpaired_proportions,
+)
+from isthmus.statistics.sample_size_auc import (
+    auc_difference,
+    auc_difference_power,
+    auc_width,
+    hanley_mcneil_variance,
 )
 
 
@@ -142,7 +144,7 @@ def test_delong_finds_the_difference_as_often_as_was_planned():
 def test_the_empirical_covariance_is_that_of_bivariate_normal_placements():
     from scipy.stats import multivariate_normal, norm
 
-    from isthmus.statistics.sample_size import _empirical_covariance
+    from isthmus.statistics.sample_size_auc import _empirical_covariance
 
     for a, b, r in ((0.85, 0.78, 0.5), (0.9, 0.9, 1.0), (0.6, 0.95, 0.0)):
         both = multivariate_normal.cdf(norm.ppf([a, b]), mean=[0, 0], cov=[[1, r / 2], [r / 2, 1]])

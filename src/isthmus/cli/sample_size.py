@@ -99,7 +99,8 @@ def auc(
 
     Example: `isthmus sample-size auc --expected 0.85 --width 0.1 --prevalence 0.3`
     """
-    from isthmus.statistics.sample_size import auc_width, sizes_at
+    from isthmus.statistics.sample_size import sizes_at
+    from isthmus.statistics.sample_size_auc import auc_width
 
     with _as_input_error():
         effect = _effect(nodules, icc)
@@ -129,7 +130,8 @@ def compare_aucs(
 
     Example: `isthmus sample-size compare-aucs --a 0.85 --b 0.78 --prevalence 0.3 --correlation 0.5`
     """
-    from isthmus.statistics.sample_size import auc_difference, sizes_at
+    from isthmus.statistics.sample_size import sizes_at
+    from isthmus.statistics.sample_size_auc import auc_difference
 
     with _as_input_error():
         effect = _effect(nodules, icc)
