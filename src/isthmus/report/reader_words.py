@@ -123,7 +123,12 @@ def _many_arms(context: ReportContext, entries: list[dict[str, Any]], condition:
             "from it."
         )
     low, high = (number(side(entry["difference"] for entry in entries)) for side in (min, max))
-    return [f"{text} The differences, arm less readers, run from {low} to {high}."]
+    text += f" The differences, arm less readers, run from {low} to {high}."
+    primary = (context.evidence.get("primary") or {}).get("arm")
+    for entry in (entry for entry in entries if entry["a"] == primary):
+        pair = f"{number(entry['estimate_a'])} against {number(entry['estimate_b'])}, difference {interval(entry)}"
+        text += f" {context.title_of(entry['a'])}: {pair}."
+    return [text]
 
 
 def _who(context: ReportContext, entries: list[dict[str, Any]]) -> str:
