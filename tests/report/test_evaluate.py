@@ -98,3 +98,15 @@ def test_rows_that_choices_were_made_on_are_left_out_and_counted(tmp_path: Path)
     evidence = evaluate(pd.DataFrame(rows), tmp_path / "out")
     assert list(evidence["arms"]["a"]) == ["test"]
     assert "60 rows of the tuning part are left out" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_limits_of_prediction_sets_come_from_the_tuning_part_and_its_rows_are_no_evidence(tmp_path: Path) -> None:
+    tune = made_predictions(folds=1, seeds=(0,), split="tune", units=200).assign(fold=0)
+    test = made_predictions(folds=1, seeds=(0,), split="test").assign(fold=0)
+    both = pd.concat([tune.assign(unit_id="t" + tune["unit_id"], group_id="t" + tune["group_id"]), test])
+    evidence = evaluate(both, tmp_path / "with", bootstrap=50)
+    alone = evaluate(test, tmp_path / "without", bootstrap=50)
+    assert set(evidence["arms"]["new"]) == {"test"}
+    chosen = [found["uncertainty"]["splits"]["test"]["new"]["chosen_on"] for found in (evidence, alone)]
+    assert chosen == ["the tuning part", "the same set, cross-fitted by group in 5 parts"]
+    assert evidence["arms"]["new"]["test"]["auc"] == alone["arms"]["new"]["test"]["auc"]

@@ -1,6 +1,6 @@
 """A predictions table made ready for statistics: in each row truth, score, probability and call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,9 @@ class AnalysisTable:
     notes : dict
         (arm, split) to what a reader must know of its calls.
 
+    tuning : DataFrame, optional
+        Rows of split ``tune`` made ready alike: no evidence, but what limits may be chosen on.
+
     Of several cohorts in the split ``external`` each is a split by itself, ``external: NAME``.
     """
 
@@ -39,6 +42,7 @@ class AnalysisTable:
     calibrated: set[tuple[str, str]]
     thresholds: dict[tuple[str, str], list[dict[str, Any]]]
     notes: dict[tuple[str, str], list[str]]
+    tuning: DataFrame | None = None
 
     def part(self, arm: str, split: str) -> DataFrame:
         """Return the rows of one arm and split."""
@@ -109,6 +113,23 @@ def analysis_table(
     for arm, split in rows[["arm", "split"]].drop_duplicates().itertuples(index=False):
         _calibrate_and_call(table, str(arm), str(split), (frozen or {}).get("arms", {}).get(arm, {}))
     return table
+
+
+def with_tuning(table: AnalysisTable, predictions: DataFrame, tuning: DataFrame, **how: Any) -> AnalysisTable:
+    """Return the table with the rows of its tuning part beside it.
+
+    Parameters
+    ----------
+    table : AnalysisTable
+        Of ``predictions``.
+    predictions, tuning : DataFrame
+        What is evidence, and the rows of split ``tune``.
+    how
+        As for :func:`analysis_table`.
+    """
+    both = analysis_table(pd.concat([predictions, tuning], ignore_index=True), **how)
+    tune = both.rows[both.rows["split"] == "tune"]
+    return replace(table, calibrated=both.calibrated, thresholds=both.thresholds, tuning=tune)
 
 
 def _one(frame: DataFrame, column: str, chosen: str | None) -> DataFrame:

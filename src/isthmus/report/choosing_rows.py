@@ -56,6 +56,8 @@ def choosing_for(table: AnalysisTable, arm: str, split: str) -> Choosing:
     else:
         for other, words in (("tune", "the tuning part"), ("cv", "the out-of-fold predictions of the first seed")):
             rows = table.part(arm, other)
+            if other == "tune" and table.tuning is not None:
+                rows = table.tuning[table.tuning["arm"] == arm]
             # Limits of raw probabilities say nothing of recalibrated ones.
             if len(rows) and ((arm, other) in table.calibrated) == ((arm, split) in table.calibrated):
                 return Choosing(rows[rows["seed"] == rows["seed"].min()], None, words)

@@ -114,6 +114,7 @@ def evaluate(
                 reference_arm=reference_arm,
                 primary=primary,
                 frozen=frozen,
+                tuning=tuned,
                 target=target,
                 unit=unit,
                 reference=reference,
@@ -135,7 +136,7 @@ def evaluate(
             predictions=frame,
             frozen=frozen,
             arms=dict(arms or {}),
-            checks=[*checks, *table_checks(evidence), *_tuning_check(tuned), *said, *more],
+            checks=[*checks, *table_checks(evidence), *_tuning_check(0 if tuned is None else len(tuned)), *said, *more],
             marks=list(marks),
             manifest={"rows": len(table.rows)},
         )
@@ -170,12 +171,12 @@ def _checked(predictions: DataFrame | Path | str | Iterable[Path | str]) -> Data
         return read_predictions(path)
 
 
-def _without_tuning(frame: DataFrame) -> tuple[DataFrame, int]:
-    """Return the rows that are evidence and the number of the others: on `tune`, thresholds and epochs were chosen."""
+def _without_tuning(frame: DataFrame) -> tuple[DataFrame, DataFrame | None]:
+    """Return the rows that are evidence, and the others if any: on `tune`, thresholds and epochs were chosen."""
     tuned = frame["split"] == "tune"
-    if tuned.all():
-        return frame, 0
-    return frame[~tuned].reset_index(drop=True), int(tuned.sum())
+    if tuned.all() or not tuned.any():
+        return frame, None
+    return frame[~tuned].reset_index(drop=True), frame[tuned].reset_index(drop=True)
 
 
 def _tuning_check(rows: int) -> list[Check]:

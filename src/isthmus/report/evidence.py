@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pandas import DataFrame
 
 from isthmus.errors import InputError
-from isthmus.report.analysis_table import AnalysisTable, analysis_table
+from isthmus.report.analysis_table import AnalysisTable, analysis_table, with_tuning
 from isthmus.report.by_site import site_measures
 from isthmus.report.contrasts import comparisons
 from isthmus.report.decisions import PREVALENCES, call_measures
@@ -34,6 +34,7 @@ def compute_evidence(
     prevalences: tuple[float, ...] = PREVALENCES,
     level: float = 0.95,
     bootstrap: int = 2000,
+    tuning: DataFrame | None = None,
     cases: DataFrame | None = None,
     reads: DataFrame | None = None,
     higher_is: Literal["positive", "negative"] = "positive",
@@ -70,6 +71,8 @@ def compute_evidence(
         Of all intervals, 0 to 1.
     bootstrap : int
         Group resamplings behind F1, MCC, several-class measures and their comparisons.
+    tuning : DataFrame, optional
+        Rows of split ``tune``: no evidence, but limits of prediction sets are chosen on them.
     cases, reads, higher_is, simulated_readers, table_one, table_one_mode, graded
         What is known beside the scores: see :class:`isthmus.report.subject.Study`.
     progress : callable, optional
@@ -86,7 +89,10 @@ def compute_evidence(
     InputError
         When the table cannot be analysed as one: see ``analysis_table``; or for an unknown arm.
     """
-    table = analysis_table(predictions, positive=positive, frozen=frozen, target=target, unit=unit)
+    how: dict[str, Any] = {"positive": positive, "frozen": frozen, "target": target, "unit": unit}
+    table = analysis_table(predictions, **how)
+    if tuning is not None:
+        table = with_tuning(table, predictions, tuning, **how)
     arms = list(dict.fromkeys(table.rows["arm"]))
     for named in filter(None, (reference_arm, *(primary or {}).values())):
         if named not in arms:
