@@ -90,7 +90,7 @@ def write_evidence(
         table_one=None if protocol.report.table1 is None else tuple(protocol.report.table1),
         table_one_mode=protocol.report.table1_mode,
         graded=tuple(graded),
-        reads=_of_the_target(reads, cases, own),
+        reads=reads_of_the_target(reads, cases, own),
         higher_is=cases.cohort.read_scale.higher_is if cases.cohort.read_scale else "positive",
         simulated_readers=cases.cohort.simulated,
     )
@@ -119,7 +119,7 @@ def write_evidence(
     return evidence
 
 
-def _of_the_target(reads: pd.DataFrame | None, cases: Cases, own: pd.DataFrame) -> pd.DataFrame | None:
+def reads_of_the_target(reads: pd.DataFrame | None, cases: Cases, own: pd.DataFrame) -> pd.DataFrame | None:
     """Return the reads of the run's target; None where none is of a held-out unit."""
     asked = None if reads is None else reads[reads["target"] == cases.target.name]
     unseen = own[~own["split"].isin(["tune", "train"])]

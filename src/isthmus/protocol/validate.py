@@ -20,6 +20,7 @@ from isthmus.protocol.case_facts import case_facts
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, Look, cache_items, without_failures
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.external import Outside, answered
+from isthmus.protocol.findings import reads_of_the_target
 from isthmus.protocol.fits import own_file
 from isthmus.protocol.frozen import Lock, calls
 from isthmus.protocol.gather import nodule_predictions, write_view_rows
@@ -245,10 +246,20 @@ def _frozen(specs: Mapping[str, BundleSpec]) -> dict[str, Any]:
     return {"arms": arms}
 
 
+def _reads(cases: Cases, predictions: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the cohort's reads of this target; None where their calls have other names than the models' classes."""
+    reads = reads_of_the_target(cases.cohort.reads, cases, predictions)
+    calls = set() if reads is None or "call" not in reads else set(reads["call"].dropna()) - {""}
+    return reads if calls <= set(cases.classes) else None
+
+
 def _evidence(predictions: pd.DataFrame, outside: Outside, frozen: dict[str, Any], run: Run | None) -> dict[str, Any]:
     cases = outside.cases
     samplings = cases.cohort.nodules.get("sampling", pd.Series(dtype=str)).dropna().unique()
     primary = None if run is None else run.protocol.primary.model_dump()
+    facts = case_facts([cases])
+    graded = [outside.name] if cases.target.reference == "tirads" else []
+    scale = cases.cohort.read_scale
     evidence = compute_evidence(
         predictions,
         positive=cases.classes[-1],
@@ -257,8 +268,12 @@ def _evidence(predictions: pd.DataFrame, outside: Outside, frozen: dict[str, Any
         frozen=frozen,
         reference=cases.target.reference,
         sampling=str(samplings[0]) if len(samplings) == 1 else None,
+        cases=facts,
+        graded=tuple(graded),
+        reads=_reads(cases, predictions),
+        higher_is=scale.higher_is if scale else "positive",
+        simulated_readers=cases.cohort.simulated,
     )
     table = analysis_table(predictions, positive=cases.classes[-1], frozen=frozen)
-    graded = [outside.name] if cases.target.reference == "tirads" else []
-    rates = error_rates(table, case_facts([cases]), graded=graded)
+    rates = error_rates(table, facts, graded=graded)
     return {**evidence, "error_rates": rates, "external": {outside.name: outside.to_json()}}
