@@ -4,7 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from isthmus.errors import OutputError, TableError
+from isthmus.errors import InputError, OutputError, TableError
 from isthmus.report.evaluate import evaluate
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.tables import write_tables
@@ -110,3 +110,23 @@ def test_limits_of_prediction_sets_come_from_the_tuning_part_and_its_rows_are_no
     chosen = [found["uncertainty"]["splits"]["test"]["new"]["chosen_on"] for found in (evidence, alone)]
     assert chosen == ["the tuning part", "the same set, cross-fitted by group in 5 parts"]
     assert evidence["arms"]["new"]["test"]["auc"] == alone["arms"]["new"]["test"]["auc"]
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        ({"reference": "biopsy"}, "no reference is called 'biopsy'"),
+        ({"sampling": "random"}, "no sampling is called 'random'"),
+        ({"table_one_mode": "journal"}, "no mode of Table 1 is called 'journal'"),
+        ({"prevalences": (1.2,)}, "a prevalence of 1.2"),
+        ({"recalibrate": "beta"}, "no recalibration is called 'beta'"),
+        ({"threshold": "best"}, "'best' is no threshold rule"),
+        ({"threshold": "sensitivity=95"}, "out of range"),
+    ],
+)
+def test_a_word_that_is_not_known_is_refused_before_anything_is_computed(
+    tmp_path: Path, option: dict[str, object], named: str
+) -> None:
+    with pytest.raises(InputError, match=named):
+        evaluate(made_predictions(), tmp_path / "out", **option)  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()

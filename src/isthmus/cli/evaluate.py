@@ -20,7 +20,7 @@ def evaluate(
         Path | None,
         typer.Option(
             "--reads",
-            help="What readers said of the same units: CSV with reader_id, unit_id and a call, score or p_<class>; "
+            help="What readers said of the same units: CSV with reader_id, unit_id and a call, score or p_CLASS; "
             "optional experience, condition (unaided, aided), session, seconds. Or an .imrmc file.",
             rich_help_panel=_BESIDE,
         ),
@@ -103,6 +103,15 @@ def evaluate(
             rich_help_panel=_ASKED,
         ),
     ] = None,
+    table_one: Annotated[
+        str,
+        typer.Option(
+            "--table1",
+            help="default, or paper: tests of Table 1 as papers often have them (chi-square whatever the counts, with "
+            "Yates's correction for two by two).",
+            rich_help_panel=_ASKED,
+        ),
+    ] = "default",
     level: Annotated[
         float, typer.Option("--level", min=0.5, max=0.999, help="Of all intervals.", rich_help_panel=_ASKED)
     ] = 0.95,
@@ -153,6 +162,7 @@ def evaluate(
             sampling=sampling,
             threshold=threshold,
             recalibrate=recalibrate,
+            table_one_mode=table_one,
             level=level,
             bootstrap=bootstrap,
             progress=move,

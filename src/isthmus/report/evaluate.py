@@ -50,6 +50,7 @@ def evaluate(
     cases: DataFrame | Path | str | None = None,
     reads: DataFrame | Path | str | None = None,
     higher_is: Literal["positive", "negative"] = "positive",
+    table_one_mode: str = "default",
     frozen: dict[str, Any] | None = None,
     recalibrate: str | None = None,
     threshold: str | None = None,
@@ -76,7 +77,7 @@ def evaluate(
     title, question : str
         Heading of the report, and the question it answers.
     positive, reference_arm, primary, target, unit, reference, sampling, level, bootstrap, frozen, progress
-    prevalences, cases, reads, higher_is
+    prevalences, cases, reads, higher_is, table_one_mode
         As :func:`compute_evidence`.
     arms, checks, marks
         What else the report says: see :class:`isthmus.report.context.ReportContext`.
@@ -95,7 +96,7 @@ def evaluate(
     OutputError
         When ``out`` exists or cannot be written.
     """
-    _check_words(reference, sampling, prevalences)
+    _check_words(reference, sampling, table_one_mode, prevalences)
     record = Manifest("evaluate")
     with new_folder(Path(out)) as folder:
         whole = _checked(predictions)
@@ -125,6 +126,7 @@ def evaluate(
                 cases=known,
                 reads=read,
                 higher_is=higher_is,
+                table_one_mode=cast(Literal["default", "paper"], table_one_mode),
                 progress=progress,
             )
         table = analysis_table(frame, positive=positive, frozen=frozen, target=target, unit=unit)
@@ -152,9 +154,13 @@ def evaluate(
     return evidence
 
 
-def _check_words(reference: str, sampling: str | None, prevalences: tuple[float, ...]) -> None:
+def _check_words(reference: str, sampling: str | None, mode: str, prevalences: tuple[float, ...]) -> None:
     """Refuse a word or a share that the evidence would silently not know what to do with."""
-    for what, word, words in (("reference", reference, REFERENCES), ("sampling", sampling or "unknown", SAMPLINGS)):
+    for what, word, words in (
+        ("reference", reference, REFERENCES),
+        ("sampling", sampling or "unknown", SAMPLINGS),
+        ("mode of Table 1", mode, ("default", "paper")),
+    ):
         if word not in words:
             raise InputError(f"no {what} is called {word!r}", expected=", ".join(words))
     if wrong := [share for share in prevalences if not 0 < share < 1]:

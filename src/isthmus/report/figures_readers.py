@@ -132,10 +132,10 @@ def draw_readers(
         starts = [max(start, -0.01) for start in starts]
         axes[0, 1].set_xlim(starts[0], starts[0] + side)
         axes[0, 1].set_ylim(starts[1], starts[1] + side)
-        corner = [(starts[0], starts[1]), (side, side)]
         from matplotlib.patches import Rectangle
 
-        axes[0, 0].add_patch(Rectangle(*corner[:1], side, side, fill=False, edgecolor=GREY, linewidth=0.7, zorder=1))
+        corner = (starts[0], starts[1])
+        axes[0, 0].add_patch(Rectangle(corner, side, side, fill=False, edgecolor=GREY, linewidth=0.7, zorder=1))
     _legend(figure, axes[0, 0], readers, titles, colours, grey=len(curves) > len(colours), marked=bool(marks))
     _name_points(axes[0, -1], readers, list(marks.values()))
     return figure
@@ -216,7 +216,7 @@ def _legend(
         entries.append(Line2D([], [], color=GREY, marker="X", linestyle="", markersize=6, label="Calls of the arm"))
     for level in dict.fromkeys(row["experience"] for row in readers):
         label = f"{level.capitalize()} reader" if level else "Reader"
-        options = {"color": INK, "markerfacecolor": PALE, "linestyle": "", "markersize": 6}
+        options: dict[str, Any] = {"color": INK, "markerfacecolor": PALE, "linestyle": "", "markersize": 6}
         entries.append(Line2D([], [], marker=_SHAPES.get(level, "D"), label=label, **options))
     conditions = list(dict.fromkeys(row["condition"] for row in readers))
     if len(conditions) > 1:

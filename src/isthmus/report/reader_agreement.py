@@ -149,7 +149,7 @@ def _wide(
     """Return units by readers, and the group of each unit."""
     asked = rows[rows["reader_id"].isin(readers)]
     wide = asked.pivot(index="unit_id", columns="reader_id", values=column)
-    wide = wide[sorted(wide.columns, key=by_number)]
+    wide = wide[sorted(wide.columns, key=lambda name: by_number(str(name)))]
     groups = asked.drop_duplicates("unit_id").set_index("unit_id")["group_id"]
     return wide, groups.loc[wide.index].to_numpy(dtype=str)
 

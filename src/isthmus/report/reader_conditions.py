@@ -80,8 +80,9 @@ def only_calls(study: ReaderStudy) -> bool:
 def _of_measure(read: DataFrame, measure: Measured, positive: str) -> DataFrame:
     """Return the reads that bear on the measure; for calls, the score is 1 where the positive class was called."""
     if measure == "auc":
-        return read.loc[np.isfinite(read["score"].to_numpy(dtype=np.float64))]
-    called = read.loc[read["call"] != ""]
+        scored: DataFrame = read.loc[np.isfinite(read["score"].to_numpy(dtype=np.float64))]
+        return scored
+    called: DataFrame = read.loc[read["call"] != ""]
     return called.assign(score=(called["call"] == positive).astype(float))
 
 
