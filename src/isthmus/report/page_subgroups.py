@@ -27,8 +27,9 @@ def show_subgroups(context: ReportContext) -> Shown | None:
         return None
     notes = [
         "An AUC of a subgroup ranks its cases among themselves only; where several fold models scored them, it is the "
-        "mean over the folds that hold both classes. p, interaction: Wald's chi-square of equal AUCs on the logit "
-        "scale, and a chi-square (exact, or Rao–Scott for several cases a group) of equal sensitivity and specificity, "
+        "mean over the folds that hold both classes. A difference is paired, on the cases that both arms scored: where "
+        "one arm has more, it is not the difference of the two AUCs beside it. p, interaction: Wald's chi-square "
+        "of equal AUCs on the logit scale, and a chi-square (exact, or Rao–Scott for several cases a group) of equal sensitivity and specificity, "
         f"over the levels with {FEWEST_GROUPS} groups or more in a class; open marks have fewer. Holm's correction is "
         "over all features and measures of an arm and split. tables/subgroups.csv and tables/interactions.csv hold all "
         "arms and splits."
