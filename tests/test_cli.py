@@ -74,9 +74,20 @@ def test_an_error_with_json_is_json(tmp_path):
     assert json.loads(done.stdout)["kind"] == "ProtocolError"
 
 
-WITHOUT_TORCH = (
-    "import sys; sys.modules['torch'] = None; sys.argv = ['isthmus', *sys.argv[1:]]; import isthmus.cli as c; c.main()"
-)
+# As where torch was never installed: not found, and no module of that name, not even an empty one.
+WITHOUT_TORCH = """
+import sys
+
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, NoTorch())
+sys.argv = ["isthmus", *sys.argv[1:]]
+import isthmus.cli as c
+c.main()
+"""
 
 
 def without_torch(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -83,3 +83,12 @@ def test_scores_that_are_no_probabilities_are_named_by_row() -> None:
     for measure in (brier, calibration_slope, calibration_in_the_large, calibration_bins):
         with pytest.raises(ValueError, match=r"row 17 is 5000000000000000"):
             measure(labels, p)
+
+
+def test_a_slope_that_newton_does_not_reach_is_undefined_and_says_so() -> None:
+    # Probabilities that differ in the tenth digit only: a slope of 1e9, beyond what rounding lets one find.
+    random = np.random.default_rng(0)
+    found = [calibration_slope(np.arange(20) % 2 == 0, 0.45 + 1e-10 * random.normal(size=20)) for _ in range(20)]
+    undefined = [one for one in found if np.isnan(one.estimate)]
+    assert undefined
+    assert all("does not converge" in one.note for one in undefined)

@@ -211,6 +211,10 @@ def fit_intercept(labels: ArrayLike, probabilities: ArrayLike, method: str = "in
     return LogisticCalibration(float(intercept), 1.0, method)
 
 
+class ConvergenceError(ValueError):
+    """A logistic regression whose likelihood has no maximum that Newton's steps reach: the data, not the use."""
+
+
 def logistic_fit(targets: FloatArray, design: FloatArray, offset: FloatArray | None = None) -> FloatArray:
     """Return the coefficients [P] of a logistic regression by Newton steps that are halved until they help.
 
@@ -223,8 +227,8 @@ def logistic_fit(targets: FloatArray, design: FloatArray, offset: FloatArray | N
 
     Raises
     ------
-    ValueError
-        When it does not converge, as with separated classes.
+    ConvergenceError
+        When it does not, as with separated classes.
     """
     base = np.zeros(len(targets)) if offset is None else offset
     # The share of positives under a mean offset is a start close enough for any slope.
@@ -250,7 +254,7 @@ def logistic_fit(targets: FloatArray, design: FloatArray, offset: FloatArray | N
         if np.abs(size * step).max() < 1e-10 * (1 + np.abs(coefficients).max()):
             return coefficients
         current = reached
-    raise ValueError("the logistic regression does not converge: are the classes separated?")
+    raise ConvergenceError("the logistic regression does not converge: are the classes separated?")
 
 
 def _log_likelihood(targets: FloatArray, linear: FloatArray) -> float:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.special import chdtrc, expit
 
 from isthmus.statistics.bootstrap import group_bootstrap, percentile_interval
-from isthmus.statistics.calibration import ROUNDING_OF_LOGITS, logistic_fit, safe_logit, separated
+from isthmus.statistics.calibration import ROUNDING_OF_LOGITS, ConvergenceError, logistic_fit, safe_logit, separated
 from isthmus.statistics.calibration_error import calibrated_outcomes
 from isthmus.statistics.inputs import FloatArray, as_groups, as_labels, as_probabilities, count_groups
 from isthmus.statistics.interval import Interval, normal_quantile, undefined
@@ -188,10 +188,13 @@ def _fit(targets: FloatArray, x: FloatArray, wanted: int) -> tuple[tuple[float, 
             continue
         try:
             return places, logistic_fit(targets, design), "" if number == wanted else f"{number} knots only"
-        except ValueError:
+        except ConvergenceError:
             continue
     ends = (float(x.min()), float(x.max()))
-    return ends, logistic_fit(targets, spline_design(x, ends)), "a straight line: no spline could be fitted"
+    try:
+        return ends, logistic_fit(targets, spline_design(x, ends)), "a straight line: no spline could be fitted"
+    except ConvergenceError as error:
+        return (), None, str(error)
 
 
 def _many_fits(design: FloatArray, targets: FloatArray, weights: FloatArray, start: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
-from isthmus.statistics.calibration import ROUNDING_OF_LOGITS, logistic_fit, safe_logit, separated
+from isthmus.statistics.calibration import ROUNDING_OF_LOGITS, ConvergenceError, logistic_fit, safe_logit, separated
 from isthmus.statistics.inputs import (
     FloatArray,
     IntArray,
@@ -210,7 +210,10 @@ def _regression_interval(
     method: str,
 ) -> Interval:
     """Return the first coefficient with its sandwich interval."""
-    coefficients = logistic_fit(targets[:], design[:, ::-1], offset)[::-1]
+    try:
+        coefficients = logistic_fit(targets[:], design[:, ::-1], offset)[::-1]
+    except ConvergenceError as error:
+        return undefined(method, str(error), level)
     codes, count = as_groups(groups, targets.size)
     base = 0.0 if offset is None else offset
     fitted = expit(base + design @ coefficients)
