@@ -132,8 +132,9 @@ def _notes(context: ReportContext) -> list[str]:
         "perfect, 0 is the prevalence told to everybody. Reliability (less is better) and resolution (more is better) "
         "are Murphy's parts of the Brier score over the same bins, the bias of binning taken out (Ferro and Fricker "
         "2012); they may fall below 0.",
-        "Hosmer–Lemeshow is shown because it is often asked for: it takes cases for independent, hangs on its bins, "
-        "passes poor models in small samples and fails good ones in large. A large p is no proof of calibration.",
+        "The Hosmer–Lemeshow test (HL) is shown because it is often asked for: it takes cases for independent, hangs "
+        "on its bins, passes poor models in small samples and fails good ones in large. A large p is no proof of "
+        "calibration.",
     ]
     if any(entry.get("seeds", 1) > 1 for split in _splits(context) for entry in _entries(context, split).values()):
         notes.append("Several seeds: all rows count together, a patient's as one cluster; Hosmer–Lemeshow: first seed.")
@@ -162,8 +163,10 @@ def _tables(context: ReportContext, split: str) -> list[Table]:
                 _estimate(entry["e90"]),
                 _error(entry),
                 _estimate(entry["scaled_brier"]),
-                Cell(number(entry["brier_parts"]["reliability_corrected"], 3)),
-                Cell(number(entry["brier_parts"]["resolution_corrected"], 3)),
+                Cell(
+                    number(entry["brier_parts"]["reliability_corrected"], 3),
+                    f"resolution {number(entry['brier_parts']['resolution_corrected'], 3)}",
+                ),
                 _test(entry["spiegelhalter"], "z"),
                 _test(entry["hosmer_lemeshow"], "χ²"),
             ],
@@ -171,8 +174,8 @@ def _tables(context: ReportContext, split: str) -> list[Table]:
         )
         for arm, entry in entries.items()
     ]
-    columns = ["ICI", "E90", "Calibration error", "Scaled Brier", "Reliability", "Resolution"]
-    columns += ["Spiegelhalter", "Hosmer–Lemeshow"]
+    columns = ["ICI", "E90", "Calibration error", "Scaled Brier", "Reliability"]
+    columns += ["Spiegelhalter", "HL test"]
     return [Table(f"{head}: calibration in detail", columns, rows)]
 
 
@@ -191,7 +194,7 @@ def _test(entry: dict[str, Any], sign: str) -> Cell:
     if entry["statistic"] is None:
         return Cell("–", entry.get("note", ""))
     degrees = "" if entry["df"] is None else f", {entry['df']} df"
-    return Cell(f"p {p_value(entry['p'])}", f"{sign} {number(entry['statistic'])}{degrees}")
+    return Cell(f"p {p_value(entry['p'])}", f"{sign} {number(entry['statistic'], 1)}{degrees}")
 
 
 def frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:
