@@ -151,3 +151,10 @@ def test_other_targets_and_a_table_of_an_unnamed_external_cohort_are_refused(fin
     rows.assign(arm="tool").to_csv(tmp_path / "table.csv", index=False)
     with pytest.raises(InputError, match="does not say of which its rows are"):
         evaluate_runs([finished[0].folder, folder, tmp_path / "table.csv"], tmp_path / "x")
+
+
+@pytest.mark.parametrize("option", [{"threshold": "youden"}, {"recalibrate": "logistic"}])
+def test_what_a_run_froze_is_not_chosen_anew(finished, tmp_path, option):
+    with pytest.raises(InputError, match="calibration and thresholds are frozen"):
+        evaluate_runs([finished[0].folder], tmp_path / "out", **option)
+    assert not (tmp_path / "out").exists()

@@ -130,3 +130,9 @@ def test_a_word_that_is_not_known_is_refused_before_anything_is_computed(
     with pytest.raises(InputError, match=named):
         evaluate(made_predictions(), tmp_path / "out", **option)  # type: ignore[arg-type]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_threshold_for_rows_that_carry_calls_is_refused(tmp_path: Path) -> None:
+    called = made_predictions().assign(call="1")
+    with pytest.raises(InputError, match=r"480 rows have calls already, of arm 'new'"):
+        evaluate(called, tmp_path / "out", threshold="0.3")

@@ -58,8 +58,10 @@ def evaluate_runs(
     Raises
     ------
     InputError
-        When runs of other cohorts or targets are given, or a nodule has two labels.
+        When a threshold or recalibration is asked for, when runs of other cohorts or targets are given, or a nodule
+        has two labels.
     """
+    _check_frozen(paths, options)
     sources = _named_apart([_read(Path(path)) for path in paths])
     sources = _as_the_runs(sources)
     _check_cohorts(sources)
@@ -87,6 +89,19 @@ def evaluate_runs(
         marks=_marks(sources),
         **options,
     )
+
+
+def _check_frozen(paths: Sequence[Path | str], options: dict[str, Any]) -> None:
+    """Refuse to choose anew what a run froze before it met its test set."""
+    asked = [name for name in ("threshold", "recalibrate") if options.get(name) is not None]
+    runs = [Path(path).name for path in paths if Path(path).is_dir()]
+    if asked and runs:
+        raise InputError(
+            f"{' and '.join(f'--{name}' for name in asked)} with the run {runs[0]!r}, whose calibration and thresholds "
+            "are frozen",
+            expected="tables of scores alone",
+            hint="leave it out: each arm of a run keeps what was chosen on its own training patients",
+        )
 
 
 def _read(path: Path) -> _Source:

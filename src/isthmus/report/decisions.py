@@ -23,8 +23,6 @@ from isthmus.statistics.optimism import chosen_here
 from isthmus.statistics.per_thousand import per_thousand
 from isthmus.statistics.proportions import clopper_pearson
 
-PREVALENCES = (0.05, 0.10, 0.20)
-
 
 def call_measures(
     rows: DataFrame,

@@ -14,21 +14,15 @@ from isthmus.report.analysis_table import analysis_table
 from isthmus.report.beside import fitting_cases, fitting_reads, imrmc_tables
 from isthmus.report.choose import frozen_from_table
 from isthmus.report.context import ArmFacts, Check, ReportContext
-from isthmus.report.decisions import PREVALENCES
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.page import write_report
 from isthmus.report.reading import plural
 from isthmus.report.recalibrate import Method, with_calibration
 from isthmus.report.recalibrate import recalibrate as fit_calibrators
+from isthmus.report.subject import PREVALENCES
 from isthmus.report.tables import write_tables
 from isthmus.tables.imrmc import write_imrmc
 from isthmus.tables.predictions import read_predictions
-
-REFERENCES = ("surgery", "cytology", "follow_up", "tirads", "mixed", "simulated", "unknown")
-"""Where a label may come from."""
-
-SAMPLINGS = ("consecutive", "selected", "case_control", "unknown")
-"""How cases may have come into a table."""
 
 
 def evaluate(
@@ -96,7 +90,6 @@ def evaluate(
     OutputError
         When ``out`` exists or cannot be written.
     """
-    _check_words(reference, sampling, table_one_mode, prevalences)
     record = Manifest("evaluate")
     with new_folder(Path(out)) as folder:
         whole = _checked(predictions)
@@ -106,6 +99,7 @@ def evaluate(
         if recalibrate is not None:
             frozen = with_calibration(frozen, fit_calibrators(whole, cast(Method, recalibrate), **which))
         if threshold is not None:
+            _check_no_calls(whole)
             frozen = frozen_from_table(whole, threshold, frozen=frozen, **which)
         frame, tuned = _without_tuning(whole)
         with record.stage("statistics"):
@@ -126,7 +120,7 @@ def evaluate(
                 cases=known,
                 reads=read,
                 higher_is=higher_is,
-                table_one_mode=cast(Literal["default", "paper"], table_one_mode),
+                table_one_mode=table_one_mode,
                 progress=progress,
             )
         table = analysis_table(frame, positive=positive, frozen=frozen, target=target, unit=unit)
@@ -154,17 +148,15 @@ def evaluate(
     return evidence
 
 
-def _check_words(reference: str, sampling: str | None, mode: str, prevalences: tuple[float, ...]) -> None:
-    """Refuse a word or a share that the evidence would silently not know what to do with."""
-    for what, word, words in (
-        ("reference", reference, REFERENCES),
-        ("sampling", sampling or "unknown", SAMPLINGS),
-        ("mode of Table 1", mode, ("default", "paper")),
-    ):
-        if word not in words:
-            raise InputError(f"no {what} is called {word!r}", expected=", ".join(words))
-    if wrong := [share for share in prevalences if not 0 < share < 1]:
-        raise InputError(f"a prevalence of {wrong[0]:g}", expected="shares between 0 and 1, such as 0.1")
+def _check_no_calls(predictions: DataFrame) -> None:
+    """Refuse a threshold for rows that carry calls: it would change nothing."""
+    called = predictions["call"] != ""
+    if called.any():
+        raise InputError(
+            f"{plural(int(called.sum()), 'row')} have calls already, of arm {predictions.loc[called, 'arm'].iloc[0]!r}",
+            expected="scores without calls, where a threshold is asked for",
+            hint="leave out the threshold, or the column call",
+        )
 
 
 def _checked(predictions: DataFrame | Path | str | Iterable[Path | str]) -> DataFrame:

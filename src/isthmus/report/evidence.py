@@ -1,7 +1,7 @@
 """From a predictions table to ``evidence.json``: numbers only, each with its interval and the method behind it."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from pandas import DataFrame
 
@@ -9,14 +9,13 @@ from isthmus.errors import InputError
 from isthmus.report.analysis_table import AnalysisTable, analysis_table, with_tuning
 from isthmus.report.by_site import site_measures
 from isthmus.report.contrasts import comparisons
-from isthmus.report.decisions import PREVALENCES, call_measures
+from isthmus.report.decisions import call_measures
 from isthmus.report.discrimination import ranking_measures, several_class_measures
 from isthmus.report.probabilities import probability_measures
 from isthmus.report.subject import Study
 from isthmus.report.subjects import SUBJECTS
 from isthmus.statistics.interval import undefined
 
-Reference = Literal["surgery", "cytology", "follow_up", "tirads", "mixed", "unknown"]
 _NO_CLASS = "a class has no case here: nothing can be ranked"
 
 
@@ -24,25 +23,12 @@ def compute_evidence(
     predictions: DataFrame,
     *,
     positive: str | None = None,
-    reference_arm: str | None = None,
-    primary: dict[str, str] | None = None,
     frozen: dict[str, Any] | None = None,
     target: str | None = None,
     unit: str | None = None,
-    reference: str = "unknown",
-    sampling: str | None = None,
-    prevalences: tuple[float, ...] = PREVALENCES,
-    level: float = 0.95,
-    bootstrap: int = 2000,
     tuning: DataFrame | None = None,
-    cases: DataFrame | None = None,
-    reads: DataFrame | None = None,
-    higher_is: Literal["positive", "negative"] = "positive",
-    simulated_readers: bool = False,
-    table_one: tuple[str, ...] | None = None,
-    table_one_mode: Literal["default", "paper"] = "default",
-    graded: tuple[str, ...] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    **asked: Any,
 ) -> dict[str, Any]:
     """Compute everything that can be said of a predictions table.
 
@@ -52,31 +38,17 @@ def compute_evidence(
         Contract 2, as ``read_predictions`` returns it.
     positive : str, optional
         The positive class; default the last one.
-    reference_arm : str, optional
-        Each other arm is compared with this one; without it all pairs are.
-    primary : dict, optional
-        ``{"arm": …, "against": …}``, named before the analysis.
     frozen : dict, optional
         Content of ``frozen.json``: ``frozen["arms"][arm]`` with ``calibration`` {intercept, slope}, ``threshold`` and
         ``folds["<seed>/<fold>"]`` with both. Cross-validation uses the folds' own only.
     target, unit : str, optional
         Which one, where the table holds several.
-    reference : str
-        Where the label comes from: surgery, cytology, follow_up, tirads, mixed or unknown.
-    sampling : str, optional
-        ``consecutive``, ``selected`` or ``case_control``; predictive values of the sample count only for the first.
-    prevalences : tuple of float
-        Where PPV and NPV are stated otherwise, 0 to 1.
-    level : float
-        Of all intervals, 0 to 1.
-    bootstrap : int
-        Group resamplings behind F1, MCC, several-class measures and their comparisons.
     tuning : DataFrame, optional
         Rows of split ``tune``: no evidence, but limits of prediction sets are chosen on them.
-    cases, reads, higher_is, simulated_readers, table_one, table_one_mode, graded
-        What is known beside the scores: see :class:`isthmus.report.subject.Study`.
     progress : callable, optional
         Called with (arms and splits done, all).
+    asked
+        How it is asked and what is known beside the scores: the fields of :class:`isthmus.report.subject.Study`.
 
     Returns
     -------
@@ -87,72 +59,57 @@ def compute_evidence(
     Raises
     ------
     InputError
-        When the table cannot be analysed as one: see ``analysis_table``; or for an unknown arm.
+        When the table cannot be analysed as one: see ``analysis_table``; for an unknown arm; when the study is not
+        asked for rightly.
     """
+    study = Study(**asked)
     how: dict[str, Any] = {"positive": positive, "frozen": frozen, "target": target, "unit": unit}
     table = analysis_table(predictions, **how)
     if tuning is not None:
         table = with_tuning(table, predictions, tuning, **how)
     arms = list(dict.fromkeys(table.rows["arm"]))
-    for named in filter(None, (reference_arm, *(primary or {}).values())):
+    named_first = [*(study.primary or {}).values(), *arms]
+    for named in filter(None, (study.reference_arm, *named_first)):
         if named not in arms:
             raise InputError(f"no arm is called {named!r}", expected=", ".join(arms))
     parts = list(table.rows[["arm", "split"]].drop_duplicates().itertuples(index=False, name=None))
-    named_first = [*(primary or {}).values(), *arms]
     found: dict[str, dict[str, Any]] = {arm: {} for arm in dict.fromkeys(named_first)}
     for done, (arm, split) in enumerate(parts):
-        found[arm][split] = _part(table, arm, split, sampling, prevalences, level, bootstrap)
+        found[arm][split] = _part(table, arm, split, study)
         if progress:
             progress(done + 1, len(parts))
-    pairs, notes = comparisons(table, reference_arm=reference_arm, primary=primary, level=level, bootstrap=bootstrap)
+    pairs, notes = comparisons(
+        table,
+        reference_arm=study.reference_arm,
+        primary=study.primary,
+        level=study.level,
+        bootstrap=study.bootstrap,
+    )
     evidence: dict[str, Any] = {
         "format": "isthmus-evidence/1.0",
         "target": table.target,
         "unit": table.unit,
         "classes": table.classes,
         "positive": table.positive,
-        "reference": reference,
-        "sampling": sampling or "unknown",
+        "reference": study.reference,
+        "sampling": study.sampling or "unknown",
         "has_probabilities": table.has_probabilities,
-        "level": level,
-        "bootstrap": bootstrap,
-        "reference_arm": reference_arm,
-        "primary": primary,
+        "level": study.level,
+        "bootstrap": study.bootstrap,
+        "reference_arm": study.reference_arm,
+        "primary": study.primary,
         "arms": found,
         "comparisons": pairs,
         "notes": notes,
     }
-    study = Study(
-        level=level,
-        bootstrap=bootstrap,
-        prevalences=prevalences,
-        sampling=sampling,
-        reference=reference,
-        reference_arm=reference_arm,
-        primary=primary,
-        cases=cases,
-        reads=reads,
-        higher_is=higher_is,
-        simulated_readers=simulated_readers,
-        table_one=table_one,
-        table_one_mode=table_one_mode,
-        graded=graded,
-    )
     for subject in SUBJECTS:
         if something := subject.compute(table, study, evidence):
             evidence[subject.key] = something
     return evidence
 
 
-def _part(
-    table: AnalysisTable,
-    arm: str,
-    split: str,
-    sampling: str | None,
-    prevalences: tuple[float, ...],
-    level: float,
-    bootstrap: int,
-) -> dict[str, Any]:
+def _part(table: AnalysisTable, arm: str, split: str, study: Study) -> dict[str, Any]:
+    level, bootstrap = study.level, study.bootstrap
     rows = table.part(arm, split)
     units = rows.drop_duplicates("unit_id")
     seeds = int(rows["seed"].nunique())
@@ -185,8 +142,8 @@ def _part(
             rows,
             table.classes,
             table.positive,
-            sampling=sampling,
-            prevalences=prevalences,
+            sampling=study.sampling,
+            prevalences=study.prevalences,
             level=level,
             bootstrap=bootstrap,
         )

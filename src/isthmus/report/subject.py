@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pandas import DataFrame
 
+from isthmus.errors import InputError
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import Drawn
@@ -13,6 +14,16 @@ from isthmus.report.page_tables import Table
 
 Painters = dict[str, Callable[[], Drawn | None]]
 """Name of a figure to what draws it; None where its facts are missing."""
+
+
+PREVALENCES = (0.05, 0.10, 0.20)
+"""Of the clinics that numbers are stated for, where none is asked for."""
+
+REFERENCES = ("surgery", "cytology", "follow_up", "tirads", "mixed", "simulated", "unknown")
+"""Where a label may come from."""
+
+SAMPLINGS = ("consecutive", "selected", "case_control", "unknown")
+"""How cases may have come into a table."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ class Study:
 
     level: float = 0.95
     bootstrap: int = 2000
-    prevalences: tuple[float, ...] = (0.05, 0.10, 0.20)
+    prevalences: tuple[float, ...] = PREVALENCES
     sampling: str | None = None
     reference: str = "unknown"
     reference_arm: str | None = None
@@ -66,6 +77,18 @@ class Study:
     table_one: tuple[str, ...] | None = None
     table_one_mode: Literal["default", "paper"] = "default"
     graded: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a word or a share that the subjects would silently not know what to do with."""
+        for what, word, words in (
+            ("reference", self.reference, REFERENCES),
+            ("sampling", self.sampling or "unknown", SAMPLINGS),
+            ("mode of Table 1", self.table_one_mode, ("default", "paper")),
+        ):
+            if word not in words:
+                raise InputError(f"no {what} is called {word!r}", expected=", ".join(words))
+        if wrong := [share for share in self.prevalences if not 0 < share < 1]:
+            raise InputError(f"a prevalence of {wrong[0]:g}", expected="shares between 0 and 1, such as 0.1")
 
 
 @dataclass(frozen=True)
