@@ -4,6 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples on every machine, and no verdict by the clock: a busy machine is no fault of the code.
+settings.register_profile(
+    "isthmus", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+settings.load_profile("isthmus")
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
