@@ -95,14 +95,15 @@ def arms_words(context: ReportContext, found: Found, split: str) -> list[str]:
 def _each_arm(context: ReportContext, entries: list[dict[str, Any]], condition: str) -> list[str]:
     texts = []
     for entry in entries:
+        corrected = " after Holm’s correction" if entry.get("p_holm") is not None else ""
         arm, word = context.title_of(entry["a"]), _WORDS[entry["measure"]]
         of = f"the mean of the {entry['readers']} readers {condition_words(condition)}"
         pair = f"{number(entry['estimate_a'])} against {number(entry['estimate_b'])}, difference {interval(entry)}"
         if not shown(entry, context):
-            texts.append(f"In {word}, {arm} and {of} are not told apart: {pair}.")
+            texts.append(f"In {word}, {arm} and {of} are not told apart: {pair}, p {_p(entry)}{corrected}.")
             continue
         better = "better than" if entry["difference"] > 0 else "worse than"
-        texts.append(f"In {word}, {arm} is shown to be {better} {of}: {pair}, p {_p(entry)}.")
+        texts.append(f"In {word}, {arm} is shown to be {better} {of}: {pair}, p {_p(entry)}{corrected}.")
     return texts
 
 
