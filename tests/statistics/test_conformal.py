@@ -11,7 +11,6 @@ from scipy.special import expit
 from isthmus.statistics.conformal import (
     conformal_limits,
     conformal_quantile,
-    cross_fitted_sets,
     prediction_sets,
     set_quality,
 )
@@ -106,19 +105,6 @@ def test_a_case_of_a_new_group_is_covered_as_promised() -> None:
         assert 0.8 - 2.5 * error < share < 0.86
 
 
-def test_cross_fitted_sets_use_no_case_of_their_own_fold_or_group() -> None:
-    y, parts = labels.astype(int), np.arange(120) % 4
-    found = cross_fitted_sets(y, both, parts, 0.1)
-    inside = parts == 2
-    expected = prediction_sets(both[inside], conformal_limits(y[~inside], both[~inside], 0.1))
-    assert (found[inside] == expected).all()
-    # A group in two parts is left out of both calibrations.
-    groups = np.where(np.arange(120) < 8, 0, np.arange(120))
-    others = ~inside & (groups != 0)
-    expected = prediction_sets(both[inside], conformal_limits(y[others], both[others], 0.1, groups[others]))
-    assert (cross_fitted_sets(y, both, parts, 0.1, groups)[inside] == expected).all()
-
-
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), min_size=2, max_size=30),
     st.integers(0, 10_000),
@@ -150,7 +136,6 @@ def test_too_few_groups_promise_by_holding_everything() -> None:
     assert np.isinf(conformal_quantile([], None, 0.1))
     assert np.isinf(conformal_limits([0, 1], [[0.9, 0.1], [0.2, 0.8]], 0.1)).all()
     assert prediction_sets([[0.9, 0.1]], [np.inf, np.inf]).all()
-    assert cross_fitted_sets([0, 1], [[0.9, 0.1], [0.2, 0.8]], [0, 0], 0.1).all()
     with pytest.raises(ValueError, match="may be missed"):
         conformal_quantile([0.1], None, 1.0)
     with pytest.raises(ValueError, match="row 1 is 5"):

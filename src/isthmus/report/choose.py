@@ -171,7 +171,7 @@ class _Chooser:
             return self._point(by_split["train"], words)
         raise InputError(
             f"arm {self.arm!r} has no rows of split tune, cv or train to choose a threshold on",
-            expected="a threshold is never chosen on the cases it is judged on",
+            expected="rows to choose it on that it is not judged on",
             hint="add rows of the split tune, or name a number, or cost=10 for probabilities",
         )
 

@@ -13,17 +13,12 @@ class Words:
     case: str
     cases: str
     action: str
-    actions: str
     acted_on: str
     needless: str
-    spared: str
 
 
-_CANCER = Words("cancer", "cancers", "biopsy", "biopsies", "biopsied", "needless biopsies", "biopsies avoided")
-_PLAIN = Words(
-    "positive case", "positive cases", "positive call", "positive calls", "called positive", "false alarms",
-    "called negative",
-)  # fmt: skip
+_CANCER = Words("cancer", "cancers", "biopsy", "biopsied", "needless biopsies")
+_PLAIN = Words("positive case", "positive cases", "positive call", "called positive", "false alarms")
 
 
 def words_of(evidence: dict[str, Any]) -> Words:

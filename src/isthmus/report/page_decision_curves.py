@@ -64,10 +64,6 @@ def _why_not(reason: str) -> str:
     return f"No decision curve is drawn: {reason}."
 
 
-def _verb(context: ReportContext) -> str:
-    return "biopsying" if words_of(context.evidence).action == "biopsy" else "acting on"
-
-
 def _meaning(context: ReportContext) -> str:
     words = words_of(context.evidence)
     needless = "needless biopsies" if words.action == "biopsy" else "needless actions"

@@ -135,38 +135,6 @@ def prediction_sets(probabilities: ArrayLike, limits: ArrayLike) -> BoolArray:
     return inside
 
 
-def cross_fitted_sets(
-    labels: ArrayLike,
-    probabilities: ArrayLike,
-    parts: ArrayLike,
-    miss: float,
-    groups: ArrayLike | None = None,
-    *,
-    by_class: bool = True,
-) -> BoolArray:
-    """Return sets [N, K] of cases that also calibrate: each part's limits come from the cases of the other parts.
-
-    Parameters as `conformal_limits`; `parts` [N] are the folds of a cross-validation, or parts of the groups. A group
-    must lie in one part.
-
-    The parts' scores may come from different models; then 1 - 2 * miss is what is guaranteed, and about 1 - miss what
-    is met (R. Barber et al., Annals of Statistics 49 (2021) 486-507; V. Vovk, Annals of Mathematics and Artificial
-    Intelligence 74 (2015) 9-28).
-    """
-    codes, values = as_class_probabilities(labels, probabilities)
-    of, part_of = as_groups(groups, codes.size)[0], np.asarray(parts)
-    if part_of.shape != codes.shape:
-        raise ValueError(f"parts has shape {part_of.shape} where [{codes.size}] was expected")
-    found = np.ones(values.shape, dtype=bool)
-    for part in np.unique(part_of):
-        inside = part_of == part
-        others = ~inside & ~np.isin(of, of[inside])
-        if others.any():
-            limits = conformal_limits(codes[others], values[others], miss, of[others], by_class=by_class)
-            found[inside] = prediction_sets(values[inside], limits)
-    return found
-
-
 def set_quality(
     labels: ArrayLike, sets: NDArray[np.bool_], groups: ArrayLike | None = None, level: float = 0.95
 ) -> SetQuality:
