@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from isthmus.errors import InputError, PictureError, RegionMissing
 from isthmus.imaging.clip import Box, Clip, Lesion
 from isthmus.imaging.denoise import BORDER, LOCAL, Denoise, denoise
+from isthmus.imaging.frames import FrameSampling
 from isthmus.imaging.marks import erase_marks
 from isthmus.imaging.region import ScanArea, find_scan_area
 
@@ -50,7 +51,9 @@ class Preparation(BaseModel):
     crop_size : int
         Side of the part that a network sees (random in training, the middle otherwise); ``train_size`` by default.
     layout : str
-        ``2d``: every frame a picture.
+        How a network gets the frames; ``2d``: each by itself, ``3d``: all as one volume. Done on the batch, not here.
+    frames : FrameSampling, optional
+        Which frames of a clip; None: the view is a still of one frame.
 
     Examples
     --------
@@ -68,7 +71,8 @@ class Preparation(BaseModel):
     channels: Literal["gray", "rgb"] = "gray"
     train_size: int = Field(256, ge=8, le=2048)
     crop_size: int = Field(256, ge=8, le=2048)
-    layout: Literal["2d"] = "2d"
+    layout: Literal["2d", "3d"] = "2d"
+    frames: FrameSampling | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -89,9 +93,20 @@ class Preparation(BaseModel):
             raise ValueError("normalise 'imagenet' has a mean for red, green and blue; set channels to 'rgb'")
         return self
 
+    @model_validator(mode="after")
+    def _frames_for_a_volume(self) -> "Preparation":
+        if self.layout == "3d" and (self.frames is None or self.frames.count < 2):
+            raise ValueError("layout '3d' is of several frames; set frames.count to 2 or more")
+        return self
+
     def geometric(self) -> dict[str, Any]:
-        """Return what decides the prepared pixels (all but ``normalise`` and ``crop_size``); keys the cache."""
-        return self.model_dump(exclude={"normalise", "crop_size"})
+        """Return what decides the prepared pixels; keys the cache.
+
+        Not among it: ``normalise``, ``crop_size``, ``layout`` and ``frames.count``, which are for the batch. Networks
+        that see frames and networks that see volumes so share what is prepared.
+        """
+        kept = self.model_dump(exclude={"normalise": True, "crop_size": True, "layout": True, "frames": {"count"}})
+        return {name: value for name, value in kept.items() if name != "frames" or value is not None}
 
 
 @dataclass(frozen=True, eq=False)
