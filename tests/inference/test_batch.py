@@ -1,5 +1,6 @@
 """The one place of crop and normalisation, against NumPy's own arithmetic."""
 
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from pydantic import ValidationError
 
 from isthmus.errors import InputError
 from isthmus.imaging.prepare import Preparation
-from isthmus.inference.batch import centre, to_batch
+from isthmus.inference.batch import centre, inputs_of, to_batch
+from isthmus.models.classifier import InputSpec
 
 METHODS = ("unit", "z", "percentile_z")
 
@@ -118,6 +120,65 @@ def test_a_picture_of_one_grey_value_becomes_zero(method: str) -> None:
 
 def test_a_batch_is_laid_out_channels_last() -> None:
     assert to_batch(pictures(channels=3), preparation()).is_contiguous(memory_format=torch.channels_last)
+
+
+class TestClips:
+    """Of 4 stored frames a network sees 2: the second and the fourth, in the middles of two halves."""
+
+    FRAMES = MappingProxyType({"count": 2, "stored": 4})
+
+    def clip_preparation(self, layout: Any, normalise: Any = "unit") -> Preparation:
+        return Preparation(normalise=normalise, train_size=32, crop_size=24, frames=self.FRAMES, layout=layout)
+
+    def clips(self, frames: int = 4, size: int = 32) -> np.ndarray:
+        return np.random.default_rng(1).integers(0, 256, (3, frames, size, size, 2)).astype(np.uint8)
+
+    @pytest.mark.parametrize("method", METHODS)
+    def test_a_volume_is_normalised_as_a_whole(self, method: str) -> None:
+        clips = self.clips()
+        clips[:, 1] //= 3  # a frame darker than the others stays so
+        batch = to_batch(clips, self.clip_preparation("3d", method))
+        assert batch.shape == (3, 2, 2, 24, 24)
+        assert batch.is_contiguous(memory_format=torch.channels_last_3d)
+        for row, clip in zip(batch.numpy(), clips[:, [1, 3], 4:28, 4:28], strict=True):
+            np.testing.assert_allclose(row.transpose(1, 2, 3, 0), reference(clip, method), atol=2e-6)
+
+    @pytest.mark.parametrize("method", METHODS)
+    def test_a_2d_network_gets_each_frame_by_itself_as_in_training(self, method: str) -> None:
+        clips = self.clips()
+        batch = to_batch(clips, self.clip_preparation("2d", method))
+        singly = [to_batch(clips[:, [frame]], preparation(method)) for frame in (1, 3)]
+        assert torch.equal(batch, torch.stack(singly, dim=1).flatten(0, 1))
+        assert batch.is_contiguous(memory_format=torch.channels_last)
+
+    def test_frames_that_training_drew_are_taken_as_they_are(self) -> None:
+        drawn = self.clips(2, 24)
+        volume = to_batch(drawn, self.clip_preparation("3d"), centre_crop=False)
+        np.testing.assert_array_equal(
+            volume.numpy().transpose(0, 2, 3, 4, 1), drawn.astype(np.float32) / np.float32(255)
+        )
+        assert to_batch(drawn[:, :1], self.clip_preparation("2d"), centre_crop=False).shape == (3, 2, 24, 24)
+
+    @pytest.mark.parametrize(("frames", "centre_crop", "expected"), [(2, True, "4"), (4, False, "2"), (1, False, "2")])
+    def test_another_number_of_frames_is_refused(self, frames: int, centre_crop: bool, expected: str) -> None:
+        with pytest.raises(InputError, match=f"{frames} frames.*{expected}, because prepare.frames says so"):
+            to_batch(self.clips(frames), self.clip_preparation("3d"), centre_crop)
+
+    @pytest.mark.parametrize("layout", ["2d", "3d"])
+    def test_masks_lie_over_their_pixels(self, layout: str) -> None:
+        clips = self.clips()
+        masks = (clips[..., 0] > 100).astype(np.uint8)
+        network: Any = SimpleNamespace(
+            inputs=(InputSpec("image", 2, 3), InputSpec("lesion_mask", 1, 3, required=False))
+        )
+        inputs = inputs_of(network, clips, masks, self.clip_preparation(layout))
+        assert inputs["lesion_mask"].dtype == torch.float32
+        assert torch.equal(inputs["lesion_mask"], (inputs["image"][:, :1] > 100.5 / 255).float())
+
+    def test_a_network_that_takes_no_mask_gets_none(self) -> None:
+        network: Any = SimpleNamespace(inputs=(InputSpec("image", 2, 3),))
+        clips = self.clips()
+        assert list(inputs_of(network, clips, clips[..., 0], self.clip_preparation("3d"))) == ["image"]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -15,6 +15,7 @@ from torch import nn
 from isthmus.errors import InputError
 from isthmus.imaging.prepare import Preparation
 from isthmus.inference.scores import aggregate, probabilities, view_logits, view_scores
+from isthmus.models.classifier import InputSpec
 from isthmus.models.descriptor_heads import create_classifier
 from isthmus.models.descriptors import DescriptorSpec
 
@@ -74,6 +75,84 @@ def test_descriptors_come_beside_the_logits_from_both_mirror_images(pixels: np.n
     logits = np.mean([np.log(one.descriptors["margin"]) for one in single], axis=0)
     np.testing.assert_allclose(both.descriptors["margin"], softmax(logits, axis=1), atol=1e-6)
     assert both.descriptors["margin"].shape == (7, 2)
+
+
+class TestTheFramesOfAClip:
+    """A 2D network scores 3 of 5 stored frames, each by itself."""
+
+    CLIPS = Preparation(train_size=32, crop_size=24, frames={"count": 3, "stored": 5})
+    SEEN = (0, 2, 4)
+
+    @pytest.fixture
+    def clips(self) -> np.ndarray:
+        return np.random.default_rng(1).integers(0, 256, (4, 5, 32, 32, 1)).astype(np.uint8)
+
+    def frame_logits(self, network: Any, clips: np.ndarray) -> np.ndarray:
+        return np.stack([view_logits(network, clips[:, [frame]], PREPARATION) for frame in self.SEEN], axis=1)
+
+    @pytest.mark.parametrize("batch_size", [1, 7, 32])
+    def test_their_mean_is_the_mean_of_their_logits(self, network: Any, clips: np.ndarray, batch_size: int) -> None:
+        expected = self.frame_logits(network, clips).mean(axis=1)
+        found = view_logits(network, clips, self.CLIPS, batch_size)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+    def test_their_maximum_is_the_most_suspicious_frame_s_logits(self, network: Any, clips: np.ndarray) -> None:
+        frames = self.frame_logits(network, clips)
+        places = softmax(frames, axis=2)[:, :, 1].argmax(axis=1)
+        assert len(set(places.tolist())) > 1
+        found = view_logits(network, clips, self.CLIPS, frame_scores="maximum")
+        np.testing.assert_allclose(found, frames[np.arange(4), places], atol=1e-6)
+
+    def test_the_mirror_image_is_averaged_before_the_most_suspicious_frame_is_chosen(
+        self, network: Any, clips: np.ndarray
+    ) -> None:
+        both = (self.frame_logits(network, clips) + self.frame_logits(network, clips[:, :, :, ::-1])) / 2
+        places = softmax(both, axis=2)[:, :, 1].argmax(axis=1)
+        found = view_logits(network, clips, self.CLIPS, flips=True, frame_scores="maximum")
+        np.testing.assert_allclose(found, both[np.arange(4), places], atol=1e-6)
+
+    def test_its_descriptors_are_those_of_the_chosen_frame(self, clips: np.ndarray) -> None:
+        heads = DescriptorSpec(heads={"margin": ["smooth", "irregular"]})
+        torch.manual_seed(0)
+        network = create_classifier("resnet18", classes=2, channels=1, options={"width": 8}, descriptors=heads)
+        clip, still = self.CLIPS.model_copy(update={"crop_size": 32}), Preparation(train_size=32)
+        frames = [view_scores(network, clips[:, [frame]], still) for frame in self.SEEN]
+        places = np.argmax([one.logits[:, 1] - one.logits[:, 0] for one in frames], axis=0)
+        expected = np.stack([one.descriptors["margin"] for one in frames])[places, np.arange(4)]
+        found = view_scores(network, clips, clip, frame_scores="maximum").descriptors["margin"]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+class Volume(nn.Module):
+    """A 3D network that adds what is bright inside the lesion."""
+
+    inputs = (InputSpec("image", 1, 3), InputSpec("lesion_mask", 1, 3, required=False))
+
+    def forward(self, inputs: dict[str, torch.Tensor]) -> SimpleNamespace:
+        left = inputs["image"][..., : inputs["image"].shape[-1] // 2].mean((1, 2, 3, 4))
+        marked = inputs.get("lesion_mask", torch.ones_like(inputs["image"]))
+        inside = (inputs["image"] * marked).mean((1, 2, 3, 4))
+        return SimpleNamespace(logits=torch.stack([left, inside], dim=1), auxiliary={})
+
+
+class TestAClipAsAVolume:
+    CLIPS = Preparation(train_size=32, crop_size=24, frames={"count": 3, "stored": 5}, layout="3d")
+
+    def test_the_mask_reaches_the_network_that_takes_one_with_the_same_frames_and_crop(self) -> None:
+        generator = np.random.default_rng(1)
+        clips = generator.integers(0, 256, (4, 5, 32, 32, 1)).astype(np.uint8)
+        masks = generator.integers(0, 2, (4, 5, 32, 32)).astype(np.uint8)
+        network: Any = Volume()
+        seen = clips[..., 0][:, [0, 2, 4], 4:28, 4:28] / 255.0
+        left = seen[..., :12].mean((1, 2, 3))
+        inside = (seen * masks[:, [0, 2, 4], 4:28, 4:28]).mean((1, 2, 3))
+        found = view_logits(network, clips, self.CLIPS, 3, masks=masks)
+        np.testing.assert_allclose(found, np.stack([left, inside], axis=1), atol=1e-6)
+        without = view_logits(network, clips, self.CLIPS, 3)
+        np.testing.assert_allclose(without[:, 1], seen.mean((1, 2, 3)), atol=1e-6)
+        # The mirror image changes the left half and leaves what lies under the mask, which is mirrored with it.
+        both = view_logits(network, clips, self.CLIPS, masks=masks, flips=True)
+        np.testing.assert_allclose(both, np.stack([seen.mean((1, 2, 3)), inside], axis=1), atol=1e-6)
 
 
 def test_scoring_leaves_the_network_as_it_was(network: Any, pixels: np.ndarray) -> None:

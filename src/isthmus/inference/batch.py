@@ -1,18 +1,20 @@
-"""From prepared pixels to what a network sees: the one place of the centre crop and of normalisation.
+"""From prepared pixels to what a network sees: the one place of the centre crop, the seen frames and normalisation.
 
 Training and prediction both come through here, so they cannot drift apart. The arithmetic is done for each
-picture by itself: the other pictures of a batch change nothing.
+picture or volume by itself: the others of a batch change nothing.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from isthmus.errors import InputError
+from isthmus.imaging.frames import seen_frames
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
     from isthmus.imaging.prepare import Preparation
+    from isthmus.models.classifier import Classifier
 
 PERCENTILES = (0.01, 0.99)
 """Where ``percentile_z`` clips, as fractions of a picture's pixels."""
@@ -22,27 +24,65 @@ IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of red, green and blue, 0 to 1, over ImageNet's training pictures: what every weight file of torchvision expects."""
 
 
+def inputs_of(
+    classifier: "Classifier",
+    pixels: "np.ndarray[Any, Any] | Tensor",
+    masks: "np.ndarray[Any, Any] | Tensor | None",
+    preparation: "Preparation",
+    centre_crop: bool = True,
+) -> "dict[str, Tensor]":
+    """Return the inputs of a network: the image and, where it takes one and there is one, the lesion's mask.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Its ``inputs`` say whether it looks at masks.
+    pixels : array or tensor of uint8, shape [N, T, S, S, C]
+        As in :func:`to_batch`.
+    masks : array or tensor of uint8 or bool, shape [N, T, S, S], optional
+        1 inside the lesion.
+    preparation, centre_crop
+        As in :func:`to_batch`.
+
+    Returns
+    -------
+    dict
+        ``image`` and perhaps ``lesion_mask``, float32 of 0 and 1 with one channel, of the image's shape otherwise.
+    """
+    image = to_batch(pixels, preparation, centre_crop)
+    if masks is None or not takes_masks(classifier):
+        return {"image": image}
+    return {"image": image, "lesion_mask": _masks_batch(masks, preparation, centre_crop)}
+
+
+def takes_masks(classifier: "Classifier") -> bool:
+    """Whether the network looks at the lesion's mask where there is one."""
+    return any(spec.name == "lesion_mask" for spec in classifier.inputs)
+
+
 def to_batch(pixels: "np.ndarray[Any, Any] | Tensor", preparation: "Preparation", centre_crop: bool = True) -> "Tensor":
-    """Crop the middle of prepared pixels, normalise each picture and lay them out for a network.
+    """Take the seen frames and the middle of prepared pixels, normalise them and lay them out for a network.
 
     Parameters
     ----------
     pixels : array or tensor of uint8, shape [N, T, S, S, C]
         Prepared pixels. A tensor stays on its device.
     preparation : Preparation
-        Gives ``crop_size``, ``normalise`` and ``layout``.
+        Gives ``crop_size``, ``frames``, ``normalise`` and ``layout``.
     centre_crop : bool
-        False when the pixels have their final size already: training crops at random before it comes here.
+        False when the pixels have their final size and frames already: training draws both before it comes here.
 
     Returns
     -------
-    Tensor of float32, shape [N, C, crop, crop]
+    Tensor of float32
+        ``[N, C, crop, crop]`` of stills; of clips ``[N, C, count, crop, crop]`` with layout ``3d`` and
+        ``[N * count, C, crop, crop]``, frame by frame, with ``2d``. Each picture or volume is normalised by itself.
         In channels-last memory order, which the convolutions of CPUs and GPUs prefer.
 
     Raises
     ------
     InputError
-        When the pixels do not have this shape or type, or a 2D layout is given several frames.
+        When the pixels do not have this shape or type, or other frames than the preparation says.
     """
     import torch
 
@@ -51,14 +91,38 @@ def to_batch(pixels: "np.ndarray[Any, Any] | Tensor", preparation: "Preparation"
         raise InputError(
             f"prepared pixels are {tensor.dtype} with shape {list(tensor.shape)}", expected="uint8 [N, T, S, S, C]"
         )
-    if tensor.shape[1] != 1:
-        raise InputError(
-            f"a 2D network was given {tensor.shape[1]} frames", expected="one frame a view", hint="name one frame"
-        )
-    still = tensor[:, 0]
+    seen = _seen(tensor, preparation, centre_crop)
     if centre_crop:
-        still = centre(still, preparation.crop_size)
-    return normalise(still, preparation.normalise).permute(0, 3, 1, 2)
+        seen = centre(seen, preparation.crop_size)
+    if preparation.layout == "3d":
+        return normalise(seen, preparation.normalise).permute(0, 4, 1, 2, 3)
+    return normalise(seen.flatten(0, 1), preparation.normalise).permute(0, 3, 1, 2)
+
+
+def _masks_batch(masks: "np.ndarray[Any, Any] | Tensor", preparation: "Preparation", centre_crop: bool) -> "Tensor":
+    """Lay masks [N, T, S, S] out as :func:`to_batch` lays pixels out."""
+    import torch
+
+    tensor = (masks if isinstance(masks, torch.Tensor) else _tensor(masks)).unsqueeze(-1)
+    seen = _seen(tensor, preparation, centre_crop)
+    if centre_crop:
+        seen = centre(seen, preparation.crop_size)
+    layers = seen.to(torch.float32).movedim(-1, 1)
+    return layers if preparation.layout == "3d" else layers.transpose(1, 2).flatten(0, 1)
+
+
+def _seen(tensor: "Tensor", preparation: "Preparation", choose: bool) -> "Tensor":
+    """Return the frames [N, T, S, S, C] that a network sees; ``choose``: out of the stored ones."""
+    sampling = preparation.frames
+    stored, count = (1, 1) if sampling is None else (sampling.stored, sampling.count)
+    # Training hands a 2D network one frame of each clip at a time.
+    expected = {stored} if choose else {count} if preparation.layout == "3d" else {1, count}
+    if tensor.shape[1] not in expected:
+        reason = "prepare.frames is not set" if sampling is None else "prepare.frames says so"
+        raise InputError(f"the views have {tensor.shape[1]} frames", expected=f"{max(expected)}, because {reason}")
+    if not choose or count == stored:
+        return tensor
+    return tensor[:, seen_frames(stored, count).tolist()]
 
 
 def _tensor(pixels: "np.ndarray[Any, Any]") -> "Tensor":
@@ -69,55 +133,57 @@ def _tensor(pixels: "np.ndarray[Any, Any]") -> "Tensor":
     return torch.from_numpy(np.array(pixels, copy=None if pixels.flags.writeable else True, order="C"))
 
 
-def centre(still: "Tensor", size: int) -> "Tensor":
-    """Return the middle ``size`` x ``size`` of pictures [N, H, W, C]; an odd remainder goes to the far side.
+def centre(pictures: "Tensor", size: int) -> "Tensor":
+    """Return the middle ``size`` x ``size`` of pictures [..., H, W, C]; an odd remainder goes to the far side.
 
     Raises
     ------
     InputError
         When the pictures are smaller than ``size``.
     """
-    height, width = still.shape[1], still.shape[2]
+    height, width = pictures.shape[-3], pictures.shape[-2]
     if size > min(height, width):
         raise InputError(f"a crop of {size} pixels does not fit into {height} x {width}", expected="crop <= picture")
     top, left = (height - size) // 2, (width - size) // 2
-    return still[:, top : top + size, left : left + size]
+    return pictures[..., top : top + size, left : left + size, :]
 
 
-def normalise(still: "Tensor", method: str) -> "Tensor":
-    """Scale the grey values of each picture.
+def normalise(views: "Tensor", method: str) -> "Tensor":
+    """Scale the grey values of each picture or volume.
 
     Parameters
     ----------
-    still : Tensor of uint8, shape [N, H, W, C]
-        Pictures; C is normalised together, so colours keep their relation.
+    views : Tensor of uint8, shape [N, H, W, C] or [N, T, H, W, C]
+        Pictures, or volumes of frames that are normalised together, so that a change of brightness in time is kept.
+        C is normalised together, so colours keep their relation.
     method : str
-        ``unit``: x / 255. ``z``: each picture to mean 0 and standard deviation 1. ``percentile_z``: each picture
+        ``unit``: x / 255. ``z``: each view to mean 0 and standard deviation 1. ``percentile_z``: each view
         is clipped to its own 1st and 99th percentile first. Statistics are of the pixels given, painted black
-        ones too. A picture of one grey value becomes 0. ``imagenet``: x / 255 less ImageNet's mean, by its deviation.
+        ones too. A view of one grey value becomes 0. ``imagenet``: x / 255 less ImageNet's mean, by its deviation.
 
     Returns
     -------
-    Tensor of float32, shape [N, H, W, C]
-        Normalised pictures.
+    Tensor of float32, of the same shape
+        Normalised views.
     """
     import torch
 
     if method == "unit":
         # A division, not a product with 1/255: x / 255 is then the same number everywhere.
-        return still.to(torch.float32).div_(255.0)
+        return views.to(torch.float32).div_(255.0)
     if method == "imagenet":
-        mean, deviation = (still.new_tensor(v, dtype=torch.float32) for v in (IMAGENET_MEAN, IMAGENET_DEVIATION))
-        return still.to(torch.float32).div_(255.0).sub_(mean).div_(deviation)
-    low, high, mean, deviation = (value.view(-1, 1, 1, 1) for value in _grey_statistics(still, method))
-    scaled = still.to(torch.float32)
+        mean, deviation = (views.new_tensor(v, dtype=torch.float32) for v in (IMAGENET_MEAN, IMAGENET_DEVIATION))
+        return views.to(torch.float32).div_(255.0).sub_(mean).div_(deviation)
+    figures = _grey_statistics(views, method)
+    low, high, mean, deviation = (value.view(-1, *[1] * (views.ndim - 1)) for value in figures)
+    scaled = views.to(torch.float32)
     if method == "percentile_z":
         scaled = scaled.clamp_(low, high)
     return scaled.sub_(mean).div_(deviation)
 
 
-def _grey_statistics(still: "Tensor", method: str) -> "tuple[Tensor, Tensor, Tensor, Tensor]":
-    """Return (low, high, mean, deviation) of each picture as float32 [N], from its exact histogram of 256 values.
+def _grey_statistics(views: "Tensor", method: str) -> "tuple[Tensor, Tensor, Tensor, Tensor]":
+    """Return (low, high, mean, deviation) of each view as float32 [N], from its exact histogram of 256 values.
 
     A histogram of whole numbers has no order of summation, so the figures are the same on every device.
     """
@@ -125,18 +191,18 @@ def _grey_statistics(still: "Tensor", method: str) -> "tuple[Tensor, Tensor, Ten
 
     if method not in ("z", "percentile_z"):
         raise InputError(f"unknown normalisation '{method}'", expected="unit, z, percentile_z or imagenet")
-    count = still.shape[0]
-    flat = still.flatten(1).to(torch.int64)
-    offsets = 256 * torch.arange(count, device=still.device).unsqueeze(1)
-    histogram = torch.bincount((flat + offsets).view(-1), minlength=256 * count).view(count, 256)
-    grey = torch.arange(256, dtype=torch.float64, device=still.device).expand(count, 256)
+    flat = views.flatten(1)
+    count, pixels = flat.shape
+    histogram = torch.zeros(count, 256, dtype=torch.int64, device=views.device)
+    for row, view in enumerate(flat):
+        histogram[row] = torch.bincount(view, minlength=256)  # of bytes: twenty times faster than of a batch at once
+    grey = torch.arange(256, dtype=torch.float64, device=views.device).expand(count, 256)
     low, high = grey[:, 0], grey[:, 255]
     if method == "percentile_z":
         low, high = (_percentile(histogram, fraction) for fraction in PERCENTILES)
         # The picture is clipped in float32 below; its mean must be that of the same numbers.
         low, high = low.float().double(), high.float().double()
         grey = grey.clamp(low.unsqueeze(1), high.unsqueeze(1))
-    pixels = flat.shape[1]
     mean = (histogram * grey).sum(1) / pixels
     deviation = ((histogram * (grey - mean.unsqueeze(1)) ** 2).sum(1) / pixels).sqrt()
     # A picture of one grey value: 0 / 1 instead of 0 / 0.

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from isthmus.errors import InputError
+from isthmus.inference.frame_scores import FrameScores, most_suspicious, of_views, pictures_a_view
 
 if TYPE_CHECKING:
     import torch
@@ -32,10 +33,14 @@ def view_logits(
     batch_size: int = 32,
     device: "str | torch.device" = "cpu",
     *,
+    masks: "np.ndarray[Any, Any] | None" = None,
     flips: bool = False,
+    frame_scores: FrameScores = "mean",
 ) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return the logits of prepared views: :func:`view_scores` without the descriptors."""
-    return view_scores(classifier, pixels, preparation, batch_size, device, flips=flips).logits
+    return view_scores(
+        classifier, pixels, preparation, batch_size, device, masks=masks, flips=flips, frame_scores=frame_scores
+    ).logits
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +66,9 @@ def view_scores(
     batch_size: int = 32,
     device: "str | torch.device" = "cpu",
     *,
+    masks: "np.ndarray[Any, Any] | None" = None,
     flips: bool = False,
+    frame_scores: FrameScores = "mean",
 ) -> ViewScores:
     """Score prepared views: evaluation mode, no gradients, full single precision.
 
@@ -74,27 +81,39 @@ def view_scores(
     preparation : Preparation
         The one the network was trained with.
     batch_size : int
-        Views a step; the logits depend on it by rounding only (1e-6 of their size).
+        Views a step, or pictures where a 2D network sees several frames of a view; the logits depend on it by
+        rounding only (1e-6 of their size).
     device : str or torch.device
         Where to compute.
+    masks : ndarray of uint8, shape [N, T, S, S], optional
+        Lesion masks, for networks that look at them.
     flips : bool
         True: logits, the descriptors' too, are means over the picture and its mirror image, left for right.
+    frame_scores : str
+        ``mean`` or ``maximum`` over the frames that a 2D network sees of a clip; means nothing otherwise.
     """
     import torch
 
-    from isthmus.inference.batch import to_batch
+    from isthmus.inference.batch import inputs_of
     from isthmus.models.descriptor_heads import probabilities_of
 
     if batch_size < 1:
         raise InputError(f"batch_size is {batch_size}", expected="1 or more")
+    frames = pictures_a_view(preparation)
+    step = max(1, batch_size // frames)
     was_training = classifier.training
     classifier.to(device).eval()
     logits, found = [], list[dict[str, np.ndarray[Any, np.dtype[np.float32]]]]()
     try:
         with torch.inference_mode(), full_precision(torch.device(device).type):
-            for start in range(0, len(pixels), batch_size):
-                block = torch.from_numpy(np.array(pixels[start : start + batch_size])).to(device)
-                plain, descriptors = _both(classifier, to_batch(block, preparation), flips)
+            for start in range(0, len(pixels), step):
+                block, marked = (
+                    None if array is None else torch.from_numpy(np.array(array[start : start + step])).to(device)
+                    for array in (pixels, masks)
+                )
+                assert block is not None
+                inputs = inputs_of(classifier, block, marked, preparation)
+                plain, descriptors = _both(classifier, inputs, flips, frames, frame_scores)
                 logits.append(plain.cpu().numpy())
                 found.append({name: probabilities_of(name, one).cpu().numpy() for name, one in descriptors.items()})
     finally:
@@ -105,18 +124,24 @@ def view_scores(
     return ViewScores(np.concatenate(logits), joined)
 
 
-def _both(classifier: "Classifier", images: "Tensor", flips: bool) -> "tuple[Tensor, dict[str, Tensor]]":
-    """Return float32 logits of the target and of the descriptors, over both mirror images where asked for."""
+def _both(
+    classifier: "Classifier", inputs: "dict[str, Tensor]", flips: bool, frames: int, frame_scores: FrameScores
+) -> "tuple[Tensor, dict[str, Tensor]]":
+    """Return a view's float32 logits of the target and of the descriptors, over both mirror images where asked for."""
     from isthmus.models.descriptor_heads import descriptor_logits
 
-    outputs = classifier({"image": images})
+    outputs = classifier(inputs)
     logits, descriptors = outputs.logits.float(), descriptor_logits(outputs)
-    if not flips:
+    if flips:
+        other = classifier({name: value.flip(-1) for name, value in inputs.items()})
+        mirrored = descriptor_logits(other)
+        descriptors = {name: (one.float() + mirrored[name].float()) / 2 for name, one in descriptors.items()}
+        logits = (logits + other.logits.float()) / 2
+    if frames == 1:
         return logits, descriptors
-    other = classifier({"image": images.flip(-1)})
-    mirrored = descriptor_logits(other)
-    means = {name: (one.float() + mirrored[name].float()) / 2 for name, one in descriptors.items()}
-    return (logits + other.logits.float()) / 2, means
+    chosen = most_suspicious(logits, frames) if frame_scores == "maximum" else None
+    joined = {name: of_views(one.float(), frames, chosen) for name, one in descriptors.items()}
+    return of_views(logits, frames, chosen), joined
 
 
 @contextlib.contextmanager

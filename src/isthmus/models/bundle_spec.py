@@ -102,6 +102,8 @@ class BundleSpec(_Facts):
         The descriptor heads of the network.
     flips : bool
         Logits are means over the picture and its mirror image.
+    frame_scores : {'mean', 'maximum'}
+        How a 2D network's logits of a clip's frames become the clip's.
     smoke : bool
         True for a rehearsal whose numbers mean nothing.
     """
@@ -117,6 +119,7 @@ class BundleSpec(_Facts):
     parts: list[Part] = Field(min_length=1)
     descriptors: DescriptorSpec | None = None
     flips: bool = False
+    frame_scores: Literal["mean", "maximum"] = "mean"
     aggregation: dict[Literal["nodule", "patient"], Literal["mean", "maximum"]] = {
         "nodule": "mean",
         "patient": "maximum",
@@ -136,7 +139,7 @@ class BundleSpec(_Facts):
         if any(len(part.log_prior_shift) != count for part in self.parts):
             raise ValueError(f"every part needs {count} values of log_prior_shift")
         channels = 1 if self.prepare.channels == "gray" else 3
-        if self.prepare.layout == "2d" and self.network.channels != channels:
+        if self.network.channels != channels:
             raise ValueError(f"prepare gives {channels} channels, the network takes {self.network.channels}")
         if self.prepare.crop == "lesion" and self.requires.region == "none":
             raise ValueError("prepare crops the lesion, so requires.region is 'box' or 'mask'")
