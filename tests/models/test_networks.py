@@ -30,10 +30,19 @@ NARROW: dict[str, dict[str, Any]] = {
     "densenet201": {"width": 8},
     "efficientnet_b0": {"width": 0.25},
     "convnext_tiny": {"width": 8},
+    "inception_resnet_v2": {"width": 8, "depth": 0.1, "padding": "same"},
+    "inception_resnet_v2_3d": {"width": 8, "depth": 0.1},
+    "calcification_inception_resnet_v2_3d": {"width": 8, "depth": 0.1},
 }
 SIZE = 64
-# The side of the last maps of a picture of 64 pixels, where it is not 64 / 32: before the last pooling.
-LAST_MAPS = {"alexnet": 3, "vgg16": 4}
+CLIP = (4, 32, 32)
+# The last maps of a picture of 64 pixels, where they are not 64 / 32: before the last pooling; and of the clip.
+LAST_MAPS = {
+    "alexnet": (3, 3),
+    "vgg16": (4, 4),
+    "inception_resnet_v2_3d": (1, 1, 1),
+    "calcification_inception_resnet_v2_3d": (1, 1, 1),
+}
 # Exported once by hand and found equal; the exporter takes a quarter of a minute for each, and what it exports is the
 # same few modules more often than in densenet121.
 DEEPER = ("densenet169", "densenet201")
@@ -51,16 +60,22 @@ def network(card: NetworkCard) -> Classifier:
 
 
 @pytest.fixture(scope="module")
-def inputs() -> dict[str, Tensor]:
-    return {"image": torch.randn(2, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(1))}
+def inputs(card: NetworkCard) -> dict[str, Tensor]:
+    return {"image": pictures(card, 1)}
+
+
+def pictures(card: NetworkCard, seed: int) -> Tensor:
+    size = (SIZE, SIZE) if card.spatial_dims == 2 else CLIP
+    return torch.randn(2, 1, *size, generator=torch.Generator().manual_seed(seed))
 
 
 def test_its_card_says_its_count_and_smallest_size(card: NetworkCard) -> None:
     with torch.device("meta"):  # shapes without numbers: quick
         full = create(card.name)
     assert round(parameter_count(full) / 1e6, 2) == card.parameters_millions
-    assert full.minimum_size == card.minimum_size
-    assert [spec.spatial_dims for spec in full.inputs] == [card.spatial_dims]
+    assert (full.minimum_size, full.minimum_frames) == (card.minimum_size, card.minimum_frames)
+    assert {spec.spatial_dims for spec in full.inputs} == {card.spatial_dims}
+    assert full.twin is None or cards()[full.twin].spatial_dims == 2
 
 
 def test_its_outputs_have_the_agreed_shapes(network: Classifier, inputs: dict[str, Tensor]) -> None:
@@ -68,8 +83,7 @@ def test_its_outputs_have_the_agreed_shapes(network: Classifier, inputs: dict[st
         maps = network.features(inputs)["image"]
         outputs = network(inputs)
     assert maps.shape[0] == 2
-    side = LAST_MAPS.get(network.network, SIZE // 32)
-    assert maps.shape[2:] == (side, side)
+    assert tuple(maps.shape[2:]) == LAST_MAPS.get(network.network, (SIZE // 32, SIZE // 32))
     assert outputs.logits.shape == (2, 3)
     assert outputs.embedding.shape == (2, _head(network).in_features)
     assert outputs.logits.dtype == torch.float32
@@ -115,19 +129,34 @@ def test_every_parameter_learns(card: NetworkCard, inputs: dict[str, Tensor]) ->
 
 def test_the_stem_and_the_head_are_where_it_says(network: Classifier) -> None:
     stem = network.get_submodule(network.published_prefix + network.stem_name)
-    assert isinstance(stem, nn.Conv2d)
+    assert isinstance(stem, nn.Conv2d | nn.Conv3d)
     assert stem.in_channels == 1
     assert _head(network).out_features == 3
 
 
-def test_it_answers_at_its_smallest_size_and_refuses_below(network: Classifier) -> None:
-    smallest = network.minimum_size
+def test_it_answers_at_its_smallest_size_and_refuses_below(network: Classifier, card: NetworkCard) -> None:
+    smallest, frames = network.minimum_size, (network.minimum_frames,) * (card.spatial_dims == 3)
     with torch.no_grad():
-        assert network({"image": torch.zeros(1, 1, smallest, smallest)}).logits.shape == (1, 3)
+        assert network({"image": torch.zeros(1, 1, *frames, smallest, smallest)}).logits.shape == (1, 3)
     with pytest.raises(
         InputError, match=rf"is {smallest - 1}x{smallest} pixels; expected at least {smallest}x{smallest}"
     ):
-        network({"image": torch.zeros(1, 1, smallest - 1, smallest)})
+        network({"image": torch.zeros(1, 1, *frames, smallest - 1, smallest)})
+    if frames:
+        few = frames[0] - 1
+        with pytest.raises(InputError, match=rf"has {few} frames; expected at least {frames[0]}.*prepare.frames.count"):
+            network({"image": torch.zeros(1, 1, few, smallest, smallest)})
+
+
+def test_its_stages_hold_all_that_its_features_learn_but_for_small_parts(network: Classifier) -> None:
+    if not network.stages:
+        pytest.skip("a network of pictures that is never too large to keep")
+    names = [name for name, _ in network.named_parameters()]
+    for stage in network.stages:
+        assert network.get_submodule(stage) is not None
+        assert not any(other.startswith(f"{stage}.") for other in network.stages)
+    within = [name for name in names if name.startswith(tuple(f"{stage}." for stage in network.stages))]
+    assert len(within) > 0.8 * len(names)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +173,9 @@ def test_a_wrong_input_is_named(given: dict[str, Tensor], message: str) -> None:
         network(given)
 
 
-def test_onnx_runtime_gives_the_same_logits(network: Classifier, inputs: dict[str, Tensor], tmp_path: Path) -> None:
+def test_onnx_runtime_gives_the_same_logits(
+    network: Classifier, card: NetworkCard, inputs: dict[str, Tensor], tmp_path: Path
+) -> None:
     if network.network in DEEPER:
         pytest.skip("the same modules as densenet121, more often")
     onnxruntime = pytest.importorskip("onnxruntime")
@@ -155,7 +186,7 @@ def test_onnx_runtime_gives_the_same_logits(network: Classifier, inputs: dict[st
         # Unoptimised and of a fixed batch: half the seconds, and what is tested is the network, not the optimiser.
         torch.onnx.export(_Logits(network).eval(), (inputs["image"],), path, dynamo=True, verbose=False, optimize=False)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    others = torch.randn(2, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(2))
+    others = pictures(card, 2)
     with torch.no_grad():
         expected = network({"image": others}).logits.numpy()
     (found,) = session.run(None, {session.get_inputs()[0].name: others.numpy()})

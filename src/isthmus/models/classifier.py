@@ -13,7 +13,10 @@ from torch import Tensor, nn
 from isthmus.errors import InputError
 
 IMAGE = "image"
-"""Name of the main input, float32 ``[N, C, H, W]``, and of its last maps."""
+"""Name of the main input, float32 ``[N, C, H, W]`` or ``[N, C, T, H, W]``, and of its last maps."""
+
+LESION_MASK = "lesion_mask"
+"""Name of the input that outlines the lesion, 0 or 1, of the main input's shape with one channel."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,15 @@ class Classifier(nn.Module, ABC):
         The name and the options that :func:`isthmus.models.registry.create` built it from.
     minimum_size : int
         The smallest height and width in pixels that leave the last maps at least one pixel at full stride.
+    minimum_frames : int
+        The smallest T of a network of clips.
+    stages : tuple of str
+        Names of submodules, in the order in which they run, whose outputs alone need to be kept when activations are
+        computed anew in the backward pass (gradient checkpointing). None of them contains another.
+    twin : str or None
+        The network of pictures in the registry whose weights inflate into this one (:mod:`isthmus.models.inflation`).
+    own_parts : tuple of str
+        Beginnings of the names of parameters that no published file has; they start from random weights.
     published_prefix : str
         What stands before the names of published weight files in our own parameter names.
     stem_name, head_name : str
@@ -78,7 +90,11 @@ class Classifier(nn.Module, ABC):
         file's) and of the last linear layer (its classes may).
     """
 
-    minimum_size: ClassVar[int] = 32
+    minimum_size: int = 32
+    minimum_frames: int = 1
+    stages: tuple[str, ...] = ()
+    twin: str | None = None
+    own_parts: ClassVar[tuple[str, ...]] = ()
     published_prefix: ClassVar[str] = ""
     stem_name: ClassVar[str] = "conv1"
     head_name: ClassVar[str] = "fc"
@@ -92,7 +108,7 @@ class Classifier(nn.Module, ABC):
 
     @abstractmethod
     def features(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the last maps of each input: ``{'image': [N, D, h, w]}``."""
+        """Return the last maps of each input: ``{'image': [N, D, h, w]}``, of clips ``[N, D, t, h, w]``."""
 
     @abstractmethod
     def head(self, features: dict[str, Tensor], inputs: dict[str, Tensor]) -> Outputs:
@@ -139,20 +155,28 @@ class Classifier(nn.Module, ABC):
                     expected=f"at least {self.minimum_size}x{self.minimum_size}",
                     hint="raise prepare.train_size and prepare.crop_size",
                 )
+            if spec.spatial_dims == 3 and value.shape[2] < self.minimum_frames:
+                raise InputError(
+                    f"input {spec.name!r} has {value.shape[2]} frames",
+                    expected=f"at least {self.minimum_frames}",
+                    hint="raise prepare.frames.count",
+                )
 
     @staticmethod
     def _shape(spec: InputSpec) -> str:
         return f"[N, {spec.channels}, {'T, ' if spec.spatial_dims == 3 else ''}H, W]"
 
 
-def image_input(channels: int) -> tuple[InputSpec, ...]:
-    """Return the inputs of a network that sees one picture of ``channels`` channels."""
-    return (InputSpec(IMAGE, channels, 2),)
+def image_input(channels: int, spatial_dims: int = 2) -> tuple[InputSpec, ...]:
+    """Return the inputs of a network that sees one picture, or one clip, of ``channels`` channels."""
+    return (InputSpec(IMAGE, channels, spatial_dims),)
 
 
 def pooled(maps: Tensor) -> Tensor:
-    """Return the mean over height and width: ``[N, D, h, w]`` to ``[N, D]``."""
-    return torch.flatten(nn.functional.adaptive_avg_pool2d(maps, 1), 1)
+    """Return the mean over height and width, of clips over time too: ``[N, D, h, w]`` to ``[N, D]``."""
+    functional = nn.functional
+    pool = functional.adaptive_avg_pool3d if maps.ndim == 5 else functional.adaptive_avg_pool2d
+    return torch.flatten(pool(maps, 1), 1)
 
 
 def parameter_count(classifier: nn.Module) -> int:
@@ -163,10 +187,10 @@ def parameter_count(classifier: nn.Module) -> int:
 def initialise(network: nn.Module) -> None:
     """Draw initial weights in place: He et al. 2015 (normal, fan out) for convolutions, 1 and 0 for batch norm."""
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | nn.Conv3d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d):
+        elif isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)

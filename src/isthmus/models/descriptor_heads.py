@@ -44,6 +44,7 @@ class WithDescriptors(Classifier):
         super().__init__(inputs=inner.inputs, classes=inner.classes)
         self.inner, self.descriptors = inner, spec
         self.network, self.options = inner.network, inner.options
+        self.stages = tuple(f"inner.{stage}" for stage in inner.stages)
         size = _embedding_size(inner)
         self.heads = nn.ModuleDict({name: nn.Linear(size, len(codes)) for name, codes in spec.heads.items()})
         for head in self.heads.values():
@@ -101,8 +102,9 @@ def create_classifier(
 def _embedding_size(inner: Classifier) -> int:
     """Return D of the embedding, asked of the network itself: its layers' names are its own business."""
     side, was_training = inner.minimum_size, inner.training
+    sizes = {2: (side, side), 3: (inner.minimum_frames, side, side)}
     blank = {
-        spec.name: torch.zeros(1, spec.channels, *[side] * spec.spatial_dims) for spec in inner.inputs if spec.required
+        spec.name: torch.zeros(1, spec.channels, *sizes[spec.spatial_dims]) for spec in inner.inputs if spec.required
     }
     with torch.no_grad():
         size = inner.eval()(blank).embedding.shape[1]

@@ -18,7 +18,9 @@ class NetworkCard:
     parameters_millions : float
         With two classes, one channel and the default options.
     minimum_size : int
-        Smallest height and width in pixels.
+        Smallest height and width in pixels, with the default options.
+    minimum_frames : int
+        Smallest number of frames of a clip.
     options : dict
         Name to (default, meaning).
     weights : tuple of str
@@ -39,6 +41,7 @@ class NetworkCard:
     options: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
     weights: tuple[str, ...] = ()
     requires: tuple[str, ...] = ("torch",)
+    minimum_frames: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -52,12 +55,18 @@ class NetworkCard:
             f"{self.name}: {self.summary}",
             f"source: {self.source}",
             f"parameters: {self.parameters_millions:.2f} million (two classes, one channel)",
-            f"smallest picture: {self.minimum_size} x {self.minimum_size} pixels",
+            f"takes: {self._takes()}",
             f"initial weights: {', '.join(self.weights) or 'none published; it starts from random ones'}",
             f"needs: {', '.join(self.requires)}",
             "options:",
         ]
         return lines + [f"  {key} = {default}: {meaning}" for key, (default, meaning) in self.options.items()]
+
+    def _takes(self) -> str:
+        size = f"{self.minimum_size} x {self.minimum_size} pixels"
+        if self.spatial_dims == 2:
+            return f"pictures of at least {size}"
+        return f"clips of at least {self.minimum_frames} frame{'s' * (self.minimum_frames > 1)} of {size}"
 
 
 _WANG = "Wang et al., Scientific Reports 2025 (ThyroNet-X4 Genesis)"
@@ -134,6 +143,32 @@ def _plain(name: str, summary: str, source: str, millions: float, minimum_size: 
     )
 
 
+_STEM_STRIDE = "how much coarser than the picture the first stage's grid is: 8, 4 or 2; 4 keeps small pictures fine"
+
+
+def _inception_resnet(name: str, summary: str, source: str, millions: float, *, dims: int, **more: Any) -> NetworkCard:
+    padding = "valid" if dims == 2 else "same"
+    return NetworkCard(
+        name=name,
+        summary=summary,
+        source=source,
+        spatial_dims=dims,
+        parameters_millions=millions,
+        minimum_size=75 if padding == "valid" else 32,
+        options={
+            "width": (32, "channels of the first convolution, a multiple of 4; published weights need 32"),
+            "depth": (1.0, "share of the 10 + 20 + 9 blocks, above 0 to 1; published weights need 1.0"),
+            "dropout": (0.2, _DROPOUT),
+            "padding": (padding, "valid as published, from 75 pixels on, or same, from 32 pixels on"),
+            "stem_stride": (8, _STEM_STRIDE),
+        },
+        **more,
+    )
+
+
+_SZEGEDY = "Szegedy et al., AAAI 2017"
+
+
 _CARDS = (
     _thyronet(
         "thyronet_x4", "bottleneck blocks with grouped 5x5 kernels, dense stages", 16.90, groups=8, kernel=5, dense=True
@@ -208,6 +243,30 @@ _CARDS = (
         },
         weights=("convnext_tiny_imagenet",),
         requires=("torch", "transformers"),
+    ),
+    _inception_resnet(
+        "inception_resnet_v2",
+        "inception blocks with scaled residual connections",
+        _SZEGEDY,
+        54.31,
+        dims=2,
+        builder=f"{_MODULES}inception_resnet_v2:inception_resnet_v2",
+    ),
+    _inception_resnet(
+        "inception_resnet_v2_3d",
+        "the same for clips: 3 x k x k kernels, time halved by the two reductions",
+        f"{_SZEGEDY}, made three-dimensional",
+        79.37,
+        dims=3,
+        builder=f"{_MODULES}inception_resnet_v2:inception_resnet_v2_3d",
+    ),
+    _inception_resnet(
+        "calcification_inception_resnet_v2_3d",
+        "with two gates that listen to bright specks inside the lesion",
+        "Qian et al., Cancer Imaging 2025",
+        79.53,
+        dims=3,
+        builder=f"{_MODULES}calcification_inception_resnet_v2:calcification_inception_resnet_v2_3d",
     ),
 )
 
