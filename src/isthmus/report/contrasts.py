@@ -1,5 +1,6 @@
-"""Paired comparisons of arms on the same units: the primary contrast first, the others with Holm's correction."""
+"""Paired comparisons of arms on the same units: the named contrasts first, the others with Holm's correction."""
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -10,6 +11,7 @@ from pandas import DataFrame
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.contrasts_several import SeveralClassContrasts
 from isthmus.report.discrimination import is_cross_validated
+from isthmus.report.named_contrasts import NamedContrast, confirmatory
 from isthmus.report.pairing import Part, are_apart, paired, part_of
 from isthmus.report.reading import in_order
 from isthmus.statistics.cross_validated import compare_cross_validated_aucs
@@ -26,7 +28,7 @@ def comparisons(
     table: AnalysisTable,
     *,
     reference_arm: str | None,
-    primary: dict[str, str] | None,
+    contrasts: Sequence[NamedContrast],
     level: float,
     bootstrap: int = 2000,
 ) -> tuple[list[dict[str, Any]], list[str]]:
@@ -38,8 +40,8 @@ def comparisons(
         Two classes are compared by AUC, several by macro AUC and Hand and Till's M.
     reference_arm : str, optional
         Each other arm is compared with this one; without it, all pairs are compared.
-    primary : dict, optional
-        ``{"arm": …, "against": …}``: the contrast named before the analysis; it stands first and outside Holm's
+    contrasts : sequence of NamedContrast
+        Those named before the analysis, in the order in which they are tested; they stand first and outside Holm's
         correction.
     level : float
         Of the intervals, 0 to 1.
@@ -50,7 +52,8 @@ def comparisons(
     -------
     list of dict
         ``a, b, split, measure, difference, low, high, level, statistic, p, p_holm, method, primary, n``; the
-        difference is a - b. Calls are compared for the primary contrast and against the reference arm only.
+        difference is a - b. Of the named ones ``order`` and ``confirmatory`` too: whether all before it in the same
+        split were shown. Calls are compared for the named contrasts and against the reference arm only.
     """
     found: list[dict[str, Any]] = []
     notes: list[str] = []
@@ -61,18 +64,30 @@ def comparisons(
     for split in in_order(set(table.rows["split"])):
         arms = list(dict.fromkeys(table.rows.loc[table.rows["split"] == split, "arm"]))
         parts = {arm: part_of(table, arm, split) for arm in arms}
-        for a, b in pairs_of(arms, reference_arm, primary):
-            named = primary is not None and (a, b) == (primary["arm"], primary["against"])
+        for a, b in pairs_of(arms, reference_arm, [(one.a, one.b) for one in contrasts]):
+            order = next((one.order for one in contrasts if (a, b) == (one.a, one.b)), None)
             try:
-                entries = _entries(table, parts, (a, b), several, level, calls=named or b == reference_arm)
+                entries = _entries(table, parts, (a, b), several, level, calls=order is not None or b == reference_arm)
             except ValueError as error:
                 notes.append(f"{a} and {b} are not compared in split {split}: {error}")
                 continue
             shared = {"a": a, "b": b, "split": split}
-            found += [{**shared, **entry, "primary": named and entry["measure"] == leading} for entry in entries]
+            for entry in entries:
+                ordered = order if entry["measure"] == leading else None
+                found.append({**shared, **entry, "primary": ordered == 1, "order": ordered})
     adjust(found)
-    # A stable sort: the primary contrast first, then ranking before calls, else the arms' own order.
-    return sorted(found, key=lambda entry: (not entry["primary"], entry["measure"] != leading)), notes
+    _say_what_confirms(found, contrasts, level)
+    # A stable sort: the named contrasts first, then ranking before calls, else the arms' own order.
+    return sorted(found, key=lambda entry: (entry["order"] or np.inf, entry["measure"] != leading)), notes
+
+
+def _say_what_confirms(found: list[dict[str, Any]], contrasts: Sequence[NamedContrast], level: float) -> None:
+    """Add to each named entry whether it is confirmatory: within a split, all before it were shown."""
+    for split in {entry["split"] for entry in found}:
+        named = {(entry["a"], entry["b"]): entry for entry in found if entry["split"] == split and entry["order"]}
+        entries = [named.get((one.a, one.b), {"p": None}) for one in contrasts]
+        for entry, first in zip(entries, confirmatory([entry["p"] for entry in entries], level), strict=True):
+            entry.setdefault("confirmatory", first)
 
 
 def _entries(
@@ -94,11 +109,11 @@ def _entries(
     return ranked + (_by_calls(both, table, level, note) if calls else [])
 
 
-def pairs_of(arms: list[str], reference_arm: str | None, primary: dict[str, str] | None) -> list[tuple[str, str]]:
-    """Return which arms are compared, the primary contrast first."""
-    pairs: list[tuple[str, str]] = []
-    if primary and {primary["arm"], primary["against"]} <= set(arms):
-        pairs.append((primary["arm"], primary["against"]))
+def pairs_of(
+    arms: list[str], reference_arm: str | None, named: Sequence[tuple[str, str]] = ()
+) -> list[tuple[str, str]]:
+    """Return which arms are compared, the named pairs first."""
+    pairs = [pair for pair in dict.fromkeys(named) if set(pair) <= set(arms)]
     others = (
         [(arm, reference_arm) for arm in arms if arm != reference_arm]
         if reference_arm in arms and reference_arm is not None
@@ -189,11 +204,11 @@ def _entry(measure: str, comparison: Comparison, units: int, note: str) -> dict[
 
 
 def adjust(found: list[dict[str, Any]]) -> None:
-    """Add Holm's adjusted p over all comparisons of a split and measure but the primary one."""
+    """Add Holm's adjusted p over all comparisons of a split and measure but the named ones."""
     families: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for entry in found:
         entry["p_holm"] = None
-        if not entry["primary"]:
+        if not (entry["primary"] or entry.get("order")):
             families.setdefault((entry["split"], entry["measure"]), []).append(entry)
     for family in families.values():
         adjusted = holm([np.nan if entry["p"] is None else entry["p"] for entry in family])

@@ -11,6 +11,7 @@ from isthmus.report.by_site import site_measures
 from isthmus.report.contrasts import comparisons
 from isthmus.report.decisions import call_measures
 from isthmus.report.discrimination import ranking_measures, several_class_measures
+from isthmus.report.named_contrasts import named_contrasts
 from isthmus.report.probabilities import probability_measures
 from isthmus.report.subject import Study
 from isthmus.report.subjects import SUBJECTS
@@ -78,10 +79,11 @@ def compute_evidence(
         found[arm][split] = _part(table, arm, split, study)
         if progress:
             progress(done + 1, len(parts))
+    contrasts, unasked = named_contrasts(study.primary, study.secondary, found, study.oracles)
     pairs, notes = comparisons(
         table,
         reference_arm=study.reference_arm,
-        primary=study.primary,
+        contrasts=contrasts,
         level=study.level,
         bootstrap=study.bootstrap,
     )
@@ -98,9 +100,10 @@ def compute_evidence(
         "bootstrap": study.bootstrap,
         "reference_arm": study.reference_arm,
         "primary": study.primary,
+        "contrasts": [contrast.as_dict() for contrast in contrasts],
         "arms": found,
         "comparisons": pairs,
-        "notes": notes,
+        "notes": [*unasked, *notes],
     }
     for subject in SUBJECTS:
         if something := subject.compute(table, study, evidence):

@@ -26,6 +26,7 @@ def ideal_observer_evidence(
     truth: Truth,
     modalities: Mapping[str, Sequence[str]],
     *,
+    remarks: Mapping[str, str] | None = None,
     positive: str | None = None,
     target: str | None = None,
     unit: str | None = None,
@@ -46,6 +47,8 @@ def ideal_observer_evidence(
         Of the cohort that the predictions are about.
     modalities : mapping
         Arm to the modalities that it is shown; arms that are not named are left out.
+    remarks : mapping, optional
+        Arm to what must be known of its observer, such as that it is an upper bound.
     positive, target, unit : str, optional
         As :func:`compute_evidence`.
     level : float
@@ -87,6 +90,8 @@ def ideal_observer_evidence(
         name = observer_of(truth, modalities[arm])
         entry = arms.setdefault(arm, {"modalities": list(modalities[arm]), "observer": name, "splits": {}})
         entry["splits"][split] = _part(table, table.part(arm, split), truth, name, level, bootstrap)
+        if remark := (remarks or {}).get(arm):
+            entry["splits"][split]["notes"].append(f"{arm}: {remark}")
         if progress:
             progress(done + 1, len(parts))
     return {

@@ -25,9 +25,10 @@ from isthmus.report.subjects import SUBJECTS
 
 TEMPLATES = Path(__file__).parent / "templates"
 ORDER = (
-    "cohort", "table_one", "ideal", "leak", "results", "ranking", "discrimination", "comparisons", "calls", "decisions",
-    "decision_curves", "misjudged", "subgroups", "calibration", "probabilities", "reclassification", "uncertainty",
-    "regions", "described", "tirads", "readers", "learning", "heat", "failures", "methods", "checklists", "versions",
+    "cohort", "table_one", "ideal", "leak", "results", "ranking", "discrimination", "seeds", "comparisons", "calls",
+    "decisions", "decision_curves", "misjudged", "subgroups", "calibration", "probabilities", "reclassification",
+    "uncertainty", "regions", "described", "tirads", "readers", "learning", "heat", "failures", "methods", "checklists",
+    "versions",
 )  # fmt: skip
 """The sections as they follow one another on the page."""
 

@@ -139,7 +139,8 @@ def _comparisons(
     found = []
     for split in in_order({split for _, split in resampled}):
         arms = [arm for arm, of in resampled if of == split]
-        for a, b in pairs_of(arms, study.reference_arm, study.primary):
+        first = [(study.primary["arm"], study.primary["against"])] if study.primary else []
+        for a, b in pairs_of(arms, study.reference_arm, first):
             sides = _sides(table, resampled, a, b, split, study.bootstrap)
             if sides is None:
                 continue

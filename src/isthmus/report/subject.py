@@ -46,6 +46,14 @@ class Study:
         Each other arm is compared with this one.
     primary : dict, optional
         ``{"arm": …, "against": …}``, named before the analysis.
+    secondary : tuple of dict
+        ``{"title": …, "arm": …, "against": [arms]}``, named before the analysis and tested after the primary contrast;
+        of several arms against the one with the best cross-validated AUC.
+    oracles : tuple of str
+        Arms whose pictures the simulated truth chose.
+    seed_rows : DataFrame, optional
+        Contract 2: the sets that were kept aside, as each seed's model scores them. Without it the rows of the table
+        itself where it holds several seeds of such sets.
     cases : DataFrame, optional
         One row a unit: ``unit_id``, ``cohort`` where there are several, and whatever is known of it (``age_years``,
         ``sex``, ``size_mm``, ``site``, ``device``, ``tirads``, descriptors, …).
@@ -70,6 +78,9 @@ class Study:
     reference: str = "unknown"
     reference_arm: str | None = None
     primary: dict[str, str] | None = None
+    secondary: tuple[dict[str, Any], ...] = ()
+    oracles: tuple[str, ...] = ()
+    seed_rows: DataFrame | None = None
     cases: DataFrame | None = None
     reads: DataFrame | None = None
     higher_is: Literal["positive", "negative"] = "positive"

@@ -9,6 +9,7 @@ from isthmus.report.page_discrimination import SUBJECT as DISCRIMINATION
 from isthmus.report.page_probabilities import SUBJECT as PROBABILITIES
 from isthmus.report.page_readers import SUBJECT as READERS
 from isthmus.report.page_reclassification import SUBJECT as RECLASSIFICATION
+from isthmus.report.page_seeds import SUBJECT as SEEDS
 from isthmus.report.page_subgroups import SUBJECT as SUBGROUPS
 from isthmus.report.page_table_one import SUBJECT as TABLE_ONE
 from isthmus.report.page_tirads import SUBJECT as TIRADS
@@ -17,6 +18,7 @@ from isthmus.report.subject import Subject
 
 SUBJECTS: Final[tuple[Subject, ...]] = (
     DISCRIMINATION,
+    SEEDS,
     TABLE_ONE,
     SUBGROUPS,
     DECISIONS,

@@ -1,0 +1,148 @@
+"""What contrasts over several trainings found, in sentences: which way they fell, and what could have been seen."""
+
+from typing import Any, Final
+
+from isthmus.report.context import ReportContext
+from isthmus.report.reading import count, interval, listed, number, p_value, plural, split_name
+
+CLAIMS_NOTHING: Final = "A smoke run: no number below means anything."
+
+
+def contrast_words(context: ReportContext, entry: dict[str, Any], *, leading: bool, several: bool) -> list[str]:
+    """Return what a named contrast found in one split; of the leading one also what it could have seen, and why.
+
+    Parameters
+    ----------
+    context : ReportContext
+    entry : dict
+        Of ``evidence["seeds"]["contrasts"]``.
+    leading : bool
+        Whether the split is the one that counts most.
+    several : bool
+        Whether there are other splits too.
+    """
+    what = _what(context, entry) if leading else f"{_of(entry)}, {split_name(entry['split'])}"
+    if entry["difference"] is None or entry["low"] is None:
+        reason = f": {entry['notes'][-1]}" if entry["notes"] else ""
+        return [f"{what}: nothing can be said{reason}."]
+    where = f" on the {split_name(entry['split'])}" if several and leading else ""
+    text = f"{what}{where}: {_figures(context, entry)}. {_verdict(context, entry)}"
+    if not entry["confirmatory"]:
+        text += " A contrast before it was not shown, so this one is exploratory."
+    if not leading:
+        return [text]
+    text += f" {_seed_by_seed(context, entry)}"
+    return [text, *reach_words(context, entry)]
+
+
+def _of(entry: dict[str, Any]) -> str:
+    return "The primary contrast" if entry["order"] == 1 else entry["title"].rstrip(".?:")
+
+
+def _what(context: ReportContext, entry: dict[str, Any]) -> str:
+    """Name the contrast and its size."""
+    size = plural(entry["n"], context.evidence["unit"])
+    size += f" of {plural(entry['n_groups'], 'patient')}" if entry["n_groups"] != entry["n"] else ""
+    return f"{_of(entry)}, each arm trained {_times(entry['seeds'])}, {size}"
+
+
+def _times(seeds: int) -> str:
+    return "once" if seeds == 1 else "twice" if seeds == 2 else f"{count(seeds)} times"
+
+
+def _figures(context: ReportContext, entry: dict[str, Any]) -> str:
+    a, b = (f"{context.title_of(entry[side])} {number(entry[f'estimate_{side}'], 3)}" for side in "ab")
+    p = p_value(entry["p"])
+    return f"mean AUC {a}, {b}, difference {interval(entry, 3)}, p {p if p.startswith('<') else f'= {p}'}"
+
+
+def _verdict(context: ReportContext, entry: dict[str, Any]) -> str:
+    a, b = (context.title_of(entry[side]) for side in "ab")
+    if entry["verdict"] == "a is better":
+        return f"{a} is shown to be better than {b}."
+    if entry["verdict"] == "b is better":
+        return f"{b} is shown to be better than {a}."
+    return (
+        f"Inconclusive: the interval holds 0. {a} may be better by up to {number(max(entry['high'], 0), 3)}, or worse "
+        f"by up to {number(max(-entry['low'], 0), 3)}."
+    )
+
+
+def _seed_by_seed(context: ReportContext, entry: dict[str, Any]) -> str:
+    ahead = sum(one["difference"] > 0 for one in entry["by_seed"])
+    return f"{context.title_of(entry['a'])} has the higher AUC in {ahead} of {plural(len(entry['by_seed']), 'seed')}."
+
+
+def reach_words(context: ReportContext, entry: dict[str, Any]) -> list[str]:
+    """Say whether the study could have seen the difference of interest, what would settle it, and where it wavers."""
+    reach = entry["reach"]
+    if not reach or reach["half_width"] is None:
+        return []
+    asked = f"{reach['of_interest']:g}"
+    power = f"{100 * reach['power']:.0f}\u202f%"
+    text = f"Could this study have seen a difference of {asked}? "
+    text += "Yes: " if reach["power"] >= 0.8 else "Not reliably: "
+    text += (
+        f"a true difference of {asked} is found with a power of {power}, and 80\u202f% is reached at "
+        f"{number(reach['detectable'], 3)}; the interval reaches {number(reach['half_width'], 3)} to either side."
+        if reach["detectable"] is not None
+        else f"a true difference of {asked} is found with a power of {power}."
+    )
+    if reach["power"] < 0.8:
+        text += f" {_needed(context, entry)}"
+    return [text + _shares(entry)]
+
+
+def _needed(context: ReportContext, entry: dict[str, Any]) -> str:
+    """Say how many patients, or seeds, would find the difference of interest with 80 % power."""
+    reach = entry["reach"]
+    patients = "patients" if entry["n_groups"] != entry["n"] else f"{context.evidence['unit']}s"
+    with_these = f"about {count(reach['groups_needed'])} {patients} with these {plural(entry['seeds'], 'seed')}"
+    ways = [with_these] if reach["groups_needed"] else []
+    ways += [f"{count(reach['seeds_needed'])} seeds on these cases"] if reach["seeds_needed"] else []
+    if not ways:
+        return "Neither more cases nor more seeds alone would bring it to 80\u202f%: it takes both."
+    return f"80\u202f% would take {' or '.join(ways)}."
+
+
+def _shares(entry: dict[str, Any]) -> str:
+    shares = entry["shares"]
+    if not shares:
+        return ""
+    parts = [
+        f"{100 * shares['cases']:.0f}\u202f% comes from which patients were met",
+        f"{100 * shares['seeds']:.0f}\u202f% from the training run",
+        f"{100 * shares['both']:.0f}\u202f% from seeds that rank some cases their own way",
+    ]
+    if entry["seeds_as"] == "fixed":
+        del parts[1]
+    return f" Of the uncertainty {listed(parts)}."
+
+
+def choice_words(context: ReportContext, contrast: dict[str, Any]) -> str:
+    """Say which of several arms was taken as the best one and by what figures; empty where there was no choice."""
+    choice = contrast.get("choice")
+    if not choice:
+        return ""
+    figures = [
+        f"{context.title_of(arm)} {number(value, 3)}" + (" (oracle)" if arm in choice["oracles"] else "")
+        for arm, value in choice["figures"].items()
+    ]
+    text = (
+        f"{contrast['title'].rstrip('.?:')}: of {count(len(figures))} arms {context.title_of(choice['arm'])} has the "
+        f"best cross-validated AUC and is the one compared with ({listed(figures)}); no set kept aside was asked."
+    )
+    if choice["oracles"]:
+        text += " Oracle: the simulated truth chose its pictures, which no clinic can do."
+    return text
+
+
+def one_model_words(context: ReportContext) -> list[str]:
+    """Say how the best of several arms was found, and what the comparisons elsewhere in the report are of."""
+    chosen = [choice_words(context, contrast) for contrast in context.evidence.get("contrasts", [])]
+    texts = [text for text in chosen if text]
+    return [
+        *texts,
+        "The section Comparisons sets the arms’ own models beside one another, on these cases alone; where a training "
+        "run matters, what is said here is what counts.",
+    ]
