@@ -9,7 +9,7 @@ from PIL import Image
 
 from isthmus.errors import InputError, OutputError
 from isthmus.imaging import cache as cache_module
-from isthmus.imaging import cache_fill
+from isthmus.imaging import cache_fill, prepare_views
 from isthmus.imaging.cache import CacheItem, PreparedCache
 from isthmus.imaging.clip import Lesion
 from isthmus.imaging.prepare import Preparation, prepare
@@ -43,7 +43,7 @@ def items(tmp_path):
 def reads(monkeypatch):
     """Count how often a picture is decoded."""
     counted = []
-    monkeypatch.setattr(cache_fill, "read_clip", lambda path, **_: counted.append(path.name) or read_clip(path))
+    monkeypatch.setattr(prepare_views, "read_clip", lambda path, **_: counted.append(path.name) or read_clip(path))
     return counted
 
 
@@ -171,7 +171,7 @@ def test_a_full_disk_is_told_in_one_line(tmp_path, items, monkeypatch):
     def full(self, rows):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cache_fill._ArrayFile, "append", full)
+    monkeypatch.setattr(cache_fill.ArrayFile, "append", full)
     with pytest.raises(OutputError, match="disk is full"):
         PreparedCache(tmp_path / "cache").store(items, SMALL)
 

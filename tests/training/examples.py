@@ -20,7 +20,8 @@ def store_of(count: int = 60, size: int = 36) -> PreparedStore:
     masks = np.zeros((count, 1, size, size), np.uint8)
     masks[:, :, middle, middle] = 1
     affines = np.tile(np.eye(2, 3), (count, 1, 1))
-    return PreparedStore("key", pixels, masks, [f"view{row:02d}" for row in range(count)], affines, {})
+    frames = np.zeros((count, 1), np.int64)
+    return PreparedStore("key", pixels, masks, [f"view{row:02d}" for row in range(count)], affines, {}, frames)
 
 
 def spec_of(**changes: Any) -> FitSpec:

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import signal
@@ -6,7 +7,6 @@ import numpy as np
 import pytest
 
 from isthmus.errors import OutputError
-from isthmus.imaging.cache import PreparedStore
 from isthmus.training import schedule
 from isthmus.training.schedule import Fit, pending, run_pending
 from tests.training.examples import spec_of, store_of
@@ -73,7 +73,7 @@ def memory_mapped(folder):
     for name in ("pixels", "lesion_masks"):
         np.save(folder / f"{name}.npy", getattr(store, name))
         arrays[name] = np.load(folder / f"{name}.npy", mmap_mode="r")
-    return PreparedStore("key", arrays["pixels"], arrays["lesion_masks"], store.view_ids, store.source_to_prepared, {})
+    return dataclasses.replace(store, **arrays)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="it kills a process by a POSIX signal")

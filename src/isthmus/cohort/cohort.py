@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from isthmus.cohort.description import FILE, Description, ReadScale, Target, read_description
 from isthmus.cohort.links import find_contradictions
@@ -78,7 +80,7 @@ class Cohort:
         raise CohortError(
             f"no target {name!r} in this cohort",
             where=str(self.folder / FILE),
-            expected=", ".join(self.targets),
+            expected=", ".join(self.targets) or "a target; nothing in it is labelled",
             hint=f"did you mean {near[0]!r}?" if near else None,
         )
 
@@ -97,7 +99,9 @@ class Cohort:
         DataFrame
             Sorted by ``view_id``: ``view_id``, ``nodule_id``, ``patient_id``, ``group_id``, ``site``, ``label`` (text),
             ``path`` (absolute Path), ``mask`` (absolute Path or None), ``box`` and ``region`` (four floats or None),
-            ``region_source`` (text or None), ``spacing_mm`` (float or NaN), ``device``, ``fixed_split`` (text or None).
+            ``region_source`` (text or None), ``spacing_mm`` and ``frame_rate_hz`` (float or NaN), ``device``,
+            ``fixed_split`` (text or None), and ``frame_boxes``: None, or a float64 array [T, 4] of boxes, frame by
+            frame up to the last that ``boxes.csv`` names, NaN where it names none.
 
         Raises
         ------
@@ -132,10 +136,21 @@ class Cohort:
                 "region": _objects(joined, "region", schemas.parse_box),
                 "region_source": _objects(joined, "region_source", str),
                 "spacing_mm": _column(joined, "spacing_mm").astype("float64"),
+                "frame_rate_hz": _column(joined, "frame_rate_hz").astype("float64"),
                 "device": _objects(joined, "device", str),
                 "fixed_split": _objects(joined, "fixed_split", str),
+                "frame_boxes": _objects(joined.assign(own=joined["view_id"]), "own", self._frame_boxes().get),
             }
         )
+
+    def _frame_boxes(self) -> dict[str, NDArray[np.float64]]:
+        if self.boxes is None:
+            return {}
+        found = {}
+        for view, rows in self.boxes.groupby("view_id", sort=False):
+            found[str(view)] = np.full((int(rows["frame"].max()) + 1, 4), np.nan)
+            found[str(view)][rows["frame"].to_numpy(int)] = [schemas.parse_box(box) for box in rows["box"]]
+        return found
 
 
 def load_cohort(folder: Path | str) -> Cohort:

@@ -1,8 +1,8 @@
 """Prepared pictures on disk: decoded once, memory-mapped ever after, shared by all arms, folds and seeds.
 
-A store is a folder named by what it was made from (the bytes of pictures and masks, boxes, scan areas, the geometric
-part of the preparation, the version of this code); any change makes another store. It is filled in a partial folder
-under a lock and renamed when it is whole, so a reader finds a whole store or none.
+A store is a folder named by what it was made from (the bytes of pictures and masks, boxes, named frames, scan areas,
+the geometric part of the preparation, the version of this code); any change makes another store. It is filled in a
+partial folder under a lock and renamed when it is whole, so a reader finds a whole store or none.
 """
 
 import contextlib
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from isthmus.errors import InputError, OutputError
 from isthmus.files import locked, read_json, sha256_of_json
 from isthmus.imaging.cache_fill import ARRAYS, Progress, fill
-from isthmus.imaging.cache_fill import CacheItem as CacheItem
 from isthmus.imaging.clip import Box
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.prepare_views import CacheItem as CacheItem
 from isthmus.imaging.read import DEFAULT_LIMITS, clip_hash
 
 CODE_VERSION = 1
@@ -41,9 +41,11 @@ class PreparedStore:
     key : str
         Names the store; the same inputs give the same key.
     pixels : uint8 array [N, T, S, S, C]
-        Rows in the order of ``view_ids``.
+        Rows in the order of ``view_ids``; T is 1 for stills.
     lesion_masks : uint8 array [N, T, S, S]
         1 inside the lesion.
+    frame_indices : int64 array [N, T]
+        Which frames of the clip these are, ascending; 0 for a still. A clip shorter than T repeats some.
     view_ids : list of str
         Views that could be prepared, in the order they were asked for.
     source_to_prepared : float64 array [N, 2, 3]
@@ -58,6 +60,7 @@ class PreparedStore:
     view_ids: list[str]
     source_to_prepared: NDArray[np.float64]
     failures: dict[str, str]
+    frame_indices: NDArray[np.int64]
 
     def rows(self, view_ids: Sequence[str]) -> NDArray[np.int64]:
         """Return the rows of these views, in their order.
@@ -75,6 +78,12 @@ class PreparedStore:
                     expected=self.failures.get(view_id) and f"a readable picture; it failed: {self.failures[view_id]}",
                 )
         return np.array([place[view_id] for view_id in view_ids], dtype=np.int64)
+
+    def frames(self) -> dict[str, tuple[int, ...]]:
+        """Return each view's frames, as :attr:`CacheItem.frames` takes them: to prepare the same with other regions."""
+        return {
+            view_id: tuple(frames) for view_id, frames in zip(self.view_ids, self.frame_indices.tolist(), strict=True)
+        }
 
 
 class PreparedCache:
@@ -212,6 +221,9 @@ def _key(items: Sequence[CacheItem], preparation: Preparation, hashes: dict[Path
             item.mask and _hash(item.mask, hashes),
             _plain(item.box),
             _plain(item.scan_area),
+            # A box that no frame has is NaN, which JSON does not know.
+            None if item.boxes is None else np.ascontiguousarray(item.boxes, "<f8").tobytes().hex(),
+            item.frames and list(item.frames),
         ]
         for item in items
     ]
@@ -243,7 +255,9 @@ def _open(folder: Path, key: str) -> PreparedStore | None:
         arrays = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS]
         if any(len(array) != len(index["view_ids"]) for array in arrays):
             return None
-        pixels, masks, affines = arrays
-        return PreparedStore(key, pixels, masks, index["view_ids"], np.array(affines), index["failures"])
+        pixels, masks, frames, affines = arrays
+        return PreparedStore(
+            key, pixels, masks, index["view_ids"], np.array(affines), index["failures"], np.array(frames)
+        )
     except (InputError, OSError, ValueError, KeyError, TypeError):
         return None

@@ -30,6 +30,8 @@ class Lesion:
         True inside the outline.
     box : float array [T, 4], optional
         ``x0, y0, x1, y1`` in source pixels, ends exclusive; a row of NaN where the lesion is out of plane.
+    extent : Box, optional
+        What holds the lesion in all frames of the file, where these frames are only some of them.
 
     Raises
     ------
@@ -39,6 +41,7 @@ class Lesion:
 
     mask: NDArray[np.bool_] | None = None
     box: NDArray[np.float64] | None = None
+    extent: Box | None = None
 
     def __post_init__(self) -> None:
         if self.mask is None and self.box is None:
@@ -76,6 +79,19 @@ class Lesion:
             if len(columns):
                 row[:] = columns[0], lines[0], columns[-1] + 1, lines[-1] + 1
         return bounds
+
+    def bounds(self) -> Box | None:
+        """Return the box around the lesion: its extent, else what holds it in all frames; None where it is in none."""
+        return self.extent or hull(self.boxes())
+
+
+def hull(boxes: NDArray[np.float64]) -> Box | None:
+    """Return the box around boxes [T, 4] that are not NaN; None where all are."""
+    boxes = boxes[~np.isnan(boxes).any(axis=1)]
+    if not len(boxes):
+        return None
+    (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0).tolist(), boxes[:, 2:].max(axis=0).tolist()
+    return x0, y0, x1, y1
 
 
 @dataclass(frozen=True, eq=False)

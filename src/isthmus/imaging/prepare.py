@@ -139,7 +139,7 @@ class Prepared:
 
 
 def prepare(clip: Clip, preparation: Preparation) -> Prepared:
-    """Cut, clean and resize a clip's frames; all frames of a clip by one window.
+    """Cut, clean and resize a clip's frames; all of them by one window, which holds the lesion in every frame.
 
     Parameters
     ----------
@@ -240,21 +240,18 @@ def _prepared(placed: _Placed, preparation: Preparation, tissue: "_Tissue") -> P
 
 
 def _lesion_box(clip: Clip) -> Box | None:
-    if clip.lesion is None:
-        return None
-    boxes = clip.lesion.boxes()
-    boxes = boxes[~np.isnan(boxes).any(axis=1)]
-    if not len(boxes):
+    bounds = None if clip.lesion is None else clip.lesion.bounds()
+    if bounds is None:
         return None
     height, width = clip.frames.shape[1:3]
-    (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    x0, y0, x1, y1 = bounds
     if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
         raise PictureError(
             f"the lesion {_shown((x0, y0, x1, y1))} lies outside the {width} x {height} picture",
             where=clip.source or None,
             hint="check that it is given in this picture's own pixels",
         )
-    return max(float(x0), 0.0), max(float(y0), 0.0), min(float(x1), float(width)), min(float(y1), float(height))
+    return max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))
 
 
 def _region(clip: Clip, lesion: Box | None) -> Window:
