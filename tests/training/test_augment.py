@@ -144,6 +144,68 @@ def test_gamma_bends_the_grey_values_between_black_and_white():
     assert 1.2 < transforms.gammas.max() <= 1.25
 
 
+def test_about_half_of_the_clips_are_played_backwards_and_nothing_else_changes():
+    pixels = noise(count=200, frames=3, size=8)
+    result = augment.apply(pixels, augment.draw(["reverse"], 200, 8, 8, generator()), 8)
+    turned = [torch.equal(after, before.flip(0)) for after, before in zip(result, pixels, strict=True)]
+    kept = [torch.equal(after, before) for after, before in zip(result, pixels, strict=True)]
+    assert all(one != other for one, other in zip(turned, kept, strict=True))
+    assert 70 < sum(turned) < 130
+    still = noise(count=50, size=8)
+    assert torch.equal(augment.apply(still, augment.draw(["reverse"], 50, 8, 8, generator()), 8), still)
+
+
+@pytest.mark.parametrize("names", [["rotate", "reverse"], ["flip", "reverse"]])
+def test_a_mask_is_played_backwards_with_its_clip(names):
+    # Each frame is a bright square on black, in another place; the mask is the square.
+    pixels = torch.zeros(40, 4, 24, 24, 1, dtype=torch.uint8)
+    for frame in range(4):
+        pixels[:, frame, 8:14, 3 + 4 * frame : 9 + 4 * frame] = 200
+    transforms = augment.draw(names, 40, 24, 24, generator())
+    moved = augment.apply(pixels, transforms, 24)[..., 0]
+    masks = augment.apply_to_masks(pixels[..., 0] > 0, transforms, 24)
+    assert int((masks ^ (moved > 100)).sum()) <= 16  # of 160 squares' edges
+    firsts = (moved[:, 0].float().sum(1) * torch.arange(24)).sum(1) > (
+        moved[:, 3].float().sum(1) * torch.arange(24)
+    ).sum(1)
+    assert 8 < int((firsts ^ (transforms.matrices[:, 0, 0] < 0)).sum()) < 32
+
+
+KEEPING = ["flip", "vertical_flip", "crop", "translate", "reverse"]
+
+
+@pytest.mark.parametrize(("size", "crop"), [(28, 24), (27, 24), (24, 24)])
+def test_a_planted_speck_keeps_its_brightness_and_goes_where_the_matrix_says(size, crop):
+    generator_of_places = np.random.default_rng(0)
+    pixels = torch.full((60, 3, size, size, 1), 40, dtype=torch.uint8)
+    places = generator_of_places.integers(8, size - 8, (60, 2))
+    for view, (y, x) in enumerate(places):
+        pixels[view, 1, y, x] = 251
+    transforms = augment.draw([*KEEPING, "gain", "gamma"], 60, size, crop, generator())
+    result = augment.apply(pixels, transforms, crop)
+    grey = 255 * (251 / 255) ** transforms.gammas.numpy() * transforms.gains.numpy()
+    for view, (y, x) in enumerate(places):
+        found = np.argwhere(result[view, 1, :, :, 0].numpy() == result[view].max().item())
+        assert len(found) == 1
+        assert abs(result[view].max().item() - min(255, round(grey[view]))) <= 1
+        # The matrix leads from the result to the source, both measured from their middles.
+        back = transforms.matrices[view].numpy() @ [*(found[0][::-1] - (crop - 1) / 2), 1.0]
+        assert back + (size - 1) / 2 == pytest.approx([x, y])
+
+
+@pytest.mark.parametrize(("size", "crop"), [(28, 24), (27, 24), (24, 24), (20, 15)])
+def test_copied_pixels_are_those_that_resampling_gives(size, crop):
+    pixels = noise(count=80, frames=2, size=size)
+    transforms = augment.draw(["flip", "vertical_flip", "crop", "translate", "reverse"], 80, size, crop, generator())
+    copied = augment.apply(pixels, transforms, crop)
+    # A turn of nothing worth speaking of: the matrices are no longer whole, and the same pixels are resampled.
+    turned = transforms._replace(matrices=transforms.matrices + 1e-7 * torch.eye(2, 3).flip(1))
+    resampled = augment.apply(pixels, turned, crop)
+    assert torch.equal(copied, resampled)
+    masks = pixels[..., 0] > 100
+    assert torch.equal(augment.apply_to_masks(masks, transforms, crop), augment.apply_to_masks(masks, turned, crop))
+
+
 def test_kinds_added_later_leave_what_the_first_ones_draw():
     few = augment.draw(["flip", "rotate", "crop", "gain"], 40, 20, 16, generator())
     more = augment.draw(["flip", "rotate", "crop", "gain", "gamma"], 40, 20, 16, generator())
@@ -151,5 +213,7 @@ def test_kinds_added_later_leave_what_the_first_ones_draw():
     assert torch.equal(few.gains, more.gains)
     # The first seven rows of the generator, as before shifts and gamma were there.
     mirrored = torch.rand(7, 40, generator=generator())[0] < 0.5
-    flips = augment.draw(["flip", "translate"], 40, 20, 20, generator()).matrices[:, 0, 0]
+    flips = augment.draw(["flip", "translate", "reverse"], 40, 20, 20, generator()).matrices[:, 0, 0]
     assert torch.equal(flips < 0, mirrored)
+    shifts = torch.rand(10, 40, generator=generator())
+    assert not torch.equal(shifts[7], shifts[8])
