@@ -151,7 +151,7 @@ def test_reads_that_come_twice_and_calls_of_no_class_are_named(folder):
     [
         ({"format": "isthmus-cohort/2.0"}, "newer"),
         ({"licens": "x"}, "licens"),
-        ({"targets": {}}, "targets"),
+        ({"targets": "malignant"}, "targets"),
         ({"patient_ids": "maybe"}, "patient_ids"),
     ],
 )

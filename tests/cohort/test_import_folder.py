@@ -283,7 +283,7 @@ def test_a_name_in_a_cell_that_is_not_understood_is_not_shown(tmp_path: Path) ->
         ({"columns": {"patient_id": "idd"}}, "did you mean 'id'"),
         ({"join": {"match": {"id": "nummer"}, "pattern": "(?P<number>[0-9]+)"}}, "did you mean 'number'"),
         ({"join": {"match": {"id": "stem"}, "pattern": "[0-9"}}, "no regular expression"),
-        ({"targets": {}}, "targets"),
+        ({"targets": "malignant"}, "targets"),
         ({"identifying": ["id"], "columns": {"patient_id": "id", "site": "id"}}, "pseudonyms"),
     ],
 )

@@ -101,6 +101,8 @@ def _splits(cohort: Cohort) -> Iterator[Finding]:
 
 
 def _labels(cohort: Cohort, report: CheckReport) -> Iterator[Finding]:
+    if not cohort.targets:
+        yield Finding("warning", "labels", "nothing in it is labelled: no model can be trained or judged on it", "")
     for target in cohort.targets.values():
         nodules = cohort.nodules.merge(cohort.patients[["patient_id", "site"]], on="patient_id")
         if target.table == "patients":

@@ -28,6 +28,9 @@ AGE_YEARS = (0.0, 120.0)
 SIZE_MM = (0.5, 150.0)
 """No thyroid nodule is smaller or larger; a size outside is a slip of the unit or of the finger."""
 
+RATE_HZ = (0.1, 10_000.0)
+"""Frames a second that ``views.csv`` takes."""
+
 _NUMBER = r"\d+(?:\.\d+)?"
 _AGE = re.compile(rf"({_NUMBER})\s*(岁|周岁|月|个月|天|y|yrs?|years?|m|months?|d|days?)?", re.IGNORECASE)
 _AGE_UNITS = {"岁": "years", "周岁": "years", "月": "months", "个月": "months", "天": "days"}
@@ -36,6 +39,7 @@ _PART = rf"{_NUMBER}\s*(?:mm|cm|毫米|厘米)?"
 _SIZE = re.compile(rf"{_PART}(?:\s*[x×*]\s*{_PART}){{0,2}}", re.IGNORECASE)
 _LENGTH = re.compile(rf"({_NUMBER})\s*(mm|cm|毫米|厘米)?", re.IGNORECASE)
 _LENGTH_UNITS = {"mm": "mm", "cm": "cm", "毫米": "mm", "厘米": "cm"}
+_RATE = re.compile(rf"({_NUMBER})\s*(?:fps|hz|frames/s)?", re.IGNORECASE)
 _SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d{1,3}")
 _SPREADSHEET_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!)", re.IGNORECASE)
 
@@ -172,4 +176,22 @@ def _in_range(value: float, limits: tuple[float, float], unit: str) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-_CONVERSIONS: Final[Mapping[str, Callable[[str, Source], str]]] = {"age_years": _age, "size_mm": _size}
+def _rate(text: str, source: Source) -> str:
+    match = _RATE.fullmatch(text)
+    if match is None:
+        raise NotUnderstood("frames a second: a number")
+    return _in_range(float(match[1]), RATE_HZ, "frames a second")
+
+
+def _frame(text: str, source: Source) -> str:
+    if not re.fullmatch(r"[0-9]{1,6}", text):
+        raise NotUnderstood("the number of a frame, counted from 0")
+    return str(int(text))
+
+
+_CONVERSIONS: Final[Mapping[str, Callable[[str, Source], str]]] = {
+    "age_years": _age,
+    "size_mm": _size,
+    "frame_rate_hz": _rate,
+    "frame": _frame,
+}

@@ -99,7 +99,7 @@ class Description(_Strict):
     remarks : list of str
         What a reader of a report should know of the source; shown in every report.
     targets : dict of str to Target
-        At least one.
+        Empty where no label is known: such a cohort can be looked at, and nothing is learnt from it.
     reads : ReadScale, optional
         The scale of ``reads.csv``; needed where that has scores.
     """
@@ -110,7 +110,7 @@ class Description(_Strict):
     simulated: bool = False
     patient_ids: Literal["real", "absent"] = "real"
     remarks: list[str] = []
-    targets: dict[str, Target] = Field(min_length=1)
+    targets: dict[str, Target]
     reads: ReadScale | None = None
 
     @field_validator("targets", mode="before")

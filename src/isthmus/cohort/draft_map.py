@@ -13,12 +13,16 @@ from isthmus.cohort.join import SourcePicture
 from isthmus.cohort.join_guess import JoinGuess, guess_join
 from isthmus.cohort.map_parts import Columns
 from isthmus.cohort.mapping import FORMAT
+from isthmus.cohort.numbered_folders import numbered_folders
 from isthmus.cohort.source_table import SourceTable
 
 CHECK: Final = "CHECK"
 """Marks a line of the draft that is not certain."""
 _MOST_VALUES: Final = 25
-_UNCODED: Final = ("patient_id", "nodule_id", "exam_id", "exam_date", "age_years", "size_mm", "site", "plane")
+_UNCODED: Final = (
+    *("patient_id", "nodule_id", "exam_id", "exam_date", "age_years", "size_mm", "site", "plane", "device"),
+    "frame_rate_hz",
+)
 _PLACEHOLDER: Final = "???"
 
 
@@ -81,6 +85,7 @@ def draft_map(
         "remarks: []  # what a reader of a report should know of these data",
         *_table_lines(table, header_row, sheet),
         *_join_lines(join),
+        *_frame_folder_lines(pictures),
         *_column_lines(table, columns, dicom),
         *_target_lines(table, columns.get(LABEL)),
         *_extra_lines(columns, other),
@@ -134,6 +139,20 @@ def _join_lines(join: JoinGuess | None) -> list[str]:
     return lines + ([ignored] if join.rule.leading_zeros == "ignore" else [])
 
 
+def _frame_folder_lines(pictures: Sequence[SourcePicture]) -> list[str]:
+    found = numbered_folders([picture.file for picture in pictures])
+    if found is None:
+        return []
+    fewest, most = found.frames
+    return [
+        "",
+        f"# {CHECK}: {found.folders} folders hold {fewest} to {most} pictures each, numbered one after another. If",
+        "# each is a clip, take the # away from the next line, and join by what names the folder, for",
+        '# example `match: {"case": folder}`; a row may then be a frame, and all rows of one clip go together.',
+        f"# frame_folders: {_quoted(found.pattern)}",
+    ]
+
+
 def _column_lines(table: SourceTable, columns: Mapping[str, str], dicom: bool) -> list[str]:
     lines = ["", "# Our columns, and the table's headings. `values`: what stands there: what it means ('': blank)."]
     lines += ["columns:"]
@@ -170,7 +189,8 @@ def _one_column(table: SourceTable, column: str, heading: str) -> list[str]:
 
 
 def _target_lines(table: SourceTable, heading: str | None) -> list[str]:
-    lines = ["", "# What is to be predicted. The last class is the positive one.", "targets:", "  malignant:"]
+    lines = ["", "# What is to be predicted. The last class is the positive one. Where no label is known: targets: {}"]
+    lines += ["targets:", "  malignant:"]
     if heading is None:
         lines += [f"    heading: {_quoted(_PLACEHOLDER)}  # {CHECK}: which column holds the diagnosis?"]
     else:

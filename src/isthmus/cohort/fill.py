@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from isthmus.cohort.people import Entry, ViewMade, add_people
 from isthmus.cohort.reader_columns import add_reads
 from isthmus.cohort.rows import UnderstoodRows
 from isthmus.cohort.sources.import_report import ReportLine
+from isthmus.cohort.table_boxes import FrameBoxes, boxes_of_rows
 from isthmus.errors import PictureError
 from isthmus.imaging.clip import Box
 
@@ -51,6 +52,12 @@ class ViewPlace:
         The lesion's box that the table gives, in pixels of the source.
     nodule : str
         The nodule as the table calls it, to tell outlines apart; not to be copied.
+    device : str
+        '' where the table does not say.
+    frame_rate_hz : float, optional
+        That the table gives: for a clip whose file does not say.
+    frame_boxes : FrameBoxes
+        The lesion's boxes in single frames that the table gives.
     """
 
     view_id: str
@@ -62,10 +69,13 @@ class ViewPlace:
     exam_day: int | None = None
     box: Box | None = None
     nodule: str = ""
+    device: str = ""
+    frame_rate_hz: float | None = None
+    frame_boxes: FrameBoxes = ()
 
     def columns(self) -> dict[str, Any]:
         """Return what goes into ``views.csv`` as it is."""
-        return {"exam_id": self.exam_id, "plane": self.plane, "exam_day": self.exam_day}
+        return {"exam_id": self.exam_id, "plane": self.plane, "exam_day": self.exam_day, "device": self.device}
 
 
 MakeView = Callable[[SourcePicture, ViewPlace], ViewMade]
@@ -143,7 +153,8 @@ def fill_cohort(
     exams = _exams(entries)
     counters: dict[str, int] = defaultdict(int)
     for done, entry in enumerate(entries, start=1):
-        lines.append(_one_view(entry, rows, mapping, make_view, exams, counters, shown))
+        fitting = joined.fitting.get(entry.row, [entry.row])
+        lines.append(_one_view(entry, rows, mapping, make_view, exams, counters, shown, fitting))
         if move is not None:
             move(done, len(entries), "pictures")
     used = [entry for entry in entries if entry.made is not None]
@@ -213,6 +224,7 @@ def _one_view(
     exams: dict[str, list[tuple[date | None, str]]],
     counters: dict[str, int],
     shown: Callable[[SourcePicture], str],
+    fitting: Sequence[int],
 ) -> ReportLine:
     stem = safe_name(entry.nodule)
     counters[stem] += 1
@@ -220,6 +232,7 @@ def _one_view(
     first = next((day for day, _ in own if day is not None), None)
     exam = (entry.day, entry.values.get("exam_id", ""))
     relative = mapping.dates == "relative" and entry.day is not None and first is not None
+    box, frame_boxes, note = boxes_of_rows(rows, fitting)
     place = ViewPlace(
         view_id=f"{stem}_v{counters[stem]:03d}",
         nodule_id=entry.nodule,
@@ -228,15 +241,18 @@ def _one_view(
         exam_id=f"{entry.patient}_e{own.index(exam) + 1}" if exam in own else "",
         plane=entry.values.get("plane", ""),
         exam_day=(entry.day - first).days if relative and entry.day and first else None,
-        box=rows.boxes.get(entry.row),
+        box=box,
         nodule=entry.values.get("nodule_id", ""),
+        device=entry.values.get("device", ""),
+        frame_rate_hz=float(rate) if (rate := entry.values.get("frame_rate_hz")) else None,
+        frame_boxes=frame_boxes,
     )
-    label = entry.values.get(next(iter(mapping.targets)), "")
+    label = entry.values.get(next(iter(mapping.targets), ""), "")
     try:
         entry.made = make_view(entry.picture, place)
     except PictureError as error:
         return ReportLine(shown(entry.picture), "picture", entry.patient, "unreadable", 0, label, _reason(error))
-    detail = "; ".join((f"row {entry.row}", *entry.made.notes))
+    detail = "; ".join(filter(None, (f"row {entry.row}", note, *entry.made.notes)))
     status = "labelled" if label else "unlabelled"
     return ReportLine(shown(entry.picture), "picture", entry.patient, status, entry.made.views, label, detail)
 

@@ -43,6 +43,8 @@ _HEADINGS: Final[tuple[tuple[str, str], ...]] = (
     ("split", "数据集|分组|split|partition|subset"),
     ("modality", "模态|检查类型|modality"),
     ("plane", "切面|方向|plane"),
+    ("device", "(超声)?(设备|仪器|机型|机器)(型号)?|device|scanner|machine"),
+    ("frame_rate_hz", r"帧率|帧频|fps|frame[ _]?rate([ _]?(hz|fps|\(hz\)|\(fps\)))?"),
     (
         FILE,
         r"(图像|图片|影像|文件)(名|名称|文件|路径)?|(image|file|picture|img)s?[ _]?(name|file|path|id)?|filename|path",

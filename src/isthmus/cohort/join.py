@@ -68,12 +68,16 @@ class Joined:
         Pictures that no row fits, or that lack a key.
     ambiguous : list of Ambiguous
         What is left out because it fits twice.
+    fitting : mapping of int to sequence of int
+        For the row of each pair all rows of its unit that fit the same pictures, itself first: one row a frame of a
+        clip, for example.
     """
 
     pairs: list[tuple[int, list[SourcePicture]]]
     rows_without_pictures: list[int]
     pictures_without_row: list[SourcePicture]
     ambiguous: list[Ambiguous]
+    fitting: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
 
 def join_rows(
@@ -139,6 +143,7 @@ def _sort_out(
     rule: JoinRule,
 ) -> Joined:
     pairs: dict[int, list[SourcePicture]] = {}
+    fitting: dict[int, Sequence[int]] = {}
     ambiguous: list[Ambiguous] = []
     used: set[int] = set()
     names_one = any(key in ONE_PICTURE_KEYS for key in rule.match.values())
@@ -151,10 +156,11 @@ def _sort_out(
             ambiguous.append(Ambiguous(tuple(labels), tuple(found), f"the row names one file; {len(found)} fit it"))
         else:
             pairs[labels[0]] = found
+            fitting[labels[0]] = labels
         used.update(labels)
     missing = [label for label in rows.index if label not in used]
     order = [label for label in rows.index if label in pairs]
-    return Joined([(label, pairs[label]) for label in order], missing, without, ambiguous)
+    return Joined([(label, pairs[label]) for label in order], missing, without, ambiguous, fitting)
 
 
 def with_keys(picture: SourcePicture, rule: JoinRule) -> SourcePicture:

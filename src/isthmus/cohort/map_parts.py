@@ -135,6 +135,9 @@ class Columns(MapPart):
     split: Source | None = None
     modality: Source | None = None
     plane: Source | None = None
+    device: Source | None = None
+    frame_rate_hz: Source | None = None
+    frame: Source | None = Field(None, description="which frame, from 0, a row's box is of")
     box: BoxSource | None = None
 
     def sources(self) -> dict[str, Source]:

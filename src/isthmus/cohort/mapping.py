@@ -43,7 +43,7 @@ class CohortMap(MapPart):
     )
     columns: Columns
     identifying: list[str] = Field([], description="headings with names, telephone numbers …: never copied")
-    targets: dict[str, TargetSource] = Field(min_length=1)
+    targets: dict[str, TargetSource] = Field(description="{} where no label is known")
     extra: dict[str, ExtraSource] = Field(default_factory=dict)
     reads: Readers | None = None
     modality: ModalityRule = ModalityRule()

@@ -18,8 +18,8 @@ from isthmus.imaging.clip import Box
 from isthmus.tables.cohort import parse_box
 
 PATIENT_COLUMNS = ("site", "sex", "age_years")
-NUMBERS = ("age_years", "size_mm")
-AT_FIRST = ("age_years", "size_mm", "exam_id", "modality", "plane")
+NUMBERS = ("age_years", "size_mm", "frame_rate_hz")
+AT_FIRST = ("age_years", "size_mm", "exam_id", "modality", "plane", "device", "frame_rate_hz", "frame")
 """Columns that may differ from row to row: the earliest row's stands for the patient or the nodule."""
 
 

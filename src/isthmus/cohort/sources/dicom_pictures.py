@@ -19,6 +19,7 @@ from isthmus.cohort.people import ViewMade
 from isthmus.cohort.pseudonyms import Pseudonyms
 from isthmus.cohort.sources.dicom_files import DicomFile
 from isthmus.cohort.sources.dicom_screen import Shown, look_at
+from isthmus.cohort.table_boxes import FrameBoxes, around, box_inside, frames_inside
 from isthmus.errors import PictureError
 from isthmus.imaging.burned_in import painted
 from isthmus.imaging.clip import Box, ClipInfo, OpenClip
@@ -121,7 +122,12 @@ class DicomViews:
         spacing, notes = _spacing(info)
         drawn = self._drawn(info, file, place)
         region, panel = _region(shown, drawn)
-        columns = {**place.columns(), "panel": panel, "spacing_mm": spacing, "frame_rate_hz": _rate(info)}
+        columns = {
+            **place.columns(),
+            "panel": panel,
+            "spacing_mm": spacing,
+            "frame_rate_hz": _rate(info) or place.frame_rate_hz,
+        }
         self.draft.add_view(
             place.view_id,
             place.nodule_id,
@@ -131,8 +137,13 @@ class DicomViews:
             box=drawn.box,
             region=region,
             region_source="whole" if drawn.bounds is None else "drawn",
-            **{name: value for name, value in (columns | {"device": file.device}).items() if value is not None},
+            **{
+                name: value
+                for name, value in (columns | {"device": file.device or place.device}).items()
+                if value not in ("", None)
+            },
         )
+        self.draft.add_boxes(place.view_id, drawn.frame_boxes)
         return [*notes, *drawn.notes]
 
     def _drawn(self, info: ClipInfo, file: DicomFile, place: ViewPlace) -> "_Drawn":
@@ -149,10 +160,12 @@ class DicomViews:
         drawn = named or [drawn for _, _, drawn in found]
         if len(drawn) == 1:
             return drawn[0]
-        box = place.box if place.box and place.box[2] <= info.width and place.box[3] <= info.height else None
         notes = [f"{len(drawn)} outlines, and which is this nodule's is not said: none taken"] if drawn else []
+        frame_boxes, lost = frames_inside(place.frame_boxes, info)
+        box = frame_boxes[0][1] if info.frames == 1 and frame_boxes else box_inside(place.box, info)
         notes += ["the table's box lies outside the picture; left blank"] if place.box and not box else []
-        return _Drawn(box=box, notes=tuple(notes))
+        notes += [lost] if lost else []
+        return _Drawn(box=box, notes=tuple(notes), frame_boxes=() if info.frames == 1 else frame_boxes)
 
 
 @dataclass(frozen=True)
@@ -162,10 +175,13 @@ class _Drawn:
     mask: NDArray[np.bool_] | None = None
     box: Box | None = None
     notes: tuple[str, ...] = ()
+    frame_boxes: FrameBoxes = ()
 
     @property
     def bounds(self) -> Box | None:
         """The box around the lesion, in all frames."""
+        if self.frame_boxes:
+            return around(box for _, box in self.frame_boxes)
         if self.box is not None or self.mask is None:
             return self.box
         columns = np.flatnonzero(self.mask.reshape(-1, self.mask.shape[-1]).any(0))

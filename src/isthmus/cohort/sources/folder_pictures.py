@@ -13,6 +13,7 @@ from isthmus.cohort.draft import CohortDraft
 from isthmus.cohort.fill import ViewMade, ViewPlace
 from isthmus.cohort.join import SourcePicture
 from isthmus.cohort.outlines import OutlineIndex
+from isthmus.cohort.table_boxes import FrameBoxes, around, box_inside, frames_inside
 from isthmus.errors import PictureError
 from isthmus.imaging.bare_file import is_bare
 from isthmus.imaging.burned_in import find_words, painted
@@ -22,8 +23,7 @@ from isthmus.imaging.read import clip_hash, open_clip
 from isthmus.imaging.region import ScanArea, find_scan_area
 
 _RATES_HZ: Final = (0.1, 10_000.0)
-_ROUNDING: Final = 1.0
-"""A table's box may leave its picture by so many pixels, and is clipped."""
+_RATES_AGREE: Final = 0.05
 
 
 @dataclass
@@ -31,9 +31,12 @@ class _Lesion:
     mask: NDArray[np.bool_] | None = None
     box: Box | None = None
     notes: list[str] = field(default_factory=list)
+    frame_boxes: FrameBoxes = ()
 
     @property
     def bounds(self) -> Box | None:
+        if self.frame_boxes:
+            return around(box for _, box in self.frame_boxes)
         if self.box is not None or self.mask is None:
             return self.box
         columns = np.flatnonzero(self.mask.reshape(-1, self.mask.shape[-1]).any(0))
@@ -88,7 +91,8 @@ class FolderViews:
             else:
                 digest = clip_hash(path, self.limits)
                 target = self._write_clip(path, clip, place.view_id, region, note)
-        values: dict[str, Any] = {**place.columns(), "frame_rate_hz": _rate(clip.info), "panel": panel}
+            rate, doubt = _rate(clip.info, place)
+        values: dict[str, Any] = {**place.columns(), "frame_rate_hz": rate, "panel": panel}
         self.draft.add_view(
             place.view_id,
             place.nodule_id,
@@ -100,7 +104,8 @@ class FolderViews:
             region_source="whole" if lesion.bounds is None else "drawn",
             **{name: value for name, value in values.items() if value not in ("", None)},
         )
-        return ViewMade(1, digest, tuple(notes))
+        self.draft.add_boxes(place.view_id, lesion.frame_boxes)
+        return ViewMade(1, digest, tuple(filter(None, (*notes, doubt))))
 
     def _lesion(self, file: str, info: ClipInfo, place: ViewPlace) -> _Lesion:
         if info.frames > 1:
@@ -117,7 +122,13 @@ class FolderViews:
             note = f"its only outline is called {label}, and the nodule {place.nodule}: taken, look at it"
             return replace(lesion, notes=[note]) if doubt else lesion
         notes = [f"{len(shapes)} outlines, and nothing says which is this nodule's: none is used"] if shapes else []
-        box = _inside(place.box, info)
+        frame_boxes, lost = frames_inside(place.frame_boxes, info)
+        if frame_boxes or lost:
+            # The one frame of a still is the whole picture.
+            still = frame_boxes[0][1] if info.frames == 1 and frame_boxes else None
+            notes += [lost] if lost else []
+            return _Lesion(box=still, notes=notes, frame_boxes=() if info.frames == 1 else frame_boxes)
+        box = box_inside(place.box, info)
         if place.box is not None and box is None:
             notes.append("the table's box lies outside the picture: left blank")
         return _Lesion(box=box, notes=notes)
@@ -163,16 +174,15 @@ def _holds(outer: Box, inner: Box) -> bool:
     return outer[0] <= inner[0] and outer[1] <= inner[1] and inner[2] <= outer[2] and inner[3] <= outer[3]
 
 
-def _inside(box: Box | None, info: ClipInfo) -> Box | None:
-    if box is None or box[2] > info.width + _ROUNDING or box[3] > info.height + _ROUNDING:
-        return None
-    clipped = (box[0], box[1], min(box[2], float(info.width)), min(box[3], float(info.height)))
-    return clipped if clipped[0] < clipped[2] and clipped[1] < clipped[3] else None
-
-
-def _rate(info: ClipInfo) -> float | None:
-    times = info.frame_times_s
-    if info.frames < 2 or times is None or times[-1] <= times[0]:
-        return None
+def _rate(info: ClipInfo, place: ViewPlace) -> tuple[float | None, str]:
+    """Return a clip's frames a second, and what is doubtful about them: its own times go before the table's."""
+    times, stated = info.frame_times_s, place.frame_rate_hz
+    if info.frames < 2:
+        return None, ""
+    if times is None or times[-1] <= times[0]:
+        return stated, ""
     rate = (info.frames - 1) / (times[-1] - times[0])
-    return round(rate, 3) if _RATES_HZ[0] <= rate <= _RATES_HZ[1] else None
+    if not _RATES_HZ[0] <= rate <= _RATES_HZ[1]:
+        return stated, ""
+    differs = stated is not None and abs(stated - rate) > _RATES_AGREE * rate
+    return round(rate, 3), f"the table says {stated:g} frames a second, the file {rate:.1f}: taken" if differs else ""
