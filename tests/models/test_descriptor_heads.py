@@ -37,8 +37,11 @@ def image(seed: int = 0) -> dict[str, torch.Tensor]:
 def test_every_network_of_the_registry_takes_the_heads(name: str) -> None:
     with torch.device("meta"):  # shapes alone
         network = WithDescriptors(create(name, classes=2, channels=1), SPEC)
-        side = max(64, cards()[name].minimum_size)
-        outputs = network.eval()({"image": torch.zeros(2, 1, side, side)})
+        card = cards()[name]
+        side = max(64, card.minimum_size)
+        size = (side, side) if card.spatial_dims == 2 else (card.minimum_frames, side, side)
+        outputs = network.eval()({"image": torch.zeros(2, 1, *size)})
+    assert network.stages == tuple(f"inner.{stage}" for stage in network.inner.stages)
     assert outputs.logits.shape == (2, 2)
     assert {key: tuple(value.shape) for key, value in descriptor_logits(outputs).items()} == {
         "composition": (2, 2), "echogenic_foci": (2, 2),
