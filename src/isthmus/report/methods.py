@@ -27,6 +27,7 @@ _AUGMENTATIONS = {
     "gain": "gain jitter",
     "translate": "shifting",
     "gamma": "gamma jitter",
+    "reverse": "playing clips backwards",
 }
 _OPTIMISERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
 _SAME_READERS = (
@@ -84,6 +85,7 @@ def methods_paragraphs(context: ReportContext) -> list[str]:
 def _design(context: ReportContext, protocol: dict[str, Any]) -> str:
     splits = protocol.get("splits", {})
     folds = splits.get("cross_validation", {}).get("folds")
+    one_part = context.splits is not None and context.splits.by == "column"
     seeds = splits.get("seeds", [])
     text = ""
     if context.cohort:
@@ -91,7 +93,10 @@ def _design(context: ReportContext, protocol: dict[str, Any]) -> str:
         text += f"The cohort “{context.cohort.name}” has {plural(context.cohort.patients, 'patient')}"
         text += f" in {plural(context.cohort.groups, 'group')}" if context.cohort.groups else ""
         text += f"; the {unit} is the unit of analysis and the group the unit of every split. "
-    if folds:
+    if one_part:
+        text += "The cohort's own validation part was held out once (below: cross-validation, one fold); training was "
+        text += f"repeated for {plural(len(seeds), 'seed')}; a seed sets initialisation and tuning part. "
+    elif folds:
         text += f"{folds}-fold cross-validation, stratified by label, was run for {plural(len(seeds), 'seed')}; "
         text += "a seed sets both the split, which all arms share, and the initialisation. "
     elif splits.get("cross_validation", {}).get("by") == "site":
@@ -102,7 +107,7 @@ def _design(context: ReportContext, protocol: dict[str, Any]) -> str:
         text += "no network's weights were fitted on them. "
     if splits.get("external_sites"):
         text += f"The patients of {listed(splits['external_sites'])} were set aside before, as an external set. "
-    test = splits.get("test")
+    test = splits.get("test") if context.splits is None or context.splits.test_rule else None
     if test:
         rule = "the cohort's own split" if test.get("column") else f"{100 * test['fraction']:.0f}\u202f% of the groups"
         text += f"A test part ({rule}) was set aside before and opened after thresholds and calibration were frozen. "
