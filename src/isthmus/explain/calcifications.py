@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isthmus.explain.localisation import clustered_mean, heat_share, pointing_game
+from isthmus.explain.seen_views import looked_at
 from isthmus.statistics.proportions import clustered_proportion
 
 if TYPE_CHECKING:
@@ -19,19 +20,25 @@ if TYPE_CHECKING:
     from isthmus.imaging.prepare import Preparation
 
 Masks = Callable[[str], NDArray[np.bool_] | None]
-"""Gives a view's calcifications in source pixels [H, W], or None where it shows none."""
+"""Gives a view's calcifications in source pixels, frame by frame [T, H, W] (T is 1 of a still), or None where it shows
+none in any frame."""
 
 
 def masks_on_crops(
     store: "PreparedStore", view_ids: Sequence[str], preparation: "Preparation", masks: Masks
 ) -> NDArray[np.bool_]:
-    """Return the pixels that calcifications touch on each view's centre crop, bool [N, crop, crop]."""
-    size = preparation.crop_size
-    found = np.zeros((len(view_ids), size, size), np.bool_)
+    """Return the pixels that calcifications touch on the centre crop of each frame seen, bool [N, T, crop, crop]."""
+    size, own = preparation.crop_size, looked_at(preparation)
+    found = np.zeros((len(view_ids), len(own), size, size), np.bool_)
     for number, (view_id, row) in enumerate(zip(view_ids, store.rows(view_ids), strict=True)):
-        mask = masks(view_id)
-        if mask is not None:
-            found[number] = calcifications_on_crop(mask, store.source_to_prepared[row], preparation.train_size, size)
+        frames = masks(view_id)
+        if frames is None:
+            continue
+        for place, frame in enumerate(np.asarray(store.frame_indices[row])[own]):
+            if frames[frame].any():
+                found[number, place] = calcifications_on_crop(
+                    frames[frame], store.source_to_prepared[row], preparation.train_size, size
+                )
     return found
 
 
@@ -82,9 +89,9 @@ def localise_calcifications(heat: NDArray[Any], masks: NDArray[np.bool_]) -> dic
 
     Parameters
     ----------
-    heat : ndarray, shape [N, h, h]
-        Heat on the centre crop.
-    masks : ndarray of bool, shape [N, h, h]
+    heat : ndarray, shape [N, h, h] or [N, T, h, h]
+        Heat on the centre crop of a still, or of the frames of a clip.
+    masks : ndarray of bool, of the same shape
         The pixels that calcifications touch, on the same crop.
 
     Returns
@@ -94,7 +101,7 @@ def localise_calcifications(heat: NDArray[Any], masks: NDArray[np.bool_]) -> dic
         and ``calcification_pointing`` (1, 0). NaN where a view shows no calcification or has no heat.
     """
     inside, hits = heat_share(heat, masks), pointing_game(heat, masks)
-    area = np.where(np.isnan(inside), np.nan, masks.mean(axis=(1, 2)))
+    area = np.where(np.isnan(inside), np.nan, masks.reshape(len(masks), -1).mean(axis=1))
     return {"heat_in_calcifications": inside, "calcification_area": area, "calcification_pointing": hits}
 
 

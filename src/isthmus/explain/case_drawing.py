@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isthmus.explain.frame_lesions import as_box, lesions_on_source
 from isthmus.explain.gallery import GalleryCase
-from isthmus.explain.overlay import MIRRORED, heat_on_source, lesion_on_source, overlay, to_png, window_on_source
+from isthmus.explain.overlay import MIRRORED, heat_on_source, overlay, to_png, window_on_source
+from isthmus.explain.seen_views import seen_views
 from isthmus.files import atomic_path
-from isthmus.imaging.clip import Box, Lesion
-from isthmus.imaging.read import read_clip, read_mask
+from isthmus.imaging.read import read_clip
 from isthmus.imaging.region import find_scan_area
 from isthmus.inference.output import MARKS
 from isthmus.inference.prediction import call_in_words
@@ -43,7 +44,7 @@ class CaseDrawer:
     store : PreparedStore
         The arm's prepared pixels.
     views : DataFrame
-        Indexed by ``view_id``: ``path``, ``mask``, ``box``, ``region``.
+        Indexed by ``view_id``: ``path``, ``mask``, ``box``, ``region`` and, of clips, ``frame_boxes``.
     preparation : Preparation
         The arm's.
     classes : mapping
@@ -79,23 +80,17 @@ class CaseDrawer:
         heading : str
             Why it was chosen.
         row : mapping
-            Its row of ``localisation.csv``.
+            Its row of ``localisation.csv``; of a clip the frame of most heat is drawn.
         small : ndarray of uint8, shape [h, h]
             Its heat, 255 for 1.
         """
-        view_id = str(row["view_id"])
-        picture, heat, lesion = self.seen(view_id, small)
+        view_id, frame = str(row["view_id"]), frame_of(row)
+        picture, heat, lesion = self.seen(row, small)
         place = self.store.rows([view_id])
-        words = call_in_words(str(row["call"]), self.classes, self.reference)
-        score, label = f"{row['probability']:.2f}", self.classes[str(row["label"])]
+        words, score, label = self.words(row)
         path = self.destination / "overlays" / f"{number:02d}.png"
         with atomic_path(path) as temporary:
-            drawn = self._overlay(
-                view_id,
-                heat,
-                np.asarray(self.store.source_to_prepared[place])[0],
-                f"{score}, {words}{MIRRORED if self.flips else ''}",
-            )
+            drawn = self._overlay(view_id, frame, heat, np.asarray(self.store.source_to_prepared[place])[0], score)
             to_png(drawn).save(temporary, format="PNG")
         inside = heat_in_words(row)
         panel = GalleryCase(
@@ -103,53 +98,52 @@ class CaseDrawer:
             picture,
             heat,
             lesion,
-            (f"View {view_id}: score {score}", f"Call: {words}", f"Label: {label}", inside),
+            (f"View {view_id}: score {row['probability']:.2f}", f"Call: {words}", f"Label: {label}", inside),
         )
-        caption = f"{heading}. View {view_id}: score {score}, {words}; label {label}. {inside}."
-        alternative = f"Ultrasound picture {view_id} with a Grad-CAM heat map and the outline of the lesion."
+        which = f", frame {frame + 1}" if "frame" in row else ""
+        caption = f"{heading}. View {view_id}{which}: score {row['probability']:.2f}, {words}; label {label}. {inside}."
+        alternative = f"Ultrasound picture {view_id}{which} with a Grad-CAM heat map and the outline of the lesion."
         return DrawnCase(path, heading, caption, alternative), panel
 
+    def words(self, row: Mapping[Any, Any]) -> tuple[str, str, str]:
+        """Return a case's call in words, its score with the call, and its label."""
+        called = call_in_words(str(row["call"]), self.classes, self.reference)
+        score = f"{row['probability']:.2f}, {called}{MIRRORED if self.flips else ''}"
+        return called, score, self.classes[str(row["label"])]
+
     def seen(
-        self, view_id: str, small: NDArray[np.uint8]
+        self, row: Mapping[Any, Any], small: NDArray[np.uint8]
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_]]:
-        """Return what the network saw of a view [h, w, C], the heat [h, w] on it, and the lesion [h, w]."""
-        place, size = self.store.rows([view_id]), self.preparation.crop_size
-        picture = middle(np.asarray(self.store.pixels[place])[:, 0], size)[0]
-        lesion = middle(np.asarray(self.store.lesion_masks[place])[:, 0], size)[0].astype(bool)
-        return picture, enlarged(small, size), lesion
+        """Return what the network saw of a case [h, w, C], the heat [h, w] on it, and the lesion [h, w].
+
+        Of a clip it is the frame that the row names: the one of most heat.
+        """
+        seen = seen_views(self.store, [str(row["view_id"])], self.preparation)
+        place = int(np.argmax(seen.frames[0] == frame_of(row)))
+        return seen.pictures[0, place], enlarged(small, self.preparation.crop_size), seen.lesions[0, place]
 
     def _overlay(
-        self, view_id: str, heat: NDArray[np.float32], source_to_prepared: NDArray[np.float64], score: str
+        self, view_id: str, frame: int, heat: NDArray[np.float32], source_to_prepared: NDArray[np.float64], score: str
     ) -> NDArray[np.uint8]:
         view: Mapping[Any, Any] = self.views.loc[view_id].to_dict()
-        frame = read_clip(view["path"]).frames[0]
-        shape, size, lesion = frame.shape[:2], self.preparation.train_size, None
-        region = _box(view["region"]) or find_scan_area(frame).box
-        if isinstance(view["mask"], str | Path):
-            lesion = Lesion.still(mask=read_mask(view["mask"]))
-        elif _box(view["box"]) is not None:
-            lesion = Lesion.still(box=_box(view["box"]))
+        picture = read_clip(view["path"], frames=[frame]).frames[0]
+        shape, size = picture.shape[:2], self.preparation.train_size
+        region = as_box(view["region"]) or find_scan_area(picture).box
         return overlay(
-            frame,
-            heat_on_source(heat, source_to_prepared, self.preparation.train_size, frame.shape[:2], region),
+            picture,
+            heat_on_source(heat, source_to_prepared, size, shape, region),
             score=score,
             target=list(self.classes.values())[-1],
             region=region,
-            mask=lesion_on_source(lesion, shape),
+            mask=lesions_on_source(view, [frame], shape)[0],
             window=window_on_source(source_to_prepared, size, heat.shape[0], region),
             marks=[MARKS.get(mark, mark) for mark in self.marks],
         )
 
 
-def middle(pixels: NDArray[Any], size: int) -> NDArray[Any]:
-    """Return the centre crop [N, size, size, ...] of [N, S, S, ...], by the rule of ``inference.batch.centre``."""
-    top, left = (pixels.shape[1] - size) // 2, (pixels.shape[2] - size) // 2
-    return pixels[:, top : top + size, left : left + size]
-
-
-def _box(value: Any) -> Box | None:
-    # pandas turns None into NaN in some columns.
-    return (value[0], value[1], value[2], value[3]) if isinstance(value, tuple | list) else None
+def frame_of(row: Mapping[Any, Any]) -> int:
+    """Return which frame of its source a case's picture is; 0 of a still."""
+    return int(row.get("frame", 0))
 
 
 def enlarged(small: NDArray[np.uint8], size: int) -> NDArray[np.float32]:

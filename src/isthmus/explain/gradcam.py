@@ -3,6 +3,10 @@
 Source: Selvaraju et al., ICCV 2017, "Grad-CAM". Each last map is weighted with the mean gradient of the class's logit
 with respect to it; the weighted sum is the map. Only ``Classifier.head`` is differentiated: nothing below the last maps
 changes that gradient, so the result is the same as through the whole network, and quicker.
+
+In clips the axis of time is kept. A 3D network's maps are weighted with their mean over time, height and width. A 2D
+network explains each frame by itself, and a clip's frames share one scale: its score is the mean of their logits, whose
+gradient differs from the frames' own by the same factor for all.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,13 +36,13 @@ def class_activation_map(classifier: "Classifier", inputs: "dict[str, Tensor]", 
     classifier : Classifier
         Any network of the registry; its mode and its gradients are left as they are.
     inputs : dict of Tensor
-        What its ``forward`` takes; ``'image'`` is float32 [N, C, H, W].
+        What its ``forward`` takes; ``'image'`` is float32 [N, C, H, W], or [N, C, T, H, W] of a 3D network.
     target_class : int
         The class whose evidence is mapped, 0 to K - 1.
 
     Returns
     -------
-    Tensor of float32, shape [N, h, w]
+    Tensor of float32, shape [N, h, w] or [N, t, h, w]
         Positive where the maps speak for the class, negative where they speak against it.
     """
     import torch
@@ -71,9 +75,9 @@ def _evaluating(classifier: "Classifier") -> Iterator[None]:
 
 
 def grad_cam(
-    classifier: "Classifier", inputs: "dict[str, Tensor]", target_class: int, *, signed: bool = False
+    classifier: "Classifier", inputs: "dict[str, Tensor]", target_class: int, *, signed: bool = False, frames: int = 1
 ) -> NDArray[np.float32]:
-    """Return the Grad-CAM heat of each picture, enlarged to the picture's size.
+    """Return the Grad-CAM heat of each picture or clip, enlarged to its size.
 
     Parameters
     ----------
@@ -81,12 +85,14 @@ def grad_cam(
         As for :func:`class_activation_map`.
     signed : bool
         False: evidence against the class is cut off (ReLU), as published. True: it is kept, as negative heat.
+    frames : int
+        How many pictures in a row are frames of one clip, for a 2D network; they share one scale.
 
     Returns
     -------
-    ndarray of float32, shape [N, H, W]
-        In [0, 1], or [-1, 1] when signed: divided by each picture's largest absolute value. A picture without any
-        evidence is 0 everywhere.
+    ndarray of float32, shape [N, H, W] or [N, T, H, W]
+        In [0, 1], or [-1, 1] when signed: divided by the largest absolute value of each picture or clip. One without
+        any evidence is 0 everywhere.
     """
     import torch
 
@@ -96,14 +102,20 @@ def grad_cam(
     size = inputs[IMAGE].shape[2:]
     mode = "bilinear" if len(size) == 2 else "trilinear"
     heat = torch.nn.functional.interpolate(raw.unsqueeze(1), size=size, mode=mode, align_corners=False).squeeze(1)
-    largest = heat.abs().amax(dim=tuple(range(1, heat.ndim)), keepdim=True)
+    largest = heat.abs().reshape(len(heat) // frames, -1).amax(dim=1).repeat_interleave(frames)
+    largest = largest.reshape(-1, *[1] * (heat.ndim - 1))
     # Below this a map is rounding noise, and enlarging it to full scale would show evidence where there is none.
     scaled = torch.where(largest > 1e-12, heat / largest.clamp_min(1e-12), torch.zeros_like(heat))
     return np.asarray(scaled.cpu().numpy(), dtype=np.float32)
 
 
 def ensemble_grad_cam(
-    classifiers: "Sequence[Classifier]", inputs: "dict[str, Tensor]", target_class: int, *, signed: bool = False
+    classifiers: "Sequence[Classifier]",
+    inputs: "dict[str, Tensor]",
+    target_class: int,
+    *,
+    signed: bool = False,
+    frames: int = 1,
 ) -> NDArray[np.float32]:
     """Return the mean heat of several networks, each on its own scale of 0 to 1.
 
@@ -111,16 +123,42 @@ def ensemble_grad_cam(
     ----------
     classifiers : sequence of Classifier
         The parts of a bundle.
-    inputs, target_class, signed
+    inputs, target_class, signed, frames
         As for :func:`grad_cam`.
 
     Returns
     -------
-    ndarray of float32, shape [N, H, W]
+    ndarray of float32, shape [N, H, W] or [N, T, H, W]
         It reaches 1 only where all parts have their maximum: parts that disagree give a weaker map.
     """
-    heats = [grad_cam(classifier, inputs, target_class, signed=signed) for classifier in classifiers]
+    heats = [grad_cam(classifier, inputs, target_class, signed=signed, frames=frames) for classifier in classifiers]
     return np.asarray(np.mean(heats, axis=0), dtype=np.float32)
+
+
+def grid_of_maps(classifier: "Classifier", preparation: "Preparation", device: str = "cpu") -> tuple[int, ...]:
+    """Return the size of a network's last maps: ``(h, w)``, or ``(t, h, w)`` of a 3D network."""
+    import torch
+
+    from isthmus.inference.batch import inputs_of
+
+    channels = 3 if preparation.channels == "rgb" else 1
+    stored = 1 if preparation.frames is None else preparation.frames.stored
+    shape = (1, stored, preparation.train_size, preparation.train_size)
+    black = torch.zeros((*shape, channels), dtype=torch.uint8, device=device)
+    inputs = inputs_of(classifier.to(device), black, torch.zeros_like(black[..., 0]), preparation)
+    with _evaluating(classifier), torch.no_grad():
+        return tuple(classifier.features(inputs)[IMAGE].shape[2:])
+
+
+def frames_seen(preparation: "Preparation") -> int:
+    """Return how many frames of a view a network looks at: 1 of a still."""
+    return 1 if preparation.frames is None else preparation.frames.count
+
+
+def views_at_once(preparation: "Preparation", most: int) -> int:
+    """Return how many views are looked at together: ``most`` stills of 224 pixels, or clips with as many pixels."""
+    own = frames_seen(preparation) * preparation.crop_size**2
+    return max(1, min(most, most * 224**2 // own))
 
 
 def heat_of_pixels(
@@ -129,8 +167,9 @@ def heat_of_pixels(
     preparation: "Preparation",
     target_class: int,
     *,
+    masks: NDArray[Any] | None = None,
     signed: bool = False,
-    batch_size: int = 16,
+    batch_size: int | None = None,
     device: "str | torch.device" = "cpu",
 ) -> NDArray[np.float32]:
     """Return the mean heat of networks on prepared pixels.
@@ -145,26 +184,33 @@ def heat_of_pixels(
         The one the networks were trained with.
     target_class, signed
         As for :func:`grad_cam`.
-    batch_size : int
-        Pictures a step.
+    masks : ndarray of uint8, shape [N, T, S, S], optional
+        The lesion, for networks that take it.
+    batch_size : int, optional
+        Views a step; 16 stills, or as many clips as have their pixels, by default.
     device : str or torch.device
         Where to compute.
 
     Returns
     -------
-    ndarray of float32, shape [N, crop, crop]
-        Heat on the centre crop that the networks see.
+    ndarray of float32, shape [N, crop, crop], or [N, count, crop, crop] of clips
+        Heat on the centre crop of the frames that the networks see.
     """
     import torch
 
-    from isthmus.inference.batch import to_batch
+    from isthmus.inference.batch import inputs_of
 
     for classifier in classifiers:
         classifier.to(device)
-    size = preparation.crop_size
-    heat = np.zeros((len(pixels), size, size), np.float32)
-    for start in range(0, len(pixels), batch_size):
-        block = torch.from_numpy(np.array(pixels[start : start + batch_size])).to(device)
-        inputs = {IMAGE: to_batch(block, preparation)}
-        heat[start : start + batch_size] = ensemble_grad_cam(classifiers, inputs, target_class, signed=signed)
+    size, frames = preparation.crop_size, frames_seen(preparation)
+    step = views_at_once(preparation, 16) if batch_size is None else batch_size
+    alone = frames if preparation.layout == "2d" else 1
+    heat = np.zeros((len(pixels), *([frames] if frames > 1 else []), size, size), np.float32)
+    for start in range(0, len(pixels), step):
+        block = torch.from_numpy(np.array(pixels[start : start + step])).to(device)
+        own = None if masks is None else torch.from_numpy(np.array(masks[start : start + step])).to(device)
+        # The parts of a bundle are one network with different weights: they take the same inputs.
+        inputs = inputs_of(classifiers[0], block, own, preparation)
+        found = ensemble_grad_cam(classifiers, inputs, target_class, signed=signed, frames=alone)
+        heat[start : start + step] = found.reshape(-1, *heat.shape[1:])
     return heat

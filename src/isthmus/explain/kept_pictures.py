@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from isthmus.explain.case_drawing import middle
+from isthmus.explain.case_drawing import frame_of
+from isthmus.explain.seen_views import seen_views
 from isthmus.files import atomic_path
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def keep_pictures(
     rows: pd.DataFrame, store: "PreparedStore", preparation: "Preparation", destination: Path
 ) -> pd.DataFrame:
     """Write ``pictures.npy`` (uint8 [N, h, h, C], centre crops) and return the rows with a column ``picture``.
+
+    Of a clip the frame of most heat is kept, which the row names; ``heat.npy`` holds the heat of the same frame.
 
     Of more than :data:`MOST` views those are kept whose hashed names come first: by chance, and the same in all arms.
 
@@ -44,7 +47,11 @@ def keep_pictures(
     """
     views = [str(view) for view in rows["view_id"]]
     kept = sorted(sorted(views, key=lambda view: sha256(view.encode()).digest())[:MOST])
-    crops = [middle(np.asarray(store.pixels[store.rows([view])])[:, 0], preparation.crop_size)[0] for view in kept]
+    frames = {str(row["view_id"]): frame_of(row) for row in rows.to_dict("records")}
+    crops = []
+    for view in kept:
+        seen = seen_views(store, [view], preparation)
+        crops.append(seen.pictures[0, int(np.argmax(seen.frames[0] == frames[view]))])
     with atomic_path(destination / FILE) as temporary:
         np.save(temporary, np.stack(crops))
     place = {view: number for number, view in enumerate(kept)}

@@ -2,7 +2,7 @@
 
 A lesion crop has the lesion in its middle, so any map that prefers the middle looks good. Every figure therefore
 stands beside the same figure of a fixed Gaussian in the middle of the crop, and beside the lesion's share of the area,
-which is what a flat map would score.
+which is what a flat map would score. In clips all of it is counted over all frames together, the Gaussian in each.
 """
 
 from collections.abc import Sequence
@@ -52,9 +52,9 @@ def heat_share(heat: NDArray[Any], masks: NDArray[np.bool_]) -> NDArray[np.float
 
     Parameters
     ----------
-    heat : ndarray, shape [N, h, w]
-        Heat maps. Negative heat (signed maps) is not counted.
-    masks : ndarray of bool, shape [N, h, w]
+    heat : ndarray, shape [N, h, w] or [N, T, h, w]
+        Heat maps, of clips over all frames together. Negative heat (signed maps) is not counted.
+    masks : ndarray of bool, of the same shape
         True inside the lesion.
 
     Returns
@@ -62,10 +62,10 @@ def heat_share(heat: NDArray[Any], masks: NDArray[np.bool_]) -> NDArray[np.float
     ndarray of float64, shape [N]
         0 to 1; NaN where a map has no heat or a mask is empty.
     """
-    positive = np.maximum(np.asarray(heat, np.float64), 0.0)
-    total = positive.sum(axis=(1, 2))
-    inside = (positive * masks).sum(axis=(1, 2))
-    known = (total > 0) & masks.any(axis=(1, 2))
+    positive = np.maximum(np.asarray(heat, np.float64), 0.0).reshape(len(heat), -1)
+    flat_masks = np.asarray(masks).reshape(len(masks), -1)
+    total, inside = positive.sum(axis=1), (positive * flat_masks).sum(axis=1)
+    known = (total > 0) & flat_masks.any(axis=1)
     return np.where(known, inside / np.where(total > 0, total, 1.0), np.nan)
 
 
@@ -101,10 +101,10 @@ def localise(view_ids: Sequence[str], heat: NDArray[Any], masks: NDArray[np.bool
     ----------
     view_ids : sequence of str
         N ids.
-    heat : ndarray, shape [N, h, h]
-        Heat on the centre crop.
-    masks : ndarray of bool, shape [N, h, h]
-        The lesion on the same crop.
+    heat : ndarray, shape [N, h, h] or [N, T, h, h]
+        Heat on the centre crop of a still, or of the frames of a clip.
+    masks : ndarray of bool, of the same shape
+        The lesion on the same crop, frame by frame.
 
     Returns
     -------
@@ -117,14 +117,14 @@ def localise(view_ids: Sequence[str], heat: NDArray[Any], masks: NDArray[np.bool
             f"{len(view_ids)} views, heat {list(heat.shape)} and masks {list(masks.shape)} do not fit together",
             expected="one map and one mask of the same size a view",
         )
-    gaussian = np.broadcast_to(centred_gaussian(heat.shape[-1])[None], heat.shape)
-    has_lesion = masks.any(axis=(1, 2))
+    gaussian = np.broadcast_to(centred_gaussian(heat.shape[-1]), heat.shape)
+    area = masks.reshape(len(masks), -1).mean(axis=1)
     return pd.DataFrame(
         {
             "view_id": list(view_ids),
             "heat_in_lesion": heat_share(heat, masks),
             "gaussian_in_lesion": heat_share(gaussian, masks),
-            "lesion_area": np.where(has_lesion, masks.mean(axis=(1, 2)), np.nan),
+            "lesion_area": np.where(area > 0, area, np.nan),
             "pointing": pointing_game(heat, masks),
             "gaussian_pointing": pointing_game(gaussian, masks),
         }

@@ -104,7 +104,7 @@ def _of(recorded: pd.DataFrame | None, nodule: str) -> dict[Any, Any]:
 
 
 def _draw(path: Path, row: Mapping[Any, Any], small: NDArray[np.uint8], drawer: CaseDrawer, found: str) -> WrongCase:
-    picture, heat, lesion = drawer.seen(str(row["view_id"]), small)
+    picture, heat, lesion = drawer.seen(row, small)
     called = call_in_words(str(row["call"]), drawer.classes, drawer.reference)
     label = drawer.classes[str(row["label"])]
     words = (

@@ -28,7 +28,7 @@ SMALLEST_WIDTH = 640
 MIRRORED = "; the score is a mean with its mirror image, the heat is of the picture as it is"
 """What stands after a score that is a mean over mirror images."""
 
-_PAPER, _INK, _QUIET, _MARK = (255, 255, 255), (26, 26, 26), (95, 95, 95), (178, 62, 0)
+PAPER, INK, QUIET, MARK = (255, 255, 255), (26, 26, 26), (95, 95, 95), (178, 62, 0)
 _OUTLINE, _OUTLINE_EDGE = (255, 255, 255), (0, 0, 0)
 _FRAME = (150, 150, 150)
 _LINE = 20
@@ -164,10 +164,34 @@ def overlay(
     ndarray of uint8, shape [H', W', 3]
         Picture with a strip of words under it.
     """
+    drawn = draw_heat(picture, heat, region, mask, window)
+    lines = [f"Grad-CAM, model score {score}; research use only", f"Heat: evidence for {target}."]
+    lines[1] += marked_lines(mask is not None and bool(mask.any()), window is not None)
+    return np.vstack([drawn, legend(drawn.shape[1], lines, marks)])
+
+
+def marked_lines(outlined: bool, framed: bool) -> str:
+    """Return the words for what is drawn over a picture."""
+    words = " White line: the lesion as given to the model." if outlined else ""
+    return words + (" Grey frame: all that the model saw." if framed else "")
+
+
+def draw_heat(
+    picture: NDArray[np.uint8],
+    heat: NDArray[np.float32],
+    region: Box,
+    mask: NDArray[np.bool_] | None = None,
+    window: Box | None = None,
+    smallest_width: int = SMALLEST_WIDTH,
+) -> Colours:
+    """Return the scan area under its heat, outline and frame, without words; parameters as for :func:`overlay`.
+
+    It is enlarged by a whole number, so that it is at least ``smallest_width`` pixels wide.
+    """
     (left, top), (right, bottom) = (int(edge) for edge in region[:2]), (round(edge) for edge in region[2:])
     picture, heat = picture[top:bottom, left:right], heat[top:bottom, left:right]
     mask = None if mask is None else mask[top:bottom, left:right]
-    factor = max(1, -(-SMALLEST_WIDTH // picture.shape[1]))
+    factor = max(1, -(-smallest_width // picture.shape[1]))
     size = (picture.shape[1] * factor, picture.shape[0] * factor)
     large = cv2.resize(as_colour(picture), size, interpolation=cv2.INTER_CUBIC)
     warm = cv2.resize(heat, size, interpolation=cv2.INTER_LINEAR)
@@ -177,20 +201,16 @@ def overlay(
         corners = [round((edge - start) * factor) for edge, start in zip(window, starts, strict=True)]
         cv2.rectangle(drawn, (corners[0], corners[1]), (corners[2] - 1, corners[3] - 1), _FRAME, 1)
     if mask is not None and mask.any():
-        drawn = draw_outline(drawn, _resized(mask, size))
-    lines = [f"Grad-CAM, model score {score}; research use only", f"Heat: evidence for {target}."]
-    if mask is not None and mask.any():
-        lines[1] += " White line: the lesion as given to the model."
-    lines[1] += " Grey frame: all that the model saw." if window is not None else ""
-    return np.vstack([drawn, legend(size[0], lines, marks)])
+        drawn = draw_outline(drawn, resized(mask, size))
+    return drawn
 
 
-def legend(width: int, lines: Sequence[str], marks: Sequence[str] = ()) -> Colours:
+def legend(width: int, lines: Sequence[str], marks: Sequence[str] = (), hottest: str = "point here") -> Colours:
     """Return a white strip with the colour scale, lines of words wrapped to the width, and marks that stand out."""
     from PIL import Image, ImageDraw
 
     letters = font(14)
-    inks = [_INK, *[_QUIET] * (len(lines) - 1), *[_MARK] * len(marks)]
+    inks = [INK, *[QUIET] * (len(lines) - 1), *[MARK] * len(marks)]
     wrapped = [
         (part, ink)
         for line, ink in zip([*lines, *marks], inks, strict=True)
@@ -198,12 +218,12 @@ def legend(width: int, lines: Sequence[str], marks: Sequence[str] = ()) -> Colou
     ]
     scale_width = min(240, width - 2 * _MARGIN)
     height = 2 * _MARGIN + 2 * _LINE + 4 + _LINE * len(wrapped)
-    strip = Image.new("RGB", (width, height), _PAPER)
+    strip = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(strip)
     bar = np.repeat(colours_of_heat(np.linspace(0, 1, scale_width))[None], 12, axis=0)
     strip.paste(Image.fromarray(bar), (_MARGIN, _MARGIN))
-    draw.text((_MARGIN, _MARGIN + 15), "0: none", _INK, font=letters)
-    draw.text((_MARGIN + scale_width, _MARGIN + 15), "1: hottest point here", _INK, font=letters, anchor="ra")
+    draw.text((_MARGIN, _MARGIN + 15), "0: none", INK, font=letters)
+    draw.text((_MARGIN + scale_width, _MARGIN + 15), f"1: hottest {hottest}", INK, font=letters, anchor="ra")
     for row, (line, ink) in enumerate(wrapped):
         draw.text((_MARGIN, _MARGIN + 2 * _LINE + 4 + row * _LINE), line, ink, font=letters)
     return np.asarray(strip, dtype=np.uint8)
@@ -264,11 +284,12 @@ def crop_panel(
     left = np.asarray(cv2.resize(as_colour(picture), (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
     right = blend(left, cv2.resize(heat, (side, side), interpolation=cv2.INTER_LINEAR))
     if mask is not None and mask.any():
-        right = draw_outline(right, _resized(mask, (side, side)))
+        right = draw_outline(right, resized(mask, (side, side)))
     return np.hstack([left, np.full((side, 4, 3), 255, np.uint8), right])
 
 
-def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+def resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return a mask enlarged to this width and height, its edge smoothed."""
     grey = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_LINEAR)
     return np.asarray(grey > 127, dtype=np.bool_)
 
