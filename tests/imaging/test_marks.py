@@ -5,10 +5,14 @@ import numpy as np
 import pytest
 
 from isthmus.imaging.clip import Clip, Lesion
-from isthmus.imaging.marks import erase_marks, find_burned_in_text
+from isthmus.imaging.marks import fill_marks, find_burned_in_text, find_still_marks
 from isthmus.imaging.prepare import Preparation, prepare
 
 from .speckle import screen, speckle
+
+
+def erase_marks(frame, within):
+    return fill_marks(frame, find_still_marks(frame[None], within), within)
 
 
 @pytest.mark.parametrize("size", [0.4, 0.6, 0.9])
@@ -81,3 +85,40 @@ def test_a_network_sees_no_letter_that_was_written_over_the_lesion(denoise):
     )
     assert find_burned_in_text(erased[0]) == []
     assert int(erased.max()) < int(kept.max())
+
+
+def sweep(frames=12):
+    """Return a clip of moving speckle with a bright speck that moves along and letters that stand still."""
+    tissue = speckle(120, 200, 4, brightness=60.0)
+    tissue[50:56, 90:92] = 255
+    moving = np.stack([np.roll(tissue, 4 * frame, axis=1) for frame in range(frames)])[..., None]
+    clean = moving.copy()
+    for frame in moving:
+        cv2.putText(frame, "4A", (20, 100), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255,), 1)
+    return clean, moving
+
+
+def test_of_a_clip_only_what_stands_still_is_a_mark():
+    clean, written = sweep()
+    area = (0.0, 0.0, 200.0, 120.0)
+    # By itself a frame's speck looks like a mark.
+    assert len(find_burned_in_text(clean[0])) == 1
+    assert find_still_marks(clean, area) == []
+    found = find_still_marks(written, area)
+    assert found
+    assert all(x0 > 15 and x1 < 50 and y0 > 80 and y1 < 105 for x0, y0, x1, y1 in found)
+
+
+def test_a_clip_is_cleaned_in_the_same_places_in_every_frame_and_its_specks_stay():
+    clean, written = sweep()
+    lesion = Lesion(box=np.tile([80.0, 30, 150, 80], (12, 1)))
+    how = Preparation(train_size=200, crop="scan_area")
+    kept, erased = (
+        prepare(Clip(written, lesion=lesion, scan_area=(0, 0, 200, 120)), how.model_copy(update={"marks": marks}))
+        for marks in ("keep", "erase")
+    )
+    places = (kept.pixels != erased.pixels).any(axis=(0, 3))
+    assert not places[:110].any()
+    assert not places[:, 60:].any()
+    assert int(erased.pixels[:, 110:, :60].max()) < 255
+    assert (erased.pixels == 255).sum(axis=(1, 2, 3)).tolist() == (clean == 255).sum(axis=(1, 2, 3)).tolist()

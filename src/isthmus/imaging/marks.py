@@ -4,6 +4,7 @@ Speckle is smooth from column to column; what is drawn is bright, thin, and shar
 """
 
 import functools
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -63,22 +64,42 @@ def find_burned_in_text(frame: NDArray[np.uint8], within: Box | None = None) -> 
     return sorted(found, key=lambda box: (box[1], box[0]))
 
 
-def erase_marks(frame: NDArray[np.uint8], within: Box) -> NDArray[np.uint8]:
-    """Return a frame in which the marks are filled in from the tissue around them.
+def find_still_marks(frames: NDArray[np.uint8], within: Box) -> list[Box]:
+    """Find what the scanner wrote into a clip: marks that stand still while the tissue moves.
+
+    Parameters
+    ----------
+    frames : uint8 array [T, H, W, C]
+        Of one clip; of a single frame everything stands still.
+    within : Box
+        Where to look.
+
+    Returns
+    -------
+    list of Box
+        As :func:`find_burned_in_text`, in what is bright in every frame. A bright speck that moves through is none, and
+        neither is a mark that only some frames show.
+    """
+    return find_burned_in_text(frames.min(axis=0), within)
+
+
+def fill_marks(frame: NDArray[np.uint8], found: Sequence[Box], within: Box) -> NDArray[np.uint8]:
+    """Return a frame in which these marks are filled in from the tissue around them.
 
     Parameters
     ----------
     frame : uint8 array [H, W, C]
         One frame, grey or colour.
+    found : sequence of Box
+        The marks.
     within : Box
-        Where to look; only pixels in it are looked at and changed.
+        Only pixels in it are looked at and changed.
 
     Returns
     -------
     uint8 array [H, W, C]
-        The same array where nothing was found. Filled by A. Telea, Journal of Graphics Tools 9 (2004) 23-34.
+        The same array where there are no marks. Filled by A. Telea, Journal of Graphics Tools 9 (2004) 23-34.
     """
-    found = find_burned_in_text(frame, within)
     if not found:
         return frame
     x0, y0, x1, y1 = (round(value) for value in within)

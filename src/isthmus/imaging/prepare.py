@@ -19,7 +19,7 @@ from isthmus.errors import InputError, PictureError, RegionMissing
 from isthmus.imaging.clip import Box, Clip, Lesion
 from isthmus.imaging.denoise import BORDER, LOCAL, Denoise, denoise
 from isthmus.imaging.frames import FrameSampling
-from isthmus.imaging.marks import erase_marks
+from isthmus.imaging.marks import fill_marks, find_still_marks
 from isthmus.imaging.region import ScanArea, find_scan_area
 
 Window = tuple[int, int, int, int]
@@ -37,7 +37,8 @@ class Preparation(BaseModel):
         Surroundings on each side of a lesion, as a share of its longer side.
     marks : str
         ``erase``: letters, ticks and calipers that the scanner drew over the tissue are filled in from around them
-        (:mod:`isthmus.imaging.marks`); ``keep``: they stay.
+        (:mod:`isthmus.imaging.marks`), of a clip those that stand still in all frames that are prepared; ``keep``:
+        they stay.
     denoise : str
         ``none``, ``median``, ``srad`` or ``nlm``; at source resolution.
     normalise : str
@@ -301,6 +302,7 @@ class _Tissue:
     def __init__(self, frames: NDArray[np.uint8], preparation: Preparation, placed: Sequence[_Placed]) -> None:
         self._frames, self._preparation = frames, preparation
         self._windows = [(one.window, one.region) for one in placed]
+        self._marks: dict[Window, list[Box]] = {}
         self._clean: dict[tuple[int, Window], NDArray[np.uint8]] = {}
         self._denoised: dict[tuple[int, Window], NDArray[np.uint8]] = {}
 
@@ -331,7 +333,11 @@ class _Tissue:
         if self._preparation.marks == "keep":
             return np.asarray(self._frames[frame])
         if (frame, region) not in self._clean:
-            self._clean[frame, region] = erase_marks(self._frames[frame], _as_box(region))
+            area = _as_box(region)
+            if region not in self._marks:
+                # Once for all frames: what is filled in does not flicker, and no calcification that moves is filled in.
+                self._marks[region] = find_still_marks(self._frames, area)
+            self._clean[frame, region] = fill_marks(self._frames[frame], self._marks[region], area)
         return self._clean[frame, region]
 
 

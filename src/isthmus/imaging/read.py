@@ -190,16 +190,15 @@ def read_mask(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> NDArray[np.b
 
 def mask_of_frame(pixels: NDArray[np.uint8], where: str) -> NDArray[np.bool_]:
     """Return where a mask picture [H, W, C] is not black; refuse one that holds more than two values."""
-    grey = pixels.max(axis=2)
-    values = np.flatnonzero(np.bincount(grey.ravel(), minlength=256))
-    if len(values[values > 0]) > 1:
+    grey = pixels[..., 0] if pixels.shape[2] == 1 else pixels.max(axis=2)
+    mask: NDArray[np.bool_] = grey > 0
+    if not np.array_equal(mask, grey == (grey.max() or 1)):
         raise PictureError(
-            f"the mask holds {len(values)} grey values",
+            f"the mask holds {len(np.unique(grey))} grey values",
             where=where,
             expected="0 outside and one other value inside",
             hint="save it again without smoothing and without lossy compression (PNG, TIFF)",
         )
-    mask: NDArray[np.bool_] = grey > 0
     return mask
 
 

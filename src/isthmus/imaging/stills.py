@@ -21,6 +21,7 @@ from PIL.ImageFile import ImageFile
 from isthmus.errors import LimitError, PictureError
 from isthmus.imaging.clip import ClipInfo, OpenClip
 from isthmus.imaging.limits import Limits
+from isthmus.imaging.tiff_pages import count_pages
 
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -104,7 +105,7 @@ def _header(image: ImageFile, path: Path, kind: str, limits: Limits) -> tuple[Cl
         )
     if orientation >= 5:
         width, height = height, width
-    frames = _pages(image, path, limits) if kind == "tiff" else 1
+    frames = count_pages(path, limits.frames) if kind == "tiff" else 1
     limits.check_header(str(path), width=width, height=height, frames=frames)
     if image.mode not in _GREY + _COLOUR:
         raise PictureError(
@@ -123,17 +124,6 @@ def _header(image: ImageFile, path: Path, kind: str, limits: Limits) -> tuple[Cl
         bits=16 if "16" in image.mode or (image.tile and ";16" in str(image.tile[0][3])) else 8,
     )
     return info, orientation
-
-
-def _pages(image: ImageFile, path: Path, limits: Limits) -> int:
-    # Counting stops at the limit: a page's directory is small, so a file may hold millions, or come back to itself.
-    for page in range(limits.frames + 1):
-        try:
-            image.seek(page)
-        except EOFError:
-            image.seek(0)
-            return page
-    raise LimitError(f"it has more than {limits.frames:,} frames", where=str(path), hint="leave it out")
 
 
 def _orientation(image: Image.Image, kind: str) -> int:
