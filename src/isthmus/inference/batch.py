@@ -49,15 +49,19 @@ def inputs_of(
     dict
         ``image`` and perhaps ``lesion_mask``, float32 of 0 and 1 with one channel, of the image's shape otherwise.
     """
+    from isthmus.models.classifier import IMAGE, LESION_MASK
+
     image = to_batch(pixels, preparation, centre_crop)
     if masks is None or not takes_masks(classifier):
-        return {"image": image}
-    return {"image": image, "lesion_mask": _masks_batch(masks, preparation, centre_crop)}
+        return {IMAGE: image}
+    return {IMAGE: image, LESION_MASK: _masks_batch(masks, preparation, centre_crop)}
 
 
 def takes_masks(classifier: "Classifier") -> bool:
     """Whether the network looks at the lesion's mask where there is one."""
-    return any(spec.name == "lesion_mask" for spec in classifier.inputs)
+    from isthmus.models.classifier import LESION_MASK
+
+    return any(spec.name == LESION_MASK for spec in classifier.inputs)
 
 
 def to_batch(pixels: "np.ndarray[Any, Any] | Tensor", preparation: "Preparation", centre_crop: bool = True) -> "Tensor":

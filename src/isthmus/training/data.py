@@ -5,7 +5,7 @@ milliseconds beside a training step. Each batch follows from (seed, epoch, step)
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -24,6 +24,10 @@ class Store(Protocol):
     @property
     def pixels(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """Prepared pixels, uint8 [N, T, S, S, C]."""
+
+    @property
+    def lesion_masks(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Lesion masks, uint8 [N, T, S, S]."""
 
     @property
     def view_ids(self) -> list[str]:
@@ -63,6 +67,53 @@ def epoch_order(labels: np.ndarray[Any, Any], seed: int, epoch: int) -> np.ndarr
     return np.argsort(place, kind="stable")
 
 
+def draw_frames(
+    stored: int, count: int, views: int, generator: np.random.Generator
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Draw which of the stored frames a network sees: of each view one out of each of ``count`` equal strata of time.
+
+    Parameters
+    ----------
+    stored, count : int
+        As in :class:`~isthmus.imaging.frames.FrameSampling`.
+    views : int
+        How many views N.
+    generator : numpy.random.Generator
+        Decides.
+
+    Returns
+    -------
+    ndarray of int64, shape [N, count]
+        Rows ascend; those of :func:`~isthmus.imaging.frames.seen_frames` lie in the same strata.
+
+    Examples
+    --------
+    >>> draw_frames(4, 4, 1, np.random.default_rng(0)).tolist()
+    [[0, 1, 2, 3]]
+    """
+    stratum = (2 * np.arange(stored) + 1) * count // (2 * stored)
+    sizes = np.bincount(stratum, minlength=count)
+    return np.cumsum(sizes) - sizes + generator.integers(0, sizes, size=(views, count))
+
+
+class Batch(NamedTuple):
+    """Augmented training views.
+
+    Parameters
+    ----------
+    pixels : Tensor of uint8, shape [N, T, crop, crop, C]
+        T is 1 for 2D networks.
+    labels : Tensor of int64, shape [N]
+        Their classes.
+    masks : Tensor of bool, shape [N, T, crop, crop], optional
+        Where the lesion lies.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    masks: Tensor | None = None
+
+
 class TrainingBatches:
     """The training views of a fit, an epoch and a step at a time.
 
@@ -75,13 +126,16 @@ class TrainingBatches:
     labels : sequence of int
         Class of each.
     preparation : Preparation
-        Gives ``train_size`` and ``crop_size``.
+        Gives ``train_size``, ``crop_size``, ``frames`` and ``layout``. Of a clip a 3D network sees one frame drawn out
+        of each of ``count`` strata, a 2D network one frame drawn out of all that are stored.
     augmentations : sequence of str
         Names of :data:`isthmus.training.settings.AUGMENTATIONS`.
     batch : int
         Views a step at most. An epoch is cut into equal steps, so that no last batch is tiny.
     seed : int
         Of the fit.
+    masks : bool
+        Whether the network looks at lesion masks.
     """
 
     def __init__(
@@ -94,8 +148,11 @@ class TrainingBatches:
         *,
         batch: int,
         seed: int,
+        masks: bool = False,
     ) -> None:
         self._pixels, self._rows = store.pixels, np.asarray(store.rows(list(view_ids)))
+        self._masks = store.lesion_masks if masks else None
+        self._frames = _drawn_frames(preparation)
         self.labels = np.asarray(labels, np.int64)
         self._size, self._crop = self._pixels.shape[2], preparation.crop_size
         self._augmentations, self._seed = tuple(augmentations), seed
@@ -111,7 +168,7 @@ class TrainingBatches:
             self._epoch, self._parts = epoch, np.array_split(epoch_order(self.labels, self._seed, epoch), self.steps)
         return self._parts[step]
 
-    def draw(self, epoch: int, step: int, device: "str | torch.device" = "cpu") -> tuple[Tensor, Tensor]:
+    def draw(self, epoch: int, step: int, device: "str | torch.device" = "cpu") -> Batch:
         """Return the batch of a step.
 
         Parameters
@@ -123,13 +180,30 @@ class TrainingBatches:
 
         Returns
         -------
-        pixels : Tensor of uint8, shape [N, T, crop, crop, C]
-            Augmented pixels.
-        labels : Tensor of int64, shape [N]
-            Their classes.
+        Batch
+            On the device.
         """
         part = self.rows(epoch, step)
         generator = torch.Generator().manual_seed(seed_of(self._seed, "augmentation", epoch, step))
         transforms = augment.draw(self._augmentations, len(part), self._size, self._crop, generator)
-        pixels = torch.from_numpy(np.ascontiguousarray(self._pixels[self._rows[part]])).to(device)
-        return augment.apply(pixels, transforms, self._crop), torch.from_numpy(self.labels[part]).to(device)
+        where: Any = self._rows[part]
+        if self._frames is not None:
+            # Numbers of their own: other frames leave the augmentation as it was.
+            order = np.random.default_rng(seed_of(self._seed, "frames", epoch, step))
+            where = (where[:, None], draw_frames(*self._frames, len(part), order))
+        labels = torch.from_numpy(self.labels[part]).to(device)
+        pixels = torch.from_numpy(self._pixels[where]).to(device)
+        masks = None if self._masks is None else torch.from_numpy(self._masks[where]).to(device)
+        return Batch(
+            augment.apply(pixels, transforms, self._crop),
+            labels,
+            None if masks is None else augment.apply_to_masks(masks, transforms, self._crop),
+        )
+
+
+def _drawn_frames(preparation: "Preparation") -> tuple[int, int] | None:
+    """Return how many frames are stored and how many of them a step sees; None where there is nothing to draw."""
+    sampling = preparation.frames
+    if sampling is None or sampling.stored == 1:
+        return None
+    return sampling.stored, sampling.count if preparation.layout == "3d" else 1

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from isthmus.errors import FitError
 from isthmus.files import read_json, write_bytes, write_json
+from isthmus.inference.batch import takes_masks
 from isthmus.models.classifier import Classifier, parameter_count
 from isthmus.models.descriptor_heads import WithDescriptors
 from isthmus.models.registry import create
@@ -22,9 +23,11 @@ from isthmus.training.checkpoint import Checkpoint
 from isthmus.training.curves import Curves
 from isthmus.training.data import Store, TrainingBatches
 from isthmus.training.descriptor_targets import DescriptorTargets
+from isthmus.training.recompute import recomputing
 from isthmus.training.scoring import write_scores
 from isthmus.training.seeds import seed_of
 from isthmus.training.spec import FitSpec
+from isthmus.training.taken_over import take_over
 
 with engine.quiet():
     from lightning.pytorch import Trainer
@@ -44,6 +47,7 @@ def run_fit(
     ``predictions.csv`` (``view_id``, ``part`` tune|cv, ``p_<class>`` after prior shift, computed in fp32),
     ``descriptors.csv`` where descriptors are learnt too, and ``done.json``.
     On one CPU machine a killed and resumed fit leaves the same bytes in the weights and predictions.
+    A fit with ``weights_of`` trains nothing: it takes the other fit's network over and predicts.
 
     Parameters
     ----------
@@ -61,8 +65,8 @@ def run_fit(
     Raises
     ------
     FitError
-        When a view is not in the store, a class has no training views, the loss leaves the numbers, or the folder
-        holds another fit.
+        When a view is not in the store, a class has no training views, the loss leaves the numbers, the folder
+        holds another fit, or the fit that is to be taken over is not done or another one.
     WeightsError
         When the initial weights are absent.
     """
@@ -74,7 +78,10 @@ def run_fit(
     _claim(spec, folder)
     engine.keep_memory()
     with engine.quiet(), engine.reproducible(spec.threads, device):
-        _run(spec, store, folder, progress, device)
+        if spec.weights_of is None:
+            _run(spec, store, folder, progress, device)
+        else:
+            take_over(spec, store, folder, device)
 
 
 def _run(spec: FitSpec, store: Store, folder: Path, progress: Progress | None, device: str) -> None:
@@ -86,7 +93,7 @@ def _run(spec: FitSpec, store: Store, folder: Path, progress: Progress | None, d
     classifier, origin = _classifier(spec, fit_seed)
     batches = TrainingBatches(
         store, spec.train_views, spec.labels_of(spec.train_views), spec.prepare, spec.train.augment,
-        batch=spec.train.batch, seed=fit_seed,
+        batch=spec.train.batch, seed=fit_seed, masks=takes_masks(classifier),
     )  # fmt: skip
     targets = None if spec.descriptors is None else DescriptorTargets(spec.descriptors, spec.train_views)
     module = FitModule(
@@ -159,7 +166,8 @@ def _classifier(spec: FitSpec, fit_seed: int) -> tuple[Classifier, Provenance | 
     origin = None if spec.weights is None else load_initial_weights(classifier, spec.weights)
     if spec.descriptors is not None:
         classifier = WithDescriptors(classifier, spec.descriptors)
-    return classifier.to(memory_format=torch.channels_last), origin  # type: ignore[call-overload]
+    steps.channels_last(classifier)
+    return classifier, origin
 
 
 def _train(module: FitModule, recorder: "Recorder", spec: FitSpec, folder: Path, device: str) -> None:
@@ -176,7 +184,7 @@ def _train(module: FitModule, recorder: "Recorder", spec: FitSpec, folder: Path,
         enable_model_summary=False,
         default_root_dir=folder,
     )
-    with _interruptible():
+    with _interruptible(), recomputing(module.classifier) if spec.train.recompute else contextlib.nullcontext():
         trainer.fit(module, train_dataloaders=range(module.batches.steps))
 
 

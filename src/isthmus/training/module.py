@@ -7,14 +7,15 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
-from isthmus.inference.batch import to_batch
+from isthmus.inference.batch import inputs_of, takes_masks
+from isthmus.inference.frame_scores import FrameScores, most_suspicious, of_views, pictures_a_view
 from isthmus.training import steps
 from isthmus.training.seeds import seed_of
 
 if TYPE_CHECKING:
     from isthmus.imaging.prepare import Preparation
     from isthmus.models.classifier import Classifier
-    from isthmus.training.data import TrainingBatches
+    from isthmus.training.data import Store, TrainingBatches
     from isthmus.training.descriptor_targets import DescriptorTargets
     from isthmus.training.settings import TrainSettings
 
@@ -80,8 +81,8 @@ class FitModule(LightningModule):
     def training_step(self, step: int, index: int) -> Tensor:
         """Return the mean weighted loss of the step's batch, and the descriptors' beside it."""
         self._set_rate(step)
-        pixels, labels = self.batches.draw(self.epoch, step, self.device)
-        outputs = steps.forward(self.classifier, pixels, self.preparation)
+        pixels, labels, masks = self.batches.draw(self.epoch, step, self.device)
+        outputs = steps.forward(self.classifier, pixels, self.preparation, masks)
         smoothing = self.train_settings.label_smoothing
         losses = steps.weighted_loss(outputs.logits, labels, self._buffer("class_weights"), smoothing)
         with torch.no_grad():
@@ -97,7 +98,13 @@ class FitModule(LightningModule):
         return {"train_loss": float(self._loss) / count, "train_accuracy": float(self._correct) / count}
 
     def evaluate(
-        self, pixels: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], *, bf16: bool
+        self,
+        store: "Store",
+        rows: np.ndarray[Any, Any],
+        labels: np.ndarray[Any, Any],
+        *,
+        bf16: bool,
+        frame_scores: FrameScores = "mean",
     ) -> tuple[dict[str, float], np.ndarray[Any, np.dtype[np.float64]]]:
         """Return the tuning part's figures and its scores after prior shift.
 
@@ -105,14 +112,16 @@ class FitModule(LightningModule):
 
         Parameters
         ----------
-        pixels : ndarray of uint8, shape [M, T, S, S, C]
-            Prepared pixels of the whole store.
+        store : Store
+            Prepared pixels and lesion masks.
         rows : ndarray of int, shape [N]
             The tuning part's.
         labels : ndarray of int, shape [N]
             Their classes.
         bf16 : bool
             Whether training runs in bfloat16.
+        frame_scores : str
+            How the frames that a 2D network sees of a clip make its score.
 
         Returns
         -------
@@ -121,17 +130,25 @@ class FitModule(LightningModule):
         scores : ndarray, shape [N, K]
             Logits less the prior shift.
         """
-        batch, logits = self.train_settings.batch, []
+        frames = pictures_a_view(self.preparation)
+        batch, logits = max(1, self.train_settings.batch // frames), []
         self.classifier.eval()
         with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             for start in range(0, len(rows), batch):
-                block = torch.from_numpy(np.ascontiguousarray(pixels[rows[start : start + batch]])).to(self.device)
-                logits.append(self.classifier({"image": to_batch(block, self.preparation)}).logits.float())
+                inputs = self._inputs(store, rows[start : start + batch])
+                found = self.classifier(inputs).logits.float()
+                chosen = most_suspicious(found, frames) if frame_scores == "maximum" else None
+                logits.append(found if frames == 1 else of_views(found, frames, chosen))
         self._to_training()
         joined, truth = torch.cat(logits), torch.from_numpy(labels).to(self.device)
         loss = steps.weighted_loss(joined, truth, self._buffer("class_weights")).mean()
         figures = {"tune_loss": float(loss), "tune_accuracy": float(self._hits(joined, truth)) / len(labels)}
         return figures, (joined - self._buffer("shift")).double().cpu().numpy()
+
+    def _inputs(self, store: "Store", rows: np.ndarray[Any, Any]) -> dict[str, Tensor]:
+        pixels = torch.from_numpy(store.pixels[rows]).to(self.device)
+        masks = torch.from_numpy(store.lesion_masks[rows]).to(self.device) if takes_masks(self.classifier) else None
+        return inputs_of(self.classifier, pixels, masks, self.preparation)
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step of this epoch."""

@@ -1,5 +1,6 @@
 """A short timed trial of training steps: which arithmetic is faster here, and how long a fit will take."""
 
+import contextlib
 import functools
 import json
 import time
@@ -7,12 +8,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from torch import Tensor
 
+from isthmus.inference.batch import takes_masks
 from isthmus.models.registry import create
 from isthmus.training import augment, engine, steps
+from isthmus.training.recompute import recomputing
 
 if TYPE_CHECKING:
     from isthmus.imaging.prepare import Preparation
+    from isthmus.models.classifier import Classifier
     from isthmus.training.settings import TrainSettings
 
 WORTH = 1.05
@@ -101,7 +106,7 @@ def _key(
         "network": network, "options": dict(options), "classes": classes, "device": device,
         "threads": threads or torch.get_num_threads(), "size": prepare.train_size, "crop": prepare.crop_size,
         "channels": 3 if prepare.channels == "rgb" else 1, "prepare": prepare.model_dump(mode="json"),
-        "train": train.model_dump(mode="json", include={"optimiser", "batch", "augment"}),
+        "train": train.model_dump(mode="json", include={"optimiser", "batch", "augment", "recompute"}),
     }  # fmt: skip
     return json.dumps(facts, sort_keys=True)
 
@@ -117,21 +122,26 @@ def _trial(key: str, precision: str) -> float:
     device, batch = torch.device(facts["device"]), train.batch
     engine.keep_memory()
     seconds = []
-    with engine.quiet(), engine.reproducible(facts["threads"], facts["device"]):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(engine.quiet())
+        stack.enter_context(engine.reproducible(facts["threads"], facts["device"]))
         generator = torch.Generator().manual_seed(0)
         network = create(facts["network"], classes=facts["classes"], channels=facts["channels"], **facts["options"])
-        network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if train.recompute:
+            stack.enter_context(recomputing(network))
+        network = network.to(device)
+        steps.channels_last(network)
         optimiser = steps.optimiser(network, train)
-        shape = (batch, 1, facts["size"], facts["size"], facts["channels"])
-        source = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+        source, masks = _views(network, prepare, train, generator)
         labels = (torch.arange(batch) % facts["classes"]).to(device)
         weights = torch.ones(facts["classes"], device=device)
         for _ in range(_TIMED_STEPS + 1):
             start = time.perf_counter()
             transforms = augment.draw(train.augment, batch, facts["size"], facts["crop"], generator)
             pixels = augment.apply(source.to(device), transforms, facts["crop"])
+            marked = None if masks is None else augment.apply_to_masks(masks.to(device), transforms, facts["crop"])
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-                logits = steps.forward(network, pixels, prepare).logits
+                logits = steps.forward(network, pixels, prepare, marked).logits
                 loss = steps.weighted_loss(logits, labels, weights).mean()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -142,3 +152,14 @@ def _trial(key: str, precision: str) -> float:
             if len(seconds) > 1 and sum(seconds) > _ENOUGH_S:
                 break
     return min(seconds[1:])
+
+
+def _views(
+    network: "Classifier", prepare: "Preparation", train: "TrainSettings", generator: torch.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """Return noise of a batch's shape, with masks for a network that looks at them."""
+    frames = prepare.frames.count if prepare.frames is not None and prepare.layout == "3d" else 1
+    shape = (train.batch, frames, prepare.train_size, prepare.train_size)
+    channels = 3 if prepare.channels == "rgb" else 1
+    pixels = torch.randint(0, 256, (*shape, channels), generator=generator, dtype=torch.uint8)
+    return pixels, torch.ones(shape, dtype=torch.bool) if takes_masks(network) else None

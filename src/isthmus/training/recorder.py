@@ -62,7 +62,7 @@ class Recorder(Callback):
         self._best: dict[str, Tensor] | None = state["best"] if state else None
         self._first = len(curves.rows)
         self._stopping = spec.train.early_stopping
-        self._pixels, self._tune_rows = store.pixels, np.asarray(store.rows(spec.tune_views), np.int64)
+        self._store, self._tune_rows = store, np.asarray(store.rows(spec.tune_views), np.int64)
         self._tune_labels = np.asarray(spec.labels_of(spec.tune_views), np.int64)
         self._start = 0.0
 
@@ -127,8 +127,10 @@ class Recorder(Callback):
         row |= {"epoch": module.epoch + 1, "learning_rate": module.rate(0), **module.training_figures()}
         self._check_loss(row, "train_loss")
         if len(self._tune_rows):
-            bf16 = self._spec.precision == "bf16"
-            figures, scores = module.evaluate(self._pixels, self._tune_rows, self._tune_labels, bf16=bf16)
+            figures, scores = module.evaluate(
+                self._store, self._tune_rows, self._tune_labels, bf16=self._spec.precision == "bf16",
+                frame_scores=self._spec.frame_scores,
+            )  # fmt: skip
             row |= figures
             self._check_loss(row, "tune_loss")
             row["tune_auc"] = _tune_auc(self._tune_labels, scores)

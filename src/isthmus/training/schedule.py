@@ -71,7 +71,8 @@ def run_pending(
 ) -> list[Failure]:
     """Run every pending fit; one that fails is listed and the others go on.
 
-    A failed fit leaves ``failed.json`` in its folder and is tried again by the next call.
+    A failed fit leaves ``failed.json`` in its folder and is tried again by the next call. Fits that take another's
+    network over (``weights_of``) run after all others.
 
     Parameters
     ----------
@@ -97,14 +98,28 @@ def run_pending(
     """
     from isthmus.training.engine import visible_devices
 
-    waiting: queue.SimpleQueue[Fit] = queue.SimpleQueue()
-    for fit in pending(fits):
-        waiting.put(fit)
     places = list(devices or visible_devices())
     report, failures = _Serial(progress), list[Failure]()
-    if len(places) == 1:
-        _work(waiting, stores, places[0], report, failures, _run_here)
-        return failures
+    todo = pending(fits)
+    for wave in ([fit for fit in todo if fit.spec.weights_of is None], [fit for fit in todo if fit.spec.weights_of]):
+        waiting: queue.SimpleQueue[Fit] = queue.SimpleQueue()
+        for fit in wave:
+            waiting.put(fit)
+        if len(places) == 1:
+            _work(waiting, stores, places[0], report, failures, _run_here)
+        elif wave:
+            _share(waiting, stores, places, report, failures)
+    return failures if len(places) == 1 else sorted(failures, key=lambda failure: failure.fit.spec.name)
+
+
+def _share(
+    waiting: "queue.SimpleQueue[Fit]",
+    stores: Mapping[str, Store],
+    places: Sequence[str],
+    report: "_Serial",
+    failures: list[Failure],
+) -> None:
+    """Let each device work through the fits that wait."""
     refusals: list[BaseException] = []
 
     def work(place: str) -> None:
@@ -122,7 +137,6 @@ def run_pending(
         thread.join()
     if refusals:
         raise refusals[0]
-    return sorted(failures, key=lambda failure: failure.fit.spec.name)
 
 
 class _Serial:

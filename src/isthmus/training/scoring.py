@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from isthmus.inference.batch import takes_masks
 from isthmus.inference.scores import ViewScores, probabilities, view_scores
 from isthmus.tables.check import write_table
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from isthmus.training.spec import FitSpec
 
 _BLOCK = 512
-"""Views read from the store at once."""
+"""Frames read from the store at once."""
 
 
 def write_scores(
@@ -62,17 +63,16 @@ def _of_views(
 ) -> tuple["np.ndarray[Any, Any]", dict[str, "np.ndarray[Any, Any]"]]:
     """Score views in blocks, so that a large store never has to fit into memory."""
     rows = np.asarray(store.rows(views))
-    blocks: list[ViewScores] = [
-        view_scores(
-            classifier,
-            store.pixels[rows[start : start + _BLOCK]],
-            spec.prepare,
-            spec.train.batch,
-            device,
-            flips=spec.flips,
-        )
-        for start in range(0, len(rows), _BLOCK)
-    ]
+    masks = store.lesion_masks if takes_masks(classifier) else None
+    step = max(1, _BLOCK // store.pixels.shape[1])
+    blocks: list[ViewScores] = []
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        scored = view_scores(
+            classifier, store.pixels[part], spec.prepare, spec.train.batch, device,
+            masks=None if masks is None else masks[part], flips=spec.flips, frame_scores=spec.frame_scores,
+        )  # fmt: skip
+        blocks.append(scored)
     found = {name: np.concatenate([one.descriptors[name] for one in blocks]) for name in blocks[0].descriptors}
     return np.concatenate([one.logits for one in blocks]), found
 

@@ -67,6 +67,12 @@ class FitSpec(BaseModel):
     store_key: str = Field("", description="key of the prepared store")
     descriptors: DescriptorTask | None = Field(None, description="sonographic descriptors learnt beside the target")
     flips: bool = Field(False, description="predictions are means of the logits of picture and mirror image")
+    frame_scores: Literal["mean", "maximum"] = Field(
+        "mean", description="a 2D network's score of a clip: mean of its frames' logits, or the most suspicious frame's"
+    )
+    weights_of: str | None = Field(
+        None, description="another fit of the run whose trained network is taken over, to score the views otherwise"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isthmus.errors import FitError
-from isthmus.inference.batch import to_batch
+from isthmus.inference.batch import inputs_of
 from isthmus.models.classifier import Classifier
 from isthmus.models.descriptor_heads import WithDescriptors
 
@@ -73,10 +73,23 @@ def weighted_loss(logits: Tensor, labels: Tensor, weights: Tensor, smoothing: fl
     return losses * weights[labels]
 
 
-def forward(classifier: "Classifier", pixels: Tensor, preparation: "Preparation") -> "Outputs":
-    """Return logits [N, K] and what else the head gives for augmented pixels, uint8 [N, T, crop, crop, C]."""
-    outputs: Outputs = classifier({"image": to_batch(pixels, preparation, centre_crop=False)})
+def forward(
+    classifier: "Classifier", pixels: Tensor, preparation: "Preparation", masks: Tensor | None = None
+) -> "Outputs":
+    """Return logits [N, K] and what else the head gives for augmented pixels, uint8 [N, T, crop, crop, C].
+
+    ``masks``, of [N, T, crop, crop], reach a network that looks at them.
+    """
+    outputs: Outputs = classifier(inputs_of(classifier, pixels, masks, preparation, centre_crop=False))
     return outputs
+
+
+def channels_last(network: nn.Module) -> None:
+    """Lay the kernels of convolutions out as the batches are: channels last, in pictures and in volumes."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for parameter in network.parameters():
+        if parameter.ndim in formats:
+            parameter.data = parameter.data.to(memory_format=formats[parameter.ndim])
 
 
 def freeze_norm(network: nn.Module) -> None:
