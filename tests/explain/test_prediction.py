@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from isthmus.errors import InputError, OutputError, RegionMissing
-from isthmus.explain.prediction import find_pictures, predict_files
+from isthmus.explain.prediction import predict_files
 from isthmus.imaging.prepare import Preparation
 from isthmus.imaging.region import find_scan_area
+from isthmus.inference.input_files import find_pictures
 from tests.inference.small_models import bundle, picture
 
 

@@ -11,7 +11,8 @@ from PIL import Image
 
 from isthmus.errors import InputError, PictureError, RegionMissing
 from isthmus.imaging.prepare import Preparation
-from isthmus.inference.pictures import parse_box, read_picture
+from isthmus.inference.boxes import parse_box
+from isthmus.inference.pictures import read_picture
 from tests.inference.small_models import BOX, mask_of_box, picture
 
 PREPARATION = Preparation(train_size=64)

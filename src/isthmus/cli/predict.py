@@ -1,4 +1,4 @@
-"""Predict: pictures scored by a bundle."""
+"""Predict: pictures and clips scored by a bundle."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +11,16 @@ from isthmus.cli.app import JsonOption, OutOption, app, progress_bars, show
 @app.command()
 def predict(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder: RUN/arms/ARM/bundle.")],
-    inputs: Annotated[list[Path], typer.Argument(help="Pictures (PNG, JPEG, TIFF, BMP, DICOM) or folders of them.")],
+    inputs: Annotated[list[Path], typer.Argument(help="Pictures, or clips for a model of clips; or folders of them.")],
     out: OutOption,
     box: Annotated[str | None, typer.Option("--box", help="Lesion box x0,y0,x1,y1 in the picture's pixels.")] = None,
-    mask: Annotated[Path | None, typer.Option("--mask", help="Lesion mask, a picture of the same size.")] = None,
+    mask: Annotated[
+        Path | None, typer.Option("--mask", help="Lesion mask of the same size; of a clip a page a frame.")
+    ] = None,
+    scan_area: Annotated[
+        str | None,
+        typer.Option("--scan-area", help="Where the ultrasound picture lies, x0,y0,x1,y1; else it is found."),
+    ] = None,
     localiser: Annotated[
         Path | None,
         typer.Option("--localiser", help="Localiser folder: proposes the region of pictures that nobody outlined."),
@@ -25,7 +31,10 @@ def predict(
     explain: Annotated[bool, typer.Option("--explain", help="Add a Grad-CAM overlay for each picture.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Score pictures with a trained model: calibrated probability, call at the frozen threshold, heat map.
+    """Score pictures or clips with a trained model: calibrated probability, call at the frozen threshold, heat map.
+
+    A model of stills takes PNG, JPEG, TIFF, BMP and DICOM; a model of clips AVI, MP4, MOV, GIF, TIFF or DICOM of
+    several frames, and folders of numbered frames. The frames that it looked at are listed.
 
     A model trained on outlined nodules never scores a picture without a region: give --box or --mask, or --localiser
     (made by `isthmus localiser train`). A region that it proposes is marked `proposed` in every output, with its box
@@ -40,6 +49,7 @@ def predict(
             out,
             box=box,
             mask=mask,
+            scan_area=scan_area,
             localiser=localiser,
             explain=explain,
             own_network=network,

@@ -1,5 +1,6 @@
 """What ``isthmus predict`` does: pictures in; scores, and on request their heat maps, out."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from isthmus.errors import InputError
 from isthmus.explain.gradcam import heat_of_pixels
 from isthmus.explain.overlay import MIRRORED, heat_on_source, lesion_on_source, overlay, to_png, window_on_source
 from isthmus.files import atomic_path, new_folder, refuse_existing
+from isthmus.inference.input_files import find_clips, find_pictures
 from isthmus.inference.localiser import Localiser, load_localiser
 from isthmus.inference.output import MARKS, model_facts, prediction_as_json, remarks, write_predictions
 from isthmus.inference.pictures import Picture
@@ -22,7 +24,6 @@ from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.descriptors import in_words
 
 Progress = Callable[[str, int, int], None]
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".ima")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +80,7 @@ class PredictedFiles:
                 f"fold models {low:.3f} to {high:.3f}"
             )
             lines += [f"  {in_words(prediction.descriptors)}"] if prediction.descriptors else []
+            lines += [f"  {_frames_in_words(prediction.frames)}"] if prediction.frames else []
             lines += [f"  note: {note}" for note in prediction.notes]
         lines += [f"{failure.source}: not scored: {failure.reason}" for failure in self.failed]
         if self.localiser is not None:
@@ -94,6 +96,7 @@ def predict_files(
     *,
     box: str | None = None,
     mask: Path | None = None,
+    scan_area: str | None = None,
     localiser: Path | None = None,
     explain: bool = False,
     own_network: Path | None = None,
@@ -107,11 +110,13 @@ def predict_files(
     bundle : Path
         The model.
     inputs : sequence of Path
-        Stills, or folders of them.
+        Stills, or folders of them; for a model of clips video files, folders of numbered frames, or folders of these.
     out : Path
         Folder to make.
     box, mask : optional
-        The region of the one picture.
+        The region of the one picture or clip.
+    scan_area : str, optional
+        Where the ultrasound picture lies on the screen, in each of the pictures; found where it is not given.
     localiser : Path, optional
         A localiser's folder: it proposes the regions, and everything that is written says so.
     explain : bool
@@ -134,14 +139,14 @@ def predict_files(
         When ``out`` exists.
     """
     refuse_existing(out)
-    paths = find_pictures(inputs)
+    predictor = load_bundle(bundle, device, own_network=own_network)
+    paths = find_pictures(inputs) if predictor.spec.prepare.frames is None else find_clips(inputs)
     if len(paths) > 1 and (box is not None or mask is not None):
         raise InputError(
             f"one {'box' if box is not None else 'mask'} was given for {len(paths)} pictures",
             expected="one picture with its region",
             hint="predict them one by one, or give boxes= in Python",
         )
-    predictor = load_bundle(bundle, device, own_network=own_network)
     proposer = None if localiser is None else _localiser(localiser, predictor, box, mask)
     said = None if proposer is None else proposer.facts()
     record = Manifest("predict", {**model_facts(predictor.spec), "device": predictor.device})
@@ -149,12 +154,18 @@ def predict_files(
     with new_folder(out) as partial:
         with record.stage("predict"):
             predictions = predictor.predict(
-                paths, boxes=[box] * len(paths), masks=[mask] * len(paths), localiser=proposer, progress=progress
+                paths,
+                boxes=[box] * len(paths),
+                masks=[mask] * len(paths),
+                scan_areas=[scan_area] * len(paths),
+                localiser=proposer,
+                progress=progress,
             )
         overlays: list[Path] = []
         if explain:
             with record.stage("explain"):
-                overlays = _draw_all(predictor, paths, predictions, box, mask, proposer, partial / "overlays", progress)
+                read = functools.partial(predictor.read, box=box, mask=mask, scan_area=scan_area, localiser=proposer)
+                overlays = _draw_all(predictor, paths, predictions, read, partial / "overlays", progress)
         files = write_predictions(partial, predictions, predictor.spec, localiser=said)
         record.facts["excluded"] = [failure.source for failure in predictions.failures]
         record.write(partial, [*files, *overlays])
@@ -174,44 +185,11 @@ def _localiser(folder: Path, predictor: Predictor, box: str | None, mask: Path |
     return load_localiser(folder, predictor.device)
 
 
-def find_pictures(inputs: Sequence[Path]) -> list[Path]:
-    """Return the files named, and those in the folders named that look like pictures, sorted.
-
-    Raises
-    ------
-    InputError
-        When an input does not exist, or a folder holds no picture.
-    """
-    found: list[Path] = []
-    for given in map(Path, inputs):
-        if not given.exists():
-            raise InputError("no such file or folder", where=str(given))
-        if given.is_file():
-            found.append(given)
-            continue
-        inside = sorted(path for path in given.rglob("*") if path.is_file() and _looks_like_a_picture(path))
-        if not inside:
-            raise InputError(
-                "no picture in this folder", where=str(given), expected="PNG, JPEG, TIFF, BMP or DICOM files"
-            )
-        found += inside
-    return found
-
-
-def _looks_like_a_picture(path: Path) -> bool:
-    if path.suffix.lower() in _SUFFIXES:
-        return True
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
-
-
 def _draw_all(
     predictor: Predictor,
     paths: Sequence[Path],
     predictions: Predictions,
-    box: str | None,
-    mask: Path | None,
-    localiser: Localiser | None,
+    read: Callable[[Path], Picture],
     folder: Path,
     progress: Progress | None,
 ) -> list[Path]:
@@ -219,7 +197,7 @@ def _draw_all(
     left, drawn = iter(predictions), []
     for number, path in enumerate(paths, start=1):
         try:
-            picture = predictor.read(path, box=box, mask=mask, localiser=localiser)
+            picture = read(path)
         except InputError:
             continue  # listed already among the failures
         target = folder / f"{number:03d}_{path.stem}.png"
@@ -251,6 +229,11 @@ def draw_picture(predictor: Predictor, picture: Picture, prediction: Prediction)
         window=window_on_source(prepared.source_to_prepared, size, spec.prepare.crop_size, prepared.region),
         marks=[MARKS[mark] for mark in spec.marks],
     )
+
+
+def _frames_in_words(frames: Sequence[Sequence[int]]) -> str:
+    shown = "; ".join(", ".join(map(str, one)) for one in frames)
+    return f"{'frames' if len(frames[0]) > 1 else 'frame'} {shown} (counted from 0)"
 
 
 def _region_words(picture: Picture) -> str:

@@ -70,11 +70,24 @@ def model_facts(spec: BundleSpec) -> dict[str, Any]:
         "reference": spec.cohort.reference,
         "trained_on": {"cohort": spec.cohort.name, "fingerprint": spec.cohort.fingerprint},
         "parts": {part.file: part.sha256 for part in spec.parts},
+        **({} if spec.prepare.frames is None else {"looks_at": frames_in_words(spec)}),
         "calibration": None if calibration is None else calibration.model_dump(mode="json"),
         "threshold": None if thresholds is None else thresholds.model_dump(mode="json"),
         "marks": spec.marks,
         "remarks": remarks(spec),
     }
+
+
+def frames_in_words(spec: BundleSpec) -> str:
+    """Return which frames of a clip a model looks at; '' for a model of stills."""
+    sampling = spec.prepare.frames
+    if sampling is None:
+        return ""
+    if sampling.pick != "uniform":
+        return f"one frame of a clip: that of the {sampling.pick.replace('_', ' ')}"
+    within = "from the first to the last in which the lesion is seen" if sampling.within == "lesion" else "of the clip"
+    how = "as one volume" if spec.prepare.layout == "3d" else f"each by itself, {spec.frame_scores} of their scores"
+    return f"{sampling.count} frames evenly spread, {within}; {how}"
 
 
 def remarks(spec: BundleSpec) -> list[str]:
@@ -96,6 +109,7 @@ def prediction_as_json(prediction: Prediction) -> dict[str, Any]:
         "probabilities": prediction.probabilities,
         "region_source": prediction.region_source,
         "notes": list(prediction.notes),
+        **({"frames": [list(frames) for frames in prediction.frames]} if prediction.frames else {}),
         **({"descriptors": prediction.descriptors} if prediction.descriptors else {}),
     }
 
@@ -123,6 +137,7 @@ def _row(prediction: Prediction, spec: BundleSpec) -> dict[str, Any]:
         "region_source": prediction.region_source,
         "notes": "; ".join(prediction.notes),
         **({"descriptors": in_words(prediction.descriptors)} if prediction.descriptors else {}),
+        **({"frames": "; ".join(" ".join(map(str, one)) for one in prediction.frames)} if prediction.frames else {}),
         "marks": " ".join(spec.marks),
         "notice": DISCLAIMER,
         "error": "",

@@ -1,17 +1,21 @@
-"""One picture made ready for a model: read, its region checked, its scan area found, prepared."""
+"""One picture or clip made ready for a model: read, its region checked, its scan area found, prepared."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
-from isthmus.errors import InputError, PictureError, RegionMissing
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.errors import InputError, RegionMissing
 from isthmus.imaging.clip import Box, Clip, Lesion
+from isthmus.imaging.frames import seen_frames
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.prepare import Preparation, Prepared, prepare
 from isthmus.imaging.read import probe, read_clip, read_mask
 from isthmus.imaging.region import find_scan_area
+from isthmus.inference.boxes import BoxLike, parse_box
+from isthmus.inference.clip_frames import ChosenFrames, check_kind, frames_of_clip, read_frames
+from isthmus.inference.clip_proposal import DRAW_IT, NOT_FOUND, Proposer, propose_frames
 from isthmus.inference.proposal import Proposal
 
 DEFAULT_LIMITS = Limits()
@@ -21,32 +25,26 @@ MUCH_ENLARGED = 4.0
 SMALLEST_INSIDE = 0.5
 """A region of which less than this share lies inside the ultrasound picture is refused."""
 
-BoxLike = str | Sequence[float]
-
-
-class Proposer(Protocol):
-    """What proposes regions: :class:`isthmus.inference.localiser.Localiser`."""
-
-    def propose(self, clip: Clip) -> Proposal | None:
-        """Return the region that the lesion seems to have, or None: not found."""
-
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A picture that a model can score.
+    """A picture or clip that a model can score.
 
     Parameters
     ----------
     source : str
         File name, without its folders.
     clip : Clip
-        As read, with its lesion and the scan area that was used.
+        As read, with its lesion and the scan area that was used; of a clip the different frames that were prepared,
+        ascending (``np.unique(prepared.frame_indices)``).
     prepared : Prepared
-        What the network gets.
+        What the network gets; ``frame_indices`` count in the whole clip.
     region_source : str
         ``drawn`` (a box or mask was given), ``proposed`` (by a localiser) or ``whole`` (the model needs none).
     notes : tuple of str
         What a reader of the score should know.
+    frames : tuple of int
+        Of a clip the frames that the network looks at, counted from 0; empty for a model of stills.
     """
 
     source: str
@@ -54,6 +52,7 @@ class Picture:
     prepared: Prepared
     region_source: str
     notes: tuple[str, ...] = ()
+    frames: tuple[int, ...] = ()
 
 
 def read_picture(
@@ -67,22 +66,25 @@ def read_picture(
     localiser: Proposer | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Picture:
-    """Read a still and make it ready.
+    """Read a still, or the frames of a clip that a model looks at, and make them ready.
 
     Parameters
     ----------
     path : str or Path
-        Anything that :func:`isthmus.imaging.read.probe` knows, of one frame.
+        Anything that :func:`isthmus.imaging.read.probe` knows: of one frame for a model of stills, of several for one
+        of clips (``preparation.frames``).
     preparation : Preparation
         The model's.
     requires : str
         The model's ``requires.region``: ``none``, ``box`` or ``mask``.
     box : str or sequence of four numbers, optional
-        ``x0,y0,x1,y1`` around the lesion in the picture's own pixels, ends exclusive.
+        ``x0,y0,x1,y1`` around the lesion in the picture's own pixels, ends exclusive; one for all frames of a clip, or
+        an array [T, 4] with one a frame.
     mask : str or Path, optional
-        A picture of the same size, 0 outside the lesion.
+        A picture of the same size, 0 outside the lesion; of a clip a multi-page TIFF or a folder of such pictures, one
+        a frame, or one picture for all frames.
     scan_area : str or sequence of four numbers, optional
-        Where the ultrasound picture lies on the screen; found when it is not given.
+        Where the ultrasound picture lies on the screen; found in the first frame when it is not given.
     localiser : Proposer, optional
         Asked for a region where the model needs one and neither box nor mask is given; the picture says so.
     limits : Limits
@@ -95,50 +97,76 @@ def read_picture(
     Raises
     ------
     PictureError
-        When the file cannot be read, or is a clip.
+        When the file cannot be read, or is a clip for a model of stills, or the other way round.
     InputError
         When a box is empty, inverted or reaches outside, a mask is empty or of another size, or the region lies mostly
         outside the ultrasound picture.
     RegionMissing
         When the model needs a region and none was given, or the localiser finds none.
     """
-    info = probe(path, limits)
-    if info.frames != 1 and preparation.layout == "2d":
-        raise PictureError(
-            f"a clip of {info.frames} frames, and this model reads stills",
-            where=Path(path).name,
-            expected="one frame",
-            hint="save the frame to be scored as PNG",
-        )
-    clip = read_clip(path, limits=limits)
-    name = Path(path).name
+    path, name = Path(path), Path(path).name
+    info, sampling = probe(path, limits), preparation.frames
+    check_kind(info, sampling, name)
     if box is not None and mask is not None:
         raise InputError("both a box and a mask were given", where=name, expected="one of the two")
-    height, width = clip.frames.shape[1:3]
+    width, height = info.width, info.height
+    area = None if scan_area is None else parse_box(scan_area, width, height, where=name, what="scan area")
+    drawn = None if box is None else _box(box, width, height, name)
+    propose = localiser is not None and drawn is None and mask is None and requires != "none"
+    if sampling is None:
+        clip, notes = _still(path, drawn, mask, area, localiser if propose else None, limits)
+        picture = picture_of_clip(clip, preparation, requires)
+    else:
+        if localiser is not None and propose:
+            chosen = propose_frames(path, info, sampling, localiser, area, limits)
+        else:
+            own_mask = None if mask is None else Path(mask)
+            chosen = read_frames(path, info, sampling, box=drawn, mask=own_mask, limits=limits)
+        clip, notes = _with_scan_area(chosen.clip, area), list(chosen.notes)
+        picture = _ready(replace(chosen, clip=clip), preparation, requires)
+    source = "proposed" if propose else picture.region_source
+    return replace(picture, source=name, region_source=source, notes=(*notes, *picture.notes))
+
+
+def _box(box: BoxLike, width: int, height: int, name: str) -> Box | NDArray[np.float64]:
+    if not isinstance(box, np.ndarray) or box.ndim != 2:
+        return parse_box(box, width, height, where=name)
+    for number in np.flatnonzero(~np.isnan(box).any(axis=1)):
+        parse_box(box[number], width, height, where=name, what=f"box of frame {number}")
+    return box
+
+
+def _still(
+    path: Path,
+    box: Box | NDArray[np.float64] | None,
+    mask: str | Path | None,
+    scan_area: Box | None,
+    localiser: Proposer | None,
+    limits: Limits,
+) -> tuple[Clip, list[str]]:
+    """Read a still with its lesion, as drawn or proposed; and what is to be said of the proposal."""
+    if isinstance(box, np.ndarray):
+        raise InputError(
+            f"a box a frame was given ({len(box)} of them)", where=path.name, expected="one box: the model reads stills"
+        )
+    clip = _with_scan_area(read_clip(path, limits=limits), scan_area)
     if box is not None:
-        clip = replace(clip, lesion=Lesion.still(box=parse_box(box, width, height, where=name)))
+        return replace(clip, lesion=Lesion.still(box=box)), []
     if mask is not None:
         pixels = read_mask(mask, limits)
         if not pixels.any():
             raise InputError("the mask is empty", where=Path(mask).name, expected="the lesion in white on black")
-        clip = replace(clip, lesion=Lesion.still(mask=pixels))
-    if scan_area is not None:
-        clip = replace(clip, scan_area=parse_box(scan_area, width, height, where=name, what="scan area"))
-    if localiser is not None and clip.lesion is None and requires != "none":
-        proposal = _proposed(clip, localiser, name)
-        picture = picture_of_clip(replace(clip, lesion=Lesion.still(mask=proposal.mask)), preparation, requires)
-        return replace(picture, region_source="proposed", notes=(*_said_of(proposal), *picture.notes))
-    return picture_of_clip(clip, preparation, requires)
-
-
-def _proposed(clip: Clip, localiser: Proposer, name: str) -> Proposal:
+        return replace(clip, lesion=Lesion.still(mask=pixels)), []
+    if localiser is None:
+        return clip, []
     proposal = localiser.propose(clip)
     if proposal is None:
-        raise RegionMissing(
-            "region not found: the localiser proposes none that it is confident of", where=name,
-            hint="draw it and give --box x0,y0,x1,y1 or --mask FILE",
-        )  # fmt: skip
-    return proposal
+        raise RegionMissing(NOT_FOUND, where=path.name, hint=DRAW_IT)
+    return replace(clip, lesion=Lesion.still(mask=proposal.mask)), _said_of(proposal)
+
+
+def _with_scan_area(clip: Clip, area: Box | None) -> Clip:
+    return clip if area is None else replace(clip, scan_area=area, panels=())
 
 
 def _said_of(proposal: Proposal) -> list[str]:
@@ -154,8 +182,16 @@ def _said_of(proposal: Proposal) -> list[str]:
 
 
 def picture_of_clip(clip: Clip, preparation: Preparation, requires: str) -> Picture:
-    """Make a clip ready that is in memory already; errors as :func:`read_picture`."""
-    name = Path(clip.source).name
+    """Make a still, or a clip of all its frames, ready that is in memory already; errors as :func:`read_picture`."""
+    if preparation.frames is not None:
+        return _ready(frames_of_clip(clip, preparation.frames), preparation, requires)
+    numbers = np.zeros(1, np.int64)
+    return _ready(ChosenFrames(clip, numbers, len(clip.frames), clip.frames[0]), preparation, requires)
+
+
+def _ready(chosen: ChosenFrames, preparation: Preparation, requires: str) -> Picture:
+    """Check the region of chosen frames, find their scan area and prepare them."""
+    clip, name = chosen.clip, Path(chosen.clip.source).name
     lesion = clip.lesion
     if requires != "none" and lesion is None:
         raise RegionMissing(
@@ -170,76 +206,51 @@ def picture_of_clip(clip: Clip, preparation: Preparation, requires: str) -> Pict
         )
     notes: list[str] = []
     if clip.scan_area is None:
-        clip = replace(clip, scan_area=_scan_area(clip, name, notes))
+        clip = replace(clip, scan_area=_scan_area(chosen.first, lesion, name, notes))
     prepared = prepare(clip, preparation)
     enlarged = float(prepared.source_to_prepared[0, 0])
     if enlarged > MUCH_ENLARGED:
         notes.append(f"the region is small: its pixels were enlarged {enlarged:.1f} times")
-    return Picture(name, clip, prepared, "whole" if lesion is None else "drawn", tuple(notes))
+    seen: tuple[int, ...] = ()
+    if preparation.frames is not None:
+        places = np.searchsorted(np.unique(chosen.frames), chosen.frames)
+        prepared = replace(
+            prepared,
+            pixels=prepared.pixels[places],
+            lesion_mask=prepared.lesion_mask[places],
+            frame_indices=chosen.frames,
+        )
+        count = preparation.frames.count
+        seen = tuple(chosen.frames[seen_frames(preparation.frames.stored, count)].tolist())
+        if len(set(seen)) < count:
+            notes.append(_repeated(len(set(seen)), count, chosen.total))
+    return Picture(name, clip, prepared, "whole" if lesion is None else "drawn", tuple(notes), seen)
 
 
-def _scan_area(clip: Clip, name: str, notes: list[str]) -> Box:
-    found = find_scan_area(clip.frames[0])
-    if clip.lesion is None:
+def _repeated(different: int, count: int, total: int) -> str:
+    frames = "one frame" if different == 1 else f"{different} different frames"
+    return (
+        f"the model looks at {count} frames, and found {frames} among the clip's {total}: some are seen more than once"
+    )
+
+
+def _scan_area(frame: NDArray[np.uint8], lesion: Lesion | None, name: str, notes: list[str]) -> Box:
+    found = find_scan_area(frame)
+    bounds = None if lesion is None else lesion.bounds()
+    if bounds is None:
         return found.box
-    lesion = tuple(float(value) for value in clip.lesion.boxes()[0])
-    panel = found.panel_at((lesion[0] + lesion[2]) / 2, (lesion[1] + lesion[3]) / 2)
-    width = min(lesion[2], panel[2]) - max(lesion[0], panel[0])
-    height = min(lesion[3], panel[3]) - max(lesion[1], panel[1])
-    inside = max(width, 0.0) * max(height, 0.0) / ((lesion[2] - lesion[0]) * (lesion[3] - lesion[1]))
+    panel = found.panel_at((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2)
+    width = min(bounds[2], panel[2]) - max(bounds[0], panel[0])
+    height = min(bounds[3], panel[3]) - max(bounds[1], panel[1])
+    inside = max(width, 0.0) * max(height, 0.0) / ((bounds[2] - bounds[0]) * (bounds[3] - bounds[1]))
     if inside < SMALLEST_INSIDE:
         # Painting most of a lesion black because box or finder erred would be a silent wrong answer.
         raise InputError(
             f"{1 - inside:.0%} of the region lies outside the ultrasound picture that was found",
             where=name,
             expected=f"a region inside {','.join(f'{value:g}' for value in panel)}",
-            hint="check that box or mask is in this picture's own pixels; in Python scan_areas= names the area",
+            hint="check that box or mask is in this picture's own pixels; --scan-area (in Python scan_areas=) names it",
         )
     if inside < 1.0:
         notes.append(f"{1 - inside:.0%} of the region lies outside the ultrasound picture and was painted black")
     return panel
-
-
-def parse_box(box: BoxLike, width: int, height: int, *, where: str, what: str = "box") -> Box:
-    """Return a checked box.
-
-    Parameters
-    ----------
-    box : str or sequence of four numbers
-        ``'x0,y0,x1,y1'`` or the numbers, in pixels, ends exclusive.
-    width, height : int
-        Of the picture.
-    where : str
-        The picture's name, for the message.
-    what : str
-        What the box is, for the message.
-
-    Raises
-    ------
-    InputError
-        When it is not four numbers, is empty or inverted, or reaches outside the picture.
-
-    Examples
-    --------
-    >>> parse_box("20,10,250,230", 560, 360, where="100_1.jpg")
-    (20.0, 10.0, 250.0, 230.0)
-    """
-    expected = f"x0,y0,x1,y1 with 0 <= x0 < x1 <= {width} and 0 <= y0 < y1 <= {height}"
-    shown = box if isinstance(box, str) else ",".join(f"{value:g}" for value in box)
-    try:
-        values = [float(value) for value in (box.split(",") if isinstance(box, str) else box)]
-    except ValueError:
-        values = []
-    if len(values) != 4 or not all(map(math.isfinite, values)):
-        raise InputError(f"the {what} {shown!r} is not four numbers", where=where, expected=expected)
-    x0, y0, x1, y1 = values
-    if x1 <= x0 or y1 <= y0:
-        fault = "is empty" if x1 == x0 or y1 == y0 else "is inverted"
-        raise InputError(f"the {what} {shown} {fault}", where=where, expected=expected)
-    if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
-        raise InputError(
-            f"the {what} {shown} reaches outside the picture of {width} x {height} pixels",
-            where=where,
-            expected=expected,
-        )
-    return x0, y0, x1, y1

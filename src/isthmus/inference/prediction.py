@@ -35,6 +35,8 @@ class Prediction:
     descriptors : dict
         Of a model with descriptor heads: descriptor to code to the parts' mean probability, over several pictures
         their mean too. Learnt from readers' words, not calibrated.
+    frames : tuple of tuple of int
+        Of a model of clips, for each source: the frames that the network looked at, counted from 0.
     """
 
     sources: tuple[str, ...]
@@ -48,6 +50,7 @@ class Prediction:
     region_source: str
     notes: tuple[str, ...] = ()
     descriptors: dict[str, dict[str, float]] = field(default_factory=dict)
+    frames: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)

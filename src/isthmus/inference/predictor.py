@@ -1,4 +1,4 @@
-"""A bundle in memory that scores pictures: calibrated probability, call at the frozen threshold, spread of parts."""
+"""A bundle in memory that scores pictures and clips: calibrated probability, call at the frozen threshold, spread."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from isthmus.errors import InputError
 from isthmus.imaging.clip import Clip
-from isthmus.inference.pictures import BoxLike, Picture, Proposer, picture_of_clip, read_picture
+from isthmus.imaging.prepare import Prepared
+from isthmus.inference.boxes import BoxLike
+from isthmus.inference.clip_proposal import Proposer
+from isthmus.inference.pictures import Picture, picture_of_clip, read_picture
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions, call_in_words
 from isthmus.inference.scores import ViewScores, probabilities, view_scores
 from isthmus.models.bundle import load_parts, read_bundle
@@ -27,6 +30,7 @@ Seen = dict[str, NDArray[np.float64]]
 """Descriptor to the probabilities of its codes."""
 
 _CHUNK = 32
+"""Pictures, or frames of clips, that are held and scored at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +65,12 @@ class Predictor:
         nodule: bool = False,
         progress: Progress | None = None,
     ) -> Predictions:
-        """Score pictures.
+        """Score pictures or clips.
 
         Parameters
         ----------
         paths : sequence of path
-            Stills.
+            Stills, or clips where the model was trained on clips; a clip may be a folder of numbered frames.
         boxes, masks, scan_areas : sequence, optional
             One entry a picture, None where it has none; as for :func:`isthmus.inference.pictures.read_picture`.
         localiser : Proposer, optional
@@ -91,22 +95,25 @@ class Predictor:
         regions = [_spread(name, given, len(paths)) for name, given in _named(boxes, masks, scan_areas)]
         if not paths:
             raise InputError("no picture was given", expected="at least one")
-        pictures: list[Picture] = []
+        waiting: list[Prepared] = []
         scores: list[NDArray[np.float64]] = []
         seen: list[Seen] = []
         failures: list[FailedPicture] = []
         kept: list[_Facts] = []
         for number, (path, box, mask, area) in enumerate(zip(paths, *regions, strict=True), start=1):
             try:
-                pictures.append(self.read(path, box=box, mask=mask, scan_area=area, localiser=localiser))
+                picture = self.read(path, box=box, mask=mask, scan_area=area, localiser=localiser)
             except InputError as error:
                 failures.append(FailedPicture(Path(path).name, error))
-            if len(pictures) == _CHUNK or (number == len(paths) and pictures):
-                members, found = self._score(np.stack([picture.prepared.pixels for picture in pictures]))
+            else:
+                # The source's pixels go at once: a clip's frames are many, and what is scored is small.
+                waiting.append(picture.prepared)
+                kept.append(_facts(picture))
+            if len(waiting) == self._chunk or (number == len(paths) and waiting):
+                members, found = self._score(*_stacked(waiting))
                 scores.append(members)
-                seen += _each(found, len(pictures))
-                kept += [_Facts(picture.source, picture.region_source, picture.notes) for picture in pictures]
-                pictures = []
+                seen += _each(found, len(waiting))
+                waiting = []
             if progress is not None:
                 progress("pictures", number, len(paths))
         if not kept:
@@ -118,7 +125,7 @@ class Predictor:
         return Predictions(each, failures)
 
     def predict_clip(self, clip: Clip) -> Prediction:
-        """Score a still that is in memory already, with its lesion (and scan area) set."""
+        """Score a still, or a whole clip, that is in memory already, with its lesion (and scan area) set."""
         return self.predict_picture(picture_of_clip(clip, self.spec.prepare, self.spec.requires.region))
 
     def read(
@@ -138,26 +145,51 @@ class Predictor:
 
     def predict_picture(self, picture: Picture) -> Prediction:
         """Score a picture that :meth:`read` gave."""
-        facts = _Facts(picture.source, picture.region_source, picture.notes)
-        members, found = self._score(picture.prepared.pixels[None])
-        return self._prediction([facts], members[:, 0], _each(found, 1)[0])
+        members, found = self._score(*_stacked([picture.prepared]))
+        return self._prediction([_facts(picture)], members[:, 0], _each(found, 1)[0])
 
     def score_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float64]:
         """Return each part's uncalibrated probabilities: float64 [parts, N, K]."""
-        return self.score_pixels(np.stack([picture.prepared.pixels for picture in pictures]))
+        return self.score_pixels(*_stacked([picture.prepared for picture in pictures]))
 
-    def score_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return each part's uncalibrated probabilities of prepared pixels [N, T, S, S, C]: float64 [parts, N, K]."""
-        return self._score(pixels)[0]
+    def score_pixels(
+        self, pixels: NDArray[np.uint8], masks: NDArray[np.uint8] | NDArray[np.bool_] | None = None
+    ) -> NDArray[np.float64]:
+        """Return each part's uncalibrated probabilities of prepared pixels [N, T, S, S, C]: float64 [parts, N, K].
+
+        ``masks`` [N, T, S, S] are the prepared lesion masks: networks that look at them need them.
+        """
+        return self._score(pixels, masks)[0]
 
     def score_descriptors(self, pixels: NDArray[np.uint8]) -> Seen:
         """Return the parts' mean descriptor probabilities of prepared pixels: descriptor to float64 [N, codes]."""
-        return self._score(pixels)[1]
+        return self._score(pixels, None)[1]
 
-    def _score(self, pixels: NDArray[np.uint8]) -> "tuple[NDArray[np.float64], Seen]":
+    @property
+    def _chunk(self) -> int:
+        """How many pictures or clips are scored at once."""
+        frames = self.spec.prepare.frames
+        return _CHUNK if frames is None else max(1, _CHUNK // frames.stored)
+
+    def _score(
+        self, pixels: NDArray[np.uint8], masks: NDArray[np.uint8] | NDArray[np.bool_] | None
+    ) -> "tuple[NDArray[np.float64], Seen]":
         spec, scored = self.spec, list[ViewScores]()
+        # A volume's maps are as large as those of all its frames.
+        batch = self._chunk if spec.prepare.layout == "3d" else _CHUNK
         for classifier in self.parts:
-            scored.append(view_scores(classifier, pixels, spec.prepare, device=self.device, flips=spec.flips))
+            scored.append(
+                view_scores(
+                    classifier,
+                    pixels,
+                    spec.prepare,
+                    batch,
+                    self.device,
+                    masks=masks,
+                    flips=spec.flips,
+                    frame_scores=spec.frame_scores,
+                )
+            )
         members = [
             probabilities(one.logits, part.log_prior_shift) for one, part in zip(scored, spec.parts, strict=True)
         ]
@@ -184,9 +216,10 @@ class Predictor:
         """
         rows = store.rows(view_ids)
         scores = np.zeros((len(rows), len(self.spec.classes)))
-        for start in range(0, len(rows), _CHUNK):
-            chunk = rows[start : start + _CHUNK]
-            scores[start : start + _CHUNK] = self.score_pixels(np.asarray(store.pixels[chunk])).mean(axis=0)
+        for start in range(0, len(rows), self._chunk):
+            chunk = rows[start : start + self._chunk]
+            members = self.score_pixels(np.asarray(store.pixels[chunk]), np.asarray(store.lesion_masks[chunk]))
+            scores[start : start + self._chunk] = members.mean(axis=0)
         columns = {f"p_{name}": scores[:, place] for place, name in enumerate(self.spec.classes)}
         return pd.DataFrame({"view_id": list(view_ids), **columns})
 
@@ -220,6 +253,7 @@ class Predictor:
             region_source="/".join(sorted({fact.region_source for fact in facts})),
             notes=tuple(notes),
             descriptors=self._descriptors(seen),
+            frames=tuple(fact.frames for fact in facts) if self.spec.prepare.frames is not None else (),
         )
 
     def _joined(self, facts: "Sequence[_Facts]", table: NDArray[np.float64], seen: Sequence[Seen]) -> Prediction:
@@ -244,6 +278,16 @@ class _Facts:
     source: str
     region_source: str
     notes: tuple[str, ...]
+    frames: tuple[int, ...]
+
+
+def _facts(picture: Picture) -> _Facts:
+    return _Facts(picture.source, picture.region_source, picture.notes, picture.frames)
+
+
+def _stacked(prepared: Sequence[Prepared]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return the pixels [N, T, S, S, C] and lesion masks [N, T, S, S] of several pictures."""
+    return np.stack([one.pixels for one in prepared]), np.stack([one.lesion_mask for one in prepared])
 
 
 def _each(found: Seen, count: int) -> list[Seen]:
@@ -288,10 +332,14 @@ def load_bundle(folder: str | Path, device: str = "auto", *, own_network: Path |
     spec = read_bundle(Path(folder))
     place = device_here(device)
     parts = load_parts(Path(folder), spec, own_network=own_network)
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
     for part in parts:
         part.eval().requires_grad_(False)
+        part.to(place)
         # Channels-last weights spare a reordering at every step; values are the same.
-        part.to(device=place, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for weight in part.parameters():
+            if weight.ndim in formats:
+                weight.data = weight.data.contiguous(memory_format=formats[weight.ndim])
     return Predictor(spec, parts, place, _calibration(spec))
 
 

@@ -83,8 +83,21 @@ def _input(spec: "BundleSpec") -> str:
         "## Input\n\n"
         f"It needs {_REGIONS[spec.requires.region]}. It sees {crop}, resized to {prepare.train_size} and cropped to "
         f"{prepare.crop_size} pixels, {prepare.channels}, normalised by `{prepare.normalise}`, "
-        f"denoised by `{prepare.denoise}`."
+        f"denoised by `{prepare.denoise}`.{_frames(spec)}"
     )
+
+
+def _frames(spec: "BundleSpec") -> str:
+    """Return what it looks at of a clip, for a model of clips."""
+    sampling = spec.prepare.frames
+    if sampling is None:
+        return ""
+    if sampling.pick != "uniform":
+        by_truth = " (known of simulated clips only)" if sampling.pick == "calcification_richest" else ""
+        return f" Of a clip it sees one frame, that of the {sampling.pick.replace('_', ' ')}{by_truth}."
+    within = "between the first and the last in which the lesion is seen" if sampling.within == "lesion" else "of it"
+    joined = "as one volume" if spec.prepare.layout == "3d" else f"each by itself; the {spec.frame_scores} counts"
+    return f" Of a clip it sees {sampling.count} frames, evenly spread {within}, all cut by one window, {joined}."
 
 
 def _output(spec: "BundleSpec") -> str:
