@@ -39,6 +39,26 @@ def test_examples_are_the_labelled_views_sorted_with_absolute_paths(folder):
     assert row["device"] is None
 
 
+def test_examples_of_clips_have_their_frame_rate_and_a_box_for_each_frame(folder):
+    views = pd.read_csv(folder / "views.csv", dtype=str, keep_default_na=False)
+    views["frame_rate_hz"] = ["25", *[""] * (len(views) - 1)]
+    views.to_csv(folder / "views.csv", index=False)
+    view = views["view_id"][0]
+    rows = [(view, 4, "1 2 5 9"), (view, 2, "20 10 40 30")]
+    write_table(folder / "boxes.csv", pd.DataFrame(rows, columns=["view_id", "frame", "box"]))
+    examples = load_cohort(folder).examples("malignant").set_index("view_id")
+    assert examples.loc[view, "frame_rate_hz"] == 25.0
+    boxes = examples.loc[view, "frame_boxes"]
+    assert boxes.shape == (5, 4)
+    assert boxes[[2, 4]].tolist() == [[20, 10, 40, 30], [1, 2, 5, 9]]
+    assert np.isnan(boxes[[0, 1, 3]]).all()
+    others = examples.drop(index=view)
+    assert others["frame_rate_hz"].isna().all()
+    assert others["frame_boxes"].isna().all()
+    (folder / "boxes.csv").unlink()
+    assert load_cohort(folder).examples("malignant")["frame_boxes"].isna().all()
+
+
 def test_a_group_is_the_patient_unless_the_table_says_otherwise(folder):
     spoil(folder, "nodules", 2, "group_id", "tied")
     spoil(folder, "nodules", 3, "group_id", "tied")
