@@ -57,13 +57,64 @@ def cross_validation_split(examples: pd.DataFrame, folds: int, seed: int, tune_f
     return pd.concat(parts, ignore_index=True)
 
 
-def check_split(split: pd.DataFrame) -> None:
+def fixed_validation_split(
+    examples: pd.DataFrame, column: str, seed: int, tune_fraction: float = 0.2
+) -> pd.DataFrame | None:
+    """Return the one fold that a cohort's own split makes: it trains on `train` and holds out `tune`.
+
+    Parameters
+    ----------
+    examples : DataFrame
+        As for :func:`cross_validation_split`, with the column of parts.
+    column : str
+        Holds ``train``, ``tune`` or nothing; a group without a part is trained on.
+    seed : int
+        Draws the tuning part, which chooses epochs: a share of the training groups, so that what the cohort holds out
+        for validation has chosen nothing.
+    tune_fraction : float
+        Its share, stratified by class.
+
+    Returns
+    -------
+    DataFrame or None
+        As :func:`cross_validation_split`, fold 0 only; None where no example is of a part ``tune``.
+
+    Raises
+    ------
+    CohortError
+        When a group stands on two sides, or a part lacks a class.
+    """
+    held_out = examples[column] == "tune"
+    if not held_out.any():
+        return None
+    sides = held_out.groupby(examples["group_id"]).nunique()
+    mixed = sorted(sides.index[sides > 1])
+    if mixed:
+        raise CohortError(
+            f"{len(mixed)} groups stand both in the part 'tune' and outside it: {', '.join(mixed[:10])}",
+            where="nodules.csv, column 'split'",
+            expected="one part for all nodules of a group",
+        )
+    units = examples[["group_id", "nodule_id", "label"]].drop_duplicates().sort_values(["group_id", "nodule_id"])
+    strata = strata_of(units)
+    apart = set(examples.loc[held_out, "group_id"])
+    tune = draw_groups(strata[~strata.index.isin(apart)], tune_fraction, np.random.default_rng([seed, 0]))
+    part = pd.Series("train", index=strata.index, dtype="str")
+    part[part.index.isin(apart)] = "cv"
+    part[part.index.isin(tune)] = "tune"
+    _every_class(units, part, 0, 1)
+    return pd.DataFrame({"seed": seed, "fold": 0, "group_id": strata.index, "part": part.to_numpy()})
+
+
+def check_split(split: pd.DataFrame, *, every_group: bool = True) -> None:
     """Prove that no group stands on two sides, and that each is held out exactly once a seed.
 
     Parameters
     ----------
     split : DataFrame
         As :func:`cross_validation_split` returns, of one or more seeds.
+    every_group : bool
+        False where the cohort's own validation part alone is held out: then the others never are.
 
     Raises
     ------
@@ -78,7 +129,7 @@ def check_split(split: pd.DataFrame) -> None:
             where=f"seed {row['seed']}, fold {row['fold']}",
             expected="each group once in a fold",
         )
-    for seed, rows in split.groupby("seed"):
+    for seed, rows in split.groupby("seed") if every_group else ():
         ids = sorted(set(rows["group_id"]))
         counts = rows["group_id"][rows["part"] == "cv"].value_counts().reindex(ids, fill_value=0)
         wrong = counts[counts != 1]

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from isthmus.files import read_json, write_json
-from isthmus.protocol.schema import Arm, Protocol
+from isthmus.protocol.arm import Arm
+from isthmus.protocol.schema import Protocol
 
 FILE = "arithmetic.json"
 # The tuning part, checkpoints and logs take about a fifth of an epoch beside its steps (benchmarks/).

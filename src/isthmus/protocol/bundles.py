@@ -70,6 +70,7 @@ def _spec(
         parts=[Part(log_prior_shift=part["log_prior_shift"]) for part in done],
         descriptors=fit.descriptors and DescriptorSpec(heads=fit.descriptors.heads, feed=fit.descriptors.feed),
         flips=fit.flips,
+        frame_scores=fit.frame_scores,
         aggregation=dict(cases.target.aggregation),
         calibration=Calibration(**frozen["calibration"], fitted_on=frozen["chosen_on"]),
         thresholds=Thresholds(rule=frozen["rule"], value=frozen["threshold"], chosen_on=frozen["chosen_on"]),

@@ -9,6 +9,7 @@ from isthmus.cohort.cohort import Cohort
 from isthmus.cohort.description import Target
 from isthmus.errors import CohortError
 from isthmus.imaging.cache import CacheItem
+from isthmus.protocol.oracle import FRAMES, with_oracle_frames
 from isthmus.protocol.schema import Protocol
 
 UNIT_COLUMNS = ("nodule_id", "patient_id", "group_id", "site", "label")
@@ -84,11 +85,14 @@ class Look:
 
     modality: str
     lesion: bool
+    oracle: bool = False
 
 
 def looks_of(protocol: Protocol) -> dict[str, Look]:
     """Return what each arm of a protocol looks at."""
-    return {key: Look(arm.view.modality, arm.prepare.crop == "lesion") for key, arm in protocol.arms.items()}
+    return {
+        key: Look(arm.view.modality, arm.prepare.crop == "lesion", arm.oracle) for key, arm in protocol.arms.items()
+    }
 
 
 def find_views(looks: Mapping[str, Look], cohort: Cohort, target: str) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
@@ -102,10 +106,11 @@ def find_views(looks: Mapping[str, Look], cohort: Cohort, target: str) -> tuple[
     views, left_out = {}, []
     for key, look in looks.items():
         examples = cohort.examples(target, look.modality)
-        usable = _usable(examples, look)
+        usable = usable_views(examples, lesion=look.lesion)
         rest = examples.loc[~usable, ["view_id", "nodule_id"]]
         left_out.append(rest.assign(arm=key, reason="no outline or box, and the arm looks at lesion crops"))
-        views[key] = examples[usable].reset_index(drop=True)
+        chosen = examples[usable].reset_index(drop=True)
+        views[key] = with_oracle_frames(chosen, cohort) if look.oracle else chosen
         if views[key].empty:
             raise CohortError(
                 f"arm {key} has no usable view in cohort {cohort.name}",
@@ -115,18 +120,22 @@ def find_views(looks: Mapping[str, Look], cohort: Cohort, target: str) -> tuple[
     return views, pd.concat(left_out)[["arm", "view_id", "nodule_id", "reason"]]
 
 
-def _usable(examples: pd.DataFrame, look: Look) -> pd.Series:
-    if not look.lesion:
+def usable_views(examples: pd.DataFrame, *, lesion: bool) -> pd.Series:
+    """Return which views an arm can use: all, or those whose lesion is outlined or boxed where it looks at lesions."""
+    if not lesion:
         return pd.Series(True, index=examples.index)
-    return examples["mask"].notna() | examples["box"].notna()
+    return examples["mask"].notna() | examples["box"].notna() | examples["frame_boxes"].notna()
 
 
 def cache_items(views: pd.DataFrame) -> list[CacheItem]:
     """Return what the picture cache needs to know of each view."""
-    columns = ["view_id", "path", "mask", "box", "region"]
+    columns = ["view_id", "path", "mask", "box", "region", "frame_boxes"]
+    frames = views[FRAMES].tolist() if FRAMES in views else [None] * len(views)
     return [
-        CacheItem(view_id=view_id, path=path, mask=mask, box=box, scan_area=region)
-        for view_id, path, mask, box, region in views[columns].to_numpy(dtype=object).tolist()
+        CacheItem(view_id=view_id, path=path, mask=mask, box=box, scan_area=region, boxes=boxes, frames=chosen)
+        for (view_id, path, mask, box, region, boxes), chosen in zip(
+            views[columns].itertuples(index=False, name=None), frames, strict=True
+        )
     ]
 
 

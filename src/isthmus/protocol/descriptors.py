@@ -8,8 +8,9 @@ import pandas as pd
 
 from isthmus.errors import CohortError
 from isthmus.models.descriptors import ABSENT, fewest_codes
+from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases
-from isthmus.protocol.schema import Arm, Protocol
+from isthmus.protocol.schema import Protocol
 from isthmus.report.descriptors import descriptor_rows
 from isthmus.tables.vocabulary import DESCRIPTORS, MULTI_VALUED
 from isthmus.training.spec import DescriptorTask, FitSpec

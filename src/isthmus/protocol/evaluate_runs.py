@@ -11,10 +11,11 @@ import pandas as pd
 
 from isthmus.errors import InputError
 from isthmus.files import read_json
-from isthmus.protocol.run_folder import Run, open_run
+from isthmus.protocol.run_folder import SEEDS, Run, open_run
 from isthmus.report.context import ArmFacts, Check
 from isthmus.report.evaluate import evaluate
 from isthmus.report.reading import in_order, plural, split_name
+from isthmus.report.seeds import KEPT_ASIDE
 from isthmus.tables.cases import CASES_TABLE, read_cases
 from isthmus.tables.predictions import DEFAULTS, read_predictions
 
@@ -47,7 +48,8 @@ def evaluate_runs(
     reference : str
         Where the labels come from, if no run says so.
     options
-        As there: ``reads``, ``cases``, ``reference_arm``, ``positive``, ``progress`` and so on.
+        As there: ``reads``, ``cases``, ``reference_arm``, ``positive``, ``progress`` and so on. Of one run the named
+        contrasts are those of its protocol, unless ``reference_arm`` or ``primary`` asks for others.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def evaluate_runs(
     sources = _named_apart([_read(Path(path)) for path in paths])
     sources = _as_the_runs(sources)
     _check_cohorts(sources)
-    rows, frozen, titles = [], dict[str, Any](), dict[str, ArmFacts]()
+    rows, seed_rows, frozen, titles = [], [], dict[str, Any](), dict[str, ArmFacts]()
     many = Counter(arm for source in sources for arm in set(source.rows["arm"]))
     for source in sources:
         names = {arm: f"{source.name}/{arm}" if many[arm] > 1 else arm for arm in dict.fromkeys(source.rows["arm"])}
@@ -74,6 +76,9 @@ def evaluate_runs(
             kept = read_json(source.run.folder / "frozen.json", name="frozen")["arms"]
             frozen |= {names[arm]: kept[arm] for arm in names}
             titles |= {names[arm]: _facts(source, arm, many[arm] > 1) for arm in names}
+            options |= _contrasts_of(source.run, names) if _is_alone(sources, options) else {}
+        by_seed = _of_every_seed(source)
+        seed_rows.append(by_seed.assign(arm=by_seed["arm"].map(names)))
     together = pd.concat(rows, ignore_index=True)
     if options.get("cases") is None:
         options["cases"] = _cases_of(sources)
@@ -85,10 +90,45 @@ def evaluate_runs(
         reference=_reference(sources, reference),
         frozen={"arms": frozen},
         arms=titles,
+        seed_rows=_seed_rows(sources, seed_rows),
         checks=_checks(sources),
         marks=_marks(sources),
         **options,
     )
+
+
+def _is_alone(sources: list[_Source], options: dict[str, Any]) -> bool:
+    """Tell whether there is one run, and nobody asks for other contrasts than those that it named."""
+    asked = any(options.get(name) is not None for name in ("reference_arm", "primary"))
+    return not asked and sum(source.run is not None for source in sources) == 1
+
+
+def _contrasts_of(run: Run, names: dict[str, str]) -> dict[str, Any]:
+    """Return the contrasts that a run's protocol named, by the arms' names here."""
+    primary, secondary = run.protocol.primary, run.protocol.secondary
+    return {
+        "reference_arm": names[primary.against],
+        "primary": {"arm": names[primary.arm], "against": names[primary.against]},
+        "secondary": [
+            {"title": one.title, "arm": names[one.arm], "against": [names[arm] for arm in one.against]}
+            for one in secondary
+        ],
+        "oracles": [name for key, name in names.items() if run.protocol.arms[key].oracle],
+    }
+
+
+def _of_every_seed(source: _Source) -> pd.DataFrame:
+    """Return the sets kept aside as each seed's model scores them: a run has these rows in a file of their own."""
+    path = None if source.run is None else source.run.folder / SEEDS
+    if path is not None and path.is_file():
+        return read_predictions(path)
+    return source.rows[source.rows["split"].isin(KEPT_ASIDE)]
+
+
+def _seed_rows(sources: list[_Source], rows: list[pd.DataFrame]) -> pd.DataFrame | None:
+    """Return them together; None where no run keeps any, since the table then says it all."""
+    kept = any(source.run is not None and (source.run.folder / SEEDS).is_file() for source in sources)
+    return pd.concat(rows, ignore_index=True) if kept else None
 
 
 def _check_frozen(paths: Sequence[Path | str], options: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Everything that a run found, computed: `evidence.json` and its tables, from the predictions and what is true."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,12 @@ from typing import Any
 import pandas as pd
 
 from isthmus.files import write_json
+from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.schema import Protocol
 from isthmus.protocol.simulated import read_again
 from isthmus.report.analysis_table import analysis_table
+from isthmus.report.arm_modalities import modalities_shown
 from isthmus.report.context import LeakDemonstration
 from isthmus.report.error_rates import error_rates
 from isthmus.report.evidence import compute_evidence
@@ -37,6 +39,8 @@ def write_evidence(
     changed_boxes: pd.DataFrame,
     facts: pd.DataFrame,
     descriptors: list[dict[str, Any]],
+    secondary: Sequence[Mapping[str, Any]] = (),
+    seed_rows: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Compute every estimate with its interval, and write `evidence.json` and `tables/`.
 
@@ -64,6 +68,10 @@ def write_evidence(
         What is known of the cases of all cohorts, as `case_facts` gives it.
     descriptors : list of dict
         How well each arm's held-out views were described; empty where no arm learns that.
+    secondary : sequence of mapping
+        Contrasts named after the primary one: title, arm, against (arms).
+    seed_rows : DataFrame, optional
+        The sets kept aside as each seed's model scores them, where every seed's met them.
 
     Returns
     -------
@@ -82,6 +90,9 @@ def write_evidence(
         positive=positive,
         reference_arm=primary.against,
         primary=primary.model_dump(),
+        secondary=tuple(dict(contrast) for contrast in secondary),
+        oracles=tuple(key for key, arm in protocol.arms.items() if arm.oracle),
+        seed_rows=seed_rows,
         frozen=frozen,
         reference=cases.target.reference,
         sampling=str(samplings[0]) if len(samplings) == 1 else None,
@@ -108,8 +119,14 @@ def write_evidence(
     if leak is not None:
         evidence["leak"] = asdict(leak)
     if truth is not None:
-        shown = {key: [arm.view.modality] for key, arm in protocol.arms.items()}
-        evidence["ideal_observer"] = ideal_observer_evidence(own, truth, shown, positive=positive)
+        shown = {key: observed(arm) for key, arm in protocol.arms.items()}
+        evidence["ideal_observer"] = ideal_observer_evidence(
+            own,
+            truth,
+            {key: modalities for key, (modalities, _) in shown.items()},
+            remarks={key: remark for key, (_, remark) in shown.items()},
+            positive=positive,
+        )
     write_json(run_folder / "evidence.json", evidence)
     shutil.rmtree(run_folder / "tables", ignore_errors=True)
     write_tables(run_folder / "tables", evidence, table)
@@ -117,6 +134,12 @@ def write_evidence(
     if descriptors:
         write_table(run_folder / "tables" / "descriptors.csv", pd.DataFrame(descriptors))
     return evidence
+
+
+def observed(arm: Arm) -> tuple[list[str], str]:
+    """Return the modalities whose ideal observer an arm stands beside, and a remark on it."""
+    frames = arm.prepare.frames
+    return modalities_shown(arm.view.modality, None if frames is None else frames.count, oracle=arm.oracle)
 
 
 def reads_of_the_target(reads: pd.DataFrame | None, cases: Cases, own: pd.DataFrame) -> pd.DataFrame | None:

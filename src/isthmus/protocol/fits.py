@@ -1,5 +1,6 @@
 """The fits of a run: which there are, where they lie, and what they will cost."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,14 @@ import pandas as pd
 
 from isthmus.cohort.splits import PARTS, cross_validation_split
 from isthmus.errors import CohortError
+from isthmus.imaging.prepare import Preparation
 from isthmus.models.registry import card, cards, is_own_file
 from isthmus.protocol.arithmetic import Arithmetic
+from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.descriptors import descriptor_sentences, descriptor_task
 from isthmus.protocol.resolve import reductions
-from isthmus.protocol.schema import Arm, Protocol
+from isthmus.protocol.schema import Protocol
 from isthmus.training.spec import FitSpec
 
 
@@ -137,7 +140,17 @@ def _spec(
         store_key=store_key,
         descriptors=descriptor_task(arm, key, cases, members["train"]),
         flips=arm.predict.flips,
+        frame_scores=arm.predict.frames,
+        weights_of=_taken_over(protocol, arm, place),
     )
+
+
+def _taken_over(protocol: Protocol, arm: Arm, place: tuple[int, int]) -> str | None:
+    """Return the fit whose network an arm's fit takes over, where it has none of its own."""
+    if arm.networks_of is None:
+        return None
+    trained, (seed, fold) = protocol.arms[arm.networks_of], place
+    return f"{arm.networks_of}/{candidate_of(trained)}/seed-{seed}/fold-{fold}"
 
 
 def _check_classes(members: Mapping[str, list[str]], labels: Mapping[str, int], cases: Cases, where: str) -> None:
@@ -257,7 +270,7 @@ def make_plan(
 ) -> Plan:
     """Return what a run will do and cost: `fits` are all of it, `pending` those that are not done."""
     units = cases.units
-    pixels = {arm.prepare.model_dump_json(): arm.prepare.train_size**2 for arm in protocol.arms.values()}
+    pixels = {json.dumps(arm.prepare.geometric()): _stored_pixels(arm.prepare) for arm in protocol.arms.values()}
     views = pd.concat(cases.views.values()).drop_duplicates("view_id")
     parameters = {
         arm.network: card(arm.network).parameters_millions for arm in protocol.arms.values() if arm.network in cards()
@@ -281,11 +294,17 @@ def make_plan(
         seconds=sum(
             arithmetic[fit.arm].seconds_an_epoch(len(fit.train_views), fit.train.batch) * fit.train.epochs
             for fit in pending
+            if fit.weights_of is None
         ),
         precisions={arm: chosen.precision for arm, chosen in arithmetic.items()},
         descriptors=tuple(f"{', '.join(arms)}: {words}" for words, arms in _same(descriptor_sentences(protocol, fits))),
         reductions=tuple(reductions(name, protocol.profile, protocol.arms)),
     )
+
+
+def _stored_pixels(preparation: Preparation) -> int:
+    frames = 1 if preparation.frames is None else preparation.frames.stored
+    return frames * preparation.train_size**2
 
 
 def _same(sentences: Mapping[str, str]) -> list[tuple[str, list[str]]]:

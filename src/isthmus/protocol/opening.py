@@ -4,17 +4,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from isthmus.imaging.cache import PreparedCache
+from isthmus.explain.held_out import read_fold
+from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.inference.predictor import load_bundle
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items, without_failures
-from isthmus.protocol.fits import own_file
+from isthmus.protocol.fits import fit_folder, own_file
+from isthmus.protocol.fold_scores import fold_scores
 from isthmus.protocol.frozen import Lock
 from isthmus.protocol.schema import Protocol
 from isthmus.report.reading import SPLIT_NAMES, listed, plural
 from isthmus.tables.check import write_table
 from isthmus.tables.predictions import read_predictions
+from isthmus.training.spec import FitSpec
 
 Progress = Callable[[str, int, int], None]
 
@@ -24,6 +28,7 @@ def open_cohort(
     split: str,
     cases: Cases,
     protocol: Protocol,
+    fits: Sequence[FitSpec],
     cache: PreparedCache,
     progress: Progress | None = None,
     *,
@@ -40,7 +45,10 @@ def open_cohort(
     cases : Cases
         The set's views, with the same target as the run's.
     protocol : Protocol
-        The resolved protocol.
+        The resolved protocol. Where `splits.open_with` is `every_seed`, the models of the other seeds meet the set in
+        the same opening.
+    fits : sequence of FitSpec
+        Finished fits.
     cache : PreparedCache
         For the pictures.
     progress : callable, optional
@@ -65,38 +73,47 @@ def open_cohort(
     new = [arm for arm in protocol.arms if arm not in met]
     if new:
         frozen = Lock(run_folder).open(split, cases.cohort.name, new)
-        for key in new:
-            facts = {
-                "target": cases.target.name,
-                "cohort": cases.cohort.name,
-                "arm": key,
-                "candidate": frozen["arms"][key]["candidate"],
-                "split": split,
-                "seed": protocol.splits.seeds[0],
-                "fold": 0,
-            }
-            tables.append(_predicted(run_folder, protocol, key, cases.views[key], cache, progress).assign(**facts))
+        for arm in new:
+            store = cache.store(cache_items(cases.views[arm]), protocol.arms[arm].prepare, progress=progress)
+            views = without_failures(cases.views[arm], store.failures)
+            for seed in _seeds(protocol):
+                facts = {
+                    "target": cases.target.name,
+                    "cohort": cases.cohort.name,
+                    "arm": arm,
+                    "candidate": frozen["arms"][arm]["candidate"],
+                    "split": split,
+                    "seed": seed,
+                    "fold": 0,
+                }
+                own = [fit for fit in fits if fit.arm == arm and fit.seed == seed]
+                scores = _scores(run_folder, protocol, own, store, list(views["view_id"]))
+                units = views[["view_id", *UNIT_COLUMNS]]
+                tables.append(scores.merge(units, on="view_id", how="left", validate="one_to_one").assign(**facts))
+            if progress is not None:
+                progress(f"predicting the {SPLIT_NAMES[split]}", new.index(arm) + 1, len(new))
     opened = pd.concat(tables, ignore_index=True)
     if new:
         write_table(path, opened.assign(unit="view", unit_id=opened["view_id"]))
     return opened
 
 
-def _predicted(
-    run_folder: Path,
-    protocol: Protocol,
-    key: str,
-    views: pd.DataFrame,
-    cache: PreparedCache,
-    progress: Progress | None,
+def _seeds(protocol: Protocol) -> list[int]:
+    return protocol.splits.seeds if protocol.splits.open_with == "every_seed" else protocol.splits.seeds[:1]
+
+
+def _scores(
+    run_folder: Path, protocol: Protocol, fits: Sequence[FitSpec], store: PreparedStore, view_ids: list[str]
 ) -> pd.DataFrame:
-    """Return an arm's scores of views, with the unit columns."""
-    arm = protocol.arms[key]
-    store = cache.store(cache_items(views), arm.prepare, progress=progress)
-    views = without_failures(views, store.failures)
-    predictor = load_bundle(run_folder / "arms" / key / "bundle", own_network=own_file(arm))
-    scores = predictor.score_store(store, list(views["view_id"]))
-    return scores.merge(views[["view_id", *UNIT_COLUMNS]], on="view_id", how="left", validate="one_to_one")
+    """Return the scores of an arm's model of one seed: the bundle where it is the first seed's."""
+    arm = fits[0].arm
+    if fits[0].seed == protocol.splits.seeds[0]:
+        own = own_file(protocol.arms[arm])
+        return load_bundle(run_folder / "arms" / arm / "bundle", own_network=own).score_store(store, view_ids)
+    networks = [read_fold(fit_folder(run_folder, fit)) for fit in fits]
+    scores = np.mean([fold_scores(network, store, view_ids, fits[0].prepare) for network in networks], axis=0)
+    columns = {f"p_{name}": scores[:, place] for place, name in enumerate(fits[0].classes)}
+    return pd.DataFrame({"view_id": view_ids, **columns})
 
 
 def openings_in_words(openings: Sequence[Mapping[str, Any]], protocol: Protocol) -> str:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from isthmus.cohort.site_splits import check_sites, leave_one_site_out
-from isthmus.cohort.splits import check_split, cross_validation_split, test_split
+from isthmus.cohort.splits import check_split, cross_validation_split, fixed_validation_split, test_split
 from isthmus.errors import CohortError
 from isthmus.files import sha256_of_json
 from isthmus.protocol.cases import Cases
-from isthmus.protocol.schema import Protocol, Splits
+from isthmus.protocol.schema import Protocol, Splits, TestPart
 from isthmus.tables.check import write_table
 
 ELSEWHERE = ("temporal", "external")
@@ -22,7 +22,8 @@ def divide(protocol: Protocol, cases: Cases) -> tuple[pd.DataFrame, dict[str, li
     """Return the groups' parts for every seed, and the groups that are set aside, by the split they are opened as.
 
     Where `splits.test` names the cohort's own split, its parts `test`, `temporal` and `external` are set aside;
-    `train`, `tune` and what has no part are dealt into the folds. The patients of `splits.external_sites` are set
+    `train`, `tune` and what has no part are dealt into the folds; or `tune` is held out and the others are trained on,
+    where `splits.cross_validation.by` is `column`. The patients of `splits.external_sites` are set
     aside as `external`.
 
     Raises
@@ -30,21 +31,42 @@ def divide(protocol: Protocol, cases: Cases) -> tuple[pd.DataFrame, dict[str, li
     CohortError
         When a group stands on two sides, an external site has patients elsewhere too, or a part lacks a class.
     """
-    units, rule = cases.units, protocol.splits.test
+    units, rule = cases.units, test_rule(protocol, cases)
     aside = _elsewhere(units) if rule is not None and rule.column else {}
     rules = protocol.splits
     if rules.external_sites:
         aside = {**aside, "external": _at_sites(units, rules.external_sites, aside)}
     rest = units[~units["group_id"].isin(_all(aside))]
     if rule is not None:
-        aside = {"test": test_split(rest, rule.model_dump(exclude_none=True)), **aside}
+        aside = {"test": test_split(rest, rule.model_dump(include={"column", "fraction"}, exclude_none=True)), **aside}
         rest = rest[~rest["group_id"].isin(aside["test"])]
     split = pd.concat([_folds(rest, rules, seed) for seed in rules.seeds], ignore_index=True)
-    check_split(split)
+    check_split(split, every_group=not holds_out_a_part(protocol, cases))
     return split, aside
 
 
+def test_rule(protocol: Protocol, cases: Cases) -> TestPart | None:
+    """Return the rule of the test part; None where the cohort lacks the split that it names and may do so."""
+    rule = protocol.splits.test
+    if rule is not None and rule.column and rule.where_absent == "without" and cases.units["fixed_split"].isna().all():
+        return None
+    return rule
+
+
+# pytest collects functions by this prefix; this one is no test.
+test_rule.__test__ = False  # type: ignore[attr-defined]
+
+
+def holds_out_a_part(protocol: Protocol, cases: Cases) -> bool:
+    """Return whether the cohort's own validation part is held out, instead of folds in turn."""
+    return protocol.splits.cross_validation.by == "column" and bool((cases.units["fixed_split"] == "tune").any())
+
+
 def _folds(rest: pd.DataFrame, rules: Splits, seed: int) -> pd.DataFrame:
+    if rules.cross_validation.by == "column":
+        fixed = fixed_validation_split(rest, "fixed_split", seed, rules.tune)
+        if fixed is not None:
+            return fixed
     folds = rules.cross_validation.folds
     if folds is None:
         return leave_one_site_out(rest, seed, rules.tune)

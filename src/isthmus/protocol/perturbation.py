@@ -13,17 +13,19 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from isthmus.errors import InputError
 from isthmus.explain.held_out import FoldNetwork, read_fold
 from isthmus.files import sha256_of_json
-from isthmus.imaging.cache import PreparedCache, PreparedStore
+from isthmus.imaging.cache import CacheItem, PreparedCache, PreparedStore
 from isthmus.imaging.clip import Box, Lesion
+from isthmus.imaging.clip_masks import read_clip_mask
 from isthmus.imaging.prepare import Preparation
-from isthmus.imaging.read import read_mask
-from isthmus.inference.scores import probabilities, view_logits
+from isthmus.imaging.read import probe
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items
 from isthmus.protocol.fits import fit_folder
+from isthmus.protocol.fold_scores import fold_scores
 from isthmus.protocol.frozen import calls
 from isthmus.protocol.gather import nodule_predictions
 from isthmus.protocol.schema import Protocol
@@ -71,6 +73,14 @@ class Perturbation:
         # A box at the rim of the scan area may be pushed out of it: then it stays as it was drawn.
         return changed if changed[0] < changed[2] and changed[1] < changed[3] else box
 
+    def apply_to_clip(self, boxes: NDArray[np.float64], view_id: str, inside: Box | None = None) -> NDArray[np.float64]:
+        """Return the boxes of a clip's frames [T, 4], all changed alike; NaN where the lesion is out of plane."""
+        changed = np.full_like(boxes, np.nan)
+        for frame in np.flatnonzero(~np.isnan(boxes).any(axis=1)):
+            x0, y0, x1, y1 = boxes[frame].tolist()
+            changed[frame] = self.apply((x0, y0, x1, y1), view_id, inside)
+        return changed
+
 
 PERTURBATIONS: Final = (
     Perturbation("moved by 10 %", shift=0.1),
@@ -87,6 +97,7 @@ def perturbed_predictions(
     protocol: Protocol,
     cases: Cases,
     fits: Sequence[FitSpec],
+    stores_as_drawn: Mapping[str, PreparedStore],
     cache: PreparedCache,
     frozen: dict[str, Any],
     progress: Progress | None = None,
@@ -103,6 +114,8 @@ def perturbed_predictions(
         The views that were trained on.
     fits : sequence of FitSpec
         Finished fits.
+    stores_as_drawn : mapping
+        Each arm's pictures with their boxes as drawn: a clip keeps its frames.
     cache : PreparedCache
         For the changed crops.
     frozen : dict
@@ -120,7 +133,7 @@ def perturbed_predictions(
     tables = []
     for done, (key, arm) in enumerate(arms.items()):
         own = [fit for fit in fits if fit.arm == key and fit.seed == protocol.splits.seeds[0]]
-        stores = perturbed_stores(cases.views[key], boxes, arm.prepare, cache)
+        stores = perturbed_stores(cases.views[key], boxes, stores_as_drawn[key], arm.prepare, cache)
         for change, scores in _held_out_scores(run_folder, own, stores).items():
             rows = scores.merge(cases.views[key][["view_id", *UNIT_COLUMNS]], on="view_id", how="left")
             nodules = nodule_predictions(rows.assign(**_run_columns(cases, own[0])), cases)
@@ -130,36 +143,63 @@ def perturbed_predictions(
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def lesion_boxes(tables: Sequence[pd.DataFrame]) -> dict[str, Box]:
-    """Return each view's box: as given, else its mask's; views whose mask cannot be read have none."""
-    found: dict[str, Box] = {}
+def lesion_boxes(tables: Sequence[pd.DataFrame]) -> dict[str, NDArray[np.float64]]:
+    """Return each view's boxes [T, 4]: as given, else its mask's; one row where one box is given for all frames.
+
+    Views whose mask cannot be read have none.
+    """
+    found: dict[str, NDArray[np.float64]] = {}
+    columns = ["view_id", "mask", "box", "frame_boxes"]
     for views in tables:
-        for view, mask, box in views[["view_id", "mask", "box"]].to_numpy(dtype=object).tolist():
-            if box is not None:
-                found[view] = box
-            elif mask is not None and view not in found:
+        for view, mask, box, frame_boxes in views[columns].itertuples(index=False, name=None):
+            if view in found:
+                continue
+            if frame_boxes is not None:
+                found[view] = frame_boxes
+            elif mask is not None and (box is None or _is_clip(mask)):
                 try:
-                    x0, y0, x1, y1 = Lesion.still(mask=read_mask(mask)).boxes()[0].tolist()
+                    found[view] = Lesion(mask=read_clip_mask(mask)).boxes()
                 except InputError:
                     continue  # the view failed already when it was prepared, and is listed
-                found[view] = (x0, y0, x1, y1)
+            elif box is not None:
+                found[view] = np.array([box], dtype=np.float64)
     return found
 
 
+def _is_clip(mask: Path) -> bool:
+    try:
+        return probe(mask).frames > 1
+    except InputError:
+        return False
+
+
 def perturbed_stores(
-    views: pd.DataFrame, boxes: Mapping[str, Box], preparation: Preparation, cache: PreparedCache
+    views: pd.DataFrame,
+    boxes: Mapping[str, NDArray[np.float64]],
+    as_drawn: PreparedStore,
+    preparation: Preparation,
+    cache: PreparedCache,
 ) -> dict[str, PreparedStore]:
-    """Return for each change the pictures prepared with changed boxes; each picture is decoded once for all of them."""
-    items = [item for item in cache_items(views) if item.view_id in boxes]
-    variants = [
-        [
-            replace(item, mask=None, box=change.apply(boxes[item.view_id], item.view_id, item.scan_area))
-            for item in items
-        ]
-        for change in PERTURBATIONS
-    ]
+    """Return for each change the pictures prepared with changed boxes; each picture is decoded once for all of them.
+
+    A clip keeps the frames that it has with its boxes as drawn.
+    """
+    there = set(as_drawn.view_ids)
+    items = [item for item in cache_items(views) if item.view_id in boxes and item.view_id in there]
+    if preparation.frames is not None:
+        frames = as_drawn.frames()
+        items = [replace(item, frames=frames[item.view_id]) for item in items]
+    variants = [[_changed(item, boxes[item.view_id], change) for item in items] for change in PERTURBATIONS]
     stores = cache.variants(variants, preparation)
     return {change.name: store for change, store in zip(PERTURBATIONS, stores, strict=True)}
+
+
+def _changed(item: CacheItem, boxes: NDArray[np.float64], change: Perturbation) -> CacheItem:
+    changed = change.apply_to_clip(boxes, item.view_id, item.scan_area)
+    if len(changed) > 1:
+        return replace(item, mask=None, box=None, boxes=changed)
+    x0, y0, x1, y1 = changed[0].tolist()
+    return replace(item, mask=None, boxes=None, box=(x0, y0, x1, y1))
 
 
 def _run_columns(cases: Cases, fit: FitSpec) -> dict[str, Any]:
@@ -190,12 +230,8 @@ def _held_out_scores(
 
 
 def _held_out(network: FoldNetwork, fit: FitSpec, store: PreparedStore) -> pd.DataFrame:
-    from isthmus.training.engine import default_device
-
     there = set(store.view_ids)
     views = [view for view in fit.held_out_views if view in there]
-    pixels = store.pixels[store.rows(views)]
-    logits = view_logits(network.classifier, pixels, fit.prepare, device=default_device(), flips=network.flips)
-    scores = probabilities(logits, np.asarray(network.log_prior_shift))
+    scores = fold_scores(network, store, views, fit.prepare)
     columns = {f"p_{name}": scores[:, place] for place, name in enumerate(fit.classes)}
     return pd.DataFrame({"view_id": views, "seed": fit.seed, "fold": fit.fold, **columns})

@@ -12,6 +12,7 @@ from isthmus.protocol.cases import Cases, find_cases, looks_of
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.external import Outside, answered, check_all_given, check_names
 from isthmus.protocol.fits import Plan, PlannedOutside, fit_folder, list_fits, list_picture_level_fits, make_plan
+from isthmus.protocol.oracle import without_oracles
 from isthmus.protocol.parts import divide, set_aside
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run_folder import claim_folder
@@ -43,8 +44,9 @@ def plan_run(
     ProtocolError, CohortError, OutputError
         As :func:`isthmus.protocol.run.run`; overlapping patients are looked for only there.
     """
-    resolved = resolve_protocol(protocol, profile, list(settings))
-    cases = find_cases(resolved, load_cohort(cohort))
+    loaded = load_cohort(cohort)
+    resolved, _ = without_oracles(resolve_protocol(protocol, profile, list(settings)), loaded)
+    cases = find_cases(resolved, loaded)
     outside = _outside(resolved, cases, external, correspondence)
     folder = None if out is None else Path(out)
     if folder is not None and folder.exists():

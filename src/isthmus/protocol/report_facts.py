@@ -14,6 +14,7 @@ from isthmus.protocol.descriptors import descriptor_sentences
 from isthmus.protocol.external import Outside
 from isthmus.protocol.fits import candidate_of, fit_folder
 from isthmus.protocol.opening import openings_in_words
+from isthmus.protocol.parts import holds_out_a_part, test_rule
 from isthmus.protocol.resolve import reductions
 from isthmus.protocol.schema import Protocol
 from isthmus.protocol.shared_files import groups_sharing_a_file
@@ -108,11 +109,11 @@ def report_context(
         cohort=cohort_facts(cases, failures),
         splits=SplitFacts(
             folds=int(split["fold"].nunique()),
-            by=protocol.splits.cross_validation.by,
+            by=_divided_by(protocol, cases),
             external_sites=list(protocol.splits.external_sites),
             seeds=list(protocol.splits.seeds),
             tune_fraction=protocol.splits.tune,
-            test_rule=_test_rule(protocol),
+            test_rule=_test_rule(protocol, cases),
             fingerprint=split_fingerprint,
         ),
         arms={key: _arm_facts(protocol, key, fits, folder) for key in protocol.arms},
@@ -237,8 +238,13 @@ def _learning(fits: Sequence[FitSpec], folder: Path) -> dict[str, dict[str, pd.D
     return curves
 
 
-def _test_rule(protocol: Protocol) -> str:
-    test = protocol.splits.test
+def _divided_by(protocol: Protocol, cases: Cases) -> Literal["group", "site", "column"]:
+    by = protocol.splits.cross_validation.by
+    return "group" if by == "column" and not holds_out_a_part(protocol, cases) else by
+
+
+def _test_rule(protocol: Protocol, cases: Cases) -> str:
+    test = test_rule(protocol, cases)
     if test is None:
         return ""
     return "the cohort's own split" if test.column else f"{test.fraction:.0%} of the groups, stratified"

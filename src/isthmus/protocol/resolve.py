@@ -107,7 +107,7 @@ def resolve_protocol(name: str, profile: str = "paper", settings: Iterable[str] 
 def with_arms(protocol: Protocol, only: object, where: str) -> Protocol:
     """Return the protocol with the arms that `only` names, in the protocol's order.
 
-    What names arms to look at (`explain.arms`, `leak`) is narrowed with them; the primary contrast stays.
+    What names arms to look at (`explain.arms`, `leak`, `secondary`) is narrowed with them; the primary contrast stays.
 
     Raises
     ------
@@ -119,6 +119,14 @@ def with_arms(protocol: Protocol, only: object, where: str) -> Protocol:
     for arm in only:
         if arm not in protocol.arms:
             raise ProtocolError(f"no arm is called {arm!r}", where=where, hint=_nearest(str(arm), protocol.arms))
+    for arm in only:
+        source = protocol.arms[arm].networks_of
+        if source is not None and source not in only:
+            raise ProtocolError(
+                f"arm {arm} takes the networks of {source}, which is not among the chosen arms",
+                where=where,
+                expected=f"{source} and {arm}",
+            )
     primary = [protocol.primary.arm, protocol.primary.against]
     absent = [arm for arm in primary if arm not in only]
     if absent:
@@ -140,7 +148,12 @@ def narrowed(protocol: Protocol, arms: Iterable[str]) -> Protocol:
     explained = [arm for arm in protocol.explain.arms if arm in kept]
     leak = protocol.leak if protocol.leak and protocol.leak.arm in kept else None
     explain = protocol.explain.model_copy(update={"arms": explained})
-    return protocol.model_copy(update={"arms": kept, "explain": explain, "leak": leak})
+    secondary = [
+        contrast.model_copy(update={"against": against})
+        for contrast in protocol.secondary
+        if contrast.arm in kept and (against := [arm for arm in contrast.against if arm in kept])
+    ]
+    return protocol.model_copy(update={"arms": kept, "explain": explain, "leak": leak, "secondary": secondary})
 
 
 def validate(content: Mapping[str, Any], where: str) -> Protocol:

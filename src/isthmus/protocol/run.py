@@ -27,6 +27,7 @@ from isthmus.protocol.gather import gather_views, nodule_predictions, write_view
 from isthmus.protocol.heat_maps import draw_heat_maps
 from isthmus.protocol.leak import demonstrate_leak
 from isthmus.protocol.opening import open_cohort
+from isthmus.protocol.oracle import without_oracles
 from isthmus.protocol.overlap import keep_digests
 from isthmus.protocol.parts import divide, keep_split, set_aside, split_fingerprint
 from isthmus.protocol.perturbation import perturbed_predictions
@@ -35,9 +36,9 @@ from isthmus.protocol.planning import check_weights
 from isthmus.protocol.record import run_facts, steps_of
 from isthmus.protocol.report_facts import report_context
 from isthmus.protocol.resolve import resolve_protocol
-from isthmus.protocol.run_folder import Run, claim_folder, go_on, open_run
+from isthmus.protocol.run_folder import SEEDS, Run, claim_folder, go_on, open_run
 from isthmus.protocol.schema import Protocol
-from isthmus.protocol.simulated import stills_masks
+from isthmus.protocol.simulated import true_calcifications
 from isthmus.report.page import write_report
 from isthmus.report.truth import read_truth
 from isthmus.tables.predictions import read_predictions, write_predictions
@@ -98,8 +99,12 @@ def run(
     FitError
         After all fits, when some failed; the others are kept and `resume` repeats those that failed.
     """
-    resolved = resolve_protocol(protocol, profile, list(settings))
-    cases = find_cases(resolved, load_cohort(cohort))
+    loaded = load_cohort(cohort)
+    resolved, left_out = without_oracles(resolve_protocol(protocol, profile, list(settings)), loaded)
+    for line in left_out:
+        if say is not None:
+            say(line)
+    cases = find_cases(resolved, loaded)
     folder, folders = Path(out), [external] if isinstance(external, str | Path) else list(external)
     said = {} if correspondence is None else read_correspondences(correspondence)
     check_weights(resolved)
@@ -114,7 +119,13 @@ def run(
     return open_run(folder)
 
 
-_NO_RULES: Final[Any] = {"arms": True, "explain": True, "leak": True, "report": {"table1", "table1_mode"}}
+_NO_RULES: Final[Any] = {
+    "secondary": True,
+    "arms": True,
+    "explain": True,
+    "leak": True,
+    "report": {"table1", "table1_mode"},
+}
 """What of a protocol chooses no threshold and no calibrator."""
 
 
@@ -149,11 +160,12 @@ class _Work:
         with self.record.stage("predictions"):
             rows, frozen = self.predict(fits, training)
             write_bundles(self.folder, self.protocol, training, fits, frozen)
-            rows = self.open_sets(rows, unseen)
+            rows, seed_rows = self.open_sets(rows, fits, unseen)
             predictions = self.write_predictions(rows, training, frozen)
+            by_seed = self.write_seeds(seed_rows, training)
         with self.record.stage("boxes moved and scaled"):
             changed = perturbed_predictions(
-                self.folder, self.protocol, training, fits, self.cache, frozen, self.progress
+                self.folder, self.protocol, training, fits, stores, self.cache, frozen, self.progress
             )
         truth = read_truth(self.cases.cohort.folder)
         with self.record.stage("evidence"):
@@ -172,9 +184,11 @@ class _Work:
                 changed_boxes=changed,
                 facts=facts,
                 descriptors=descriptor_evidence(self.folder, training, fits),
+                secondary=[contrast.model_dump() for contrast in self.protocol.secondary],
+                seed_rows=by_seed,
             )
         with self.record.stage("heat maps"):
-            masks = None if truth is None else stills_masks(truth)
+            masks = None if truth is None else true_calcifications(truth)
             heat = draw_heat_maps(self.folder, self.protocol, training, fits, stores, frozen, masks, self.progress)
         self.record.facts |= run_facts(self.protocol, self.cases, self.outside, split, failures)
         with self.record.stage("report"):
@@ -241,15 +255,32 @@ class _Work:
         Lock(self.folder).freeze(frozen)
         return rows, frozen
 
-    def open_sets(self, rows: pd.DataFrame, unseen: Mapping[str, Cases]) -> pd.DataFrame:
-        """Let the bundles meet the parts that were set aside and the external cohorts, once."""
+    def open_sets(
+        self, rows: pd.DataFrame, fits: list[FitSpec], unseen: Mapping[str, Cases]
+    ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+        """Let the bundles meet the parts that were set aside and the external cohorts, once.
+
+        Returns all rows with those of the arms' models, and the opened sets' rows of every seed where all were asked.
+        """
         sets = [(split, cases, cases.cohort.fingerprint()) for split, cases in unseen.items()]
         sets += [("external", one.cases, one.key) for one in self.outside]
         opened = [
-            open_cohort(self.folder, split, cases, self.protocol, self.cache, self.progress, key=key)
+            open_cohort(self.folder, split, cases, self.protocol, fits, self.cache, self.progress, key=key)
             for split, cases, key in sets
         ]
-        return pd.concat([rows, *opened], ignore_index=True)
+        if not opened or self.protocol.splits.open_with == "first_seed":
+            return pd.concat([rows, *opened], ignore_index=True), None
+        met = pd.concat(opened, ignore_index=True)
+        first = met[met["seed"] == self.protocol.splits.seeds[0]]
+        return pd.concat([rows, first], ignore_index=True), met
+
+    def write_seeds(self, rows: pd.DataFrame | None, usable: Cases) -> pd.DataFrame | None:
+        """Write what the models of all seeds say of the opened sets; they are judged as readers, never as one."""
+        if rows is None:
+            return None
+        path = self.folder / SEEDS
+        write_predictions(path, nodule_predictions(rows, usable))
+        return read_predictions(path)
 
     def write_predictions(self, rows: pd.DataFrame, usable: Cases, frozen: dict[str, Any]) -> pd.DataFrame:
         """Write the table that all evidence comes from, each row with its call."""
@@ -261,5 +292,6 @@ class _Work:
 
     def finish(self) -> None:
         """Write the manifest: the mark of a finished run."""
-        names = ("protocol.yaml", "split.csv", "frozen.json", "predictions.csv", "evidence.json", "report.html")
+        names = ["protocol.yaml", "split.csv", "frozen.json", "predictions.csv", "evidence.json", "report.html"]
+        names += [SEEDS] if (self.folder / SEEDS).is_file() else []
         self.record.write(self.folder, [self.folder / name for name in names])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
@@ -17,6 +17,9 @@ from isthmus.tables.predictions import read_predictions
 
 if TYPE_CHECKING:
     from isthmus.inference.predictor import Predictor
+
+SEEDS: Final = "predictions_seeds.csv"
+"""What the models of every seed say of the sets that were opened, in a run that opens them with every seed."""
 
 
 @dataclass(frozen=True)

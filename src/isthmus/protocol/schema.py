@@ -2,91 +2,19 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from isthmus.imaging.prepare import Preparation
-from isthmus.tables.vocabulary import COLOUR_MODALITIES, DESCRIPTORS
-from isthmus.training.settings import TrainSettings
-
-
-class Part(BaseModel):
-    """A part of a protocol: unknown keys are errors, values do not change once read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class View(Part):
-    """Which pictures an arm looks at."""
-
-    modality: Literal["bmode", "smi", "swe", "doppler"] = Field("bmode", description="modality of the stills")
-
-
-class Descriptors(Part):
-    """Sonographic descriptors that an arm's networks learn beside the target, from what readers wrote.
-
-    They are learnt from the training views alone; a picture is scored without them. A view that lacks one weighs
-    nothing in it, and a descriptor that the cohort lacks has no head, which the plan and the report say.
-    """
-
-    predict: list[str] = Field(default=list(DESCRIPTORS), min_length=1, description="columns of nodules.csv")
-    weight: float = Field(0.5, gt=0, le=10, description="of their loss beside the target's")
-    feed: bool = Field(True, description="their probabilities enter the last linear layer, beside the embedding")
-    where_absent: Literal["refuse", "without"] = Field(
-        "refuse", description="a cohort with none of them stops the run, or the arm runs without heads and it is said"
-    )
-
-    @model_validator(mode="after")
-    def _known(self) -> "Descriptors":
-        for name in self.predict:
-            if name not in DESCRIPTORS:
-                raise ValueError(f"unknown descriptor {name!r}; expected some of {', '.join(DESCRIPTORS)}")
-        if len(set(self.predict)) < len(self.predict):
-            raise ValueError("a descriptor stands twice in predict")
-        return self
-
-
-class Predict(Part):
-    """How an arm's networks score a picture, when they are tried and ever after."""
-
-    flips: bool = Field(False, description="mean of the logits of the picture and of its mirror image, left for right")
-
-
-class Arm(Part):
-    """One model to train and compare."""
-
-    title: str = Field("", description="name in tables and figures; default: the arm's key")
-    network: str = Field(description="a name of `isthmus models`, or file.py:function")
-    options: dict[str, Any] = Field(default_factory=dict, description="arguments of the network")
-    weights: str | None = Field(None, description="initial weights: a name of `isthmus weights list`, or a file")
-    view: View = View()
-    prepare: Preparation
-    train: TrainSettings
-    descriptors: Descriptors | None = None
-    predict: Predict = Predict()
-
-    @model_validator(mode="after")
-    def _statistics_to_keep(self) -> "Arm":
-        if self.train.freeze_norm and self.weights is None:
-            raise ValueError(
-                "train.freeze_norm keeps the batch-norm statistics of initial weights, and there are none: "
-                "name weights or set it to false"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _colour_is_no_mark(self) -> "Arm":
-        if self.view.modality in COLOUR_MODALITIES and self.prepare.marks == "erase":
-            raise ValueError(
-                f"prepare.marks is 'erase', which would fill in the colour that {self.view.modality} shows; "
-                "set it to 'keep'"
-            )
-        return self
+from isthmus.protocol.arm import Arm, Part
 
 
 class CrossValidation(Part):
-    """Grouped, stratified k-fold cross-validation; or each site held out once."""
+    """Grouped, stratified k-fold cross-validation; each site held out once; or the cohort's own validation part."""
 
-    by: Literal["group", "site"] = Field("group", description="site: every fold holds out one site (leave one out)")
+    by: Literal["group", "site", "column"] = Field(
+        "group",
+        description="site: every fold holds out one site (leave one out); column: the cohort's own split, one fold "
+        "that trains on its part `train` and holds out its part `tune`; where the cohort has none, by group",
+    )
     folds: int | None = Field(5, ge=2, le=20, description="number of folds; none by site: there is one a site")
 
     @model_validator(mode="before")
@@ -112,6 +40,9 @@ class TestPart(Part):
         None, description="the cohort's own fixed split; its parts temporal and external are set aside and opened too"
     )
     fraction: float | None = Field(None, gt=0, lt=0.9, description="share of the groups, stratified, drawn at seed 0")
+    where_absent: Literal["refuse", "without"] = Field(
+        "refuse", description="a cohort without a split of its own stops the run, or has no test part and it is said"
+    )
 
     @model_validator(mode="after")
     def _one_rule(self) -> "TestPart":
@@ -128,6 +59,11 @@ class Splits(Part):
     tune: float = Field(0.2, gt=0, lt=0.5, description="tuning part: share of a fold's training groups")
     test: TestPart | None = None
     external_sites: list[str] = Field(default=[], description="sites whose patients are set aside and opened once")
+    open_with: Literal["first_seed", "every_seed"] = Field(
+        "first_seed",
+        description="every_seed: the models of all seeds meet the sets that were set aside, and contrasts are judged "
+        "with seeds as random readers; the arm's model, which is calibrated and kept, is still the first seed's",
+    )
 
     @model_validator(mode="after")
     def _seeds_differ(self) -> "Splits":
@@ -141,6 +77,16 @@ class Primary(Part):
 
     arm: str
     against: str
+
+
+class Secondary(Part):
+    """A contrast named before the run and tested after the primary one."""
+
+    title: str = Field(description="the question, in the words of the report")
+    arm: str
+    against: list[str] = Field(
+        min_length=1, description="one arm, or several: then the one with the best cross-validated AUC among them"
+    )
 
 
 class Leak(Part):
@@ -184,6 +130,7 @@ class Protocol(Part):
     claims: bool = Field(True, description="false: no number of this profile means anything")
     target: list[str] = Field(min_length=1, description="targets in order of preference; the cohort's first is used")
     primary: Primary
+    secondary: list[Secondary] = Field(default=[], description="further contrasts named before the run, in order")
     splits: Splits = Splits()
     threshold: Literal["youden", "prevalence"] = Field(
         "youden", description="rule for the operating point where 20 groups a class are there to choose it on"
@@ -204,7 +151,27 @@ class Protocol(Part):
         named = {"primary.arm": self.primary.arm, "primary.against": self.primary.against}
         named |= {f"explain.arms[{index}]": arm for index, arm in enumerate(self.explain.arms)}
         named |= {"leak.arm": self.leak.arm} if self.leak else {}
+        for number, contrast in enumerate(self.secondary):
+            named |= {f"secondary[{number}].arm": contrast.arm}
+            named |= {f"secondary[{number}].against[{index}]": arm for index, arm in enumerate(contrast.against)}
         for place, arm in named.items():
             if arm not in self.arms:
                 raise ValueError(f"{place} is {arm!r}, which is no arm of this protocol ({', '.join(self.arms)})")
+        return self
+
+    @model_validator(mode="after")
+    def _networks_are_those_of_a_trained_arm(self) -> "Protocol":
+        for key, arm in self.arms.items():
+            if arm.networks_of is None:
+                continue
+            trained = self.arms.get(arm.networks_of)
+            if trained is None or trained.networks_of is not None:
+                raise ValueError(f"arms.{key}.networks_of: {arm.networks_of!r} is no arm that trains networks")
+            recipe = ("network", "options", "weights", "view", "prepare", "train", "descriptors")
+            other = [name for name in recipe if getattr(arm, name) != getattr(trained, name)]
+            if other:
+                raise ValueError(
+                    f"arms.{key} takes the networks of {arm.networks_of} and differs from it in "
+                    f"{', '.join(other)}; only title and predict may differ"
+                )
         return self

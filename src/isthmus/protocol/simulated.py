@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from isthmus.cohort.cohort import Cohort
 from isthmus.explain.calcifications import Masks
@@ -16,14 +15,9 @@ from isthmus.tables.cohort import READS
 from isthmus.tables.predictions import classes_of
 
 
-def stills_masks(truth: Truth) -> Masks:
-    """Return what gives a still's true calcifications [H, W], or None where it shows none."""
-
-    def mask_of(view_id: str) -> NDArray[np.bool_] | None:
-        frames = truth.calcification_mask(view_id)
-        return None if frames is None else frames[0]
-
-    return mask_of
+def true_calcifications(truth: Truth) -> Masks:
+    """Return what gives a view's true calcifications [T, H, W], or None where it shows none."""
+    return truth.calcification_mask
 
 
 def read_again(

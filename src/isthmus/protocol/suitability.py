@@ -8,8 +8,9 @@ import pandas as pd
 
 from isthmus.cohort.cohort import Cohort
 from isthmus.errors import CohortError
-from isthmus.protocol.cases import REGIONS_HINT, Look, find_cases, looks_of
+from isthmus.protocol.cases import REGIONS_HINT, Look, find_cases, looks_of, usable_views
 from isthmus.protocol.descriptors import descriptor_task
+from isthmus.protocol.oracle import without_oracles
 from isthmus.protocol.parts import divide
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.schema import Protocol
@@ -73,7 +74,7 @@ def suitability(name: str, cohort: Cohort, profile: str = "paper", settings: Ite
     ProtocolError
         When there is no such protocol or profile.
     """
-    protocol = resolve_protocol(name, profile, settings)
+    protocol, _ = without_oracles(resolve_protocol(name, profile, settings), cohort)
     target = next((one for one in protocol.target if one in cohort.targets), None)
     if target is None:
         has = ", ".join(cohort.targets) or "none"
@@ -107,8 +108,7 @@ def _views(cohort: Cohort, target: str, look: Look) -> tuple[pd.DataFrame, int]:
         examples = cohort.examples(target, look.modality)
     except CohortError:
         return pd.DataFrame(columns=["view_id"]), 0
-    usable = examples["mask"].notna() | examples["box"].notna()
-    return (examples[usable] if look.lesion else examples), len(examples)
+    return examples[usable_views(examples, lesion=look.lesion)], len(examples)
 
 
 def _nothing_to_see(look: Look, labelled: int, arms: list[str], cohort: Cohort) -> str:

@@ -149,7 +149,12 @@ def _models(folder: Path, own_network: Path | None) -> tuple[Run | None, dict[st
 
 def _looks(specs: Mapping[str, BundleSpec]) -> dict[str, Look]:
     return {
-        arm: Look(spec.requires.modalities[0], lesion=spec.requires.region != "none") for arm, spec in specs.items()
+        arm: Look(
+            spec.requires.modalities[0],
+            lesion=spec.requires.region != "none",
+            oracle=spec.prepare.frames is not None and spec.prepare.frames.pick == "calcification_richest",
+        )
+        for arm, spec in specs.items()
     }
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from isthmus.imaging.cache import PreparedCache
 from isthmus.inference.predictor import Predictor
-from isthmus.protocol.cases import UNIT_COLUMNS, Cases
+from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items
 from isthmus.protocol.frozen import calls
 from isthmus.protocol.gather import nodule_predictions
 from isthmus.protocol.perturbation import Progress, lesion_boxes, perturbed_stores
@@ -49,7 +49,9 @@ def changed_predictions(
     tables = []
     for done, (arm, predictor) in enumerate(looking.items(), start=1):
         units = cases.views[arm][["view_id", *UNIT_COLUMNS]]
-        stores = perturbed_stores(cases.views[arm], boxes, predictor.spec.prepare, cache)
+        preparation = predictor.spec.prepare
+        as_drawn = cache.store(cache_items(cases.views[arm]), preparation)
+        stores = perturbed_stores(cases.views[arm], boxes, as_drawn, preparation, cache)
         for change, store in stores.items():
             scores = predictor.score_store(store, store.view_ids)
             rows = scores.merge(units, on="view_id", how="left", validate="one_to_one").assign(**facts[arm])

@@ -3,6 +3,7 @@
 from typing import Any
 
 from isthmus.report.context import ReportContext
+from isthmus.report.frame_words import frame_words
 from isthmus.report.reading import count, listed, plural
 
 _CROPS = {"lesion": "cut out around the lesion", "scan_area": "cut to the scan area"}
@@ -142,7 +143,10 @@ def _models(context: ReportContext, protocol: dict[str, Any]) -> list[str]:
         origin = settings.get("weights") or "random initialisation"
         names.append(f"{context.title_of(arm)} (network {settings.get('network')}{size}, {origin})")
     text = f"{plural(len(arms), 'model')} {'was' if len(arms) == 1 else 'were'} trained: {listed(names)}. "
-    preparations = [settings.get("prepare", {}) for settings in arms.values()]
+    preparations = [
+        {key: value for key, value in settings.get("prepare", {}).items() if key not in ("frames", "layout")}
+        for settings in arms.values()
+    ]
     trainings = [settings.get("train", {}) for settings in arms.values()]
     paragraphs = []
     if all(item == preparations[0] for item in preparations):
@@ -156,9 +160,12 @@ def _models(context: ReportContext, protocol: dict[str, Any]) -> list[str]:
 
 
 def _additions(context: ReportContext, arms: dict[str, Any]) -> str:
-    """Say which arms also learn descriptors, and which score mirror images too."""
+    """Say which frames of clips arms look at, which also learn descriptors, and which score mirror images too."""
     said: dict[str, list[str]] = {}
+    titles = {arm: context.title_of(arm) for arm in arms}
     for arm, settings in arms.items():
+        if seen := frame_words(settings, titles):
+            said.setdefault(seen, []).append(titles[arm])
         facts = context.arms.get(arm)
         if facts and facts.descriptors and settings.get("descriptors"):
             said.setdefault(facts.descriptors, []).append(context.title_of(arm))
@@ -242,8 +249,8 @@ def statistics_paragraph(evidence: dict[str, Any]) -> str:
         text += "Macro AUCs and Hand and Till's M are compared on shared resamplings. "
     if any(entry.get("p_holm") is not None for entry in evidence["comparisons"]):
         text += (
-            "Comparisons are paired, on the units that both arms have; all but a primary one also carry p after Holm's "
-            "correction within split and measure. "
+            "Comparisons are paired, on the units that both arms have; all but those named before the analysis also "
+            "carry p after Holm's correction within split and measure. "
         )
     text += "".join(f"{sentence} " for subject, sentence in _OF_SUBJECTS.items() if evidence.get(subject))
     return text + "The method of every single interval is named in tables/arms.csv."

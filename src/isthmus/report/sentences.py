@@ -15,6 +15,7 @@ from isthmus.report.reading import (
     split_name,
     splits_of,
 )
+from isthmus.report.seed_words import seeds_statement
 
 LABEL_SOURCES = {
     "surgery": "The label is pathology after surgery.",
@@ -55,7 +56,7 @@ def headline(context: ReportContext) -> str:
         return _for_the_record(context, split, measure)
     contrast = _primary(evidence, split, measure)
     if contrast is not None:
-        text = _contrast(context, split, measure, contrast)
+        text = _contrast(context, split, measure, contrast) + seeds_statement(context, split)
     elif len(evidence["arms"]) == 1:
         text = _single(context, split, measure)
     else:
@@ -218,6 +219,11 @@ def split_sentence(context: ReportContext) -> str:
         how = f"divided by {facts.folds}-fold cross-validation, stratified by label"
         if facts.by == "site":
             how = f"held out site by site ({plural(facts.folds, 'site')})"
+        if facts.by == "column":
+            how = (
+                "divided as the cohort says: its validation part was held out once, and what is called "
+                "cross-validation here is that one fold"
+            )
         text = f"Groups were {how}, for {plural(len(facts.seeds), 'seed')}"
         if facts.tune_fraction is not None:
             text += f"; {100 * facts.tune_fraction:.0f}\u202f% of each fold's training groups were kept for tuning"

@@ -1,0 +1,52 @@
+"""What a fold's network says of prepared views: scored as a bundle would score them, a block at a time."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from isthmus.explain.held_out import FoldNetwork
+from isthmus.imaging.cache import PreparedStore
+from isthmus.imaging.prepare import Preparation
+from isthmus.inference.scores import probabilities, view_logits
+
+_BLOCK: Final = 512
+
+
+def fold_scores(
+    network: FoldNetwork, store: PreparedStore, view_ids: Sequence[str], preparation: Preparation
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return uncalibrated probabilities, after prior shift, of prepared views.
+
+    Parameters
+    ----------
+    network : FoldNetwork
+        Of a finished fit.
+    store : PreparedStore
+        Prepared as the fit's arm says.
+    view_ids : sequence of str [N]
+        Which views.
+    preparation : Preparation
+        The arm's.
+
+    Returns
+    -------
+    float64 array [N, K]
+    """
+    from isthmus.training.engine import default_device
+
+    rows, device = store.rows(view_ids), default_device()
+    blocks = [
+        view_logits(
+            network.classifier,
+            store.pixels[chunk],
+            preparation,
+            device=device,
+            flips=network.flips,
+            masks=store.lesion_masks[chunk],
+            frame_scores=network.frame_scores,
+        )
+        for chunk in (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))
+    ]
+    logits = np.concatenate(blocks) if blocks else np.zeros((0, network.classifier.classes), np.float32)
+    return probabilities(logits, np.asarray(network.log_prior_shift))
