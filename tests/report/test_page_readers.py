@@ -65,6 +65,26 @@ def test_the_section_says_who_read_what_and_what_was_shown_and_what_not(context)
     assert "simulat" not in text
 
 
+def test_what_help_changed_in_accuracy_is_said_by_experience(context, predictions) -> None:
+    text = said(context)
+    assert "By experience, the accuracy with help differs from that without help by +" in text
+    assert "for 3 junior readers, from " in text
+    assert "for 3 senior readers, from " in text
+    of = {
+        entry["group"]: entry
+        for entry in context.evidence["readers"]["multi_reader"]
+        if entry["measure"] == "accuracy" and entry["group"]
+    }
+    reads = made_study(predictions).merge(predictions[["unit_id", "label"]].drop_duplicates(), on="unit_id")
+    right = (reads["call"] == reads["label"]).groupby([reads["experience"], reads["condition"]]).mean()
+    for group in ("junior", "senior"):
+        assert of[group]["difference"] == pytest.approx(right[group, "aided"] - right[group, "unaided"])
+        assert f"{100 * of[group]['difference']:.1f} percentage points ({100 * of[group]['low']:.1f} to" in text
+        assert of[group]["readers_as"] == "fixed"
+    table = next(table for table in SUBJECT.show(context).tables if table.caption.startswith("Aided less unaided"))
+    assert "Accuracy" in table.columns
+
+
 def test_its_tables_are_those_of_the_evidence(context) -> None:
     captions = {table.caption: table for table in SUBJECT.show(context).tables}
     assert list(captions) == [

@@ -65,11 +65,22 @@ def _details(table: AnalysisTable, arm: str, split: str, study: Study) -> dict[s
         "calibrated": (arm, split) in table.calibrated,
         **_of_curve(curve),
         "scaled_brier": scaled_brier(truth, probability, groups, study.level).as_dict(),
-        "brier_parts": asdict(brier_parts(truth, probability)),
+        "brier_parts": _brier_parts(rows),
         "calibration_error": errors,
         "spiegelhalter": spiegelhalter(truth, probability, groups).as_dict(),
         "hosmer_lemeshow": hosmer_lemeshow(truth[first], probability[first]).as_dict(),
         "seeds": int(rows["seed"].nunique()),
+    }
+
+
+def _brier_parts(rows: DataFrame) -> dict[str, float]:
+    """Return the mean over seeds of each seed's parts: stacked, they would be corrected as if they were patients."""
+    parts = [
+        asdict(brier_parts(own["truth"].to_numpy(dtype=bool), own["probability"].to_numpy(dtype=np.float64)))
+        for _, own in rows.groupby("seed")
+    ]
+    return {name: float(np.mean([part[name] for part in parts])) for name in parts[0] if name != "bins"} | {
+        "bins": parts[0]["bins"]
     }
 
 

@@ -34,6 +34,9 @@ def evaluate(
     positive: str | None = None,
     reference_arm: str | None = None,
     primary: dict[str, str] | None = None,
+    secondary: Sequence[Mapping[str, Any]] = (),
+    oracles: Sequence[str] = (),
+    seed_rows: DataFrame | None = None,
     target: str | None = None,
     unit: str | None = None,
     reference: str = "unknown",
@@ -70,8 +73,8 @@ def evaluate(
         number; a rule is applied to the same rows: see :func:`isthmus.report.choose.frozen_from_table`.
     title, question : str
         Heading of the report, and the question it answers.
-    positive, reference_arm, primary, target, unit, reference, sampling, level, bootstrap, frozen, progress
-    prevalences, cases, reads, higher_is, table_one_mode
+    positive, reference_arm, primary, secondary, oracles, seed_rows, target, unit, reference, sampling, level, bootstrap
+    frozen, progress, prevalences, cases, reads, higher_is, table_one_mode
         As :func:`compute_evidence`.
     arms, checks, marks
         What else the report says: see :class:`isthmus.report.context.ReportContext`.
@@ -108,6 +111,9 @@ def evaluate(
                 positive=positive,
                 reference_arm=reference_arm,
                 primary=primary,
+                secondary=tuple(dict(contrast) for contrast in secondary),
+                oracles=tuple(oracles),
+                seed_rows=seed_rows,
                 frozen=frozen,
                 tuning=tuned,
                 target=target,

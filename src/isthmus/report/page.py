@@ -15,12 +15,14 @@ from isthmus.report.gallery import embedded_gallery, flips_sentence, wrong_pictu
 from isthmus.report.limits import cannot_conclude
 from isthmus.report.methods import methods_paragraphs
 from isthmus.report.misclassified import misclassified_rows
+from isthmus.report.named_contrasts import RULE
 from isthmus.report.page_descriptors import descriptor_parts
 from isthmus.report.page_error_rates import error_rate_parts
 from isthmus.report.page_regions import region_parts
 from isthmus.report.page_simulated import simulated_parts
 from isthmus.report.page_tables import arm_tables, comparison_rows, fold_table, pointing_rows
 from isthmus.report.reading import SPLIT_ORDER, count, split_name, splits_of
+from isthmus.report.seed_words import choice_words
 from isthmus.report.subjects import SUBJECTS
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -133,7 +135,7 @@ def _page(context: ReportContext, figures: set[str], gallery: list[dict[str, str
         "arm_tables": arm_tables(context),
         "fold_table": fold_table(context),
         "comparisons": comparison_rows(context),
-        "comparisons_note": _comparisons_note(evidence),
+        "comparisons_note": _comparisons_note(context),
         "misclassified": wrong,
         "misclassified_caption": "Wrong calls, the most confident first",
         "misclassified_note": more,
@@ -219,16 +221,23 @@ def _score_word(context: ReportContext) -> str:
     return "Probability, uncalibrated" if calibrated and context.frozen is None else "Probability"
 
 
-def _comparisons_note(evidence: dict[str, Any]) -> str:
+def _comparisons_note(context: ReportContext) -> str:
+    evidence = context.evidence
     compared = evidence["comparisons"]
-    text = ""
-    if any(entry.get("primary") for entry in compared):
+    text, ordered = "", max((entry.get("order") or 0 for entry in compared), default=0)
+    if ordered > 1:
+        text = f"The contrast in bold is the primary one. {RULE} "
+    elif ordered:
         text = "The contrast in bold was named before the run and stands on its own; the others are secondary. "
-    if any(entry.get("p_holm") is not None for entry in compared):
+    if ordered < 2 and any(entry.get("p_holm") is not None for entry in compared):
         text += "Holm's correction is over all comparisons of a split and measure"
-        text += ", the primary one left out. " if any(entry.get("primary") for entry in compared) else ". "
+        text += ", the primary one left out. " if ordered else ". "
     if len(compared) > 30:
-        text += f"Shown are the 30 of {len(compared)} with the smallest p; tables/comparisons.csv holds all."
+        text += f"Shown are the 30 of {len(compared)} with the smallest p; tables/comparisons.csv holds all. "
+    chosen = (
+        () if evidence.get("seeds") else evidence.get("contrasts", ())
+    )  # said there, where the contrasts are judged
+    text += " ".join(filter(None, (choice_words(context, contrast) for contrast in chosen)))
     return text.strip()
 
 

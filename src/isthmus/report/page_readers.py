@@ -7,7 +7,14 @@ from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.context import ReportContext
 from isthmus.report.figures_readers import paint
 from isthmus.report.page_reader_tables import SET_BY_SIMULATION, frames, reader_tables
-from isthmus.report.reader_words import agreement_words, arms_words, conditions_words, crossing_words, time_words
+from isthmus.report.reader_words import (
+    agreement_words,
+    arms_words,
+    conditions_words,
+    crossing_words,
+    experience_words,
+    time_words,
+)
 from isthmus.report.readers import reader_evidence
 from isthmus.report.reading import figure_endings, split_name, splits_of
 from isthmus.report.subject import Shown, Subject
@@ -34,8 +41,8 @@ def show(context: ReportContext) -> Shown | None:
     for split in splits:
         of_split = {name: _of(found, name, split) for name in found if isinstance(found[name], list)}
         # What was found is said of the split that counts most; of the others there are figures and tables.
-        further = (arms_words, conditions_words, agreement_words, time_words) if split == splits[0] else ()
-        for words in (crossing_words, *further):
+        further = (arms_words, conditions_words, experience_words, agreement_words, time_words)
+        for words in (crossing_words, *(further if split == splits[0] else ())):
             sentences += words(context, of_split, split)
         made = reader_tables(context, of_split, split, simulated=bool(found["simulated"]))
         where = f", {split_name(split)}" if len(splits) > 1 else ""

@@ -193,18 +193,26 @@ def comparison_rows(context: ReportContext, limit: int = 30) -> list[dict[str, A
             "measure": MEASURES.get(entry["measure"], entry["measure"]),
             "difference": interval(entry, 3),
             "p": p_value(entry["p"]),
-            "holm": "primary" if entry.get("primary") else p_value(entry.get("p_holm")),
+            "holm": _role(entry) if entry.get("order") else p_value(entry.get("p_holm")),
             "primary": bool(entry.get("primary")),
         }
         for entry in leading_comparisons(context.evidence["comparisons"], limit)
     ]
 
 
+def _role(entry: dict[str, Any]) -> str:
+    """Return what stands in the place of Holm's p for a contrast that was named before the analysis."""
+    if entry["order"] == 1:
+        return "primary"
+    return "secondary" if entry["confirmatory"] else "secondary, exploratory"
+
+
 def leading_comparisons(entries: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
-    """Return all comparisons in their order, or, where they are too many, those with the smallest p; primary first."""
+    """Return all comparisons in their order, or, of too many, the named ones and then those with the smallest p."""
     if len(entries) <= limit:
         return entries
-    return sorted(entries, key=lambda entry: (not entry.get("primary"), 1.0 if entry["p"] is None else entry["p"]))[
+    first = len(entries)  # behind all that were named
+    return sorted(entries, key=lambda entry: (entry.get("order") or first, 1.0 if entry["p"] is None else entry["p"]))[
         :limit
     ]
 

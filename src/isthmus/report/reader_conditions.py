@@ -14,8 +14,8 @@ from isthmus.statistics.multi_reader.obuchowski_rockette import obuchowski_rocke
 from isthmus.statistics.multi_reader.result import MultiReaderResult
 from isthmus.statistics.multi_reader.study import ReaderStudy
 
-Measured = Literal["auc", "sensitivity", "specificity"]
-MEASURED: Final[tuple[Measured, ...]] = ("auc", "sensitivity", "specificity")
+Measured = Literal["auc", "sensitivity", "specificity", "accuracy"]
+MEASURED: Final[tuple[Measured, ...]] = ("auc", "sensitivity", "specificity", "accuracy")
 
 
 def compare_conditions(table: AnalysisTable, read: DataFrame, study: Study) -> Iterator[dict[str, Any]]:
@@ -37,9 +37,9 @@ def compare_conditions(table: AnalysisTable, read: DataFrame, study: Study) -> I
 
     Notes
     -----
-    AUC where every reader gave scores; sensitivity and specificity where they called. Both by Obuchowski and Rockette's
-    analysis of variance with covariances clustered by group; the AUC by Dorfman, Berbaum and Metz's too. A unit read
-    more than once under a condition counts with its first reading.
+    AUC where every reader gave scores; sensitivity, specificity and accuracy where they called. Both by Obuchowski and
+    Rockette's analysis of variance with covariances clustered by group; the AUC by Dorfman, Berbaum and Metz's too. A
+    unit read more than once under a condition counts with its first reading.
     """
     if len(table.classes) > 2 or len(conditions_of(read)) < 2:
         return

@@ -159,6 +159,37 @@ def conditions_words(context: ReportContext, found: Found, split: str) -> list[s
     return texts
 
 
+def experience_words(context: ReportContext, found: Found, split: str) -> list[str]:
+    """Say what help changed in the accuracy of the readers of each experience, in one sentence a pair of conditions."""
+    of_groups = [
+        entry
+        for entry in found["multi_reader"]
+        if (entry["analysis"], entry["measure"]) == ("OR", "accuracy")
+        and entry["group"] not in ("", "all")
+        and entry.get("difference") is not None
+    ]
+    texts = []
+    for a, b in dict.fromkeys((entry["a"], entry["b"]) for entry in of_groups):
+        parts = []
+        for entry in (one for one in of_groups if (one["a"], one["b"]) == (a, b)):
+            points = {name: 100 * entry[name] for name in ("difference", "low", "high")}
+            verdict = "shown" if shown(entry, context) else "not told apart from none"
+            parts.append(
+                f"{_signed(points['difference'])} percentage points ({number(points['low'], 1)} to "
+                f"{number(points['high'], 1)}; {verdict}) for {plural(entry['readers'], entry['group'] + ' reader')}, "
+                f"from {number(100 * entry['estimate_b'], 1)}\u202f% to {number(100 * entry['estimate_a'], 1)}\u202f%"
+            )
+        texts.append(
+            f"By experience, the accuracy {condition_words(a)} differs from that {condition_words(b)} by "
+            f"{listed(parts)}. Accuracy is of this mix of cases and would be another where disease is rarer."
+        )
+    return texts
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value > 0 else ''}{number(value, 1)}"
+
+
 def agreement_words(context: ReportContext, found: Found, split: str) -> list[str]:
     """Say how far readers agree, in one sentence a condition."""
     texts = []

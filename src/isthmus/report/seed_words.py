@@ -35,6 +35,19 @@ def contrast_words(context: ReportContext, entry: dict[str, Any], *, leading: bo
     return [text, *reach_words(context, entry)]
 
 
+def seeds_statement(context: ReportContext, split: str) -> str:
+    """Return the headline's sentence on the primary contrast over all seeds; empty where there is none."""
+    entries = (context.evidence.get("seeds") or {"contrasts": []})["contrasts"]
+    for entry in entries:
+        if entry["order"] == 1 and entry["split"] == split and entry["low"] is not None:
+            p = p_value(entry["p"])
+            return (
+                f" Over {count(entry['seeds'])} trainings of each arm the mean difference is {interval(entry, 3)}, p "
+                f"{p if p.startswith('<') else f'= {p}'}. {_verdict(context, entry)}"
+            )
+    return ""
+
+
 def _of(entry: dict[str, Any]) -> str:
     return "The primary contrast" if entry["order"] == 1 else entry["title"].rstrip(".?:")
 

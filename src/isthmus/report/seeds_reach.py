@@ -45,6 +45,9 @@ def reach_of(found: MultiReaderResult, pair: dict[str, Any], level: float) -> di
         return {"shares": None, "reach": None}
     seeds, groups = len(found.readers), found.n_groups
     how: Generalisation = "readers and cases" if found.readers_as == "random" else "cases"
+    shares = _shares(values, seeds, how)
+    if shares is None:
+        return {"shares": None, "reach": None}
 
     def power_of(difference: float, seeds: int = seeds) -> float:
         return power(values, difference, seeds, groups, generalisation=how, level=level).power
@@ -59,7 +62,7 @@ def reach_of(found: MultiReaderResult, pair: dict[str, Any], level: float) -> di
         "groups_needed": None if needed is None else needed.cases,
         "seeds_needed": next((many for many in larger if power_of(DIFFERENCE_OF_INTEREST, many) >= TARGET), None),
     }
-    return {"shares": _shares(values, seeds, how), "reach": reach}
+    return {"shares": shares, "reach": reach}
 
 
 def _smallest(power_of: Any) -> float | None:

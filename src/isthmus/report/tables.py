@@ -13,7 +13,7 @@ from isthmus.tables.check import write_table
 
 _COMPARED = (
     "a", "b", "split", "measure", "difference", "low", "high", "level", "statistic", "p", "p_holm", "method", "primary",
-    "n", "note",
+    "order", "confirmatory", "n", "note",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isthmus.statistics.multi_reader.figures import covariance_of_figures, figures_of_merit
 from isthmus.statistics.multi_reader.obuchowski_rockette import obuchowski_rockette, obuchowski_rockette_of_figures
 from isthmus.statistics.roc import auc_interval, compare_aucs
 from tests.statistics.multi_reader.studies import replaced, simulated, van_dyke
@@ -266,6 +267,25 @@ def test_perfect_readers_hold_no_variance() -> None:
     assert result.means[0].note == "the data hold no variance"
 
 
+def test_accuracy_is_the_sensitivity_of_right_calls_and_its_covariances_are_the_jackknifes() -> None:
+    study = van_dyke(3.0)
+    right = np.where(study.truth, study.scores, 1 - study.scores)
+    of_right = obuchowski_rockette(replaced(study, scores=right, truth=np.ones_like(study.truth)), figure="sensitivity")
+    found = obuchowski_rockette(study, figure="accuracy")
+    assert found.figures == pytest.approx(right.mean(axis=2))
+    assert found.overall.p == pytest.approx(of_right.overall.p)
+    assert found.means[0].low == pytest.approx(of_right.means[0].low)
+    clustered = simulated(4, per_group=2)
+    called = replaced(clustered, scores=(clustered.scores > 1).astype(float)).crossed()
+    jackknife, direct = (covariance_of_figures(called, "accuracy", how) for how in ("jackknife", "delong-clustered"))
+    assert direct == pytest.approx(jackknife, abs=1e-15)
+    weight = called.truth.mean()
+    sensitivity, specificity, accuracy = (
+        figures_of_merit(called, name) for name in ("sensitivity", "specificity", "accuracy")
+    )
+    assert accuracy == pytest.approx(weight * sensitivity + (1 - weight) * specificity)
+
+
 def test_wrong_use_is_refused() -> None:
     study = simulated(1)
     with pytest.raises(ValueError, match="cannot both be fixed"):
@@ -275,7 +295,7 @@ def test_wrong_use_is_refused() -> None:
     with pytest.raises(ValueError, match="every score must be 0 or 1"):
         obuchowski_rockette(study, figure="sensitivity")
     with pytest.raises(ValueError, match="no figure of merit"):
-        obuchowski_rockette(study, figure="accuracy")  # type: ignore[arg-type]
+        obuchowski_rockette(study, figure="kappa")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no covariance method"):
         obuchowski_rockette(study, covariance="bootstrap")  # type: ignore[arg-type]
 

@@ -54,6 +54,13 @@ def test_a_ceiling_that_cases_cannot_raise_gives_none() -> None:
     assert sample_size(VAN_DYKE, 0.01, 3) is None
 
 
+def test_readers_who_agree_to_the_last_leave_the_cases_as_all_that_varies() -> None:
+    alike = PlanningValues(0.0, 0.0008, 0.0003, 0.0008, 0.0003, 114)
+    found = power(alike, 0.05, 5, 114)
+    assert found.df2 == float("inf")
+    assert found.power == pytest.approx(power(alike, 0.05, 5, 114, generalisation="cases").power)
+
+
 def test_no_difference_has_the_power_of_the_level() -> None:
     assert power(VAN_DYKE, 0.0, 6, 100).power == pytest.approx(0.05, abs=1e-9)
     assert power(VAN_DYKE, 0.0, 6, 100, generalisation="cases", level=0.9).power == pytest.approx(0.1, abs=1e-9)

@@ -1,7 +1,8 @@
 """Several readers of the same cases: whether a condition, or a model, is better for readers like these.
 
 ``study``: ``ReaderStudy`` (who read what, under which condition), ``ReaderStudy.from_rows``, ``ReaderStudy.crossed``.
-``figures``: ``figures_of_merit``, ``covariance_of_figures``, ``jackknife_figures`` (AUC, sensitivity, specificity).
+``figures``: ``figures_of_merit``, ``covariance_of_figures``, ``jackknife_figures`` (AUC, sensitivity, specificity,
+accuracy).
 ``components``: ``VarianceComponents``, ``variance_components``, ``mean_squares``.
 ``result``: ``MultiReaderResult``, ``OverallTest``, ``NamedComparison`` (what both methods below return).
 ``obuchowski_rockette``: ``obuchowski_rockette`` (reads), ``obuchowski_rockette_of_figures`` (published matrices).

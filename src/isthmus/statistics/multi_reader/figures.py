@@ -9,9 +9,9 @@ from isthmus.statistics.multi_reader.study import CrossedStudy
 from isthmus.statistics.multi_reader.unbiased import unbiased_covariance
 from isthmus.statistics.roc import clustered_auc, placements, sum_by_group
 
-Figure = Literal["auc", "sensitivity", "specificity"]
+Figure = Literal["auc", "sensitivity", "specificity", "accuracy"]
 CovarianceMethod = Literal["delong-clustered", "jackknife", "unbiased"]
-FIGURES: Final = ("auc", "sensitivity", "specificity")
+FIGURES: Final = ("auc", "sensitivity", "specificity", "accuracy")
 
 
 def why_no_figure(study: CrossedStudy, figure: Figure) -> str:
@@ -24,6 +24,9 @@ def why_no_figure(study: CrossedStudy, figure: Figure) -> str:
         return "no reader read under every condition"
     if figure == "auc" and (reason := _why_not_alike(study)):
         return reason
+    if figure == "accuracy":
+        groups = len(np.unique(study.groups))
+        return "" if groups > 1 else f"{groups} groups of cases that all readers read: no variance over cases"
     needed = {"auc": (True, False), "sensitivity": (True,), "specificity": (False,)}[figure]
     for kind in needed:
         rows = study.truth == kind
@@ -63,7 +66,7 @@ def covariance_of_figures(
     Parameters
     ----------
     study : CrossedStudy
-    figure : {'auc', 'sensitivity', 'specificity'}
+    figure : {'auc', 'sensitivity', 'specificity', 'accuracy'}
     method : {'delong-clustered', 'jackknife', 'unbiased'}
         Obuchowski's clustered covariance (DeLong where every group is one case; for proportions the same estimator,
         of sums over groups); the jackknife that leaves out one group at a time; or Gallas's unbiased one, of AUCs on
@@ -89,14 +92,13 @@ def jackknife_figures(study: CrossedStudy, figure: Figure = "auc") -> FloatArray
     """Return the figures [readers x conditions, G] without each group in turn.
 
     G counts the groups that bear on the figure: those with a positive case for the sensitivity, with a negative one
-    for the specificity, all for the AUC. NaN where a class is empty without the group.
+    for the specificity, all for AUC and accuracy. NaN where a class is empty without the group.
     """
     flat = _flat(study)
     if figure == "auc":
         return _auc_without(study.truth, flat, study.groups)
-    rows = study.truth if figure == "sensitivity" else ~study.truth
+    rows, right = _right(study, figure)
     codes, count = as_groups(study.groups[rows], int(rows.sum()))
-    right = flat[:, rows] if figure == "sensitivity" else 1 - flat[:, rows]
     sums, sizes = sum_by_group(right, codes, count), np.bincount(codes, minlength=count)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray((right.sum(axis=1, keepdims=True) - sums) / (rows.sum() - sizes), dtype=np.float64)
@@ -116,18 +118,22 @@ def _flat(study: CrossedStudy) -> FloatArray:
 def _figures(study: CrossedStudy, figure: Figure) -> FloatArray:
     if figure == "auc":
         return placements(study.truth, _flat(study)).aucs
-    positive = figure == "sensitivity"
-    called = _flat(study)[:, study.truth == positive].mean(axis=1)
-    return np.asarray(called if positive else 1 - called, dtype=np.float64)
+    return np.asarray(_right(study, figure)[1].mean(axis=1), dtype=np.float64)
+
+
+def _right(study: CrossedStudy, figure: Figure) -> tuple[BoolArray, FloatArray]:
+    """Return the cases that a proportion is of, and 1 where each was called rightly [readers x conditions, cases]."""
+    of = {"sensitivity": study.truth, "specificity": ~study.truth, "accuracy": np.ones_like(study.truth)}
+    rows, called = of[figure], _flat(study)
+    return rows, np.where(study.truth, called, 1 - called)[:, rows]
 
 
 def _direct(study: CrossedStudy, figure: Figure) -> FloatArray:
     if figure == "auc":
         return clustered_auc(study.truth, _flat(study), study.groups)[1]
-    rows = study.truth == (figure == "sensitivity")
-    called = _flat(study)[:, rows]
+    rows, right = _right(study, figure)
     codes, count = as_groups(study.groups[rows], int(rows.sum()))
-    sums = sum_by_group(called - called.mean(axis=1, keepdims=True), codes, count) / rows.sum()
+    sums = sum_by_group(right - right.mean(axis=1, keepdims=True), codes, count) / rows.sum()
     return np.asarray(sums @ sums.T * (count / (count - 1)), dtype=np.float64)
 
 

@@ -50,8 +50,8 @@ def obuchowski_rockette(
         Need not be complete: readers without a condition and cases that a reader skipped are left out and counted.
     conditions : sequence of str, optional
         Two or more of the study's (one gives its mean only); all when None. Differences are earlier less later.
-    figure : {'auc', 'sensitivity', 'specificity'}
-        The last two of calls 0 and 1.
+    figure : {'auc', 'sensitivity', 'specificity', 'accuracy'}
+        The last three of calls 0 and 1.
     readers, cases : {'random', 'fixed'}
         What the result generalises to; not both fixed. Fewer than `fewest_readers` are taken as fixed.
     covariance : {'delong-clustered', 'jackknife', 'unbiased'}

@@ -94,7 +94,7 @@ def power(
     between = 0.0 if generalisation == "cases" else max(values.interaction, 0.0)
     of_readers = between + scale * own
     term = of_readers + (0.0 if generalisation == "readers" else scale * readers * shared)
-    if generalisation == "cases":
+    if generalisation == "cases" or of_readers <= 1e-14 * term:  # as in the analysis: what is left is the cases' own
         df2 = float("inf")
     else:
         df2 = (readers - 1.0) * (1.0 if generalisation == "readers" else (term / of_readers) ** 2)

@@ -59,7 +59,7 @@ class MultiReaderResult:
     method : str
         ``Obuchowski-Rockette, random readers, random cases`` or the like: what the tests generalise to.
     figure : str
-        ``auc``, ``sensitivity`` or ``specificity``.
+        ``auc``, ``sensitivity``, ``specificity`` or ``accuracy``.
     readers, conditions : tuple of str
         Those analysed.
     figures : ndarray [readers, conditions]
