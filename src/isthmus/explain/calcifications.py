@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from isthmus.imaging.cache import PreparedStore
     from isthmus.imaging.prepare import Preparation
 
-Masks = Callable[[str], NDArray[np.bool_] | None]
-"""Gives a view's calcifications in source pixels, frame by frame [T, H, W] (T is 1 of a still), or None where it shows
-none in any frame."""
+Masks = Callable[[str, Sequence[int]], NDArray[np.bool_] | None]
+"""Gives a view's calcifications in these of its frames (0 of a still), in source pixels [frames, H, W], or None where
+it shows none in any frame."""
 
 
 def masks_on_crops(
@@ -31,13 +31,11 @@ def masks_on_crops(
     size, own = preparation.crop_size, looked_at(preparation)
     found = np.zeros((len(view_ids), len(own), size, size), np.bool_)
     for number, (view_id, row) in enumerate(zip(view_ids, store.rows(view_ids), strict=True)):
-        frames = masks(view_id)
-        if frames is None:
-            continue
-        for place, frame in enumerate(np.asarray(store.frame_indices[row])[own]):
-            if frames[frame].any():
+        frames = masks(view_id, np.asarray(store.frame_indices[row])[own].tolist())
+        for place, frame in enumerate(() if frames is None else frames):
+            if frame.any():
                 found[number, place] = calcifications_on_crop(
-                    frames[frame], store.source_to_prepared[row], preparation.train_size, size
+                    frame, store.source_to_prepared[row], preparation.train_size, size
                 )
     return found
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from isthmus.explain.attention_curve import Attention
 from isthmus.explain.calcifications import masks_on_crops
 from isthmus.explain.case_drawing import CaseDrawer, heat_in_words
-from isthmus.explain.clip_film import SourceClip, film_frames
+from isthmus.explain.clip_film import NARROW, WIDE, SourceClip, film_frames
 from isthmus.explain.clip_localisation import frame_attention
 from isthmus.explain.clip_video import playing_rate, write_gif, write_mp4
 from isthmus.explain.filmstrip import SeenClip, filmstrip
@@ -70,13 +70,15 @@ class ClipDrawer:
         _, score, label = self.cases.words(row)
         marks = [MARKS.get(mark, mark) for mark in self.cases.marks]
         rate, speed = playing_rate(seen.attention.frames, seen.attention.rate_hz)
-        frames = film_frames(
-            self._source(view_id, seen.attention), seen.heat, seen.attention, score=score, target=target, marks=marks
+        source = self._source(view_id, seen.attention)
+        frames, fewer = (
+            film_frames(source, seen.heat, seen.attention, score=score, target=target, marks=marks, half=half)
+            for half in (WIDE, NARROW)
         )
         folder, name = self.cases.destination, f"{number:02d}"
         film, gif, strip = folder / "films" / f"{name}.mp4", folder / "films" / f"{name}.gif", folder / "filmstrips"
         write_mp4(frames, film, rate)
-        write_gif(frames, gif, rate)
+        write_gif(fewer, gif, rate)
         words = f"{heading}. View {view_id}: score {score}; label {label}. {heat_in_words(row)}."
         with atomic_path(strip / f"{name}.png") as temporary:
             to_png(filmstrip(seen, [f"{words} Research use only."], target, marks)).save(temporary, format="PNG")

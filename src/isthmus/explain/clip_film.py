@@ -1,4 +1,4 @@
-"""The frames of a film: the source's pictures under their heat, where the clip's heat lies, and words."""
+"""The frames of a film: the recording around the lesion, the same under its heat, and where in time the heat lies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,12 @@ from isthmus.explain.attention_curve import Attention, draw_curve
 from isthmus.explain.overlay import Colours, draw_heat, heat_on_source, legend, marked_lines, window_on_source
 from isthmus.imaging.clip import Box
 
-_CURVE = 92
+WIDE, NARROW = 320, 220
+"""Width of each half in pixels: of an MP4, and of a GIF, which takes ten times the bytes."""
+
+_CURVE, _GAP = 92, 4
+_AROUND = 0.25
+"""Surroundings that are shown of what the network saw, on each side, as a share of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +51,7 @@ def film_frames(
     score: str,
     target: str,
     marks: Sequence[str] = (),
+    half: int = WIDE,
 ) -> list[Colours]:
     """Draw a film's frames, all of one size.
 
@@ -63,21 +69,33 @@ def film_frames(
         The class whose evidence the heat shows.
     marks : sequence of str
         Sentences that nobody may overlook; on every frame.
+    half : int
+        Width of each half.
 
     Returns
     -------
     list of ndarray of uint8, shape [H', W', 3]
     """
-    size, shape = clip.prepared_size, clip.frames.shape[1:3]
+    size, shape = clip.prepared_size, (clip.frames.shape[1], clip.frames.shape[2])
     window = window_on_source(clip.source_to_prepared, size, heat.shape[1], clip.region)
-    words = f"Heat: evidence for {target}." + marked_lines(any(mask is not None for mask in clip.lesions), framed=True)
+    place_of_lesion = any(mask is not None for mask in clip.lesions)
+    words = f"Right: heat, evidence for {target}.{marked_lines(place_of_lesion, framed=True)}"
     lines = [f"Grad-CAM, model score {score}; research use only", words, attention.words()]
-    under: Colours | None = None
+    width = 2 * half + _GAP
+    under = legend(width, [line for line in lines if line], marks, hottest="point of the clip")
+    around, nothing = _around(window, clip.region), np.zeros(shape, np.float32)
     drawn = []
     for place, (frame, mask) in enumerate(zip(clip.frames, clip.lesions, strict=True)):
-        warm = heat_on_source(heat[place], clip.source_to_prepared, size, (shape[0], shape[1]), clip.region)
-        picture = draw_heat(frame, warm, clip.region, mask, window)
-        if under is None:
-            under = legend(picture.shape[1], [line for line in lines if line], marks, hottest="point of the clip")
-        drawn.append(np.vstack([picture, draw_curve(attention, picture.shape[1], _CURVE, place), under]))
+        warm = heat_on_source(heat[place], clip.source_to_prepared, size, shape, clip.region)
+        left = draw_heat(frame, nothing, around, width=half)
+        right = draw_heat(frame, warm, around, mask, window, width=half)
+        pair = np.hstack([left, np.full((len(left), _GAP, 3), 255, np.uint8), right])
+        drawn.append(np.vstack([pair, draw_curve(attention, width, _CURVE, place), under]))
     return drawn
+
+
+def _around(window: Box, region: Box) -> Box:
+    margins = _AROUND * (window[2] - window[0]), _AROUND * (window[3] - window[1])
+    x0, y0 = max(window[0] - margins[0], region[0]), max(window[1] - margins[1], region[1])
+    x1, y1 = min(window[2] + margins[0], region[2]), min(window[3] + margins[1], region[3])
+    return float(round(x0)), float(round(y0)), float(round(x1)), float(round(y1))

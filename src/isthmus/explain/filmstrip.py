@@ -114,11 +114,11 @@ def _column(clip: SeenClip, place: int) -> Colours:
     size = (_SIDE, _SIDE)
     plain = np.asarray(cv2.resize(as_colour(clip.pictures[place]), size, interpolation=cv2.INTER_CUBIC), np.uint8)
     warm = blend(plain, cv2.resize(clip.heat[place], size, interpolation=cv2.INTER_LINEAR))
-    if clip.calcifications is not None and clip.calcifications[place].any():
-        plain = _with_truth(plain, resized(clip.calcifications[place], size))
     if clip.lesions[place].any():
         lesion = resized(clip.lesions[place], size)
         plain, warm = draw_outline(plain, lesion), draw_outline(warm, lesion)
+    if clip.calcifications is not None and clip.calcifications[place].any():
+        plain = _with_truth(plain, resized(clip.calcifications[place], size))
     hottest = place == clip.attention.hottest
     if hottest:
         for picture in (plain, warm):

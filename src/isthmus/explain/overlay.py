@@ -182,18 +182,19 @@ def draw_heat(
     region: Box,
     mask: NDArray[np.bool_] | None = None,
     window: Box | None = None,
-    smallest_width: int = SMALLEST_WIDTH,
+    width: int | None = None,
 ) -> Colours:
     """Return the scan area under its heat, outline and frame, without words; parameters as for :func:`overlay`.
 
-    It is enlarged by a whole number, so that it is at least ``smallest_width`` pixels wide.
+    It is ``width`` pixels wide, or enlarged by a whole number to at least :data:`SMALLEST_WIDTH`.
     """
     (left, top), (right, bottom) = (int(edge) for edge in region[:2]), (round(edge) for edge in region[2:])
     picture, heat = picture[top:bottom, left:right], heat[top:bottom, left:right]
     mask = None if mask is None else mask[top:bottom, left:right]
-    factor = max(1, -(-smallest_width // picture.shape[1]))
-    size = (picture.shape[1] * factor, picture.shape[0] * factor)
-    large = cv2.resize(as_colour(picture), size, interpolation=cv2.INTER_CUBIC)
+    factor = max(1, -(-SMALLEST_WIDTH // picture.shape[1])) if width is None else width / picture.shape[1]
+    size = (round(picture.shape[1] * factor), round(picture.shape[0] * factor))
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    large = cv2.resize(as_colour(picture), size, interpolation=method)
     warm = cv2.resize(heat, size, interpolation=cv2.INTER_LINEAR)
     drawn = blend(np.asarray(large, np.uint8), warm)
     if window is not None:

@@ -99,8 +99,15 @@ class Truth:
         probabilities: NDArray[np.float64] = rows[columns].to_numpy(dtype=np.float64)
         return np.asarray(probabilities[places])
 
-    def calcification_mask(self, view_id: str) -> NDArray[np.bool_] | None:
+    def calcification_mask(self, view_id: str, frames: Sequence[int] | None = None) -> NDArray[np.bool_] | None:
         """Return where calcifications show in a view [T, H, W], or None where none does.
+
+        Parameters
+        ----------
+        view_id : str
+            A still or a clip.
+        frames : sequence of int, optional
+            Which frames, counted from 0, in this order; all of them by default.
 
         Raises
         ------
@@ -115,8 +122,7 @@ class Truth:
         relative = str(rows.iloc[0])
         if not relative:
             return None
-        frames = read_clip(self.folder / relative).frames
-        return np.asarray(frames.any(axis=3))
+        return np.asarray(read_clip(self.folder / relative, frames=frames).frames.any(axis=3))
 
 
 def read_truth(cohort_folder: Path) -> Truth | None:
