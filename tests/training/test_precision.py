@@ -3,6 +3,8 @@ import pytest
 from isthmus.training import engine, precision
 from isthmus.training.settings import TrainSettings
 from tests.training.examples import PREPARE
+from tests.training.volumes import NETWORK
+from tests.training.volumes import PREPARE as CLIPS
 
 TINY = {"network": "resnet18", "options": {"width": 8}, "classes": 2, "prepare": PREPARE, "device": "cpu"}
 
@@ -41,3 +43,21 @@ def test_a_trial_is_a_real_step_and_is_used_again(monkeypatch):
     assert (again, len(built)) == (first, 1)
     precision.time_step(**TINY, train=TrainSettings(batch=5), precision="fp32")
     assert len(built) == 2
+
+
+def test_a_trial_of_clips_has_their_frames_and_masks(monkeypatch):
+    seen = []
+    forward = precision.steps.forward
+
+    def look(network, pixels, prepare, masks=None):
+        seen.append((tuple(pixels.shape), masks is not None))
+        return forward(network, pixels, prepare, masks)
+
+    monkeypatch.setattr(precision.steps, "forward", look)
+    clips = {**TINY, "network": NETWORK, "options": {}, "prepare": CLIPS}
+    assert precision.time_step(**clips, train=TrainSettings(batch=3, recompute=True), precision="bf16") > 0
+    assert set(seen) == {((3, 4, 32, 32, 1), True)}
+    seen.clear()
+    frames = CLIPS.model_copy(update={"layout": "2d"})
+    assert precision.time_step(**{**TINY, "prepare": frames}, train=TrainSettings(batch=3), precision="fp32") > 0
+    assert set(seen) == {((3, 1, 32, 32, 1), False)}

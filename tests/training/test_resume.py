@@ -14,9 +14,9 @@ from tests.training.killed_fit import SPEC
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def kill_at_step(folder: Path, step: int) -> None:
+def kill_at_step(folder: Path, step: int, module: str = "killed_fit") -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.training.killed_fit", str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", f"tests.training.{module}", str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     for line in process.stdout:

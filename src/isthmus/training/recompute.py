@@ -37,7 +37,7 @@ def recomputing(classifier: "Classifier") -> Iterator[None]:
     if not classifier.stages:
         raise FitError(
             f"train.recompute needs a network that names its stages, and {classifier.network} names none",
-            expected="one of the networks of clips",
+            expected="a network with stages",
             hint="set train.recompute to false",
         )
     stages = [classifier.get_submodule(name) for name in classifier.stages]

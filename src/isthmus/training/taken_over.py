@@ -82,7 +82,7 @@ def _check(spec: FitSpec, source: Path) -> None:
     differing = [name for name in ours if name not in _FREE and ours[name] != other[name]]
     if differing:
         raise FitError(
-            f"it takes over the network of {spec.weights_of}, which was trained with another {differing[0]}",
+            f"it takes over the network of {spec.weights_of}, which was trained with another `{differing[0]}`",
             where=spec.name,
             expected=f"the same specification but for {', '.join(sorted(_FREE))}",
             hint="remove the other fit's folder to train it anew, or train this one",
