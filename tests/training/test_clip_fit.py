@@ -122,6 +122,6 @@ class TestANetworkTakenOver:
 
     def test_it_is_refused_where_the_other_has_no_network_of_its_own(self, run):
         _, taken = self.fits(run)
-        again = taken.spec.model_copy(update={"arm": "third", "weights_of": taken.spec.name})
+        again = taken.spec.model_copy(update={"arm": "fourth", "weights_of": taken.spec.name})
         with pytest.raises(FitError, match="has no network of its own"):
             run_fit(again, STORE, run / "arms" / again.name, device="cpu")
