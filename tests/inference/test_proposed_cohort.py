@@ -1,5 +1,6 @@
 """A cohort's missing regions are proposed and marked; drawn ones stay, or are asked for anew with --all."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from isthmus.cohort.cohort import load_cohort
-from isthmus.errors import OutputError
+from isthmus.errors import CohortError, OutputError
 from isthmus.imaging.read import read_clip, read_mask
 from isthmus.inference.localiser import picture_key
 from isthmus.inference.proposed_cohort import propose_regions
@@ -108,3 +109,11 @@ def test_an_existing_destination_or_one_inside_the_cohort_is_refused(cohort: Pat
     for place in (tmp_path / "new", cohort / "new"):
         with pytest.raises(OutputError):
             propose_regions(dark_localiser(), load_cohort(cohort), place)
+
+
+def test_a_cohort_of_clips_alone_is_refused_and_nothing_is_written(cohort: Path, tmp_path: Path) -> None:
+    stills = load_cohort(cohort)
+    clips = dataclasses.replace(stills, views=stills.views.assign(modality="cine"))
+    with pytest.raises(CohortError, match="no still among 12 cine views"):
+        propose_regions(dark_localiser(), clips, tmp_path / "new")
+    assert not (tmp_path / "new").exists()

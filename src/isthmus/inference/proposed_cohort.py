@@ -15,7 +15,7 @@ import pandas as pd
 
 from isthmus.cohort.cohort import Cohort, load_cohort
 from isthmus.cohort.description import read_description, write_description
-from isthmus.errors import IsthmusError, OutputError, PictureError
+from isthmus.errors import CohortError, IsthmusError, OutputError, PictureError
 from isthmus.files import new_folder, refuse_existing, writing
 from isthmus.imaging.clip import Clip
 from isthmus.imaging.read import read_clip, write_mask
@@ -119,9 +119,12 @@ def propose_regions(
 
     Raises
     ------
+    CohortError
+        When the cohort holds no B-mode still: clips are not read.
     OutputError
         When the destination exists, or lies inside the cohort.
     """
+    _check_stills(cohort)
     destination = Path(destination)
     refuse_existing(destination)
     if destination.absolute().is_relative_to(cohort.folder):
@@ -141,6 +144,17 @@ def propose_regions(
         record.facts["views"] = done.counts()
         record.write(folder, [path for path in folder.iterdir() if path.is_file()])
     return done
+
+
+def _check_stills(cohort: Cohort) -> None:
+    kinds = cohort.views["modality"].value_counts()
+    if "bmode" not in kinds:
+        raise CohortError(
+            f"no still among {', '.join(f'{count} {kind} views' for kind, count in kinds.items())}",
+            where=cohort.name,
+            expected="bmode views: the localiser reads stills, and a clip's region is of many frames",
+            hint="outline the clips; one clip at a time is proposed by `isthmus predict BUNDLE CLIP --localiser FOLDER`",
+        )
 
 
 def _named(cohort: Cohort) -> dict[str, str]:
