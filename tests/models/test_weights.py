@@ -58,6 +58,7 @@ def known(monkeypatch: pytest.MonkeyPatch, file: Path) -> OfficialWeights:
 def test_the_table_names_networks_that_exist_and_hashes_as_in_the_files_names() -> None:
     for name, entry in OFFICIAL.items():
         assert name in cards()[entry.network].weights
+        assert name.endswith(("_imagenet", "_kinetics"))
         assert entry.file.endswith(f"-{entry.sha256_prefix}.pth")
         assert entry.address.startswith(("https://download.pytorch.org/models/", "https://github.com/lukemelas/"))
         assert "non-commercial" in entry.licence
@@ -76,6 +77,7 @@ def test_the_table_names_networks_that_exist_and_hashes_as_in_the_files_names() 
         "densenet201-c1103571.pth",
         "efficientnet-b0-355c32eb.pth",
         "convnext_tiny-983f1562.pth",
+        "r2plus1d_18-91a641e6.pth",
     }
 
 

@@ -79,8 +79,6 @@ class Classifier(nn.Module, ABC):
     stages : tuple of str
         Names of submodules, in the order in which they run, whose outputs alone need to be kept when activations are
         computed anew in the backward pass (gradient checkpointing). None of them contains another.
-    twin : str or None
-        The network of pictures in the registry whose weights inflate into this one (:mod:`isthmus.models.inflation`).
     own_parts : tuple of str
         Beginnings of the names of parameters that no published file has; they start from random weights.
     published_prefix : str
@@ -93,7 +91,6 @@ class Classifier(nn.Module, ABC):
     minimum_size: int = 32
     minimum_frames: int = 1
     stages: tuple[str, ...] = ()
-    twin: str | None = None
     own_parts: ClassVar[tuple[str, ...]] = ()
     published_prefix: ClassVar[str] = ""
     stem_name: ClassVar[str] = "conv1"

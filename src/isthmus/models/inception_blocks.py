@@ -62,9 +62,9 @@ class Shape:
         edge = int(self.same)
         pool = layers_of(self.spatial_dims).max_pool
         return pool(
-            extent(self.spatial_dims, 2 * time - 1, 3),  # type: ignore[arg-type]
-            stride=extent(self.spatial_dims, time, stride),  # type: ignore[arg-type]
-            padding=extent(self.spatial_dims, time - 1, edge),  # type: ignore[arg-type]
+            extent(self.spatial_dims, 2 * time - 1, 3),
+            stride=extent(self.spatial_dims, time, stride),
+            padding=extent(self.spatial_dims, time - 1, edge),
         )
 
     def _raw(

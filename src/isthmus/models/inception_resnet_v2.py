@@ -80,7 +80,6 @@ class InceptionResNetV2(Classifier):
         _check_options(width=width, depth=depth, padding=padding, stem_stride=stem_stride)
         super().__init__(inputs=image_input(channels, spatial_dims) + more_inputs, classes=classes)
         self.minimum_size = _minimum_size(padding, stem_stride)
-        self.twin = "inception_resnet_v2" if spatial_dims == 3 else None
         shape = blocks.Shape(spatial_dims, width, padding == "same")
         conv, same = shape.convolution, shape.same
         a, b, c = (max(1, round(count * depth)) for count in DEPTHS)

@@ -21,6 +21,8 @@ class NetworkCard:
         Smallest height and width in pixels, with the default options.
     minimum_frames : int
         Smallest number of frames of a clip.
+    twin : str or None
+        The network of pictures whose weights also start this network of clips.
     options : dict
         Name to (default, meaning).
     weights : tuple of str
@@ -42,6 +44,7 @@ class NetworkCard:
     weights: tuple[str, ...] = ()
     requires: tuple[str, ...] = ("torch",)
     minimum_frames: int = 1
+    twin: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -56,7 +59,8 @@ class NetworkCard:
             f"source: {self.source}",
             f"parameters: {self.parameters_millions:.2f} million (two classes, one channel)",
             f"takes: {self._takes()}",
-            f"initial weights: {', '.join(self.weights) or 'none published; it starts from random ones'}",
+            f"initial weights: {', '.join(self.weights) or 'none published; it starts from random ones'}"
+            + (f"; files of {self.twin} start it too" if self.twin else ""),
             f"needs: {', '.join(self.requires)}",
             "options:",
         ]
@@ -71,6 +75,7 @@ class NetworkCard:
 
 _WANG = "Wang et al., Scientific Reports 2025 (ThyroNet-X4 Genesis)"
 _HE = "He et al., CVPR 2016"
+_HARA = "Hara et al., CVPR 2018"
 _MODULES = "isthmus.models."
 
 
@@ -92,18 +97,21 @@ def _thyronet(name: str, summary: str, millions: float, *, groups: int, kernel: 
     )
 
 
-def _resnet(depth: int, millions: float) -> NetworkCard:
+def _resnet(depth: int, millions: float, *, dims: int = 2) -> NetworkCard:
+    flat = f"resnet{depth}"
+    name = flat if dims == 2 else f"{flat}_3d"
     return NetworkCard(
-        name=f"resnet{depth}",
-        summary=f"residual network of {depth} layers",
-        source=_HE,
-        spatial_dims=2,
+        name=name,
+        summary=f"residual network of {depth} layers{' for clips, 3x3x3 kernels' if dims == 3 else ''}",
+        source=_HE if dims == 2 else _HARA,
+        spatial_dims=dims,
         parameters_millions=millions,
         minimum_size=32,
-        builder=f"{_MODULES}resnet:resnet{depth}",
+        builder=f"{_MODULES}resnet:{name}",
         options={"width": (64, "channels of the first stage; published weights need 64")},
-        weights=(f"resnet{depth}_imagenet",),
+        weights=(f"{flat}_imagenet",),
         requires=("torch", "monai"),
+        twin=flat if dims == 3 else None,
     )
 
 
@@ -111,18 +119,21 @@ _DROPOUT = "before the last linear layer, 0 to 1"
 _DROP_BLOCKS = "training leaves out blocks of an example with a probability rising to this, 0 to 1"
 
 
-def _densenet(depth: int, millions: float) -> NetworkCard:
+def _densenet(depth: int, millions: float, *, dims: int = 2) -> NetworkCard:
+    flat = f"densenet{depth}"
+    name = flat if dims == 2 else f"{flat}_3d"
     return NetworkCard(
-        name=f"densenet{depth}",
-        summary=f"densely connected network of {depth} layers",
-        source="Huang et al., CVPR 2017",
-        spatial_dims=2,
+        name=name,
+        summary=f"densely connected network of {depth} layers{' for clips' if dims == 3 else ''}",
+        source="Huang et al., CVPR 2017" if dims == 2 else _HARA,
+        spatial_dims=dims,
         parameters_millions=millions,
         minimum_size=32,
-        builder=f"{_MODULES}densenet:densenet{depth}",
+        builder=f"{_MODULES}densenet:{name}",
         options={"width": (64, "channels of the first convolution, even; each layer adds half; published weights: 64")},
-        weights=(f"densenet{depth}_imagenet",),
+        weights=(f"{flat}_imagenet",),
         requires=("torch", "monai"),
+        twin=flat if dims == 3 else None,
     )
 
 
@@ -162,6 +173,7 @@ def _inception_resnet(name: str, summary: str, source: str, millions: float, *, 
             "padding": (padding, "valid as published, from 75 pixels on, or same, from 32 pixels on"),
             "stem_stride": (8, _STEM_STRIDE),
         },
+        twin="inception_resnet_v2" if dims == 3 else None,
         **more,
     )
 
@@ -267,6 +279,50 @@ _CARDS = (
         79.53,
         dims=3,
         builder=f"{_MODULES}calcification_inception_resnet_v2:calcification_inception_resnet_v2_3d",
+    ),
+    _resnet(18, 33.16, dims=3),
+    _resnet(50, 46.16, dims=3),
+    _densenet(121, 11.24, dims=3),
+    NetworkCard(
+        name="i3d",
+        summary="inception for clips",
+        source="Carreira and Zisserman, CVPR 2017",
+        spatial_dims=3,
+        parameters_millions=12.25,
+        minimum_size=32,
+        builder=f"{_MODULES}i3d:i3d",
+        options={
+            "width": (64, "channels of the first convolution, a multiple of 4; published weights need 64"),
+            "dropout": (0.5, _DROPOUT),
+        },
+    ),
+    NetworkCard(
+        name="r2plus1d_18",
+        summary="residual network of 18 layers, its kernels split into plane and time",
+        source="Tran et al., CVPR 2018",
+        spatial_dims=3,
+        parameters_millions=31.30,
+        minimum_size=32,
+        builder=f"{_MODULES}r2plus1d:r2plus1d_18",
+        options={"width": (64, "channels of the first stage; published weights need 64")},
+        weights=("r2plus1d_18_kinetics",),
+    ),
+    NetworkCard(
+        name="cnn_lstm",
+        summary="ResNet18 over each frame, and an LSTM that reads the frames",
+        source="Donahue et al., CVPR 2015",
+        spatial_dims=3,
+        parameters_millions=11.96,
+        minimum_size=32,
+        builder=f"{_MODULES}cnn_lstm:cnn_lstm",
+        options={
+            "width": (64, "channels of the first stage of ResNet18; published weights need 64"),
+            "hidden": (256, "of the LSTM"),
+            "read": ("mean", "what the last layer sees of the LSTM's states: their mean, or the last"),
+        },
+        weights=("resnet18_imagenet",),
+        requires=("torch", "monai"),
+        twin="resnet18",
     ),
 )
 

@@ -23,6 +23,7 @@ LARGEST = 2 * 1024**3
 _TORCHVISION = "https://download.pytorch.org/models/"
 _EFFICIENTNET = "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/1.0/"
 _IMAGENET = "trained on ImageNet-1k, whose terms allow non-commercial research"
+_KINETICS = "trained on Kinetics-400: links to videos that are others', for non-commercial research"
 _LICENCE = f"BSD-3-Clause (torchvision); {_IMAGENET}"
 
 
@@ -88,6 +89,14 @@ OFFICIAL: Mapping[str, OfficialWeights] = {
             licence=f"Apache-2.0 (EfficientNet-PyTorch); {_IMAGENET}",
         ),
         _torchvision("convnext_tiny", "convnext_tiny-983f1562.pth", "V1"),
+        OfficialWeights(
+            name="r2plus1d_18_kinetics",
+            network="r2plus1d_18",
+            address=_TORCHVISION + "r2plus1d_18-91a641e6.pth",
+            sha256_prefix="91a641e6",
+            origin="torchvision r2plus1d_18 KINETICS400_V1 (r2plus1d_18-91a641e6.pth)",
+            licence=f"BSD-3-Clause (torchvision); {_KINETICS}",
+        ),
     )
 }
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from isthmus.errors import WeightsError
 from isthmus.models.classifier import Classifier
+from isthmus.models.inflation import inflate
 
 _SHOWN = 5
 
@@ -87,14 +88,17 @@ def fit_state(classifier: Classifier, state: dict[str, Tensor], *, where: str) -
     named, notes = (state, []) if set(state) & set(own) else classifier.from_published(state)
     # Files older than batch norm's counter lack it; it only matters to a momentum of None, which we never use.
     counters = {name for name in own if name.endswith("num_batches_tracked")}
+    fresh = _fresh_parts(classifier, named)
     missing, unknown = set(own) - set(named) - counters, set(named) - set(own)
+    missing = {name for name in missing if not name.startswith(fresh)}
     if missing or unknown:
         raise WeightsError(
             f"these are not weights of {classifier.network}: {_listed('missing', missing)}, "
             f"{_listed('unknown', unknown)}",
             where=where,
         )
-    fitted = {name: named.get(name, own[name]) for name in own}
+    fitted, inflated = inflate({name: named.get(name, own[name]) for name in own}, own)
+    notes = notes + [f"{part[:-1]}: not in the file; it starts from random weights" for part in fresh] + inflated
     notes = notes + _fit_stem(classifier, fitted, own) + _fit_head(classifier, fitted, own)
     wrong = [
         f"{name} {list(value.shape)} instead of {list(own[name].shape)}"
@@ -109,6 +113,10 @@ def fit_state(classifier: Classifier, state: dict[str, Tensor], *, where: str) -
             hint="check the network's options, such as width",
         )
     return fitted, notes
+
+
+def _fresh_parts(classifier: Classifier, named: dict[str, Tensor]) -> tuple[str, ...]:
+    return tuple(part for part in classifier.own_parts if not any(name.startswith(part) for name in named))
 
 
 def _fit_stem(classifier: Classifier, fitted: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:

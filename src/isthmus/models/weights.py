@@ -198,7 +198,7 @@ def locate(
         digest = _checked_hash(folder / entry.file, entry.sha256, f"isthmus weights import {entry.file}")
         return folder / entry.file, Provenance(entry.name, entry.origin, entry.licence, digest)
     known = official(text)
-    if network is not None and network != known.network:
+    if network is not None and known.network not in (network, _twin(network)):
         raise WeightsError(f"{text} are weights of {known.network}", expected=f"weights of {network}")
     digest = _checked_hash(
         folder / known.file,
@@ -211,9 +211,10 @@ def locate(
 def load_initial_weights(classifier: "Classifier", name_or_path: str | Path, cache: Path | None = None) -> Provenance:
     """Load published or own weights into a network, strictly.
 
-    Every parameter must be there with its shape, with two stated exceptions: the last linear layer keeps its random
+    Every parameter must be there with its shape, with stated exceptions: the last linear layer keeps its random
     start when the file has another number of classes, and a stem for one channel takes the file's stem summed over RGB
-    (what the file's network computes on a grey picture repeated three times).
+    (what the file's network computes on a grey picture repeated three times). Into a network of clips the weights of
+    its twin of pictures are inflated (:mod:`isthmus.models.inflation`).
 
     Parameters
     ----------
@@ -243,9 +244,14 @@ def load_initial_weights(classifier: "Classifier", name_or_path: str | Path, cac
     return Provenance(provenance.name, provenance.origin, provenance.licence, provenance.sha256, tuple(notes))
 
 
+def _twin(network: str) -> str | None:
+    card = cards().get(network)
+    return card.twin if card else None
+
+
 def _imagenet(network: str | None) -> str:
     card = cards().get(network or "")
-    names = [name for name in (card.weights if card else ()) if name in OFFICIAL]
+    names = [name for name in (card.weights if card else ()) if name in OFFICIAL and name.endswith("_imagenet")]
     if not names:
         raise WeightsError(
             f"there are no published ImageNet weights for {network or 'an unnamed network'}",
