@@ -5,6 +5,7 @@
 Inception-A stage and after Reduction-A. Nothing else differs, so that the difference of the two arms is the module's.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from isthmus.errors import InputError
 from isthmus.models.calcification_attention import CalcificationAttention, white_top_hat
 from isthmus.models.classifier import IMAGE, LESION_MASK, InputSpec, Outputs
-from isthmus.models.inception_resnet_v2 import InceptionResNetV2, Padding
+from isthmus.models.inception_resnet_v2 import REPEATS, InceptionResNetV2, Padding
 
 _GATES = {"repeat": "gate_1", "mixed_6a": "gate_2"}
 _CHANNELS = {"gate_1": 320, "gate_2": 1088}
@@ -75,13 +76,13 @@ def calcification_inception_resnet_v2_3d(
     classes: int,
     channels: int,
     width: int = 32,
-    depth: float = 1.0,
+    repeats: Sequence[int] = REPEATS,
     dropout: float = 0.2,
     padding: Padding = "same",
     stem_stride: int = 8,
 ) -> CalcificationInceptionResNetV2:
     """Return the network of Qian et al. 2025."""
     return CalcificationInceptionResNetV2(
-        classes=classes, channels=channels, width=width, depth=depth, dropout=dropout, padding=padding,
+        classes=classes, channels=channels, width=width, repeats=repeats, dropout=dropout, padding=padding,
         stem_stride=stem_stride,
     )  # fmt: skip

@@ -10,6 +10,7 @@ parameters stay the same; it is the default for clips, where nothing is publishe
 (temporal stride 1); the two reductions halve time.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor, nn
@@ -21,8 +22,8 @@ from isthmus.models.layers import blocks_of
 
 Padding = Literal["valid", "same"]
 
-DEPTHS = (10, 20, 9)
-"""Blocks of the three stages; a tenth of the last kind, without scale and rectifier, closes the network."""
+REPEATS = (10, 20, 10)
+"""Blocks of the three stages as published; the last of the last stage is neither scaled nor rectified."""
 
 
 class InceptionResNetV2(Classifier):
@@ -36,8 +37,8 @@ class InceptionResNetV2(Classifier):
         K and C.
     width : int
         Channels of the first convolution, a multiple of 4; 32 as published. All others in proportion.
-    depth : float
-        Share of the 10, 20 and 9 blocks, above 0 to 1; 1 as published.
+    repeats : sequence of int
+        Blocks of the three stages; 10, 20 and 10 as published.
     dropout : float
         Before the last linear layer, 0 to 1; 0.2 as published.
     padding : {'valid', 'same'}
@@ -71,18 +72,18 @@ class InceptionResNetV2(Classifier):
         classes: int = 2,
         channels: int = 1,
         width: int = 32,
-        depth: float = 1.0,
+        repeats: Sequence[int] = REPEATS,
         dropout: float = 0.2,
         padding: Padding = "valid",
         stem_stride: int = 8,
         more_inputs: tuple[InputSpec, ...] = (),
     ) -> None:
-        _check_options(width=width, depth=depth, padding=padding, stem_stride=stem_stride)
+        _check_options(width=width, repeats=repeats, padding=padding, stem_stride=stem_stride)
         super().__init__(inputs=image_input(channels, spatial_dims) + more_inputs, classes=classes)
         self.minimum_size = _minimum_size(padding, stem_stride)
         shape = blocks.Shape(spatial_dims, width, padding == "same")
         conv, same = shape.convolution, shape.same
-        a, b, c = (max(1, round(count * depth)) for count in DEPTHS)
+        a, b, c = repeats
         layers: dict[str, nn.Module] = {
             "conv2d_1a": shape.stem(channels),
             "conv2d_2a": conv(32, 32, 3, same=same),
@@ -96,7 +97,7 @@ class InceptionResNetV2(Classifier):
             "mixed_6a": blocks.reduction_a(shape),
             "repeat_1": nn.Sequential(*(blocks.inception_b(shape) for _ in range(b))),
             "mixed_7a": blocks.reduction_b(shape),
-            "repeat_2": nn.Sequential(*(blocks.inception_c(shape) for _ in range(c))),
+            "repeat_2": nn.Sequential(*(blocks.inception_c(shape) for _ in range(c - 1))),
             "block8": blocks.inception_c(shape, rectify=False),
             "conv2d_7b": conv(2080, 1536),
         }
@@ -141,11 +142,13 @@ def _minimum_size(padding: Padding, stem_stride: int) -> int:
     return size
 
 
-def _check_options(*, width: int, depth: float, padding: str, stem_stride: int) -> None:
+def _check_options(*, width: int, repeats: Sequence[int], padding: str, stem_stride: int) -> None:
     if width < 4 or width % 4:
         raise ProtocolError(f"width {width}", where="options.width", expected="a multiple of 4; 32 as published")
-    if not 0 < depth <= 1:
-        raise ProtocolError(f"depth {depth:g}", where="options.depth", expected="above 0, at most 1")
+    if len(repeats) != len(REPEATS) or not all(isinstance(count, int) and count > 0 for count in repeats):
+        raise ProtocolError(
+            f"repeats {list(repeats)}", where="options.repeats", expected=f"three numbers, such as {list(REPEATS)}"
+        )
     if padding not in ("valid", "same"):
         raise ProtocolError(f"padding {padding!r}", where="options.padding", expected="valid or same")
     if stem_stride not in (2, 4, 8):
@@ -157,14 +160,14 @@ def inception_resnet_v2(
     classes: int,
     channels: int,
     width: int = 32,
-    depth: float = 1.0,
+    repeats: Sequence[int] = REPEATS,
     dropout: float = 0.2,
     padding: Padding = "valid",
     stem_stride: int = 8,
 ) -> InceptionResNetV2:
     """Return Inception-ResNet-v2 for pictures."""
     return InceptionResNetV2(
-        2, classes=classes, channels=channels, width=width, depth=depth, dropout=dropout, padding=padding,
+        2, classes=classes, channels=channels, width=width, repeats=repeats, dropout=dropout, padding=padding,
         stem_stride=stem_stride,
     )  # fmt: skip
 
@@ -174,13 +177,13 @@ def inception_resnet_v2_3d(
     classes: int,
     channels: int,
     width: int = 32,
-    depth: float = 1.0,
+    repeats: Sequence[int] = REPEATS,
     dropout: float = 0.2,
     padding: Padding = "same",
     stem_stride: int = 8,
 ) -> InceptionResNetV2:
     """Return Inception-ResNet-v2 for clips."""
     return InceptionResNetV2(
-        3, classes=classes, channels=channels, width=width, depth=depth, dropout=dropout, padding=padding,
+        3, classes=classes, channels=channels, width=width, repeats=repeats, dropout=dropout, padding=padding,
         stem_stride=stem_stride,
     )  # fmt: skip

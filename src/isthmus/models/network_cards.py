@@ -168,7 +168,7 @@ def _inception_resnet(name: str, summary: str, source: str, millions: float, *, 
         minimum_size=75 if padding == "valid" else 32,
         options={
             "width": (32, "channels of the first convolution, a multiple of 4; published weights need 32"),
-            "depth": (1.0, "share of the 10 + 20 + 9 blocks, above 0 to 1; published weights need 1.0"),
+            "repeats": ((10, 20, 10), "blocks of the three stages, such as [2, 4, 2]; published weights need these"),
             "dropout": (0.2, _DROPOUT),
             "padding": (padding, "valid as published, from 75 pixels on, or same, from 32 pixels on"),
             "stem_stride": (8, _STEM_STRIDE),
