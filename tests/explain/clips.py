@@ -16,9 +16,10 @@ from isthmus.models.classifier import Classifier, InputSpec, Outputs
 HEIGHT, WIDTH, TOTAL = 96, 128, 12
 SPECK_FRAMES = (6, 7, 8)
 LESION_FRAMES = range(2, 11)
+FRAMES = {"count": 6, "stored": 12, "within": "clip"}
 PREPARATION = Preparation.model_validate(
-    {"train_size": 36, "crop_size": 32, "marks": "keep", "layout": "3d", "frames": {"count": 6, "stored": 12, "within": "clip"}}
-)  # fmt: skip
+    {"train_size": 36, "crop_size": 32, "marks": "keep", "layout": "3d", "frames": FRAMES}
+)
 
 
 def write_clip(folder: Path, seed: int, *, calcified: bool) -> tuple[Path, Path, np.ndarray]:

@@ -48,10 +48,7 @@ class FoldNetwork:
 
 
 def read_fold(folder: Path, *, calibration: "LogisticCalibration | None" = None, threshold: float = 0.5) -> FoldNetwork:
-    """Load a finished fit's network from its folder (``fit.yaml``, ``done.json``, ``weights.safetensors``).
-
-    A fit that took over another's network (``weights_of``) has its weights there, in the same run.
-    """
+    """Load a finished fit's network from its folder (``fit.yaml``, ``done.json``, ``weights.safetensors``)."""
     import torch
 
     from isthmus.models.descriptor_heads import create_classifier
@@ -70,8 +67,7 @@ def read_fold(folder: Path, *, calibration: "LogisticCalibration | None" = None,
             options=fit["options"],
             descriptors=None if heads is None else DescriptorSpec.model_validate(heads),
         )
-    trained = folder if fit.get("weights_of") is None else folder.parents[3] / fit["weights_of"]
-    classifier.load_state_dict(read_state(trained / "weights.safetensors"), strict=True)
+    classifier.load_state_dict(read_state(folder / "weights.safetensors"), strict=True)
     return FoldNetwork(
         classifier.eval(),
         fit["held_out_views"],

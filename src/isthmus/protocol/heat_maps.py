@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.explain.calcifications import Masks
+from isthmus.explain.clip_drawing import DrawnClip
 from isthmus.explain.held_out import HeldOutHeat, explain_held_out, read_fold
 from isthmus.imaging.cache import PreparedStore
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.fits import fit_folder
 from isthmus.protocol.schema import Protocol
-from isthmus.report.context import Localisation, Picture
+from isthmus.report.context import Film, Localisation, Picture
 from isthmus.statistics.calibration import LogisticCalibration
 from isthmus.training.spec import FitSpec
 
@@ -27,6 +28,7 @@ class HeatMaps:
 
     localisation: dict[str, Localisation] = field(default_factory=dict)
     gallery: list[Picture] = field(default_factory=list)
+    films: list[Film] = field(default_factory=list)
     misclassified: list[Picture] = field(default_factory=list)
 
 
@@ -104,7 +106,9 @@ def _add(result: HeatMaps, key: str, title: str, heat: HeldOutHeat) -> None:
         on_calcifications: dict[str, Any] = {}
         if heat.calcifications is not None:
             measured = heat.localisation.dropna(subset=["heat_in_calcifications"])
+            baselines = heat.calcifications["baselines"]
             on_calcifications = {
+                "baselines": "" if baselines is None else baselines["sentence"],
                 "heat_in_calcifications": measured["heat_in_calcifications"].tolist(),
                 "calcification_share": measured["calcification_area"].tolist(),
                 "calcification_pointing": heat.calcifications["pointing"]["estimate"],
@@ -114,6 +118,7 @@ def _add(result: HeatMaps, key: str, title: str, heat: HeldOutHeat) -> None:
             baseline=known["gaussian_in_lesion"].tolist(),
             pointing_game=heat.summary["pointing"]["estimate"],
             pointing_baseline=heat.summary["gaussian_pointing"]["estimate"],
+            frames=heat.frames or {},
             **on_calcifications,
         )
     if heat.gallery is not None:
@@ -122,6 +127,9 @@ def _add(result: HeatMaps, key: str, title: str, heat: HeldOutHeat) -> None:
             f"One file a case: explanations/{key}/overlays/."
         )
         result.gallery.append(Picture(heat.gallery, caption, " ".join(case.caption for case in heat.cases), arm=key))
+    result.films.extend(
+        Film(clip.video, clip.filmstrip, clip.caption, clip.alternative, key) for clip in _one_a_heading(heat.clips)
+    )
     result.misclassified.extend(
         Picture(
             case.path,
@@ -131,3 +139,8 @@ def _add(result: HeatMaps, key: str, title: str, heat: HeldOutHeat) -> None:
         )
         for case in heat.wrong[:SHOWN]
     )
+
+
+def _one_a_heading(clips: Sequence[DrawnClip]) -> list[DrawnClip]:
+    """Return the first clip under each heading; the folder holds the others."""
+    return list({clip.heading: clip for clip in reversed(clips)}.values())[::-1]

@@ -99,7 +99,7 @@ class SplitFacts:
     tune_fraction: float | None = None
     test_rule: str = ""
     fingerprint: str = ""
-    by: Literal["group", "site"] = "group"
+    by: Literal["group", "site", "column"] = "group"
     external_sites: list[str] = field(default_factory=list)
 
 
@@ -130,6 +130,12 @@ class Localisation:
         the heat on them, and the share of the picture's area that they fill, which even heat would score. 0 to 1.
     calcification_pointing : float or None
         Share of those cases whose hottest point lies on a calcification.
+    baselines : str
+        The heat on calcifications beside maps that know nothing of the network, in words.
+    frames : dict
+        Of clips: ``seen`` and ``steps`` (frames that the network sees, and steps in time of its last maps), and for
+        what is sought in a frame (``calcified``, ``lesion``) how often the frame of most heat shows it: ``clips``,
+        ``every_frame``, intervals ``top``, ``chance``, ``difference``, ``rank``, and ``sentence``.
     """
 
     heat_in_lesion: list[float]
@@ -139,6 +145,8 @@ class Localisation:
     heat_in_calcifications: list[float] = field(default_factory=list)
     calcification_share: list[float] = field(default_factory=list)
     calcification_pointing: float | None = None
+    baselines: str = ""
+    frames: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -177,6 +185,17 @@ class Picture:
     caption: str
     alternative: str = ""
     arm: str = ""
+
+
+@dataclass(frozen=True)
+class Film:
+    """A clip of the gallery: an MP4 for the screen, its filmstrip for paper; ``alternative`` is read out."""
+
+    video: Path
+    filmstrip: Path
+    caption: str
+    alternative: str
+    arm: str
 
 
 @dataclass(frozen=True)
@@ -221,6 +240,8 @@ class ReportContext:
         How often each test or external set was opened, and by which arms, in words.
     marks : list of str
         ``SMOKE``, ``SIMULATED``, ``SMALL PROFILE``.
+    films : list of Film
+        Clips with their heat, of each explained arm those that are shown.
     misclassified : list of Picture
         Wrong calls on held-out folds, the most confident of each explained arm first.
     leak : LeakDemonstration, optional
@@ -241,6 +262,7 @@ class ReportContext:
     learning: dict[str, dict[str, DataFrame]] = field(default_factory=dict)
     localisation: dict[str, Localisation] = field(default_factory=dict)
     gallery: list[Picture] = field(default_factory=list)
+    films: list[Film] = field(default_factory=list)
     misclassified: list[Picture] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     protocol_resolved: dict[str, Any] | None = None

@@ -18,6 +18,7 @@ from isthmus.report.misclassified import misclassified_rows
 from isthmus.report.named_contrasts import RULE
 from isthmus.report.page_descriptors import descriptor_parts
 from isthmus.report.page_error_rates import error_rate_parts
+from isthmus.report.page_films import film_parts
 from isthmus.report.page_regions import region_parts
 from isthmus.report.page_simulated import simulated_parts
 from isthmus.report.page_tables import arm_tables, comparison_rows, fold_table, pointing_rows
@@ -29,8 +30,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 ORDER = (
     "cohort", "table_one", "ideal", "leak", "results", "ranking", "discrimination", "seeds", "comparisons", "calls",
     "decisions", "decision_curves", "misjudged", "subgroups", "calibration", "probabilities", "reclassification",
-    "uncertainty", "regions", "described", "tirads", "readers", "learning", "heat", "failures", "methods", "checklists",
-    "versions",
+    "uncertainty", "regions", "described", "tirads", "readers", "learning", "heat", "films", "failures",
+    "methods", "checklists", "versions",
 )  # fmt: skip
 """The sections as they follow one another on the page."""
 
@@ -158,6 +159,7 @@ def _page(context: ReportContext, figures: set[str], gallery: list[dict[str, str
         **region_parts(context),
         **error_rate_parts(context),
         **simulated_parts(context),
+        **film_parts(context),
         "subjects": {subject.key: shown for subject in SUBJECTS if (shown := subject.show(context))},
     }
     page["sections"] = _sections(page, figures)
@@ -190,6 +192,7 @@ def _sections(page: dict[str, Any], figures: set[str]) -> list[tuple[str, str]]:
         "described": ("What the networks learnt to describe", page["described"]),
         "learning": ("Learning curves", "learning" in figures),
         "heat": ("Heat maps", "localisation" in figures or page["gallery"] or page["on_calcifications"]),
+        "films": ("Heat in time", page["films"] or page["attended"]),
         "failures": ("Failures", page["failures"]),
         "methods": ("Methods", page["methods"]),
         "versions": ("Versions", page["versions"]),

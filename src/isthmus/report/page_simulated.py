@@ -9,11 +9,16 @@ from isthmus.report.reading import count, interval, number, plural
 
 
 def simulated_parts(context: ReportContext) -> dict[str, Any]:
-    """Return the page's entries ``ideal``, ``leak`` and ``on_calcifications``, empty without facts."""
+    """Return the page's entries ``ideal``, ``leak``, ``on_calcifications`` and ``baselines``, empty without facts."""
     return {
         "ideal": _ideal(context),
         "leak": _leak(context.leak),
         "on_calcifications": _on_calcifications(context),
+        "baselines": [
+            f"{context.title_of(arm)}. {found.baselines}"
+            for arm, found in context.localisation.items()
+            if found.baselines
+        ],
     }
 
 
