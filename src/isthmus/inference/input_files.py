@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from isthmus.cohort.outlines.picture_names import PICTURE_FOLDERS
 from isthmus.errors import InputError, PictureError
 from isthmus.imaging.frame_folder import frame_paths
 from isthmus.imaging.limits import Limits
@@ -52,6 +53,18 @@ def find_clips(inputs: Sequence[Path]) -> list[Path]:
             )
         found += inside
     return found
+
+
+def name_of(path: Path | str) -> str:
+    """Return what results call a file: its name; of a folder of frames called `images` or the like its parent's too.
+
+    Examples
+    --------
+    >>> name_of("a/b/c.avi"), name_of("a/case_7/images")
+    ('c.avi', 'case_7/images')
+    """
+    path = Path(path)
+    return f"{path.parent.name}/{path.name}" if path.name.lower() in PICTURE_FOLDERS and path.parent.name else path.name
 
 
 def _there(inputs: Sequence[Path]) -> list[Path]:

@@ -85,9 +85,10 @@ def frames_in_words(spec: BundleSpec) -> str:
         return ""
     if sampling.pick != "uniform":
         return f"one frame of a clip: that of the {sampling.pick.replace('_', ' ')}"
-    within = "from the first to the last in which the lesion is seen" if sampling.within == "lesion" else "of the clip"
+    seen = "from the first to the last in which the lesion is seen, where that is known"
+    within = seen if sampling.within == "lesion" else "over the whole clip"
     how = "as one volume" if spec.prepare.layout == "3d" else f"each by itself, {spec.frame_scores} of their scores"
-    return f"{sampling.count} frames evenly spread, {within}; {how}"
+    return f"{sampling.count} frames evenly spread {within}; {how}"
 
 
 def remarks(spec: BundleSpec) -> list[str]:

@@ -16,6 +16,7 @@ from isthmus.imaging.region import find_scan_area
 from isthmus.inference.boxes import BoxLike, parse_box
 from isthmus.inference.clip_frames import ChosenFrames, check_kind, frames_of_clip, read_frames
 from isthmus.inference.clip_proposal import DRAW_IT, NOT_FOUND, Proposer, propose_frames
+from isthmus.inference.input_files import name_of
 from isthmus.inference.proposal import Proposal
 
 DEFAULT_LIMITS = Limits()
@@ -104,7 +105,7 @@ def read_picture(
     RegionMissing
         When the model needs a region and none was given, or the localiser finds none.
     """
-    path, name = Path(path), Path(path).name
+    path, name = Path(path), name_of(path)
     info, sampling = probe(path, limits), preparation.frames
     check_kind(info, sampling, name)
     if box is not None and mask is not None:
@@ -191,7 +192,7 @@ def picture_of_clip(clip: Clip, preparation: Preparation, requires: str) -> Pict
 
 def _ready(chosen: ChosenFrames, preparation: Preparation, requires: str) -> Picture:
     """Check the region of chosen frames, find their scan area and prepare them."""
-    clip, name = chosen.clip, Path(chosen.clip.source).name
+    clip, name = chosen.clip, name_of(chosen.clip.source)
     lesion = clip.lesion
     if requires != "none" and lesion is None:
         raise RegionMissing(

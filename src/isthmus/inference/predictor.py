@@ -14,6 +14,7 @@ from isthmus.imaging.clip import Clip
 from isthmus.imaging.prepare import Prepared
 from isthmus.inference.boxes import BoxLike
 from isthmus.inference.clip_proposal import Proposer
+from isthmus.inference.input_files import name_of
 from isthmus.inference.pictures import Picture, picture_of_clip, read_picture
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions, call_in_words
 from isthmus.inference.scores import ViewScores, probabilities, view_scores
@@ -104,7 +105,7 @@ class Predictor:
             try:
                 picture = self.read(path, box=box, mask=mask, scan_area=area, localiser=localiser)
             except InputError as error:
-                failures.append(FailedPicture(Path(path).name, error))
+                failures.append(FailedPicture(name_of(path), error))
             else:
                 # The source's pixels go at once: a clip's frames are many, and what is scored is small.
                 waiting.append(picture.prepared)

@@ -153,7 +153,7 @@ def _check_stills(cohort: Cohort) -> None:
             f"no still among {', '.join(f'{count} {kind} views' for kind, count in kinds.items())}",
             where=cohort.name,
             expected="bmode views: the localiser reads stills, and a clip's region is of many frames",
-            hint="outline the clips; one clip at a time is proposed by `isthmus predict BUNDLE CLIP --localiser FOLDER`",
+            hint="outline the clips; of a single one `isthmus predict BUNDLE CLIP --localiser FOLDER` asks it",
         )
 
 
