@@ -10,7 +10,7 @@ from isthmus.models.descriptors import DescriptorSpec
 FORMAT = "isthmus-bundle/1.1"
 """1.1 added `aggregation`."""
 
-Option = bool | int | float | str
+Option = bool | int | float | str | list[int]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
