@@ -56,7 +56,7 @@ class CalcificationInceptionResNetV2(InceptionResNetV2):
     def features(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the last maps and the gates, ``{'image': [N, 1536, T / 4, H / 32, W / 32], 'gate_1': …}``."""
         maps = inputs[IMAGE]
-        hats = white_top_hat(maps, mask=inputs.get(LESION_MASK))
+        hats = white_top_hat(maps, inputs.get(LESION_MASK))
         gates: dict[str, Tensor] = {}
         for name in self.body:
             maps = self.net[name](maps)
