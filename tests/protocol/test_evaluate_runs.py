@@ -158,3 +158,21 @@ def test_what_a_run_froze_is_not_chosen_anew(finished, tmp_path, option):
     with pytest.raises(InputError, match="calibration and thresholds are frozen"):
         evaluate_runs([finished[0].folder], tmp_path / "out", **option)
     assert not (tmp_path / "out").exists()
+
+
+def test_one_run_keeps_its_named_contrast_and_its_seeds_are_readers(finished, tmp_path):
+    folder = tmp_path / "again"
+    shutil.copytree(finished[0].folder, folder)
+    table = pd.read_csv(folder / "predictions.csv", dtype={"unit_id": str, "group_id": str, "label": str, "call": str})
+    kept = table[table["split"].isin(["test", "external"])]
+    rows = [kept.assign(seed=seed, p_1=kept["p_1"] ** (1 + seed / 10)) for seed in range(5)]
+    together = pd.concat(rows, ignore_index=True)
+    together.assign(p_0=1 - together["p_1"], call="").to_csv(folder / "predictions_seeds.csv", index=False)
+    evidence = evaluate_runs([folder], tmp_path / "out", bootstrap=200, reference_arm=None, primary=None)
+    primary = finished[0].protocol.primary
+    assert evidence["primary"] == {"arm": primary.arm, "against": primary.against}
+    assert evidence["comparisons"][0]["difference"] == finished[0].evidence["comparisons"][0]["difference"]
+    entry = next(one for one in evidence["seeds"]["contrasts"] if one["split"] == "test")
+    assert (entry["a"], entry["b"], entry["order"], entry["seeds"]) == (primary.arm, primary.against, 1, 5)
+    # A power ranks as the probability does: five seeds that agree are worth one.
+    assert entry["difference"] == pytest.approx(evidence["comparisons"][0]["difference"])

@@ -13,7 +13,7 @@ from isthmus.report.named_contrasts import RULE, NamedContrast
 from isthmus.report.nearness import ideal_of, shown_to
 from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reading import count, figure_endings, in_order, interval, listed, number, p_value, split_name
-from isthmus.report.seed_words import CLAIMS_NOTHING, contrast_words, one_model_words
+from isthmus.report.seed_words import CLAIMS_NOTHING, ONE_MODEL, choice_words, contrast_words
 from isthmus.report.seeds import seeds_of_table
 from isthmus.report.subject import Painters, Shown, Study, Subject
 
@@ -47,14 +47,22 @@ def show(context: ReportContext) -> Shown | None:
     splits, endings = _splits(found), figure_endings(context.evidence)
     sentences = [found["generalises_to"]] if _random(found) else []
     sentences += [CLAIMS_NOTHING] if "SMOKE" in context.marks else []
-    for split in splits if "SMOKE" not in context.marks else []:
-        named = [entry for entry in found["contrasts"] if entry["split"] == split and entry["order"]]
-        for entry in named:
-            sentences += contrast_words(context, entry, leading=split == splits[0], several=len(splits) > 1)
-    sentences += one_model_words(context)
+    sentences += _said(context, found, splits) if "SMOKE" not in context.marks else []
+    sentences.append(ONE_MODEL)
     figures = tuple(f"seeds{endings.get(split, f'_{place}')}" for place, split in enumerate(splits))
     tables = [table for split in splits for table in _tables(context, found, split) if table.rows]
     return Shown(sentences, figures, tables, _notes(found))
+
+
+def _said(context: ReportContext, found: dict[str, Any], splits: list[str]) -> list[str]:
+    """Return what is said of the named contrasts, those on the leading split first; before each how it was chosen."""
+    sentences, chosen = [], {one["order"]: one for one in context.evidence["contrasts"]}
+    for split in splits:
+        for entry in (entry for entry in found["contrasts"] if entry["split"] == split and entry["order"]):
+            leading = split == splits[0]
+            sentences += [choice_words(context, chosen[entry["order"]])] if leading else []
+            sentences += contrast_words(context, entry, leading=leading, several=len(splits) > 1)
+    return [text for text in sentences if text]
 
 
 def frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:

@@ -6,6 +6,10 @@ from isthmus.report.context import ReportContext
 from isthmus.report.reading import count, interval, listed, number, p_value, plural, split_name
 
 CLAIMS_NOTHING: Final = "A smoke run: no number below means anything."
+ONE_MODEL: Final = (
+    "The section Comparisons sets the arms’ own models, one training of each, beside one another; where a training run "
+    "matters, what is said here is what counts."
+)
 
 
 def contrast_words(context: ReportContext, entry: dict[str, Any], *, leading: bool, several: bool) -> list[str]:
@@ -64,9 +68,9 @@ def _times(seeds: int) -> str:
 
 
 def _figures(context: ReportContext, entry: dict[str, Any]) -> str:
-    a, b = (f"{context.title_of(entry[side])} {number(entry[f'estimate_{side}'], 3)}" for side in "ab")
+    a, b = (f"{number(entry[f'estimate_{side}'], 3)} for {context.title_of(entry[side])}" for side in "ab")
     p = p_value(entry["p"])
-    return f"mean AUC {a}, {b}, difference {interval(entry, 3)}, p {p if p.startswith('<') else f'= {p}'}"
+    return f"mean AUC {a} and {b}; difference {interval(entry, 3)}, p {p if p.startswith('<') else f'= {p}'}"
 
 
 def _verdict(context: ReportContext, entry: dict[str, Any]) -> str:
@@ -138,24 +142,17 @@ def choice_words(context: ReportContext, contrast: dict[str, Any]) -> str:
     if not choice:
         return ""
     figures = [
-        f"{context.title_of(arm)} {number(value, 3)}" + (" (oracle)" if arm in choice["oracles"] else "")
+        f"{_marked(context.title_of(arm), arm in choice['oracles'])} {number(value, 3)}"
         for arm, value in choice["figures"].items()
     ]
     text = (
         f"{contrast['title'].rstrip('.?:')}: of {count(len(figures))} arms {context.title_of(choice['arm'])} has the "
-        f"best cross-validated AUC and is the one compared with ({listed(figures)}); no set kept aside was asked."
+        f"best cross-validated AUC and is the one compared with ({'; '.join(figures)}); no set kept aside was asked."
     )
     if choice["oracles"]:
         text += " Oracle: the simulated truth chose its pictures, which no clinic can do."
     return text
 
 
-def one_model_words(context: ReportContext) -> list[str]:
-    """Say how the best of several arms was found, and what the comparisons elsewhere in the report are of."""
-    chosen = [choice_words(context, contrast) for contrast in context.evidence.get("contrasts", [])]
-    texts = [text for text in chosen if text]
-    return [
-        *texts,
-        "The section Comparisons sets the arms’ own models beside one another, on these cases alone; where a training "
-        "run matters, what is said here is what counts.",
-    ]
+def _marked(title: str, oracle: bool) -> str:
+    return f"{title} (oracle)" if oracle and "oracle" not in title else title
