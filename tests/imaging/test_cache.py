@@ -2,6 +2,7 @@
 
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from isthmus.imaging import cache_fill, prepare_views
 from isthmus.imaging.cache import CacheItem, PreparedCache
 from isthmus.imaging.clip import Lesion
 from isthmus.imaging.prepare import Preparation, prepare
-from isthmus.imaging.read import read_clip, write_mask
+from isthmus.imaging.read import read_clip, read_frames, write_mask
 
 from .speckle import speckle
 
@@ -43,7 +44,12 @@ def items(tmp_path):
 def reads(monkeypatch):
     """Count how often a picture is decoded."""
     counted = []
-    monkeypatch.setattr(prepare_views, "read_clip", lambda path, **_: counted.append(path.name) or read_clip(path))
+
+    def read(source, **how):
+        counted.append(Path(source.info.source).name)
+        return read_frames(source, **how)
+
+    monkeypatch.setattr(prepare_views, "read_frames", read)
     return counted
 
 

@@ -15,7 +15,7 @@ from isthmus.imaging.frames import FrameSampling
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.prepare import Preparation, prepare
 from isthmus.imaging.prepare_views import prepare_views
-from isthmus.imaging.read import read_clip, write_mask
+from isthmus.imaging.read import read_clip, read_frames, write_mask
 
 from . import test_dicom
 from .speckle import speckle
@@ -54,11 +54,11 @@ def decoded(monkeypatch):
     """Collect which frames are decoded."""
     asked = []
 
-    def counted(path, *, frames=None, limits):
-        asked.append(frames)
-        return read_clip(path, frames=frames, limits=limits)
+    def counted(source, **how):
+        asked.append(how["frames"])
+        return read_frames(source, **how)
 
-    monkeypatch.setattr(prepare_views_module, "read_clip", counted)
+    monkeypatch.setattr(prepare_views_module, "read_frames", counted)
     return asked
 
 

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from isthmus.errors import LimitError, PictureError
+from isthmus.imaging import frame_folder
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.read import clip_hash, iter_frames, probe, read_clip
 
@@ -98,6 +99,21 @@ def test_a_frame_of_another_size_or_kind_or_cut_short_is_named(tmp_path):
     pages[0].save(tiffs / "0.tif", save_all=True, append_images=pages[1:])
     with pytest.raises(PictureError, match="2 pages"):
         probe(tiffs)
+
+
+def test_a_few_frames_are_read_without_opening_the_others(tmp_path, monkeypatch):
+    folder = fill(tmp_path / "sweep", *(f"{number:03}.png" for number in range(9)))
+    expected = read_clip(folder).frames[[2, 7]]
+    fill(folder, "004.png", size=(8, 7))
+    opened = []
+    opener = frame_folder.open_still
+    monkeypatch.setattr(
+        frame_folder, "open_still", lambda path, *by, **how: opened.append(path.name) or opener(path, *by, **how)
+    )
+    np.testing.assert_array_equal(read_clip(folder, frames=[2, 7]).frames, expected)
+    assert sorted(set(opened)) == ["000.png", "002.png", "007.png"]
+    with pytest.raises(PictureError, match=r"8 x 7 pixels.*004\.png"):
+        read_clip(folder, frames=[2, 4])
 
 
 def test_limits_hold_for_all_frames_together(tmp_path):

@@ -15,7 +15,7 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import FileDataset
-from pydicom.encaps import generate_fragments, generate_frames, get_frame, parse_basic_offsets
+from pydicom.encaps import generate_fragments, generate_frames, get_frame, parse_basic_offsets, parse_fragments
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.pixels.utils import iter_pixels
@@ -43,6 +43,7 @@ _CONTAINERS = (
     (0, b"\x47", "mpegts"),
 )
 _ELEMENT_HEADER = 12  # tag, value representation, reserved, length: encapsulated pixels are in Explicit VR always
+_ITEM_TAG = 4  # bytes before an item's length
 _OFFSET_TABLES = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 
 
@@ -70,7 +71,7 @@ def decoded_frames(path: Path, header: FileDataset, info: ClipInfo, frames: list
     # Pillow is twice as fast here as the decoder that pydicom tries first, and it refuses a truncated frame, where
     # others fill the rest with grey: so no other is asked for baseline JPEG.
     plugin = "pillow" if syntax == JPEGBaseline8Bit else ""
-    # Without indices pydicom walks the fragments once; with them, once for each frame.
+    # Without indices pydicom walks the fragments once; with them and without a table of offsets, once for each frame.
     indices = None if len(frames) == info.frames else frames
     decoded = 0
     try:
@@ -80,8 +81,9 @@ def decoded_frames(path: Path, header: FileDataset, info: ClipInfo, frames: list
             get_decoder(syntax)
             # A deflated file has no place to go to: it is inflated whole; its size was checked for that.
             source = pydicom.dcmread(path) if syntax == DeflatedExplicitVRLittleEndian else path
-            pixels = iter_pixels(source, indices=indices, decoding_plugin=plugin)
-        codestreams = _codestreams(path, frames, info.frames) if syntax.startswith(_JPEG_FAMILY) else None
+            table = _fragments(path, info.frames) if indices and syntax.is_encapsulated else {}
+            pixels = iter_pixels(source, indices=indices, decoding_plugin=plugin, **table)
+        codestreams = _codestreams(path, frames, info.frames, table) if syntax.startswith(_JPEG_FAMILY) else None
         while decoded < len(frames):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -134,13 +136,34 @@ def _scaled(samples: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
-def _codestreams(path: Path, frames: list[int], available: int) -> Iterator[bytes]:
+_Table = dict[str, Any]  # what pydicom takes: `extended_offsets`, or nothing
+
+
+def _fragments(path: Path, available: int) -> _Table:
+    """Return where each frame lies and its length, of a file without a table of offsets and with a fragment a frame."""
     with path.open("rb") as stream:
         header = _go_to_pixels(stream)
-        tables = [header[name].value for name in _OFFSET_TABLES if name in header]
+        if parse_basic_offsets(stream) or all(name in header for name in _OFFSET_TABLES):
+            return {}
+        start = stream.tell()
+        count, places = parse_fragments(stream)
+        if count != available:
+            return {}
+        lengths = []
+        for place in places:
+            stream.seek(place + _ITEM_TAG)
+            lengths.append(int.from_bytes(stream.read(4), "little"))
+    return {"extended_offsets": ([place - start for place in places], lengths)}
+
+
+def _codestreams(path: Path, frames: list[int], available: int, table: _Table) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        header = _go_to_pixels(stream)
+        stored = [header[name].value for name in _OFFSET_TABLES if name in header]
         known: dict[str, Any] = {
             "number_of_frames": available,
-            "extended_offsets": tuple(tables) if len(tables) == len(_OFFSET_TABLES) else None,
+            "extended_offsets": tuple(stored) if len(stored) == len(_OFFSET_TABLES) else None,
+            **table,
         }
         if len(frames) == available:
             yield from islice(generate_frames(stream, **known), available)

@@ -48,14 +48,17 @@ class _FrameFolder:
 
 
 @contextmanager
-def open_frame_folder(path: Path, limits: Limits) -> Iterator[OpenClip]:
-    """Open a folder of numbered frames; every frame's header is read, no pixel is decoded before one is asked for."""
+def open_frame_folder(path: Path, limits: Limits, *, every_header: bool = True) -> Iterator[OpenClip]:
+    """Open a folder of numbered frames; no pixel is decoded before one is asked for.
+
+    A frame that is decoded is held against the first by its header; with ``every_header`` all frames are at once.
+    """
     paths, missing = _series(path, limits)
     with _open_frame(paths[0], limits) as first:
         info = replace(
             first.info, source=str(path), format="folder", frames=len(paths), frame_times_s=None, missing_frames=missing
         )
-    for other in paths[1:]:
+    for other in paths[1:] if every_header else ():
         with _open_frame(other, limits) as still:
             _check_like_first(still.info, info)
     yield _FrameFolder(paths, info, limits)

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.errors import InputError, PictureError
-from isthmus.imaging.clip import Box, Clip, ClipInfo, Lesion, check_frames
+from isthmus.imaging.clip import Box, Clip, ClipInfo, Lesion, OpenClip, check_frames
 from isthmus.imaging.frames import FrameSampling, choose_frames
 from isthmus.imaging.lesion_track import LesionTrack, track_box, track_boxes, track_mask
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.prepare import Preparation, Prepared, prepare_each
-from isthmus.imaging.read import probe, read_clip, read_mask
+from isthmus.imaging.read import open_clip, read_frames, read_mask
 
 
 @dataclass(frozen=True)
@@ -67,26 +67,26 @@ def prepare_views(items: Sequence[CacheItem], preparation: Preparation, limits: 
         For each item what was prepared, or the error that says why not.
     """
     try:
-        if preparation.frames is None:
-            return _prepared_still(items, preparation, limits)
-        return _prepared_clip(items, preparation, preparation.frames, limits)
+        with open_clip(items[0].path, limits) as source:
+            if preparation.frames is None:
+                return _prepared_still(items, source, preparation, limits)
+            return _prepared_clip(items, source, preparation, preparation.frames, limits)
     except InputError as error:
         return [error] * len(items)
 
 
 def _prepared_still(
-    items: Sequence[CacheItem], preparation: Preparation, limits: Limits
+    items: Sequence[CacheItem], source: OpenClip, preparation: Preparation, limits: Limits
 ) -> list[Prepared | InputError]:
-    path = items[0].path
-    frames = probe(path, limits).frames
-    if frames != 1:
+    info = source.info
+    if info.frames != 1:
         raise PictureError(
-            f"it has {frames} frames",
-            where=str(path),
+            f"it has {info.frames} frames",
+            where=info.source,
             expected="a still",
             hint="prepare.frames says how a clip is read",
         )
-    clip = _with_scan_area(read_clip(path, limits=limits), items[0])
+    clip = _with_scan_area(read_frames(source, limits=limits), items[0])
     return prepare_each(clip, [_still_lesion(item, limits) for item in items], preparation)
 
 
@@ -108,17 +108,16 @@ class _Wanted(NamedTuple):
 
 
 def _prepared_clip(
-    items: Sequence[CacheItem], preparation: Preparation, sampling: FrameSampling, limits: Limits
+    items: Sequence[CacheItem], source: OpenClip, preparation: Preparation, sampling: FrameSampling, limits: Limits
 ) -> list[Prepared | InputError]:
-    path = items[0].path
-    info = probe(path, limits)
+    info = source.info
     if info.frames == 1 and sampling.stored > 1:
-        raise PictureError("it is a still", where=str(path), expected=f"a clip, for {sampling.stored} of its frames")
+        raise PictureError("it is a still", where=info.source, expected=f"a clip, for {sampling.stored} of its frames")
     wanted = [_wanted(item, info, sampling, limits) for item in items]
     numbers = sorted({number for one in wanted if isinstance(one, _Wanted) for number in one.frames.tolist()})
     if not numbers:
         return [one for one in wanted if isinstance(one, InputError)]
-    clip = _with_scan_area(read_clip(path, frames=numbers, limits=limits), items[0])
+    clip = _with_scan_area(read_frames(source, frames=numbers, limits=limits), items[0])
     # Regions of the same frames are prepared together: what is cleaned for one is clean for all.
     together: dict[bytes, list[_Wanted]] = defaultdict(list)
     for one in wanted:

@@ -37,7 +37,6 @@ _OPENERS: dict[str, _Opener] = {
     "gif": open_gif,
     "npy": open_numpy,
     "dicom": open_dicom,
-    "folder": open_frame_folder,
 }
 
 
@@ -99,20 +98,29 @@ def read_clip(
     LimitError
         When it is beyond the limits.
     """
-    with open_clip(path, limits) as source:
-        info = source.info
-        wanted = list(range(info.frames)) if frames is None else list(frames)
-        check_frames(wanted, info.frames, path)
-        limits.check_decoded(
-            str(path), width=info.width, height=info.height, channels=info.channels, frames=len(wanted)
-        )
-        decoded = np.empty((len(wanted), info.height, info.width, info.channels), dtype=np.uint8)
-        places: dict[int, list[int]] = defaultdict(list)
-        for place, frame in enumerate(wanted):
-            places[frame].append(place)
-        for frame, pixels in zip(sorted(places), source.frames(sorted(places)), strict=True):
-            for place in places[frame]:
-                decoded[place] = pixels
+    with open_clip(path, limits, every_header=frames is None) as source:
+        return read_frames(source, frames=frames, limits=limits, modality=modality)
+
+
+def read_frames(
+    source: OpenClip,
+    *,
+    frames: Sequence[int] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    modality: str = "bmode",
+) -> Clip:
+    """Read frames of a clip that is open; as :func:`read_clip`."""
+    info = source.info
+    wanted = list(range(info.frames)) if frames is None else list(frames)
+    check_frames(wanted, info.frames, info.source)
+    limits.check_decoded(info.source, width=info.width, height=info.height, channels=info.channels, frames=len(wanted))
+    decoded = np.empty((len(wanted), info.height, info.width, info.channels), dtype=np.uint8)
+    places: dict[int, list[int]] = defaultdict(list)
+    for place, frame in enumerate(wanted):
+        places[frame].append(place)
+    for frame, pixels in zip(sorted(places), source.frames(sorted(places)), strict=True):
+        for place in places[frame]:
+            decoded[place] = pixels
     times = np.zeros(1) if info.frames == 1 else None
     if info.frame_times_s is not None:
         times = np.asarray(info.frame_times_s)[wanted]
@@ -123,7 +131,7 @@ def read_clip(
         modality=modality,
         scan_area=info.scan_area,
         panels=info.panels,
-        source=str(path),
+        source=info.source,
     )
 
 
@@ -134,8 +142,16 @@ def iter_frames(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterato
 
 
 @contextmanager
-def open_clip(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[OpenClip]:
+def open_clip(path: str | Path, limits: Limits = DEFAULT_LIMITS, *, every_header: bool = True) -> Iterator[OpenClip]:
     """Open a picture or clip for a look at its frames one by one; errors as :func:`read_clip`.
+
+    Parameters
+    ----------
+    path, limits
+        As for :func:`probe`.
+    every_header : bool
+        Of a folder of frames: whether every frame's header is read now, or the first's and each other's when that
+        frame is decoded.
 
     Yields
     ------
@@ -143,7 +159,9 @@ def open_clip(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Ope
         Its ``info`` is what :func:`probe` returns; its ``frames`` decodes.
     """
     path = Path(path)
-    with _OPENERS[_kind(path, limits)](path, limits) as source:
+    kind = _kind(path, limits)
+    opener = partial(open_frame_folder, every_header=every_header) if kind == "folder" else _OPENERS[kind]
+    with opener(path, limits) as source:
         yield source
 
 
