@@ -114,3 +114,15 @@ def test_frozen_batch_norm_keeps_its_statistics_and_trains_scale_and_offset():
     network(torch.rand(4, 1, 3, 3)).sum().backward()
     assert torch.equal(norm.running_mean, torch.zeros(2))
     assert norm.weight.grad is not None
+
+
+@pytest.mark.parametrize("kernel", [(1, 1, 1), (3, 1, 1), (1, 3, 3)])
+def test_quick_kernels_give_what_the_slow_ones_give(kernel):
+    torch.manual_seed(0)
+    network = torch.nn.Conv3d(4, 6, kernel, padding=tuple(side // 2 for side in kernel))
+    clips = torch.rand(2, 4, 5, 8, 8)
+    before = network(clips)
+    steps.quick_kernels(network)
+    steps.channels_last(network)
+    assert torch.allclose(network(clips), before, atol=1e-6)
+    assert (network.dilation == (1, 1, 1)) == (kernel == (1, 3, 3))

@@ -167,6 +167,7 @@ def _classifier(spec: FitSpec, fit_seed: int) -> tuple[Classifier, Provenance | 
     if spec.descriptors is not None:
         classifier = WithDescriptors(classifier, spec.descriptors)
     steps.channels_last(classifier)
+    steps.quick_kernels(classifier)
     return classifier, origin
 
 

@@ -131,6 +131,7 @@ def _trial(key: str, precision: str) -> float:
             stack.enter_context(recomputing(network))
         network = network.to(device)
         steps.channels_last(network)
+        steps.quick_kernels(network)
         optimiser = steps.optimiser(network, train)
         source, masks = _views(network, prepare, train, generator)
         labels = (torch.arange(batch) % facts["classes"]).to(device)

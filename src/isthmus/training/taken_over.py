@@ -7,6 +7,7 @@ from isthmus.errors import FitError
 from isthmus.files import read_json, write_bytes, write_json
 from isthmus.models.descriptor_heads import create_classifier
 from isthmus.models.state import read_state
+from isthmus.training import steps
 from isthmus.training.scoring import write_scores
 from isthmus.training.spec import FitSpec
 
@@ -46,6 +47,8 @@ def take_over(spec: FitSpec, store: "Store", folder: Path, device: str) -> None:
         spec.network, classes=len(spec.classes), channels=spec.channels, options=spec.options,
         descriptors=spec.descriptors,
     )  # fmt: skip
+    steps.channels_last(classifier)
+    steps.quick_kernels(classifier)
     classifier.load_state_dict(read_state(folder / "weights.safetensors"))
     facts = read_json(source / "done.json", name="fit-done")
     write_scores(spec, store, classifier, facts["log_prior_shift"], folder, device)
