@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from isthmus.errors import InputError, PictureError, RegionMissing
+from isthmus.files import read_yaml, write_yaml
 from isthmus.imaging.cache import CacheItem, PreparedCache
 from isthmus.imaging.clip import Clip, Lesion
 from isthmus.imaging.frames import FrameSampling
@@ -202,3 +203,32 @@ class TestRefusals:
     def test_a_clip_beyond_the_limits_is_refused_before_it_is_decoded(self, tmp_path: Path) -> None:
         with pytest.raises(PictureError, match="frames"):
             read_picture(video(tmp_path / "a.avi"), PREPARATION, "box", box=BOX, limits=Limits(frames=10))
+
+
+def test_a_bundle_that_was_written_before_clips_is_read_as_one_of_stills(tmp_path: Path) -> None:
+    folder = bundle(tmp_path / "bundle")
+    content = read_yaml(folder / "bundle.yaml", name="bundle")
+    del content["frame_scores"], content["prepare"]["layout"]
+    content["prepare"].pop("frames", None)
+    write_yaml(folder / "bundle.yaml", content)
+    predictor = load_bundle(folder, "cpu")
+    assert (predictor.spec.prepare.frames, predictor.spec.prepare.layout) == (None, "2d")
+    found = predictor.predict([picture(tmp_path / "a.png")], boxes=[BOX])[0]
+    assert found.frames == ()
+
+
+def test_a_real_sweep_is_scored_with_its_folder_of_masks(volumes: Predictor, data_folder: Path) -> None:
+    case = data_folder / "thyroid_cine_frames" / "case_010"
+    [found] = volumes.predict([case / "images"], masks=[case / "masks"])
+    masks = [Image.open(path) for path in sorted((case / "masks").iterdir())]
+    seen = [number for number, mask in enumerate(masks) if np.asarray(mask).any()]
+    assert found.sources == ("case_010/images",)
+    assert set(found.frames[0]) <= set(range(seen[0], seen[-1] + 1))
+    assert len(set(found.frames[0])) == 4
+
+
+def test_a_real_video_is_scored_inside_one_box(volumes: Predictor, data_folder: Path) -> None:
+    path = data_folder / "breast_cineclip" / "Pid_1" / "VID_5.avi"
+    [found] = volumes.predict([path], boxes=["100,60,180,130"])
+    assert found.region_source == "drawn"
+    assert found.frames == ((14, 44, 103, 133),)
