@@ -70,12 +70,28 @@ def look_at(folder: Path, name: str) -> tuple[SeenClip, list[Finding]]:
             features += [(number, each) for each in features_of(pixels)]
             if number == middle:
                 frame = pixels
-    if info.frames == 1:
-        digest = hashlib.sha256(repr(frame.shape).encode() + frame.tobytes()).hexdigest()
-    else:
-        digest = clip_hash(path)
+    digest = _digest_of_still(frame) if info.frames == 1 else clip_hash(path)
     findings = [Finding(severity, "clip", message, name) for severity, message in _doubts(info)]
     return SeenClip(info, frame, digest, features), findings
+
+
+def digest_of(folder: Path, name: str) -> str:
+    """Return the digest of a file alone, as :func:`look_at` gives it; a clip is not decoded for it.
+
+    Raises
+    ------
+    PictureError
+        When it cannot be read, or lies outside the cohort's folder.
+    """
+    path = _inside_folder(folder, name)
+    with open_clip(path) as source:
+        if source.info.frames == 1:
+            return _digest_of_still(next(iter(source.frames([0]))))
+    return clip_hash(path)
+
+
+def _digest_of_still(frame: NDArray[np.uint8]) -> str:
+    return hashlib.sha256(repr(frame.shape).encode() + frame.tobytes()).hexdigest()
 
 
 def _doubts(info: ClipInfo) -> list[tuple[Severity, str]]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from isthmus.cohort.check_views import look_at
+from isthmus.cohort.check_views import digest_of
 from isthmus.cohort.cohort import Cohort
 from isthmus.cohort.near_duplicates import compare_cohorts
 from isthmus.errors import CohortError, PictureError
@@ -129,7 +129,7 @@ def picture_digests(cohort: Cohort, progress: Progress | None = None) -> dict[st
     paths = sorted(set(cohort.views["path"]))
     for done, path in enumerate(paths, start=1):
         try:
-            digests.setdefault(look_at(cohort.folder, path)[0].digest, []).append(path)
+            digests.setdefault(digest_of(cohort.folder, path), []).append(path)
         except PictureError:
             continue
         finally:
