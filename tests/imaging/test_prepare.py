@@ -179,3 +179,35 @@ def test_a_preparation_is_checked_and_knows_what_its_pixels_depend_on():
     assert base.geometric() == Preparation(train_size=64, crop_size=56, normalise="z").geometric()
     for change in ({"crop": "scan_area"}, {"margin": 0.2}, {"denoise": "median"}, {"channels": "rgb"}):
         assert base.geometric() != Preparation(train_size=64, **change).geometric()
+
+
+@settings(max_examples=25, deadline=None)
+@given(box=boxes, frames=st.lists(st.integers(0, 5), min_size=1, max_size=4, unique=True).map(sorted))
+def test_a_few_frames_of_a_clip_are_cut_as_all_of_them_would_be(box, frames):
+    # A lesion that drifts out of the picture, and is out of plane in one frame.
+    drifting = np.array([[box[0] + 9 * t, box[1], box[2] + 9 * t, box[3]] for t in range(6)], float)
+    drifting[2] = np.nan
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 90, 140, 1), np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+    area = (0, 0, 560, 360)
+    all_lesion = Lesion(box=drifting)
+    preparation = Preparation(train_size=40, marks="keep")
+    whole = prepare(Clip(pixels, lesion=all_lesion, scan_area=area), preparation)
+    few = prepare(
+        Clip(pixels[frames], lesion=Lesion(box=drifting[frames], extent=all_lesion.bounds()), scan_area=area),
+        preparation,
+    )
+    assert few.window == whole.window
+    np.testing.assert_array_equal(few.pixels, whole.pixels[frames])
+    np.testing.assert_array_equal(few.lesion_mask, whole.lesion_mask[frames])
+    assert not whole.lesion_mask[2].any()
+
+
+@pytest.mark.parametrize("denoise", ["median", "srad"])
+def test_each_frame_of_a_clip_is_denoised_by_itself(denoise):
+    frames = np.random.default_rng(0).integers(40, 90, (3, 60, 80, 1), np.uint8)
+    lesion = Lesion(box=np.tile([20.0, 10, 60, 50], (3, 1)))
+    preparation = Preparation(train_size=32, denoise=denoise)
+    clip = prepare(Clip(frames, lesion=lesion, scan_area=(0, 0, 80, 60)), preparation)
+    for number in range(3):
+        still = Clip(frames[number][None], lesion=Lesion.still(box=(20, 10, 60, 50)), scan_area=(0, 0, 80, 60))
+        np.testing.assert_array_equal(clip.pixels[number], prepare(still, preparation).pixels[0])
