@@ -32,6 +32,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/training_throughput.py
 	$(BIN)/python benchmarks/video.py
+	$(BIN)/python benchmarks/clip_frames.py
 	$(BIN)/python benchmarks/simulation.py
 	$(BIN)/python benchmarks/discrimination.py
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
