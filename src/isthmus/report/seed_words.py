@@ -4,6 +4,8 @@ from typing import Any, Final
 
 from isthmus.report.context import ReportContext
 from isthmus.report.reading import count, interval, listed, number, p_value, plural, split_name
+from isthmus.report.seeds import FIXED_SEEDS
+from isthmus.statistics.multi_reader.inference import FEWEST_READERS
 
 CLAIMS_NOTHING: Final = "A smoke run: no number below means anything."
 ONE_MODEL: Final = (
@@ -25,10 +27,9 @@ def contrast_words(context: ReportContext, entry: dict[str, Any], *, leading: bo
     several : bool
         Whether there are other splits too.
     """
-    what = _what(context, entry) if leading else f"{_of(entry)}, {split_name(entry['split'])}"
     if entry["difference"] is None or entry["low"] is None:
-        reason = f": {entry['notes'][-1]}" if entry["notes"] else ""
-        return [f"{what}: nothing can be said{reason}."]
+        return [f"{_of(entry)}, {split_name(entry['split'])}: nothing can be said, since {entry['notes'][-1]}."]
+    what = _what(context, entry) if leading else f"{_of(entry)}, {split_name(entry['split'])}"
     where = f" on the {split_name(entry['split'])}" if several and leading else ""
     text = f"{what}{where}: {_figures(context, entry)}. {_verdict(context, entry)}"
     if not entry["confirmatory"]:
@@ -36,6 +37,8 @@ def contrast_words(context: ReportContext, entry: dict[str, Any], *, leading: bo
     if not leading:
         return [text]
     text += f" {_seed_by_seed(context, entry)}"
+    if entry["seeds_as"] == "fixed":
+        text += f" {FIXED_SEEDS.format(seeds=plural(entry['seeds'], 'seed'), fewest=FEWEST_READERS)}"
     return [text, *reach_words(context, entry)]
 
 
@@ -79,6 +82,8 @@ def _verdict(context: ReportContext, entry: dict[str, Any]) -> str:
         return f"{a} is shown to be better than {b}."
     if entry["verdict"] == "b is better":
         return f"{b} is shown to be better than {a}."
+    if entry["low"] == entry["high"]:
+        return "Inconclusive: the data hold no variance that a difference could be judged by."
     return (
         f"Inconclusive: the interval holds 0. {a} may be better by up to {number(max(entry['high'], 0), 3)}, or worse "
         f"by up to {number(max(-entry['low'], 0), 3)}."

@@ -11,11 +11,13 @@ from isthmus.report.contrasts import pairs_of
 from isthmus.report.named_contrasts import NamedContrast, confirmatory
 from isthmus.report.reading import in_order, plural
 from isthmus.report.seeds_reach import reach_of
+from isthmus.statistics.inputs import count_groups
 from isthmus.statistics.interval import holm
 from isthmus.statistics.multi_reader.inference import FEWEST_READERS
 from isthmus.statistics.multi_reader.obuchowski_rockette import obuchowski_rockette
 from isthmus.statistics.multi_reader.result import MultiReaderResult
 from isthmus.statistics.multi_reader.study import ReaderStudy
+from isthmus.statistics.roc import few_groups_note
 
 KEPT_ASIDE: Final = ("test", "temporal", "external")
 """The parts whose cases are the same for every seed; in cross-validation each seed deals other folds."""
@@ -81,10 +83,10 @@ def seeds_of_table(
         models = _of_seeds(rows[rows["split"] == split])
         if models.groupby("arm")["seed"].nunique().max() < 2:
             continue
-        studies = {str(arm): _study(part) for arm, part in models.groupby("arm", sort=False)}
-        found["arms"] += [{"split": split, "arm": arm, **_of_arm(one, level)} for arm, one in studies.items()]
+        study = _study(models)
+        found["arms"] += [{"split": split, "arm": arm, **_of_arm(study, arm, level)} for arm in study.conditions]
         found["contrasts"] += [
-            {"split": split, **entry} for entry in _contrasts(models, contrasts, reference_arm, level)
+            {"split": split, **entry} for entry in _contrasts(study, contrasts, reference_arm, level)
         ]
     return {"generalises_to": GENERALISES_TO, **found} if found["arms"] else {}
 
@@ -107,8 +109,8 @@ def _study(models: DataFrame) -> ReaderStudy:
     )
 
 
-def _of_arm(study: ReaderStudy, level: float) -> dict[str, Any]:
-    found = obuchowski_rockette(study, level=level)
+def _of_arm(study: ReaderStudy, arm: str, level: float) -> dict[str, Any]:
+    found = obuchowski_rockette(study, [arm], level=level)
     aucs = {reader: float(auc) for reader, auc in zip(found.readers, found.figures[:, 0], strict=True)}
     known = bool(aucs) and bool(np.isfinite(list(aucs.values())).all())
     return {
@@ -123,13 +125,13 @@ def _of_arm(study: ReaderStudy, level: float) -> dict[str, Any]:
 
 
 def _contrasts(
-    models: DataFrame, contrasts: Sequence[NamedContrast], reference_arm: str | None, level: float
+    study: ReaderStudy, contrasts: Sequence[NamedContrast], reference_arm: str | None, level: float
 ) -> list[dict[str, Any]]:
     """Return the named contrasts in their order, then the other pairs, which share Holm's correction."""
-    arms = list(dict.fromkeys(models["arm"]))
+    arms = list(study.conditions)
     named = [one for one in contrasts if {one.a, one.b} <= set(arms)]
     entries = [
-        {"order": one.order, "kind": one.kind, "title": one.title, **_compared(models, one.a, one.b, level)}
+        {"order": one.order, "kind": one.kind, "title": one.title, **_compared(study, one.a, one.b, level)}
         for one in named
     ]
     for entry, first in zip(entries, confirmatory([entry["p"] for entry in entries], level), strict=True):
@@ -138,7 +140,7 @@ def _contrasts(
         entry["p_holm"] = None
     known = [{one.a, one.b} for one in named]
     pairs = [pair for pair in pairs_of(arms, reference_arm) if set(pair) not in known]
-    others = [{"order": None, "kind": "other", "title": "", **_compared(models, a, b, level)} for a, b in pairs]
+    others = [{"order": None, "kind": "other", "title": "", **_compared(study, a, b, level)} for a, b in pairs]
     adjusted = holm([np.nan if entry["p"] is None else entry["p"] for entry in others])
     for entry, value in zip(others, adjusted, strict=True):
         entry["confirmatory"], entry["p_holm"] = None, None if np.isnan(value) else float(value)
@@ -149,9 +151,7 @@ def _gap(contrasts: Sequence[NamedContrast], named: Sequence[NamedContrast], ord
     return any(one.order < order and one not in named for one in contrasts)
 
 
-def _compared(models: DataFrame, a: str, b: str, level: float) -> dict[str, Any]:
-    both = models[models["arm"].isin([a, b])]
-    study = _study(both.sort_values("arm", key=lambda names: names != a, kind="stable"))
+def _compared(study: ReaderStudy, a: str, b: str, level: float) -> dict[str, Any]:
     found = obuchowski_rockette(study, (a, b), level=level)
     pair = found.comparisons[0].comparison.as_dict()
     return {
@@ -187,12 +187,26 @@ def _by_seed(found: MultiReaderResult) -> list[dict[str, Any]]:
 
 def _notes(study: ReaderStudy, found: MultiReaderResult, pair: dict[str, Any]) -> Iterator[str]:
     """Yield what was left out and why seeds are fixed, in the words of seeds and not of readers."""
-    if len(found.readers) < len(study.readers):
-        lacking = ", ".join(name for name in study.readers if name not in found.readers)
-        yield f"one of the two arms lacks seed {lacking}, which is left out"
-    if found.n < len(study.cases):
-        yield f"{len(study.cases) - found.n} of {plural(len(study.cases), 'case')} are not scored by every seed of both"
-    if found.readers_as == "fixed" and len(found.readers):
-        yield FIXED_SEEDS.format(seeds=plural(len(found.readers), "seed"), fewest=FEWEST_READERS).rstrip(".")
-    if pair["difference"] is None or pair.get("note"):
-        yield str(pair.get("note") or found.notes[-1])
+    scored = ~np.isnan(study.scores[:, [study.conditions.index(arm) for arm in found.conditions]])
+    lacking = [
+        name for name, of_seed in zip(study.readers, scored, strict=True) if of_seed.any() and name not in found.readers
+    ]
+    cases = int(scored.any(axis=(0, 1)).sum())
+    if not found.readers:
+        yield "the two arms share no seed"
+    elif not found.n:
+        yield "no case is scored by every seed of both arms"
+    else:
+        if lacking:
+            yield f"one of the two arms lacks seed {', '.join(lacking)}, which is left out"
+        if found.n < cases:
+            yield f"{cases - found.n} of {plural(cases, 'case')} are not scored by every seed of both"
+        groups = (count_groups(study.groups, scored.all(axis=(0, 1)) & (study.truth == kind)) for kind in (True, False))
+        if few := few_groups_note(*groups):
+            yield f"{few}: an interval from so few is rough"
+        if found.readers_as == "fixed":
+            yield FIXED_SEEDS.format(seeds=plural(len(found.readers), "seed"), fewest=FEWEST_READERS).rstrip(".")
+        if pair["difference"] is None:
+            yield found.notes[-1].replace(" that all readers read under every condition", "")
+        elif pair.get("note"):
+            yield str(pair["note"])

@@ -31,6 +31,11 @@ def evidence_lines(evidence: Mapping[str, Any], titles: Mapping[str, str] | None
             value = _words({**one, "estimate": one["difference"], "level": one.get("level")})
             p = "" if one.get("p") is None else f", p = {one['p']:.3g}"
             lines.append(f"{pair}: AUC difference {value}{p}")
+    for one in evidence.get("seeds", {}).get("contrasts", []):
+        if one["order"]:
+            pair = f"{names.get(one['a'], one['a'])} minus {names.get(one['b'], one['b'])}, {one['split']}"
+            value = _words({**one, "estimate": one["difference"]})
+            lines.append(f"{pair}, over {one['seeds']} seeds: AUC difference {value}, {one['verdict']}")
     return lines
 
 
