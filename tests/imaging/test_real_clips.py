@@ -10,6 +10,10 @@ from PIL import Image
 
 from isthmus.errors import PictureError
 from isthmus.imaging.clip_masks import read_clip_mask
+from isthmus.imaging.frames import FrameSampling
+from isthmus.imaging.limits import Limits
+from isthmus.imaging.prepare import Preparation, Prepared
+from isthmus.imaging.prepare_views import CacheItem, prepare_views
 from isthmus.imaging.read import probe, read_clip
 
 FOLDERS = ("us_dicom", "breast_cineclip", "thyroid_cine_frames", "thyroid_contrast_doppler")
@@ -76,3 +80,20 @@ def test_thyroid_sweeps_have_a_mask_for_each_frame(data_folder):
         middle = sorted((case / "images").iterdir())[info.frames // 2]
         expected = np.asarray(Image.open(middle)).reshape(info.height, info.width, -1)
         np.testing.assert_array_equal(read_clip(case / "images", frames=[info.frames // 2]).frames[0], expected)
+
+
+def test_of_a_thyroid_sweep_those_frames_are_prepared_that_its_table_says_show_the_nodule(data_folder):
+    folder = data_folder / "thyroid_cine_frames"
+    with (folder / "manifest.csv").open(encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["case_id"] == "case_001"]
+    seen = [int(row["frame"]) for row in rows if row["nodule_in_frame"] == "1"]
+    item = CacheItem("v", folder / "case_001" / "images", folder / "case_001" / "masks")
+    how = Preparation(train_size=48, frames=FrameSampling(count=4, stored=len(seen)))
+    (prepared,) = prepare_views([item], how, Limits())
+    assert isinstance(prepared, Prepared)
+    assert prepared.frame_indices.tolist() == list(range(seen[0], seen[-1] + 1)) == seen
+    assert prepared.lesion_mask.any(axis=(1, 2)).all()
+    # The nodule lies wholly in the window of all frames: none of it at the rim.
+    rim = prepared.lesion_mask.copy()
+    rim[:, 1:-1, 1:-1] = False
+    assert not rim.any()
