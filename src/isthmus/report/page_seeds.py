@@ -173,7 +173,8 @@ def _notes(found: dict[str, Any]) -> list[str]:
         "seeds the readers, and covariances over cases are clustered by patient. The rest of the uncertainty, beside "
         "cases and training runs, is that each seed ranks some cases its own way, which more of either lessens.",
         "“Seen with 80\u202f% power” is the smallest true difference that a study with these cases, seeds and "
-        "variances would find in four of five repetitions.",
+        "variances would find in four of five repetitions. A handful of seeds know the variance between training runs "
+        "only roughly: where most of the uncertainty is theirs, this is rather too hopeful.",
     ]
     return [*notes, RULE] if any(entry["order"] for entry in found["contrasts"]) else notes
 

@@ -27,7 +27,7 @@ GENERALISES_TO: Final = (
 )
 FIXED_SEEDS: Final = (
     "{seeds}: fewer than {fewest} cannot stand for training anew, so they are taken as fixed, and the result is about "
-    "these very models on new patients of the same kind."
+    "these very models on new patients of the same kind: another training run may say otherwise."
 )
 
 
@@ -201,7 +201,8 @@ def _notes(study: ReaderStudy, found: MultiReaderResult, pair: dict[str, Any]) -
             yield f"one of the two arms lacks seed {', '.join(lacking)}, which is left out"
         if found.n < cases:
             yield f"{cases - found.n} of {plural(cases, 'case')} are not scored by every seed of both"
-        groups = (count_groups(study.groups, scored.all(axis=(0, 1)) & (study.truth == kind)) for kind in (True, False))
+        used = scored[np.isin(study.readers, found.readers)].all(axis=(0, 1))
+        groups = (count_groups(study.groups, used & (study.truth == kind)) for kind in (True, False))
         if few := few_groups_note(*groups):
             yield f"{few}: an interval from so few is rough"
         if found.readers_as == "fixed":
