@@ -48,13 +48,13 @@ class Attention:
         return int(np.nan_to_num(self.share).argmax())
 
     def name(self, place: int) -> str:
-        """Return a frame's number, counted from 1, and its time where that is known."""
+        """Return a frame's number, counted from 0, and its time where that is known."""
         number = int(self.frames[place])
-        return f"frame {number + 1}" + (f", {number / self.rate_hz:.1f} s" if self.rate_hz else "")
+        return f"frame {number}" + (f", {number / self.rate_hz:.1f} s" if self.rate_hz else "")
 
     def words(self) -> str:
-        """Return what the ground of the curve means."""
-        said = []
+        """Return how frames are counted and what the ground of the curve means."""
+        said = ["Frames are counted from 0."]
         if self.lesion is not None and self.lesion.any():
             said.append("Grey ground: the lesion is in plane" + (" (in all frames)." if self.lesion.all() else "."))
         if self.calcified is not None and self.calcified.any():
@@ -128,7 +128,7 @@ def _label(
     half = draw.textlength(words, font=small) / 2
     place = min(max(float(across[marked]), left + half), right - half)
     draw.text((place, bottom + 4 * _FINER), words, MARK, font=small, anchor="mt")
-    ends = [(left, f"{attention.frames[0] + 1}", "lt"), (right, f"{attention.frames[-1] + 1}", "rt")]
+    ends = [(left, f"{attention.frames[0]}", "lt"), (right, f"{attention.frames[-1]}", "rt")]
     for x, text, anchor in ends:
         if abs(x - place) > half + 30 * _FINER:
             draw.text((x, bottom + 4 * _FINER), text, QUIET, font=small, anchor=anchor)

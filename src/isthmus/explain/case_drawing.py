@@ -15,6 +15,7 @@ from isthmus.explain.gallery import GalleryCase
 from isthmus.explain.overlay import MIRRORED, heat_on_source, overlay, to_png, window_on_source
 from isthmus.explain.seen_views import seen_views
 from isthmus.files import atomic_path
+from isthmus.imaging.clip import Box
 from isthmus.imaging.read import read_clip
 from isthmus.imaging.region import find_scan_area
 from isthmus.inference.output import MARKS
@@ -100,7 +101,7 @@ class CaseDrawer:
             lesion,
             (f"View {view_id}: score {row['probability']:.2f}", f"Call: {words}", f"Label: {label}", inside),
         )
-        which = f", frame {frame + 1}" if "frame" in row else ""
+        which = f", frame {frame} (counted from 0)" if "frame" in row else ""
         caption = f"{heading}. View {view_id}{which}: score {row['probability']:.2f}, {words}; label {label}. {inside}."
         alternative = f"Ultrasound picture {view_id}{which} with a Grad-CAM heat map and the outline of the lesion."
         return DrawnCase(path, heading, caption, alternative), panel
@@ -128,7 +129,7 @@ class CaseDrawer:
         view: Mapping[Any, Any] = self.views.loc[view_id].to_dict()
         picture = read_clip(view["path"], frames=[frame]).frames[0]
         shape, size = picture.shape[:2], self.preparation.train_size
-        region = as_box(view["region"]) or find_scan_area(picture).box
+        region = as_box(view["region"]) or scan_area_of(view["path"])
         return overlay(
             picture,
             heat_on_source(heat, source_to_prepared, size, shape, region),
@@ -139,6 +140,11 @@ class CaseDrawer:
             window=window_on_source(source_to_prepared, size, heat.shape[0], region),
             marks=[MARKS.get(mark, mark) for mark in self.marks],
         )
+
+
+def scan_area_of(path: Path) -> Box:
+    """Return the scan area as it was found when the view was prepared: in the first frame."""
+    return find_scan_area(read_clip(path, frames=[0]).frames[0]).box
 
 
 def frame_of(row: Mapping[Any, Any]) -> int:

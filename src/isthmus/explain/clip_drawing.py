@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isthmus.explain.attention_curve import Attention
 from isthmus.explain.calcifications import masks_on_crops
-from isthmus.explain.case_drawing import CaseDrawer, heat_in_words
+from isthmus.explain.case_drawing import CaseDrawer, heat_in_words, scan_area_of
 from isthmus.explain.clip_film import NARROW, WIDE, SourceClip, film_frames
 from isthmus.explain.clip_localisation import frame_attention
 from isthmus.explain.clip_video import playing_rate, write_gif, write_mp4
@@ -22,7 +22,6 @@ from isthmus.explain.overlay import to_png
 from isthmus.explain.seen_views import seen_views
 from isthmus.files import atomic_path
 from isthmus.imaging.read import read_clip
-from isthmus.imaging.region import find_scan_area
 from isthmus.inference.output import MARKS
 
 
@@ -106,7 +105,7 @@ class ClipDrawer:
         view: Mapping[Any, Any] = cases.views.loc[view_id].to_dict()
         own, places = np.unique(frames, return_inverse=True)
         pictures = read_clip(view["path"], frames=own.tolist()).frames
-        region = as_box(view["region"]) or find_scan_area(pictures[0]).box
+        region = as_box(view["region"]) or scan_area_of(view["path"])
         lesions = lesions_on_source(view, own.tolist(), (pictures.shape[1], pictures.shape[2]))
         return SourceClip(
             pictures[places],

@@ -10,8 +10,8 @@ from isthmus.explain.attention_curve import Attention, draw_curve
 from isthmus.explain.overlay import Colours, draw_heat, heat_on_source, legend, marked_lines, window_on_source
 from isthmus.imaging.clip import Box
 
-WIDE, NARROW = 320, 220
-"""Width of each half in pixels: of an MP4, and of a GIF, which takes ten times the bytes."""
+WIDE, NARROW = 318, 220
+"""Width of each half in pixels: of an MP4, and of a GIF, which takes several times the bytes."""
 
 _CURVE, _GAP = 92, 4
 _AROUND = 0.25

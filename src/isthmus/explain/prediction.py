@@ -6,18 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from isthmus.errors import InputError
-from isthmus.explain.gradcam import heat_of_pixels
-from isthmus.explain.overlay import MIRRORED, heat_on_source, lesion_on_source, overlay, to_png, window_on_source
-from isthmus.files import atomic_path, new_folder, refuse_existing
+from isthmus.explain.prediction_drawing import draw_prediction
+from isthmus.files import new_folder, refuse_existing
 from isthmus.inference.input_files import find_clips, find_pictures
 from isthmus.inference.localiser import Localiser, load_localiser
 from isthmus.inference.output import MARKS, model_facts, prediction_as_json, remarks, write_predictions
 from isthmus.inference.pictures import Picture
-from isthmus.inference.prediction import FailedPicture, Prediction, Predictions
+from isthmus.inference.prediction import FailedPicture, Predictions
 from isthmus.inference.predictor import Predictor, load_bundle
 from isthmus.manifest import DISCLAIMER, Manifest
 from isthmus.models.bundle_spec import BundleSpec
@@ -39,7 +35,7 @@ class PredictedFiles:
     spec : BundleSpec
         The model's.
     overlays : tuple of Path
-        One PNG a prediction, or none.
+        One PNG a prediction, of a clip its filmstrip with an MP4 and a GIF; or none.
     localiser : dict, optional
         What is said of the localiser that proposed the regions.
     """
@@ -194,47 +190,18 @@ def _draw_all(
     progress: Progress | None,
 ) -> list[Path]:
     folder.mkdir()
-    left, drawn = iter(predictions), []
+    left, drawn = iter(predictions), list[Path]()
     for number, path in enumerate(paths, start=1):
         try:
             picture = read(path)
         except InputError:
             continue  # listed already among the failures
-        target = folder / f"{number:03d}_{path.stem}.png"
-        with atomic_path(target) as temporary:
-            to_png(draw_picture(predictor, picture, next(left))).save(temporary, format="PNG")
-        drawn.append(target)
+        drawn += draw_prediction(predictor, picture, next(left), folder, f"{number:03d}_{path.stem}")
         if progress is not None:
             progress("heat maps", number, len(paths))
     return drawn
 
 
-def draw_picture(predictor: Predictor, picture: Picture, prediction: Prediction) -> NDArray[np.uint8]:
-    """Return a picture with the parts' mean heat for the positive class, outline, scale and words: uint8 [H, W, 3]."""
-    spec, prepared = predictor.spec, picture.prepared
-    target = len(spec.classes) - 1
-    heat = heat_of_pixels(predictor.parts, prepared.pixels[None], spec.prepare, target, device=predictor.device)[0]
-    frame = picture.clip.frames[0]
-    size = prepared.pixels.shape[1]
-    placed = heat_on_source(heat, prepared.source_to_prepared, size, frame.shape[:2], prepared.region)
-    return overlay(
-        frame,
-        placed,
-        score=(
-            f"{prediction.probability:.2f}, {prediction.words}{_region_words(picture)}{MIRRORED if spec.flips else ''}"
-        ),
-        target=spec.classes[spec.positive],
-        region=prepared.region,
-        mask=lesion_on_source(picture.clip.lesion, frame.shape[:2]),
-        window=window_on_source(prepared.source_to_prepared, size, spec.prepare.crop_size, prepared.region),
-        marks=[MARKS[mark] for mark in spec.marks],
-    )
-
-
 def _frames_in_words(frames: Sequence[Sequence[int]]) -> str:
     shown = "; ".join(", ".join(map(str, one)) for one in frames)
     return f"{'frames' if len(frames[0]) > 1 else 'frame'} {shown} (counted from 0)"
-
-
-def _region_words(picture: Picture) -> str:
-    return "; region proposed, not drawn" if picture.region_source == "proposed" else ""
