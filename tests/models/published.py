@@ -1,11 +1,12 @@
 """Published weight files by hand: their names with their shapes, and a forward that reads nothing but those names.
 
 The names come from the publishers' code, not from ours: torchvision's ``models/{alexnet,vgg,googlenet,densenet,
-convnext}.py`` (with densenet's note that its files are older than its names) and EfficientNet-PyTorch's ``model.py``.
+convnext}.py`` and ``models/video/resnet.py`` (with densenet's note that its files are older than its names),
+EfficientNet-PyTorch's ``model.py``, timm's ``inception_resnet_v2.py`` and piergiaj's ``pytorch_i3d.py``.
 Each list is checked by its sum: the number of parameters that the publisher gives.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -27,6 +28,17 @@ INCEPTIONS = {
     "5a": (832, 256, 160, 320, 32, 128, 128),
     "5b": (832, 384, 192, 384, 48, 128, 128),
 }
+I3D_INCEPTIONS = {
+    "3b": (192, 64, 96, 128, 16, 32, 32),
+    "3c": (256, 128, 128, 192, 32, 96, 64),
+    "4b": (480, 192, 96, 208, 16, 48, 64),
+    "4c": (512, 160, 112, 224, 24, 64, 64),
+    "4d": (512, 128, 128, 256, 24, 64, 64),
+    "4e": (512, 112, 144, 288, 32, 64, 64),
+    "4f": (528, 256, 160, 320, 32, 128, 128),
+    "5b": (832, 256, 160, 320, 32, 128, 128),
+    "5c": (832, 384, 192, 384, 48, 128, 128),
+}
 DENSENETS = {"densenet121": (6, 12, 24, 16), "densenet169": (6, 12, 32, 32), "densenet201": (6, 12, 48, 32)}
 # Kernel, stride, expansion, channels before and after, of EfficientNet-B0's sixteen blocks (its paper's table 1).
 MBCONV = (
@@ -34,6 +46,48 @@ MBCONV = (
     (3, 1, 6, 80, 80), (3, 1, 6, 80, 80), (5, 1, 6, 80, 112), (5, 1, 6, 112, 112), (5, 1, 6, 112, 112),
     (5, 2, 6, 112, 192), (5, 1, 6, 192, 192), (5, 1, 6, 192, 192), (5, 1, 6, 192, 192), (3, 1, 6, 192, 320),
 )  # fmt: skip
+
+
+def _inception_resnet() -> Iterator[tuple[str, int, int, tuple[int, int]]]:
+    """Yield the name, channels before and after, and kernel of each of timm's convolutions, in its order."""
+    one, three = (1, 1), (3, 3)
+    stem = ((3, 32, three), (32, 32, three), (32, 64, three), (64, 80, one), (80, 192, three))
+    for name, layer in zip(("1a", "2a", "2b", "3b", "4a"), stem, strict=True):
+        yield (f"conv2d_{name}", *layer)
+    yield "mixed_5b.branch0", 192, 96, one
+    yield from _chain("mixed_5b.branch1", 192, (48, one), (64, (5, 5)))
+    yield from _chain("mixed_5b.branch2", 192, (64, one), (96, three), (96, three))
+    yield "mixed_5b.branch3.1", 192, 64, one
+    for block in (f"repeat.{index}" for index in range(10)):
+        yield f"{block}.branch0", 320, 32, one
+        yield from _chain(f"{block}.branch1", 320, (32, one), (32, three))
+        yield from _chain(f"{block}.branch2", 320, (32, one), (48, three), (64, three))
+        yield f"{block}.conv2d", 128, 320, one
+    yield "mixed_6a.branch0", 320, 384, three
+    yield from _chain("mixed_6a.branch1", 320, (256, one), (256, three), (384, three))
+    for block in (f"repeat_1.{index}" for index in range(20)):
+        yield f"{block}.branch0", 1088, 192, one
+        yield from _chain(f"{block}.branch1", 1088, (128, one), (160, (1, 7)), (192, (7, 1)))
+        yield f"{block}.conv2d", 384, 1088, one
+    yield from _chain("mixed_7a.branch0", 1088, (256, one), (384, three))
+    yield from _chain("mixed_7a.branch1", 1088, (256, one), (288, three))
+    yield from _chain("mixed_7a.branch2", 1088, (256, one), (288, three), (320, three))
+    for block in (*(f"repeat_2.{index}" for index in range(9)), "block8"):
+        yield f"{block}.branch0", 2080, 192, one
+        yield from _chain(f"{block}.branch1", 2080, (192, one), (224, (1, 3)), (256, (3, 1)))
+        yield f"{block}.conv2d", 448, 2080, one
+    yield "conv2d_7b", 2080, 1536, one
+
+
+def _chain(
+    name: str, before: int, *layers: tuple[int, tuple[int, int]]
+) -> Iterator[tuple[str, int, int, tuple[int, int]]]:
+    for index, (after, kernel) in enumerate(layers):
+        yield f"{name}.{index}", before, after, kernel
+        before = after
+
+
+INCEPTION_RESNET = tuple(_inception_resnet())
 
 
 def _layer(name: str, *shape: int) -> Shapes:
@@ -241,13 +295,159 @@ def convnext_tiny_forward(state: dict[str, Tensor], image: Tensor) -> Tensor:
     return functional.linear(normed(maps.mean((2, 3)), "classifier.0"), *_pair(state, "classifier.2"))
 
 
+def inception_resnet_v2(share: float = 1) -> Shapes:
+    """timm's: 1,000 classes; the file that it publishes has 1,001, one for the background."""
+    shapes: Shapes = {}
+    for name, before, after, kernel in INCEPTION_RESNET:
+        before, after = (before if name.startswith("conv2d_1a") else int(before * share)), int(after * share)
+        if name.endswith("conv2d"):
+            shapes |= _layer(name, after, before, 1, 1)
+        else:
+            shapes |= {f"{name}.conv.weight": (after, before, *kernel), **_norm(f"{name}.bn", after)}
+    return shapes | _layer("classif", 1000, int(1536 * share))
+
+
+def inception_resnet_v2_forward(state: dict[str, Tensor], image: Tensor) -> Tensor:
+    def convolve(maps: Tensor, name: str, stride: int = 1, *, valid: bool = False) -> Tensor:
+        weight = state[f"{name}.conv.weight"]
+        padding = (0, 0) if valid else (weight.shape[2] // 2, weight.shape[3] // 2)
+        return _normed(
+            state, f"{name}.bn", functional.conv2d(maps, weight, stride=stride, padding=padding), 1e-3
+        ).relu()
+
+    def chain(maps: Tensor, name: str, length: int, stride: int = 1) -> Tensor:
+        for index in range(length):
+            last = index == length - 1
+            maps = convolve(maps, f"{name}.{index}", stride if last else 1, valid=last and stride == 2)
+        return maps
+
+    def residual(maps: Tensor, name: str, lengths: tuple[int, ...], scale: float) -> Tensor:
+        branches = [convolve(maps, f"{name}.branch0")]
+        branches += [chain(maps, f"{name}.branch{index}", length) for index, length in enumerate(lengths, start=1)]
+        added = functional.conv2d(torch.cat(branches, 1), *_pair(state, f"{name}.conv2d"))
+        return added * scale + maps
+
+    maps = convolve(convolve(image, "conv2d_1a", 2, valid=True), "conv2d_2a", valid=True)
+    maps = functional.max_pool2d(convolve(maps, "conv2d_2b"), 3, 2)
+    maps = functional.max_pool2d(convolve(convolve(maps, "conv2d_3b"), "conv2d_4a", valid=True), 3, 2)
+    mean = functional.avg_pool2d(maps, 3, 1, 1, count_include_pad=False)
+    branches = [convolve(maps, "mixed_5b.branch0"), chain(maps, "mixed_5b.branch1", 2)]
+    branches += [chain(maps, "mixed_5b.branch2", 3), convolve(mean, "mixed_5b.branch3.1")]
+    maps = torch.cat(branches, 1)
+    for index in range(10):
+        maps = residual(maps, f"repeat.{index}", (2, 3), 0.17).relu()
+    branches = [convolve(maps, "mixed_6a.branch0", 2, valid=True), chain(maps, "mixed_6a.branch1", 3, 2)]
+    maps = torch.cat([*branches, functional.max_pool2d(maps, 3, 2)], 1)
+    for index in range(20):
+        maps = residual(maps, f"repeat_1.{index}", (3,), 0.10).relu()
+    branches = [chain(maps, f"mixed_7a.branch{index}", length, 2) for index, length in enumerate((2, 2, 3))]
+    maps = torch.cat([*branches, functional.max_pool2d(maps, 3, 2)], 1)
+    for index in range(9):
+        maps = residual(maps, f"repeat_2.{index}", (3,), 0.20).relu()
+    maps = convolve(residual(maps, "block8", (3,), 1.0), "conv2d_7b")
+    return functional.linear(maps.mean((2, 3)), *_pair(state, "classif"))
+
+
+def r2plus1d_18(share: float = 1) -> Shapes:
+    first = int(64 * share)
+    between = int(45 * share)
+    shapes: Shapes = {"stem.0.weight": (between, 3, 1, 7, 7), **_norm("stem.1", between)}
+    shapes |= {"stem.3.weight": (first, between, 3, 1, 1), **_norm("stem.4", first)}
+    now = first
+    for layer in range(1, 5):
+        after = first * 2 ** (layer - 1)
+        for block in range(2):
+            place = f"layer{layer}.{block}"
+            middle = (now * after * 3 * 3 * 3) // (now * 3 * 3 + 3 * after)
+            for name, before in (("conv1", now), ("conv2", after)):
+                shapes |= {
+                    f"{place}.{name}.0.0.weight": (middle, before, 1, 3, 3),
+                    **_norm(f"{place}.{name}.0.1", middle),
+                }
+                shapes |= {f"{place}.{name}.0.3.weight": (after, middle, 3, 1, 1), **_norm(f"{place}.{name}.1", after)}
+            if now != after:
+                shapes |= {
+                    f"{place}.downsample.0.weight": (after, now, 1, 1, 1),
+                    **_norm(f"{place}.downsample.1", after),
+                }
+            now = after
+    return shapes | _layer("fc", 400, now)
+
+
+def r2plus1d_18_forward(state: dict[str, Tensor], clip: Tensor) -> Tensor:
+    def plane_and_time(maps: Tensor, name: str, stride: int) -> Tensor:
+        plane, time = state[f"{name}.0.weight"], state[f"{name}.3.weight"]
+        edge = plane.shape[-1] // 2
+        maps = functional.conv3d(maps, plane, stride=(1, stride, stride), padding=(0, edge, edge))
+        maps = _normed(state, f"{name}.1", maps).relu()
+        return functional.conv3d(maps, time, stride=(1 if name == "stem" else stride, 1, 1), padding=(1, 0, 0))
+
+    maps = _normed(state, "stem.4", plane_and_time(clip, "stem", 2)).relu()
+    for layer in range(1, 5):
+        for block in range(2):
+            place, stride, skip = f"layer{layer}.{block}", 2 if layer > 1 and block == 0 else 1, maps
+            maps = _normed(state, f"{place}.conv1.1", plane_and_time(maps, f"{place}.conv1.0", stride)).relu()
+            maps = _normed(state, f"{place}.conv2.1", plane_and_time(maps, f"{place}.conv2.0", 1))
+            if f"{place}.downsample.0.weight" in state:
+                skip = functional.conv3d(skip, state[f"{place}.downsample.0.weight"], stride=stride)
+                skip = _normed(state, f"{place}.downsample.1", skip)
+            maps = (maps + skip).relu()
+    return functional.linear(maps.mean((2, 3, 4)), *_pair(state, "fc"))
+
+
+def i3d(share: float = 1) -> Shapes:
+    def unit(name: str, after: int, before: int, kernel: int) -> Shapes:
+        return {f"{name}.conv3d.weight": (after, before, *(kernel,) * 3), **_norm(f"{name}.bn", after)}
+
+    first, third = int(64 * share), int(192 * share)
+    shapes = unit("Conv3d_1a_7x7", first, 3, 7) | unit("Conv3d_2b_1x1", first, first, 1)
+    shapes |= unit("Conv3d_2c_3x3", third, first, 3)
+    for name, numbers in I3D_INCEPTIONS.items():
+        before, one, reduce_a, a, reduce_b, b, pool = (int(number * share) for number in numbers)
+        block = f"Mixed_{name}"
+        shapes |= unit(f"{block}.b0", one, before, 1) | unit(f"{block}.b3b", pool, before, 1)
+        shapes |= unit(f"{block}.b1a", reduce_a, before, 1) | unit(f"{block}.b1b", a, reduce_a, 3)
+        shapes |= unit(f"{block}.b2a", reduce_b, before, 1) | unit(f"{block}.b2b", b, reduce_b, 3)
+    return shapes | {"logits.conv3d.weight": (400, int(1024 * share), 1, 1, 1), "logits.conv3d.bias": (400,)}
+
+
+def i3d_forward(state: dict[str, Tensor], clip: Tensor) -> Tensor:
+    def padded(maps: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
+        over = [
+            max(-(-size // s) * s - size + k - s, 0) for size, k, s in zip(maps.shape[2:], kernel, stride, strict=True)
+        ]
+        return functional.pad(maps, [side for each in reversed(over) for side in (each // 2, each - each // 2)])
+
+    def unit(maps: Tensor, name: str, stride: int = 1) -> Tensor:
+        weight = state[f"{name}.conv3d.weight"]
+        maps = functional.conv3d(padded(maps, tuple(weight.shape[2:]), (stride,) * 3), weight, stride=stride)
+        return _normed(state, f"{name}.bn", maps, 1e-3).relu()
+
+    def pool(maps: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
+        return functional.max_pool3d(padded(maps, kernel, stride), kernel, stride)
+
+    maps = pool(unit(clip, "Conv3d_1a_7x7", 2), (1, 3, 3), (1, 2, 2))
+    maps = unit(unit(maps, "Conv3d_2b_1x1"), "Conv3d_2c_3x3")
+    before = {"3b": ((1, 3, 3), (1, 2, 2)), "4b": ((3, 3, 3), (2, 2, 2)), "5b": ((2, 2, 2), (2, 2, 2))}
+    for name in I3D_INCEPTIONS:
+        if name in before:
+            maps = pool(maps, *before[name])
+        block = f"Mixed_{name}"
+        branches = [unit(maps, f"{block}.b0")]
+        branches += [unit(unit(maps, f"{block}.b{n}a"), f"{block}.b{n}b") for n in (1, 2)]
+        maps = torch.cat([*branches, unit(pool(maps, (3, 3, 3), (1, 1, 1)), f"{block}.b3b")], 1)
+    logits = functional.conv3d(maps, *_pair(state, "logits.conv3d"))
+    return logits.mean((2, 3, 4))
+
+
 def _pair(state: dict[str, Tensor], name: str) -> tuple[Tensor, Tensor]:
     return state[f"{name}.weight"], state[f"{name}.bias"]
 
 
 def _normed(state: dict[str, Tensor], name: str, maps: Tensor, epsilon: float = 1e-5) -> Tensor:
     mean, variance, scale, shift = (
-        state[f"{name}.{part}"].view(1, -1, 1, 1) for part in ("running_mean", "running_var", "weight", "bias")
+        state[f"{name}.{part}"].view(1, -1, *[1] * (maps.ndim - 2))
+        for part in ("running_mean", "running_var", "weight", "bias")
     )
     return (maps - mean) / torch.sqrt(variance + epsilon) * scale + shift
 

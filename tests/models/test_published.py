@@ -28,6 +28,8 @@ class Known:
     count: int
     share: float
     width: float
+    size: tuple[int, ...] = (64, 64)
+    classes: int = 1000
 
 
 # Counts: torchvision's documentation ("num_params"; GoogLeNet's is without the auxiliary heads that its file has);
@@ -42,6 +44,15 @@ KNOWN = {
     "densenet201": Known(partial(published.densenet, "densenet201"), published.densenet_forward, 20_013_928, 1 / 8, 8),
     "efficientnet_b0": Known(published.efficientnet_b0, published.efficientnet_b0_forward, 5_288_548, 1, 1.0),
     "convnext_tiny": Known(published.convnext_tiny, published.convnext_tiny_forward, 28_589_128, 1 / 12, 8),
+    # timm says 55.8 million, torchvision 31,505,325 ("num_params" in its documentation). OpenVINO counts 12.69 million
+    # in the authors' I3D, whose norms have no scales: 12,697,264 are 12,689,984 and 7,280 scales of the conversion.
+    "inception_resnet_v2": Known(
+        published.inception_resnet_v2, published.inception_resnet_v2_forward, 55_843_464, 1 / 4, 8, size=(96, 96)
+    ),
+    "r2plus1d_18": Known(
+        published.r2plus1d_18, published.r2plus1d_18_forward, 31_505_325, 1 / 8, 8, size=(5, 48, 48), classes=400
+    ),
+    "i3d": Known(published.i3d, published.i3d_forward, 12_697_264, 1 / 8, 8, size=(7, 45, 45), classes=400),
 }
 
 
@@ -58,7 +69,7 @@ def filled(shapes: Shapes) -> dict[str, Tensor]:
         value = torch.randn(shape, generator=chance)
         if key.endswith("running_var") or (key.endswith("weight") and len(shape) == 1):
             value = 1 + 0.3 * torch.rand(shape, generator=chance)
-        elif len(shape) in (2, 4):
+        elif len(shape) in (2, 4, 5):
             value = value * (2 / prod(shape[1:])) ** 0.5
         elif not key.endswith("layer_scale"):
             value = 0.2 * value
@@ -80,10 +91,10 @@ def test_the_list_of_names_sums_to_the_publishers_count(name: str) -> None:
 def test_the_published_names_load_strictly_and_compute_what_they_say(name: str, tmp_path: Path) -> None:
     known = KNOWN[name]
     state = filled(known.shapes(known.share))
-    network = create(name, classes=1000, channels=3, width=known.width).eval()
+    network = create(name, classes=known.classes, channels=3, width=known.width).eval()
     notes = load_initial_weights(network, saved(tmp_path, state)).notes
     assert [note.split(":")[0] for note in notes] == (["auxiliary heads"] if name == "googlenet" else [])
-    image = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    image = torch.randn(2, 3, *known.size, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         ours, theirs = network({"image": image}).logits, known.forward(state, image)
     assert float((ours - theirs).abs().max()) <= 1e-4 * float(theirs.abs().max())
@@ -101,7 +112,7 @@ def test_a_grey_picture_and_two_classes_take_the_file_with_two_notes(name: str, 
 def test_a_name_too_many_or_too_few_is_refused(name: str, tmp_path: Path) -> None:
     known = KNOWN[name]
     state = filled(known.shapes(known.share))
-    network = create(name, classes=1000, channels=3, width=known.width)
+    network = create(name, classes=known.classes, channels=3, width=known.width)
     with pytest.raises(WeightsError, match=r"nothing missing, 1 unknown \(net.aux1.fc3.weight\)"):
         load_initial_weights(network, saved(tmp_path, {**state, "aux1.fc3.weight": torch.zeros(1)}))
     stem = next(iter(state))

@@ -46,7 +46,7 @@ class I3D(Classifier):
     --------
     >>> from isthmus.models.classifier import parameter_count
     >>> with torch.device("meta"):
-    ...     parameter_count(I3D(classes=400, channels=3))
+    ...     parameter_count(I3D(classes=400, channels=3))  # the authors' 12.69 million and 7,280 scales of norms
     12697264
     """
 
