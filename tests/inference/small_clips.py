@@ -63,7 +63,10 @@ def volume_bundle(folder: Path, *, stored: int = 5, **changes: Any) -> Path:
         train_size=36, crop_size=32, layout="3d", frames=FrameSampling(count=4, stored=stored), **changes
     )
     return _bundle(
-        folder, "calcification_inception_resnet_v2_3d", {"width": 4, "repeats": [1, 1, 1]}, {"prepare": prepare, "parts": 2}
+        folder,
+        "calcification_inception_resnet_v2_3d",
+        {"width": 4, "repeats": [1, 1, 1]},
+        {"prepare": prepare, "parts": 2},
     )
 
 

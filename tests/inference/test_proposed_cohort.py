@@ -98,7 +98,7 @@ def test_unreadable_pictures_and_other_modalities_are_told_and_left(tmp_path: Pa
     propose_regions(dark_localiser(), load_cohort(folder), tmp_path / "new")
     told = table(tmp_path / "new", "proposals.csv")
     assert told.loc["000_0", "outcome"] == "unreadable"
-    assert told.loc["001_0", "outcome"] == "not a still"
+    assert told.loc["001_0", "outcome"] == "not asked"
     assert told.loc["000_1", "outcome"] == "proposed"
     assert str(tmp_path) not in (tmp_path / "new" / "proposals.csv").read_text(encoding="utf-8")
 
@@ -111,9 +111,58 @@ def test_an_existing_destination_or_one_inside_the_cohort_is_refused(cohort: Pat
             propose_regions(dark_localiser(), load_cohort(cohort), place)
 
 
-def test_a_cohort_of_clips_alone_is_refused_and_nothing_is_written(cohort: Path, tmp_path: Path) -> None:
+def test_a_cohort_without_b_mode_is_refused_and_nothing_is_written(cohort: Path, tmp_path: Path) -> None:
     stills = load_cohort(cohort)
-    clips = dataclasses.replace(stills, views=stills.views.assign(modality="cine"))
-    with pytest.raises(CohortError, match="no still among 12 cine views"):
-        propose_regions(dark_localiser(), clips, tmp_path / "new")
+    others = dataclasses.replace(stills, views=stills.views.assign(modality="ceus"))
+    with pytest.raises(CohortError, match="no B-mode among 12 ceus views"):
+        propose_regions(dark_localiser(), others, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+class TestClips:
+    """Of two patients the first view is a sweep of 30 frames, through a disc that is seen in frames 6 to 20."""
+
+    @pytest.fixture
+    def sweeps(self, tmp_path: Path) -> Path:
+        folder = write_disc_cohort(tmp_path / "discs", 4, without_region=(0, 1))
+        views = pd.read_csv(folder / "views.csv", dtype="str", keep_default_na=False).set_index("view_id")
+        for view in ("000_0", "002_0"):
+            (folder / "pictures" / view).mkdir()
+            for frame in range(30):
+                disc = [(50 + frame, 48, 14)] if 6 <= frame <= 20 else []
+                pixels = disc_picture(frame, *disc)[0]
+                Image.fromarray(pixels).save(folder / "pictures" / view / f"{frame:02}.png")
+            views.loc[view, ["modality", "path", "mask", "box"]] = ["cine", f"pictures/{view}", "", ""]
+        views.reset_index().to_csv(folder / "views.csv", index=False)
+        (folder / "boxes.csv").write_text("view_id,frame,box\n002_0,3,10 10 20 20\n")
+        return folder
+
+    def test_get_boxes_from_the_first_to_the_last_frame_in_which_something_was_found(
+        self, sweeps: Path, tmp_path: Path
+    ) -> None:
+        propose_regions(dark_localiser(), load_cohort(sweeps), tmp_path / "new")
+        made = load_cohort(tmp_path / "new")
+        assert made.boxes is not None
+        boxes = made.boxes[made.boxes["view_id"] == "000_0"]
+        assert boxes["frame"].tolist() == list(range(6, 21))
+        for frame, box in zip(boxes["frame"], boxes["box"], strict=True):
+            truth = (50 + frame - 14, 34, 50 + frame + 15, 63)
+            assert np.abs(np.subtract(parse_box(box), truth)).max() <= 3
+        view = made.views.set_index("view_id").loc["000_0"]
+        assert view["region_source"] == "proposed"
+        told = table(tmp_path / "new", "proposals.csv").loc["000_0"]
+        assert told["outcome"] == "proposed"
+        assert told["detail"].startswith("in 12 of 24 frames")
+
+    def test_with_boxes_of_their_own_are_kept_and_asked_anew_with_all(self, sweeps: Path, tmp_path: Path) -> None:
+        kept = propose_regions(dark_localiser(), load_cohort(sweeps), tmp_path / "kept")
+        assert {view.view_id: view.outcome for view in kept.views}["002_0"] == "kept"
+        assert ["002_0", 3, "10 10 20 20"] in load_cohort(tmp_path / "kept").boxes.to_numpy().tolist()
+        propose_regions(dark_localiser(), load_cohort(sweeps), tmp_path / "all", everything=True)
+        assert "10 10 20 20" not in load_cohort(tmp_path / "all").boxes["box"].tolist()
+
+    def test_in_which_nothing_is_found_are_left_without(self, sweeps: Path, tmp_path: Path) -> None:
+        propose_regions(dark_localiser(Blind(), Blind()), load_cohort(sweeps), tmp_path / "new", everything=True)
+        made = load_cohort(tmp_path / "new")
+        assert made.boxes is None
+        assert table(tmp_path / "new", "proposals.csv").loc["000_0", "outcome"] == "not found"

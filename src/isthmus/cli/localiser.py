@@ -77,13 +77,13 @@ def localiser_propose(
     destination: Annotated[Path, typer.Argument(help="Cohort folder to make.")],
     everything: Annotated[
         bool,
-        typer.Option(
-            "--all", help="Propose for every still, also the drawn ones: the honest test of a whole pipeline."
-        ),
+        typer.Option("--all", help="Propose for every view, also the drawn ones: the honest test of a whole pipeline."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy a cohort and propose regions for its B-mode stills without one, marked `proposed`.
+    """Copy a cohort and propose regions for its B-mode stills and clips without one, marked `proposed`.
+
+    A clip is read frame by frame and gets a box a frame (boxes.csv) from the first frame with a nodule to the last.
 
     DEST/proposals.csv says for each view what became of it, with confidence. Where nothing is found above the
     localiser's frozen confidence, the view stays without a region. A picture that the localiser was trained on, and

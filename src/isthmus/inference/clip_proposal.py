@@ -1,7 +1,7 @@
 """The region of a clip that nobody outlined: a localiser reads frames one by one, and what it says is followed."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +16,10 @@ from isthmus.inference.clip_frames import ChosenFrames, choose, decode
 from isthmus.inference.proposal import Proposal
 
 FEWEST_LOOKS = 12
-"""Frames over the whole clip that a localiser reads at least."""
+"""Frames over the whole clip that a localiser reads at least for one prediction."""
+
+MOST_LOOKS = 24
+"""Frames over the whole clip that it reads to propose a lesion's way through a cohort's clip."""
 
 NOT_FOUND = "region not found: the localiser proposes none that it is confident of"
 DRAW_IT = "draw it and give --box x0,y0,x1,y1 or --mask FILE"
@@ -77,6 +80,66 @@ def propose_frames(
     masks = np.stack([_mask(lesion.get(number), info) for number in numbers.tolist()])
     clip = replace(clip, lesion=Lesion(mask=masks, extent=extent))
     return ChosenFrames(clip, frames, info.frames, first, _notes(lesion, len(asked.found), extent))
+
+
+@dataclass(frozen=True)
+class ProposedBoxes:
+    """A lesion's proposed box in the frames of a clip.
+
+    Parameters
+    ----------
+    boxes : list of (int, Box)
+        One for every frame from the first to the last with a proposal; between two that were read it is interpolated.
+    found, asked : int
+        Frames with a proposal of this lesion, and frames that were read.
+    confidence, agreement : float
+        The highest, and the mean, over the proposals.
+    others : int
+        Further regions in the frames that were read.
+    """
+
+    boxes: list[tuple[int, Box]]
+    found: int
+    asked: int
+    confidence: float
+    agreement: float
+    others: int
+
+
+def propose_boxes(
+    path: Path, info: ClipInfo, localiser: Proposer, scan_area: Box | None, limits: Limits
+) -> ProposedBoxes | None:
+    """Follow a lesion through a clip by what a localiser proposes in frames spread over it.
+
+    Parameters
+    ----------
+    path, info, localiser, scan_area, limits
+        As for :func:`propose_frames`.
+
+    Returns
+    -------
+    ProposedBoxes or None
+        None where nothing was found in any frame.
+    """
+    asked = _Asked(path, localiser, scan_area, limits)
+    asked.ask(choose(FrameSampling(count=MOST_LOOKS, stored=MOST_LOOKS), info.frames, None))
+    lesion = _same_lesion(asked.found)
+    if not lesion:
+        return None
+    numbers = np.array(sorted(lesion))
+    corners = np.array([lesion[number].box for number in numbers.tolist()])
+    between = np.arange(numbers[0], numbers[-1] + 1)
+    boxes = np.stack([np.interp(between, numbers, corner) for corner in corners.T], axis=1).round(1)
+    proposals = list(lesion.values())
+    everything = [proposal for proposal in asked.found.values() if proposal is not None]
+    return ProposedBoxes(
+        [(int(frame), (box[0], box[1], box[2], box[3])) for frame, box in zip(between, boxes.tolist(), strict=True)],
+        len(lesion),
+        len(asked.found),
+        max(proposal.confidence for proposal in proposals),
+        float(np.mean([proposal.agreement for proposal in proposals])),
+        sum(proposal.others for proposal in everything) + len(everything) - len(proposals),
+    )
 
 
 class _Asked:
