@@ -23,6 +23,7 @@ from isthmus.report.context import (
     Check,
     CohortFacts,
     Failure,
+    Film,
     FlowStep,
     LeakDemonstration,
     Localisation,
@@ -50,6 +51,7 @@ def report_context(
     failures: Mapping[str, str],
     localisation: Mapping[str, Localisation],
     gallery: Sequence[Picture],
+    films: Sequence[Film],
     misclassified: Sequence[Picture],
     openings: Sequence[Mapping[str, Any]],
     outside: Sequence[Outside],
@@ -73,7 +75,7 @@ def report_context(
         What the run found, and the calibrators and thresholds it found it with.
     failures : mapping
         View to the reason why its picture could not be prepared.
-    localisation, gallery, misclassified : mapping and sequences
+    localisation, gallery, films, misclassified : mapping and sequences
         From the heat maps.
     openings : sequence
         Of test and external sets.
@@ -120,6 +122,7 @@ def report_context(
         learning=_learning(fits, folder),
         localisation=dict(localisation),
         gallery=list(gallery),
+        films=list(films),
         misclassified=list(misclassified),
         failures=[Failure("view", view, reason) for view, reason in sorted(failures.items())],
         protocol_resolved=protocol.model_dump(mode="json"),

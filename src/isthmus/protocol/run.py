@@ -206,6 +206,7 @@ class _Work:
                 failures=failures,
                 localisation=heat.localisation,
                 gallery=heat.gallery,
+                films=heat.films,
                 misclassified=heat.misclassified,
                 openings=Lock(self.folder).openings(),
                 outside=self.outside,
