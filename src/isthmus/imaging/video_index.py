@@ -76,7 +76,7 @@ class VideoIndex:
         known = [stamp for stamp in stamps if stamp is not None]
         return tuple(sorted(known)) if len(known) == len(stamps) else ()
 
-    @property
+    @cached_property
     def frames(self) -> int:
         """How many frames are shown."""
         return sum(packet.shown for packet in self.packets)
