@@ -53,10 +53,14 @@ def test_a_film_that_is_gone_is_an_error_and_not_a_hole(context) -> None:
 
 def test_the_table_puts_chance_beside_the_frame_of_most_heat(context) -> None:
     (row,) = film_parts(context)["attended"]
-    assert row[:3] == ["New $net", "a true calcification", "16 in 8"]
+    assert row[:3] == ["New $net", "a true calcification", "16, 8"]
     assert row[3:7] == ["30", "4", "0.72", "0.41"]
     assert row[7].startswith("0.31 (0.15")
     assert row[8] == "68"
+    nowhere = Localisation(
+        [0.4], [0.5], frames={"seen": 16, "steps": 8, "lesion": {**made_frames(clips=0)["calcified"]}}
+    )
+    assert film_parts(replace(context, localisation={"new": nowhere}))["attended_sentences"] == []
     none = Localisation([0.4], [0.5], frames=made_frames(clips=0))
     parts = film_parts(replace(context, localisation={"new": none}))
     assert parts["attended"] == []

@@ -4,7 +4,7 @@ Calcifications are bright and small, so a map that marks bright small things lie
 and the walls of cysts. The white top-hat (what is brighter than the picture opened with a disc: bright and smaller than
 the disc) is therefore drawn as if it were a heat map. A network's last maps are a coarse grid, and none of their heat
 can lie on a speck alone; the specks are drawn on the same grid too, and so are the true calcifications: what a map of
-that grid could score that knew them.
+that grid scores that knows them.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isthmus.explain.localisation import centred_gaussian, clustered_mean, heat_share, pointing_game
+from isthmus.explain.localisation import centred_gaussian, clustered_mean, heat_share, pointing_game, signed
 
 SPECK = 9
 """The disc's diameter is the side of the crop by this: 7 pixels of 64, 25 of 224; twice a coarse calcification."""
@@ -141,7 +141,7 @@ def _sentence(heat: float, found: dict[str, Any]) -> str:
         verdict = "not told apart from bright specks drawn on the same grid"
     return (
         f"Of the heat, {heat:.3f} lay on true calcifications: {verdict} ({found['coarse_specks']['estimate']:.3f}; "
-        f"difference {difference['estimate']:+.3f}, {difference['low']:+.3f} to {difference['high']:+.3f}). A centred "
-        f"Gaussian has {found['gaussian']['estimate']:.3f}, and the calcifications themselves on that grid "
-        f"{found['coarse_truth']['estimate']:.3f}: no heat of this network's grid can do much better."
+        f"difference {signed(difference['estimate'], 3)}, {signed(difference['low'], 3)} to "
+        f"{signed(difference['high'], 3)}). A centred Gaussian has {found['gaussian']['estimate']:.3f}, and a map of "
+        f"that grid that marks the calcifications themselves {found['coarse_truth']['estimate']:.3f}."
     )

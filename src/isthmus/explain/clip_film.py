@@ -13,7 +13,7 @@ from isthmus.imaging.clip import Box
 WIDE, NARROW = 318, 220
 """Width of each half in pixels: of an MP4, and of a GIF, which takes several times the bytes."""
 
-_CURVE, _GAP = 92, 4
+_CURVE, _GAP, _CONTROLS = 92, 4, 72
 _AROUND = 0.25
 """Surroundings that are shown of what the network saw, on each side, as a share of it."""
 
@@ -75,6 +75,7 @@ def film_frames(
     Returns
     -------
     list of ndarray of uint8, shape [H', W', 3]
+        White below the words: there browsers lay their buttons, which must not cover a mark.
     """
     size, shape = clip.prepared_size, (clip.frames.shape[1], clip.frames.shape[2])
     window = window_on_source(clip.source_to_prepared, size, heat.shape[1], clip.region)
@@ -83,6 +84,7 @@ def film_frames(
     lines = [f"Grad-CAM, model score {score}; research use only", words, attention.words()]
     width = 2 * half + _GAP
     under = legend(width, [line for line in lines if line], marks, hottest="point of the clip")
+    under = np.pad(under, ((0, _CONTROLS), (0, 0), (0, 0)), constant_values=255)
     around, nothing = _around(window, clip.region), np.zeros(shape, np.float32)
     drawn = []
     for place, (frame, mask) in enumerate(zip(clip.frames, clip.lesions, strict=True)):

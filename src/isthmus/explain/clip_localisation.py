@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isthmus.explain.localisation import clustered_mean
+from isthmus.explain.localisation import clustered_mean, signed
 
 SOUGHT = {"calcified": "a calcification", "lesion": "the nodule"}
 """What frames may show: the columns' ending, and the words."""
@@ -174,8 +174,8 @@ def _sentence(found: dict[str, Any], words: str) -> str:
     clips = "1 clip" if found["clips"] == 1 else f"{found['clips']} clips"
     return (
         f"The frame of most heat showed {words} in {found['top']['estimate']:.2f} of {clips}, {verdict} a frame chosen "
-        f"by chance ({found['chance']['estimate']:.2f}; difference {difference['estimate']:+.2f}, "
-        f"{difference['low']:+.2f} to {difference['high']:+.2f}). Frames that show it lay at percentile "
+        f"by chance ({found['chance']['estimate']:.2f}; difference {signed(difference['estimate'])}, "
+        f"{signed(difference['low'])} to {signed(difference['high'])}). Frames that show it lay at percentile "
         f"{100 * rank['estimate']:.0f} ({100 * rank['low']:.0f} to {100 * rank['high']:.0f}) of those that "
         f"do not, by heat; 50 is chance.{every}"
     )

@@ -183,6 +183,17 @@ def clustered_mean(values: NDArray[np.float64], groups: NDArray[Any]) -> Interva
     return percentile_interval(float(values.mean()), replicates)
 
 
+def signed(value: float, digits: int = 2) -> str:
+    """Return a difference with its sign, a real minus where it is negative.
+
+    Examples
+    --------
+    >>> signed(0.25), signed(-0.25) == "\u22120.25"
+    ('+0.25', True)
+    """
+    return f"{value:+.{digits}f}".replace("-", "\u2212")
+
+
 def _sentence(summary: dict[str, Any]) -> str:
     heat, difference = summary["heat_in_lesion"], summary["difference"]
     if difference["low"] > 0:

@@ -97,7 +97,7 @@ def _rows(context: ReportContext) -> list[list[str]]:
                 cells = [count(facts["clips"]), count(facts["every_frame"]), number(facts["top"]["estimate"])]
                 cells += [number(facts["chance"]["estimate"]), interval(facts["difference"])]
                 cells += [number(100 * facts["rank"]["estimate"], 0)]
-                steps = f"{count(found.frames['seen'])} in {count(found.frames['steps'])}"
+                steps = f"{count(found.frames['seen'])}, {count(found.frames['steps'])}"
                 rows.append([context.title_of(arm), words, steps, *cells])
     return rows
 
@@ -107,5 +107,6 @@ def _sentences(context: ReportContext) -> list[str]:
         f"{context.title_of(arm)}. {found.frames[name]['sentence']}"
         for arm, found in context.localisation.items()
         for name in _SOUGHT
-        if name in found.frames
+        # Where the nodule is in plane throughout, as in clips cut to it, nothing is left to say of frames.
+        if name in found.frames and (name == "calcified" or found.frames[name]["clips"])
     ]
