@@ -97,7 +97,8 @@ def test_tables_hold_every_seed_and_the_named_contrasts_first(context) -> None:
     assert [row.name for row in first.rows] == ["Attention", "Plain", "Mean", "Richest"]
     assert first.columns == ["Mean AUC", *(f"Seed {seed}" for seed in range(5)), "SD of seeds"]
     assert pairs.rows[0].name == "Attention − Plain"
-    assert [row.cells[-1].main for row in pairs.rows[:2]] == ["primary, confirmatory", "secondary, exploratory"]
+    roles = [(row.cells[-1].main, row.cells[-1].small) for row in pairs.rows[:2]]
+    assert roles == [("primary", "confirmatory"), ("secondary", "exploratory")]
     frames = SUBJECT.frames(context.evidence)
     assert len(frames["seeds"]) == 2 * 4 * 5
     assert {"reach_power", "shares_cases", "components_cov2"} <= set(frames["seed_contrasts"])

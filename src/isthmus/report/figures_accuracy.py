@@ -1,5 +1,6 @@
 """Figures of discrimination and decisions: intervals, ROC curves, differences, confusion matrices, calibration."""
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from isthmus.report.reading import interval, number, ranking_measure, split_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_WIDE = 46  # letters of a pair's label on one line
 
 
 def draw_intervals(evidence: dict[str, Any], split: str, titles: dict[str, str]) -> "Figure":
@@ -105,9 +108,19 @@ def draw_roc(bands: dict[str, RocSummary], titles: dict[str, str], marks: dict[s
     return figure
 
 
+def _in_lines(a: str, b: str) -> str:
+    """Return a pair's label, of long names over several lines: the differences need the room."""
+    if len(a) + len(b) <= _WIDE:
+        return f"{a} − {b}"
+    return f"{fill(a, _WIDE)}\n− {fill(b, _WIDE - 2)}"
+
+
 def draw_comparisons(comparisons: list[dict[str, Any]], titles: dict[str, str]) -> "Figure":
     """Draw paired differences with their intervals; the primary contrast is first and filled."""
-    figure, axis = new_figure(7.2, 0.75 + 0.27 * len(comparisons))
+    pairs = ((titles.get(entry["a"], entry["a"]), titles.get(entry["b"], entry["b"])) for entry in comparisons)
+    labels = [_in_lines(*pair) for pair in pairs]
+    lines = max((label.count("\n") + 1 for label in labels), default=1)
+    figure, axis = new_figure(7.2, 0.75 + (0.27 if lines == 1 else 0.16 + 0.14 * lines) * len(comparisons))
     for row, entry in enumerate(comparisons):
         if entry["difference"] is None:
             continue
@@ -122,7 +135,6 @@ def draw_comparisons(comparisons: list[dict[str, Any]], titles: dict[str, str]) 
             interval(entry), (1.02, row), xycoords=("axes fraction", "data"), va="center", ha="left", fontsize=8.5
         )
     axis.axvline(0, color=INK, linewidth=0.9)
-    labels = [f"{titles.get(entry['a'], entry['a'])} − {titles.get(entry['b'], entry['b'])}" for entry in comparisons]
     axis.set_yticks(range(len(comparisons)), labels)
     for text, entry in zip(axis.get_yticklabels(), comparisons, strict=True):
         text.set_fontweight("bold" if entry.get("primary") else "normal")

@@ -130,18 +130,18 @@ def _pairs(context: ReportContext, found: dict[str, Any], split: str) -> Table:
     named = [entry for entry in entries if entry["order"]]
     others = [entry for entry in entries if not entry["order"]]
     rest = sorted(others, key=lambda entry: 1.0 if entry["p"] is None else entry["p"])[: _PAIRS - len(named)]
-    columns = ["Difference", "p", "Seen with 80\u202f% power", "From cases", "From training runs", "Role"]
+    columns = ["Difference", "p", "Seen, 80\u202f% power", "From cases", "From training", "Role"]
     rows = []
     for entry in [*named, *rest]:
         shares, reach = entry["shares"] or {}, entry["reach"] or {}
         # What each seed ranks its own way vanishes with more seeds as with more cases: shown with neither.
         cells = [
             _cell(interval(entry, 3)),
-            Cell(p_value(entry["p"] if entry["order"] else entry["p_holm"]), "" if entry["order"] else "Holm"),
+            Cell(p_value(entry["p"] if entry["order"] else entry["p_holm"])),
             Cell(number(reach.get("detectable"), 3)),
             Cell(_percent(shares.get("cases"))),
             Cell(_percent(shares.get("seeds"))),
-            Cell(_role(entry)),
+            _role(entry),
         ]
         rows.append(Row(f"{context.title_of(entry['a'])} − {context.title_of(entry['b'])}", cells, entry["order"] == 1))
     notes = [f"{len(rest)} of {len(others)} other pairs, those with the smallest p."] if len(rest) < len(others) else []
@@ -152,10 +152,10 @@ def _pairs(context: ReportContext, found: dict[str, Any], split: str) -> Table:
     )
 
 
-def _role(entry: dict[str, Any]) -> str:
+def _role(entry: dict[str, Any]) -> Cell:
     if not entry["order"]:
-        return "exploratory"
-    return f"{entry['kind']}, {'confirmatory' if entry['confirmatory'] else 'exploratory'}"
+        return Cell("other", "p by Holm")
+    return Cell(entry["kind"], "confirmatory" if entry["confirmatory"] else "exploratory")
 
 
 def _cell(text: str) -> Cell:
@@ -172,7 +172,7 @@ def _notes(found: dict[str, Any]) -> list[str]:
         "Obuchowski and Rockette’s analysis of variance with Hillis’s degrees of freedom: arms are the conditions, "
         "seeds the readers, and covariances over cases are clustered by patient. The rest of the uncertainty, beside "
         "cases and training runs, is that each seed ranks some cases its own way, which more of either lessens.",
-        "“Seen with 80\u202f% power” is the smallest true difference that a study with these cases, seeds and "
+        "“Seen, 80\u202f% power” is the smallest true difference that a study with these cases, seeds and "
         "variances would find in four of five repetitions. A handful of seeds know the variance between training runs "
         "only roughly: where most of the uncertainty is theirs, this is rather too hopeful.",
     ]

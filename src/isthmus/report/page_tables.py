@@ -211,10 +211,12 @@ def leading_comparisons(entries: list[dict[str, Any]], limit: int) -> list[dict[
     """Return all comparisons in their order, or, of too many, the named ones and then those with the smallest p."""
     if len(entries) <= limit:
         return entries
-    first = len(entries)  # behind all that were named
-    return sorted(entries, key=lambda entry: (entry.get("order") or first, 1.0 if entry["p"] is None else entry["p"]))[
-        :limit
-    ]
+    named = [entry for entry in entries if entry.get("order")]
+    others = sorted(
+        (entry for entry in entries if not entry.get("order")),
+        key=lambda entry: 1.0 if entry["p"] is None else entry["p"],
+    )
+    return (named + others)[:limit]
 
 
 def comparisons_of_ranking(evidence: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from isthmus.report.context import ReportContext
 from isthmus.report.reading import count, interval, listed, number, p_value, plural, split_name
 from isthmus.report.seeds import FIXED_SEEDS
+from isthmus.report.seeds_reach import MOST_SEEDS
 from isthmus.statistics.multi_reader.inference import FEWEST_READERS
 
 CLAIMS_NOTHING: Final = "A smoke run: no number below means anything."
@@ -123,7 +124,7 @@ def _needed(context: ReportContext, entry: dict[str, Any]) -> str:
     ways = [with_these] if reach["groups_needed"] else []
     ways += [f"{count(reach['seeds_needed'])} seeds on these cases"] if reach["seeds_needed"] else []
     if not ways:
-        return "Neither more cases nor more seeds alone would bring it to 80\u202f%: it takes both."
+        return f"Neither more cases alone nor {MOST_SEEDS} seeds would bring it to 80\u202f%: it takes more of both."
     return f"80\u202f% would take {' or '.join(ways)}."
 
 

@@ -9,7 +9,8 @@ DIFFERENCE_OF_INTEREST: Final = 0.02
 """Of AUCs: what the reach of a study is stated for, whatever difference it found."""
 TARGET: Final = 0.8
 """The power at which a study is said to be able to see a difference."""
-_MOST_SEEDS: Final = 100
+MOST_SEEDS: Final = 100
+"""Nobody trains more often."""
 _STEPS: Final = 30
 
 
@@ -52,7 +53,7 @@ def reach_of(found: MultiReaderResult, pair: dict[str, Any], level: float) -> di
     def power_of(difference: float, seeds: int = seeds) -> float:
         return power(values, difference, seeds, groups, generalisation=how, level=level).power
 
-    larger = range(seeds, _MOST_SEEDS + 1) if how == "readers and cases" else ()
+    larger = range(seeds, MOST_SEEDS + 1) if how == "readers and cases" else ()
     needed = sample_size(values, DIFFERENCE_OF_INTEREST, seeds, target=TARGET, generalisation=how, level=level)
     reach = {
         "half_width": None if pair["low"] is None else (pair["high"] - pair["low"]) / 2,

@@ -1,14 +1,15 @@
 """Power and sample size of a reader study, from the variances that a pilot study or a publication gave."""
 
 from dataclasses import dataclass
-from math import isfinite, isinf
-from typing import Literal
+from math import isfinite, isinf, isnan
+from typing import Final, Literal
 
 from scipy.special import chdtri, chndtr, fdtri, ncfdtr
 
 from isthmus.statistics.multi_reader.result import MultiReaderResult
 
 Generalisation = Literal["readers and cases", "cases", "readers"]
+_BEYOND_DOUBT: Final = 500.0
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,9 @@ def power(
     if isinf(df2):
         found = 1 - float(chndtr(chdtri(1, 1 - level), 1, noncentrality))
     else:
-        found = 1 - float(ncfdtr(1, df2, noncentrality, float(fdtri(1, df2, level))))
+        missed = float(ncfdtr(1, df2, noncentrality, float(fdtri(1, df2, level))))
+        # SciPy's distribution is NaN for some noncentralities far beyond any that leaves a difference unseen.
+        found = 1.0 if isnan(missed) and noncentrality > _BEYOND_DOUBT else 1 - missed
     return StudyPower(found, readers, cases, difference, level, generalisation, noncentrality, df2)
 
 
