@@ -55,9 +55,19 @@ def test_a_clip_fit_killed_in_the_middle_of_an_epoch_and_resumed_leaves_the_same
 
 
 def test_recomputed_activations_leave_the_same_bytes(whole, tmp_path):
-    run_fit(SPEC.model_copy(update={"train": SPEC.train.model_copy(update={"recompute": True})}), STORE, tmp_path)
+    run_fit(
+        SPEC.model_copy(update={"train": SPEC.train.model_copy(update={"recompute": True})}),
+        STORE,
+        tmp_path,
+        device="cpu",
+    )
     for name in ("predictions.csv", "weights.safetensors"):
         assert (tmp_path / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_bf16_is_refused_for_volumes_on_a_cpu(tmp_path):
+    with pytest.raises(FitError, match="wrong gradients of 3D convolutions"):
+        run_fit(clip_spec(precision="bf16"), STORE, tmp_path, device="cpu")
 
 
 class TestANetworkTakenOver:

@@ -32,6 +32,13 @@ def test_a_machine_without_bf16_is_not_tried(seconds, monkeypatch):
     assert precision.choose_precision(**TINY, train=TrainSettings()) == "fp32"
 
 
+def test_volumes_are_trained_in_fp32_on_a_cpu(seconds):
+    seconds.update(fp32=1.0, bf16=0.2)
+    clips = {**TINY, "network": NETWORK, "options": {}, "prepare": CLIPS}
+    assert precision.choose_precision(**clips, train=TrainSettings()) == "fp32"
+    assert precision.choose_precision(**{**clips, "device": "cuda:0"}, train=TrainSettings()) == "bf16"
+
+
 def test_a_trial_is_a_real_step_and_is_used_again(monkeypatch):
     built = []
     original = precision.create
@@ -55,7 +62,7 @@ def test_a_trial_of_clips_has_their_frames_and_masks(monkeypatch):
 
     monkeypatch.setattr(precision.steps, "forward", look)
     clips = {**TINY, "network": NETWORK, "options": {}, "prepare": CLIPS}
-    assert precision.time_step(**clips, train=TrainSettings(batch=3, recompute=True), precision="bf16") > 0
+    assert precision.time_step(**clips, train=TrainSettings(batch=3, recompute=True), precision="fp32") > 0
     assert set(seen) == {((3, 4, 32, 32, 1), True)}
     seen.clear()
     frames = CLIPS.model_copy(update={"layout": "2d"})

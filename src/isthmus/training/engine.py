@@ -34,6 +34,15 @@ def has_bf16(device: str) -> bool:
     return any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
+def volumes_in_bf16(device: str) -> bool:
+    """Whether 3D convolutions may be trained in bfloat16.
+
+    Not on a CPU: with torch 2.13 oneDNN's gradients of their kernels read memory that was never written (a kernel of
+    three frames over two: found with NaN in freed memory, wrong in every such shape) and the heap was seen corrupted.
+    """
+    return torch.device(device).type != "cpu"
+
+
 @functools.cache
 def keep_memory() -> bool:
     """Tell glibc to keep freed activations instead of returning them to the system after every layer.

@@ -75,6 +75,11 @@ def run_fit(
         Checkpoint(folder, spec.fingerprint()).delete()  # a kill right after done.json leaves it
         return
     _check(spec, store)
+    if spec.precision == "bf16" and spec.prepare.layout == "3d" and not engine.volumes_in_bf16(device):
+        raise FitError(
+            "bfloat16 gives wrong gradients of 3D convolutions on a CPU", where=spec.name, expected="precision fp32",
+            hint="set train.precision to fp32 or auto, or train on a GPU",
+        )  # fmt: skip
     _claim(spec, folder)
     engine.keep_memory()
     with engine.quiet(), engine.reproducible(spec.threads, device):

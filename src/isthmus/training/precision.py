@@ -41,6 +41,7 @@ def choose_precision(
 
     What ``train.precision`` names is taken as it is. ``auto`` takes bf16 where the device multiplies it in hardware
     and a timed trial of whole training steps is at least 1.05 times faster than fp32; both with channels-last memory.
+    Volumes are trained in fp32 on a CPU (:func:`isthmus.training.engine.volumes_in_bf16`).
     Trials are kept within the process: arms of the same network, size and batch share one.
 
     Parameters
@@ -66,7 +67,7 @@ def choose_precision(
     if train.precision != "auto":
         return train.precision
     device = device or engine.default_device()
-    if not engine.has_bf16(device):
+    if not engine.has_bf16(device) or (prepare.layout == "3d" and not engine.volumes_in_bf16(device)):
         return "fp32"
     key = _key(network, options, classes, prepare, train, device, threads)
     return "bf16" if _trial(key, "bf16") * WORTH <= _trial(key, "fp32") else "fp32"
