@@ -266,7 +266,7 @@ _CARDS = (
     ),
     _inception_resnet(
         "inception_resnet_v2_3d",
-        "the same for clips: 3 x k x k kernels, time halved by the two reductions",
+        "inception_resnet_v2 for clips: 3 x k x k kernels, the two reductions halve time",
         f"{_SZEGEDY}, made three-dimensional",
         79.37,
         dims=3,
@@ -274,7 +274,7 @@ _CARDS = (
     ),
     _inception_resnet(
         "calcification_inception_resnet_v2_3d",
-        "with two gates that listen to bright specks inside the lesion",
+        "inception_resnet_v2_3d with two gates that listen to bright specks",
         "Qian et al., Cancer Imaging 2025",
         79.53,
         dims=3,
