@@ -92,3 +92,9 @@ def test_a_part_with_one_class_only_has_no_gap_and_says_so(tmp_path: Path, both)
     facts = ideal_observer_evidence(rows, made_truth(tmp_path, both), MODALITIES, bootstrap=5)["arms"]["old"]
     assert facts["splits"]["test"]["gap"]["estimate"] is None
     assert facts["splits"]["test"]["gap"]["note"]
+
+
+def test_what_must_be_known_of_an_observer_stands_in_the_notes_of_its_arm_alone(tmp_path: Path, both) -> None:
+    truth = made_truth(tmp_path, both)
+    found = ideal_observer_evidence(both, truth, MODALITIES, remarks={"new": "an upper bound", "old": ""}, bootstrap=5)
+    assert [found["arms"][arm]["splits"]["test"]["notes"] for arm in ("new", "old")] == [["an upper bound"], []]

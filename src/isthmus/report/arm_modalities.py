@@ -3,8 +3,8 @@
 from typing import Final
 
 UPPER_BOUND: Final = (
-    "its one frame was chosen by the simulated truth; the observer of whole clips is an upper bound of what that frame "
-    "can show"
+    "the oracle's one frame was chosen by the simulated truth: the observer of whole clips is an upper bound of what "
+    "that frame can show"
 )
 
 

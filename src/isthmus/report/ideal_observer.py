@@ -91,7 +91,7 @@ def ideal_observer_evidence(
         entry = arms.setdefault(arm, {"modalities": list(modalities[arm]), "observer": name, "splits": {}})
         entry["splits"][split] = _part(table, table.part(arm, split), truth, name, level, bootstrap)
         if remark := (remarks or {}).get(arm):
-            entry["splits"][split]["notes"].append(f"{arm}: {remark}")
+            entry["splits"][split]["notes"].append(remark)
         if progress:
             progress(done + 1, len(parts))
     return {

@@ -252,5 +252,11 @@ def statistics_paragraph(evidence: dict[str, Any]) -> str:
             "Comparisons are paired, on the units that both arms have; all but those named before the analysis also "
             "carry p after Holm's correction within split and measure. "
         )
+    if (evidence.get("seeds") or {}).get("arms"):
+        text += (
+            "The sets kept aside were met by the models of several seeds; contrasts over them take seeds as readers "
+            "and arms as conditions in Obuchowski and Rockette's analysis with Hillis's degrees of freedom, fewer than "
+            "five seeds as fixed. "
+        )
     text += "".join(f"{sentence} " for subject, sentence in _OF_SUBJECTS.items() if evidence.get(subject))
     return text + "The method of every single interval is named in tables/arms.csv."
