@@ -99,7 +99,9 @@ class TestALowerRateForTheBackbone:
         with torch.device("meta"):
             network = create(name, classes=2, channels=1)
             found = steps.last_layers(network)
-        assert {dict(network.named_parameters())[one].shape[0] for one in found} == {2}
+        last = [name for name in found if name.startswith(f"{network.published_prefix}{network.head_name}.")]
+        assert {dict(network.named_parameters())[one].shape[0] for one in last} == {2}
+        assert all(name in last or name.startswith(network.own_parts) for name in found)
 
     def test_a_network_that_does_not_is_refused(self):
         with pytest.raises(FitError, match="does not name its last"):

@@ -117,13 +117,13 @@ def freeze_norm(network: nn.Module) -> None:
 
 
 def last_layers(network: nn.Module) -> list[str]:
-    """Return the names of the parameters that no weight file brings: the last linear layer's, and the heads'."""
+    """Return the names of the parameters that no weight file brings: the last layer's, the heads', own parts'."""
     names = [name for name, _ in network.named_parameters()]
     fresh = [name for name in names if isinstance(network, WithDescriptors) and not name.startswith("inner.")]
     inner, prefix = (network.inner, "inner.") if isinstance(network, WithDescriptors) else (network, "")
     if isinstance(inner, Classifier):
-        last = f"{prefix}{inner.published_prefix}{inner.head_name}."
-        fresh += [name for name in names if name.startswith(last)]
+        parts = (f"{inner.published_prefix}{inner.head_name}.", *inner.own_parts)
+        fresh += [name for name in names if name.startswith(tuple(f"{prefix}{part}" for part in parts))]
     return fresh
 
 
