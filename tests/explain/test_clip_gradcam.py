@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from isthmus.explain.gradcam import class_activation_map, grad_cam, grid_of_maps, heat_of_pixels, views_at_once
+from isthmus.explain.gradcam import class_activation_map, grad_cam, heat_of_pixels, maps_to_explain, views_at_once
+from isthmus.imaging.frames import FrameSampling
 from isthmus.imaging.prepare import Preparation
 from isthmus.models.classifier import Classifier, InputSpec, Outputs
 from isthmus.models.registry import create
@@ -92,8 +93,8 @@ def test_heat_of_a_clip_has_the_frames_that_the_network_sees_and_does_not_depend
 def test_a_network_that_takes_the_lesion_gets_it() -> None:
     network, masks = small(), np.ones((3, 12, 36, 36), np.uint8)
     heat_of_pixels([network], pixels(), PREPARATION, 1, masks=masks)
-    assert network.seen[0].shape == (3, 1, 6, 32, 32)
-    assert bool((network.seen[0] == 1).all())
+    assert network.seen[-1].shape == (3, 1, 6, 32, 32)
+    assert bool((network.seen[-1] == 1).all())
 
 
 def flat(**changes: Any) -> Preparation:
@@ -106,7 +107,7 @@ def test_a_2d_network_explains_each_frame_by_itself_and_the_frames_of_a_clip_sha
     own = pixels()
     found = heat_of_pixels([network], own, flat(), 1, signed=True)
     assert found.shape == (3, 6, 32, 32)
-    still = Preparation(train_size=36, crop_size=32)
+    still = flat(frames=FrameSampling(count=1, stored=1))
     frames = own[:, 1::2]  # the middle of each of six strata of twelve
     alone = np.stack([heat_of_pixels([network], frames[:, [t]], still, 1, signed=True) for t in range(6)], axis=1)
     for clip, single in zip(found, alone, strict=True):
@@ -128,9 +129,39 @@ def test_a_bright_speck_is_hot_in_its_frames_and_nowhere_else() -> None:
         assert heat[2, 8:12, 8:12].min() > 0.2, network.dimensions
 
 
-def test_the_grid_of_the_last_maps_is_known() -> None:
-    assert grid_of_maps(small(), PREPARATION) == (3, 4, 4)
-    assert grid_of_maps(Brightest(2), flat()) == (8, 8)
+def test_the_maps_of_small_clips_are_the_deepest_that_have_seven_cells_on_a_side() -> None:
+    assert maps_to_explain(small(), PREPARATION) == (None, (3, 4, 4))  # it names no stages
+    assert maps_to_explain(Brightest(2), flat()) == (None, (8, 8))
+    network = small()
+    network.stages = ("body.0", "body.2", "body.4")
+    assert maps_to_explain(network, PREPARATION) == ("body.2", (3, 8, 8))
+    still = Preparation(train_size=36, crop_size=32)
+    assert maps_to_explain(create("resnet18", classes=2, channels=1, width=8), still).stage is None
+
+
+@pytest.mark.parametrize("stage", ["body.1", "body.3"])
+def test_heat_of_a_stage_is_that_of_the_network_from_there_on(stage: str) -> None:
+    network, place = small(), int(stage.removeprefix("body."))
+    maps = network.body[: place + 1](clips()).detach().requires_grad_()
+    network.head({"image": network.body[place + 1 :](maps)}, {}).logits[:, 1].sum().backward()
+    expected = (maps.grad.mean(dim=(2, 3, 4), keepdim=True) * maps).sum(dim=1).detach()
+    torch.testing.assert_close(class_activation_map(network, {"image": clips()}, 1, stage), expected)
+    assert all(parameter.grad is None for parameter in network.body[: place + 1].parameters())
+
+
+@pytest.mark.parametrize("name", ["calcification_inception_resnet_v2_3d", "r2plus1d_18", "i3d", "cnn_lstm"])
+def test_networks_of_clips_have_heat_of_every_frame(name: str) -> None:
+    torch.manual_seed(0)
+    options = {"width": 8, "repeats": [1, 1, 1]} if "inception" in name else {"width": 8}
+    network = create(name, classes=2, channels=1, **options).eval()
+    preparation = Preparation.model_validate({"train_size": 64, "layout": "3d", "frames": {"count": 8}})
+    own = np.random.default_rng(0).integers(0, 256, (1, 8, 64, 64, 1)).astype(np.uint8)
+    maps = maps_to_explain(network, preparation)
+    assert maps.stage is not None
+    assert maps.grid[1:] == (8, 8)
+    heat = heat_of_pixels([network], own, preparation, 1, signed=True)
+    assert heat.shape == (1, 8, 64, 64)
+    assert abs(heat).max() == pytest.approx(1.0)
 
 
 def test_as_many_clips_are_looked_at_together_as_memory_of_stills_allows() -> None:

@@ -43,4 +43,4 @@ def made_frames(*, clips: int = 30) -> dict[str, Any]:
             "difference": entry(0.31, 0.15, 0.44),
             "rank": entry(0.68, 0.6, 0.75),
         }
-    return {"seen": 16, "steps": 8, "calcified": found}
+    return {"seen": 16, "steps": 8, "cells": [8, 8], "maps": "net.stage", "calcified": found}

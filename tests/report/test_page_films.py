@@ -53,7 +53,7 @@ def test_a_film_that_is_gone_is_an_error_and_not_a_hole(context) -> None:
 
 def test_the_table_puts_chance_beside_the_frame_of_most_heat(context) -> None:
     (row,) = film_parts(context)["attended"]
-    assert row[:3] == ["New $net", "a true calcification", "16, 8"]
+    assert row[:3] == ["New $net", "a true calcification", "16; 8 × 8 × 8"]
     assert row[3:7] == ["30", "4", "0.72", "0.41"]
     assert row[7].startswith("0.31 (0.15")
     assert row[8] == "68"

@@ -2,7 +2,7 @@
 
 Calcifications are bright and small, so a map that marks bright small things lies on many of them, and so do comet tails
 and the walls of cysts. The white top-hat (what is brighter than the picture opened with a disc: bright and smaller than
-the disc) is therefore drawn as if it were a heat map. A network's last maps are a coarse grid, and none of their heat
+the disc) is therefore drawn as if it were a heat map. A network's maps are a coarse grid, and none of their heat
 can lie on a speck alone; the specks are drawn on the same grid too, and so are the true calcifications: what a map of
 that grid scores that knows them.
 """
@@ -84,7 +84,7 @@ def localise_baselines(
     masks : ndarray of bool, shape [N, T, h, w]
         The pixels that calcifications touch.
     grid : sequence of int
-        As for :func:`on_grid`: the network's last maps.
+        As for :func:`on_grid`: the maps that heat is taken from.
 
     Returns
     -------

@@ -9,9 +9,9 @@ network explains each frame by itself, and a clip's frames share one scale: its 
 gradient differs from the frames' own by the same factor for all.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,14 @@ if TYPE_CHECKING:
     from isthmus.models.classifier import Classifier
 
 IMAGE = "image"
+CELLS = 7
+"""Cells on a side that the maps of a clip have at least, where the network has such: those of published heat maps, of 224
+pixels and a stride of 32."""
 
 
-def class_activation_map(classifier: "Classifier", inputs: "dict[str, Tensor]", target_class: int) -> "Tensor":
+def class_activation_map(
+    classifier: "Classifier", inputs: "dict[str, Tensor]", target_class: int, stage: str | None = None
+) -> "Tensor":
     """Return the weighted sum of the last maps, before ReLU, scaling and enlargement.
 
     Parameters
@@ -39,6 +44,8 @@ def class_activation_map(classifier: "Classifier", inputs: "dict[str, Tensor]", 
         What its ``forward`` takes; ``'image'`` is float32 [N, C, H, W], or [N, C, T, H, W] of a 3D network.
     target_class : int
         The class whose evidence is mapped, 0 to K - 1.
+    stage : str, optional
+        One of ``Classifier.stages``: its maps are taken instead of the last ones.
 
     Returns
     -------
@@ -52,16 +59,43 @@ def class_activation_map(classifier: "Classifier", inputs: "dict[str, Tensor]", 
     if not 0 <= target_class < classifier.classes:
         raise InputError(f"class {target_class} of a network of {classifier.classes} classes", expected="0 to K - 1")
     with _evaluating(classifier), full_precision(inputs[IMAGE].device.type):
-        with torch.no_grad():
-            features = classifier.features(inputs)
-        features = {name: maps.detach() for name, maps in features.items()}
-        maps = features[IMAGE].requires_grad_()
+        maps, logits = _last_maps(classifier, inputs) if stage is None else _maps_of(classifier, inputs, stage)
+        # Pictures do not influence each other in evaluation mode: the gradient of the sum is that of each.
         with torch.enable_grad():
-            logits = classifier.head(features, inputs).logits
-            # Pictures do not influence each other in evaluation mode: the gradient of the sum is that of each.
             (gradient,) = torch.autograd.grad(logits[:, target_class].sum(), maps)
     weights = gradient.flatten(2).mean(2).reshape(*gradient.shape[:2], *[1] * (gradient.ndim - 2))
-    return (weights * maps).sum(1).detach()
+    raw = (weights * maps).sum(1).detach()
+    # A network that looks at frames one by one inside has maps of pictures; they are its clips' frames.
+    return raw.reshape(len(inputs[IMAGE]), -1, *raw.shape[-2:]) if inputs[IMAGE].ndim == 5 else raw
+
+
+def _last_maps(classifier: "Classifier", inputs: "dict[str, Tensor]") -> "tuple[Tensor, Tensor]":
+    import torch
+
+    with torch.no_grad():
+        features = classifier.features(inputs)
+    features = {name: maps.detach() for name, maps in features.items()}
+    maps = features[IMAGE].requires_grad_()
+    with torch.enable_grad():
+        return maps, classifier.head(features, inputs).logits
+
+
+def _maps_of(classifier: "Classifier", inputs: "dict[str, Tensor]", stage: str) -> "tuple[Tensor, Tensor]":
+    import torch
+
+    caught: list[Tensor] = []
+
+    def catch(module: Any, arguments: Any, output: "Tensor") -> "Tensor":
+        caught.append(output.detach().requires_grad_())
+        return caught[-1].clone()  # what follows may write into it
+
+    handle = classifier.get_submodule(stage).register_forward_hook(catch)
+    try:
+        with torch.enable_grad():
+            logits = classifier(inputs).logits
+    finally:
+        handle.remove()
+    return caught[-1], logits
 
 
 @contextmanager
@@ -75,13 +109,19 @@ def _evaluating(classifier: "Classifier") -> Iterator[None]:
 
 
 def grad_cam(
-    classifier: "Classifier", inputs: "dict[str, Tensor]", target_class: int, *, signed: bool = False, frames: int = 1
+    classifier: "Classifier",
+    inputs: "dict[str, Tensor]",
+    target_class: int,
+    *,
+    signed: bool = False,
+    frames: int = 1,
+    stage: str | None = None,
 ) -> NDArray[np.float32]:
     """Return the Grad-CAM heat of each picture or clip, enlarged to its size.
 
     Parameters
     ----------
-    classifier, inputs, target_class
+    classifier, inputs, target_class, stage
         As for :func:`class_activation_map`.
     signed : bool
         False: evidence against the class is cut off (ReLU), as published. True: it is kept, as negative heat.
@@ -96,7 +136,7 @@ def grad_cam(
     """
     import torch
 
-    raw = class_activation_map(classifier, inputs, target_class)
+    raw = class_activation_map(classifier, inputs, target_class, stage)
     if not signed:
         raw = raw.relu()
     size = inputs[IMAGE].shape[2:]
@@ -116,6 +156,7 @@ def ensemble_grad_cam(
     *,
     signed: bool = False,
     frames: int = 1,
+    stage: str | None = None,
 ) -> NDArray[np.float32]:
     """Return the mean heat of several networks, each on its own scale of 0 to 1.
 
@@ -123,7 +164,7 @@ def ensemble_grad_cam(
     ----------
     classifiers : sequence of Classifier
         The parts of a bundle.
-    inputs, target_class, signed, frames
+    inputs, target_class, signed, frames, stage
         As for :func:`grad_cam`.
 
     Returns
@@ -131,23 +172,52 @@ def ensemble_grad_cam(
     ndarray of float32, shape [N, H, W] or [N, T, H, W]
         It reaches 1 only where all parts have their maximum: parts that disagree give a weaker map.
     """
-    heats = [grad_cam(classifier, inputs, target_class, signed=signed, frames=frames) for classifier in classifiers]
+    heats = [
+        grad_cam(classifier, inputs, target_class, signed=signed, frames=frames, stage=stage)
+        for classifier in classifiers
+    ]
     return np.asarray(np.mean(heats, axis=0), dtype=np.float32)
 
 
-def grid_of_maps(classifier: "Classifier", preparation: "Preparation", device: str = "cpu") -> tuple[int, ...]:
-    """Return the size of a network's last maps: ``(h, w)``, or ``(t, h, w)`` of a 3D network."""
+class Maps(NamedTuple):
+    """Which maps of a network are explained: ``stage`` (None: the last ones), and their size, with time of 3D ones."""
+
+    stage: str | None
+    grid: tuple[int, ...]
+
+
+def maps_to_explain(classifier: "Classifier", preparation: "Preparation", device: "str | torch.device" = "cpu") -> Maps:
+    """Return the maps that heat is taken from: the last ones, but of clips the deepest of at least :data:`CELLS` cells.
+
+    A clip's crop is small, so that it can be trained on, and a stride of 32 leaves of 64 pixels 2 cells on a side, in
+    which nothing can be found. Grad-CAM is defined for any layer; of a network without ``stages`` the last is taken.
+    """
     import torch
 
     from isthmus.inference.batch import inputs_of
 
-    channels = 3 if preparation.channels == "rgb" else 1
-    stored = 1 if preparation.frames is None else preparation.frames.stored
-    shape = (1, stored, preparation.train_size, preparation.train_size)
-    black = torch.zeros((*shape, channels), dtype=torch.uint8, device=device)
+    frames = preparation.frames
+    shape = (1, 1 if frames is None else frames.stored, preparation.train_size, preparation.train_size)
+    black = torch.zeros((*shape, 3 if preparation.channels == "rgb" else 1), dtype=torch.uint8, device=device)
     inputs = inputs_of(classifier.to(device), black, torch.zeros_like(black[..., 0]), preparation)
-    with _evaluating(classifier), torch.no_grad():
-        return tuple(classifier.features(inputs)[IMAGE].shape[2:])
+    inputs = {name: value[:1] for name, value in inputs.items()}
+    sizes: dict[str, tuple[int, ...]] = {}
+
+    def note(name: str) -> Callable[[Any, Any, "Tensor"], None]:
+        return lambda module, arguments, output: sizes.update({name: tuple(output.shape)})
+
+    hooks = [classifier.get_submodule(name).register_forward_hook(note(name)) for name in classifier.stages]
+    try:
+        with _evaluating(classifier), torch.no_grad():
+            last = tuple(classifier.features(inputs)[IMAGE].shape)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    fine = [name for name in sizes if min(sizes[name][-2:]) >= CELLS]
+    if frames is None or min(last[-2:]) >= CELLS or not fine:
+        return Maps(None, last[2:])
+    size = sizes[fine[-1]]
+    return Maps(fine[-1], (size[0], *size[2:]) if preparation.layout == "3d" and len(size) == 4 else size[2:])
 
 
 def frames_seen(preparation: "Preparation") -> int:
@@ -194,7 +264,7 @@ def heat_of_pixels(
     Returns
     -------
     ndarray of float32, shape [N, crop, crop], or [N, count, crop, crop] of clips
-        Heat on the centre crop of the frames that the networks see.
+        Heat on the centre crop of the frames that the networks see, from the maps of :func:`maps_to_explain`.
     """
     import torch
 
@@ -205,12 +275,13 @@ def heat_of_pixels(
     size, frames = preparation.crop_size, frames_seen(preparation)
     step = views_at_once(preparation, 16) if batch_size is None else batch_size
     alone = frames if preparation.layout == "2d" else 1
+    stage = maps_to_explain(classifiers[0], preparation, device).stage
     heat = np.zeros((len(pixels), *([frames] if frames > 1 else []), size, size), np.float32)
     for start in range(0, len(pixels), step):
         block = torch.from_numpy(np.array(pixels[start : start + step])).to(device)
         own = None if masks is None else torch.from_numpy(np.array(masks[start : start + step])).to(device)
         # The parts of a bundle are one network with different weights: they take the same inputs.
         inputs = inputs_of(classifiers[0], block, own, preparation)
-        found = ensemble_grad_cam(classifiers, inputs, target_class, signed=signed, frames=alone)
+        found = ensemble_grad_cam(classifiers, inputs, target_class, signed=signed, frames=alone, stage=stage)
         heat[start : start + step] = found.reshape(-1, *heat.shape[1:])
     return heat

@@ -18,7 +18,7 @@ from isthmus.explain.clip_localisation import summarise_frames
 from isthmus.explain.fold_networks import FoldNetwork as FoldNetwork
 from isthmus.explain.fold_networks import read_fold as read_fold
 from isthmus.explain.gallery import GalleryCase, gallery
-from isthmus.explain.gradcam import frames_seen, grid_of_maps
+from isthmus.explain.gradcam import frames_seen, maps_to_explain
 from isthmus.explain.held_out_measures import HeldOutMeasures, Progress
 from isthmus.explain.kept_pictures import keep_pictures
 from isthmus.explain.localisation import summarise
@@ -53,7 +53,8 @@ class HeldOutHeat:
         The wrong calls that were drawn, the most confident first.
     frames : dict or None
         Of clips, as :func:`isthmus.explain.clip_localisation.summarise_frames`, with ``seen`` (frames that the network
-        sees) and ``steps`` (how many steps in time its last maps have; 2D networks: as many as frames).
+        sees), and of the maps that are explained ``steps`` in time (2D networks: as many as frames), ``cells`` (down,
+        across) and their stage (``maps``).
     clips : list of DrawnClip
         The same cases as films and filmstrips.
     """
@@ -167,8 +168,10 @@ def _summaries(
         found = {**found, "baselines": summarise_baselines(rows, groups)}
     seen, frames = frames_seen(measures.preparation), None
     if seen > 1:
-        grid = grid_of_maps(measures.folds[0].classifier, measures.preparation, measures.device)
-        frames = {"seen": seen, "steps": grid[0] if len(grid) == 3 else seen, **summarise_frames(rows, groups)}
+        maps = maps_to_explain(measures.folds[0].classifier, measures.preparation, measures.device)
+        steps = maps.grid[0] if len(maps.grid) == 3 else seen
+        frames = {"seen": seen, "steps": steps, "cells": list(maps.grid[-2:]), "maps": maps.stage or "last"}
+        frames |= summarise_frames(rows, groups)
     content: dict[str, Any] = {"format": "isthmus-localisation/1.0", **(summary or {})}
     content |= {} if found is None else {"calcifications": found}
     content |= {} if frames is None else {"frames": frames}

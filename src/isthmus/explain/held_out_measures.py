@@ -14,7 +14,7 @@ from isthmus.explain.bright_specks import localise_baselines
 from isthmus.explain.calcifications import Masks, localise_calcifications, masks_on_crops
 from isthmus.explain.clip_localisation import frame_attention, localise_frames
 from isthmus.explain.fold_networks import FoldNetwork
-from isthmus.explain.gradcam import grid_of_maps, heat_of_pixels, views_at_once
+from isthmus.explain.gradcam import heat_of_pixels, maps_to_explain, views_at_once
 from isthmus.explain.localisation import localise
 from isthmus.explain.seen_views import SeenViews, seen_views
 from isthmus.inference.scores import probabilities, view_logits
@@ -73,7 +73,8 @@ class HeldOutMeasures:
         kept: list[NDArray[np.uint8]] = []
         size = views_at_once(self.preparation, _CHUNK)
         for fold in self.folds:
-            ids, grid = sorted(fold.held_out_views), grid_of_maps(fold.classifier, self.preparation, self.device)
+            ids = sorted(fold.held_out_views)
+            grid = maps_to_explain(fold.classifier, self.preparation, self.device).grid
             for start in range(0, len(ids), size):
                 chunk = ids[start : start + size]
                 table, heat = self._chunk(fold, chunk, grid)

@@ -133,9 +133,10 @@ class Localisation:
     baselines : str
         The heat on calcifications beside maps that know nothing of the network, in words.
     frames : dict
-        Of clips: ``seen`` and ``steps`` (frames that the network sees, and steps in time of its last maps), and for
-        what is sought in a frame (``calcified``, ``lesion``) how often the frame of most heat shows it: ``clips``,
-        ``every_frame``, intervals ``top``, ``chance``, ``difference``, ``rank``, and ``sentence``.
+        Of clips: ``seen`` (frames that the network sees), ``steps`` in time and ``cells`` (down, across) of the maps
+        that are explained, and for what is sought in a frame (``calcified``, ``lesion``) how often the frame of most
+        heat shows it: ``clips``, ``every_frame``, intervals ``top``, ``chance``, ``difference``, ``rank``, and
+        ``sentence``.
     """
 
     heat_in_lesion: list[float]

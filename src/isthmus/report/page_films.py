@@ -97,7 +97,8 @@ def _rows(context: ReportContext) -> list[list[str]]:
                 cells = [count(facts["clips"]), count(facts["every_frame"]), number(facts["top"]["estimate"])]
                 cells += [number(facts["chance"]["estimate"]), interval(facts["difference"])]
                 cells += [number(100 * facts["rank"]["estimate"], 0)]
-                steps = f"{count(found.frames['seen'])}, {count(found.frames['steps'])}"
+                grid = " × ".join(map(str, (found.frames["steps"], *found.frames["cells"])))
+                steps = f"{count(found.frames['seen'])}; {grid}"
                 rows.append([context.title_of(arm), words, steps, *cells])
     return rows
 
