@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 IMAGE = "image"
 CELLS = 7
-"""Cells on a side that the maps of a clip have at least, where the network has such: those of published heat maps, of 224
-pixels and a stride of 32."""
+"""Cells on a side that the maps of a clip have at least, where the network has such: those of published heat maps, with
+pictures of 224 pixels and a stride of 32."""
 
 
 def class_activation_map(
