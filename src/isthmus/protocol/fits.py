@@ -11,7 +11,7 @@ import pandas as pd
 from isthmus.cohort.splits import PARTS, cross_validation_split
 from isthmus.errors import CohortError
 from isthmus.imaging.prepare import Preparation
-from isthmus.models.registry import card, cards, is_own_file
+from isthmus.models.registry import create, is_own_file
 from isthmus.protocol.arithmetic import Arithmetic
 from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases
@@ -272,10 +272,8 @@ def make_plan(
     units = cases.units
     pixels = {json.dumps(arm.prepare.geometric()): _stored_pixels(arm.prepare) for arm in protocol.arms.values()}
     views = pd.concat(cases.views.values()).drop_duplicates("view_id")
-    parameters = {
-        arm.network: card(arm.network).parameters_millions for arm in protocol.arms.values() if arm.network in cards()
-    }
-    weights = sum(4.0 * parameters.get(fit.network, 25.0) for fit in fits)
+    parameters = {key: _parameters_millions(arm, len(cases.classes)) for key, arm in protocol.arms.items()}
+    weights = sum(4.0 * parameters[fit.arm] for fit in fits)
     return Plan(
         protocol=protocol.protocol,
         profile=protocol.profile,
@@ -300,6 +298,18 @@ def make_plan(
         descriptors=tuple(f"{', '.join(arms)}: {words}" for words, arms in _same(descriptor_sentences(protocol, fits))),
         reductions=tuple(reductions(name, protocol.profile, protocol.arms)),
     )
+
+
+def _parameters_millions(arm: Arm, classes: int) -> float:
+    import torch
+
+    from isthmus.models.classifier import parameter_count
+
+    channels = 3 if arm.prepare.channels == "rgb" else 1
+    # A network of the user's own may look at its weights while it is built, and there are none on this device.
+    with torch.device("cpu" if is_own_file(arm.network) else "meta"):
+        network = create(arm.network, classes=classes, channels=channels, **arm.options)
+    return parameter_count(network) / 1e6
 
 
 def _stored_pixels(preparation: Preparation) -> int:

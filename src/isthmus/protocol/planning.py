@@ -44,8 +44,9 @@ def plan_run(
     ProtocolError, CohortError, OutputError
         As :func:`isthmus.protocol.run.run`; overlapping patients are looked for only there.
     """
+    asked = resolve_protocol(protocol, profile, list(settings))
     loaded = load_cohort(cohort)
-    resolved, _ = without_oracles(resolve_protocol(protocol, profile, list(settings)), loaded)
+    resolved, _ = without_oracles(asked, loaded)
     cases = find_cases(resolved, loaded)
     outside = _outside(resolved, cases, external, correspondence)
     folder = None if out is None else Path(out)

@@ -99,8 +99,9 @@ def run(
     FitError
         After all fits, when some failed; the others are kept and `resume` repeats those that failed.
     """
+    asked = resolve_protocol(protocol, profile, list(settings))
     loaded = load_cohort(cohort)
-    resolved, left_out = without_oracles(resolve_protocol(protocol, profile, list(settings)), loaded)
+    resolved, left_out = without_oracles(asked, loaded)
     for line in left_out:
         if say is not None:
             say(line)
