@@ -64,16 +64,18 @@ def test_the_table_names_the_frame_in_the_source_s_own_numbers() -> None:
 
 
 def test_the_summary_stands_beside_chance_and_counts_patients() -> None:
-    rows = clips([2, 3, 2, 3, 3, 0])
-    found = summarise_frames(rows, ["a", "a", "b", "c", "d", "e"])
+    rows = clips([2, 3, 2, 3, 3, 0] * 2)
+    found = summarise_frames(rows, ["a", "a", *"bcdefghijk"])
     calcified = found["calcified"]
-    assert (calcified["clips"], calcified["groups"], calcified["every_frame"]) == (6, 5, 0)
+    assert (calcified["clips"], calcified["groups"], calcified["every_frame"]) == (12, 11, 0)
     assert calcified["top"]["estimate"] == pytest.approx(5 / 6)
     assert calcified["chance"]["estimate"] == pytest.approx(1 / 3)
     assert "more often than a frame chosen by chance (0.33" in calcified["sentence"]
     assert found["lesion"]["clips"] == 0
-    assert "6 clips show it in every frame" in found["lesion"]["sentence"]
-    assert "not told apart" in summarise_frames(clips([2, 0]), ["a", "b"])["calcified"]["sentence"]
+    assert "12 clips show it in every frame" in found["lesion"]["sentence"]
+    even = clips([2, 0, 1] * 4)
+    assert "not told apart" in summarise_frames(even, [str(one) for one in range(12)])["calcified"]["sentence"]
+    assert "2 patients are too few" in summarise_frames(clips([2, 2]), ["a", "b"])["calcified"]["sentence"]
 
 
 def test_a_clip_s_lesion_is_counted_over_all_its_frames() -> None:
@@ -137,11 +139,11 @@ def test_heat_is_judged_against_specks_on_the_same_grid() -> None:
     columns = ("gaussian", "specks", "coarse_specks", "coarse_truth")
     random = np.random.default_rng(0)
     rows = pd.DataFrame(
-        {f"{name}_in_calcifications": 0.1 + 0.01 * random.random(12) for name in columns}
-        | {"heat_in_calcifications": 0.3 + 0.05 * random.random(12), "specks_pointing": 1.0}
+        {f"{name}_in_calcifications": 0.1 + 0.01 * random.random(24) for name in columns}
+        | {"heat_in_calcifications": 0.3 + 0.05 * random.random(24), "specks_pointing": 1.0}
     )
-    rows.loc[11] = np.nan
-    groups = [str(number // 2) for number in range(12)]
+    rows.loc[23] = np.nan
+    groups = [str(number // 2) for number in range(24)]
     found = summarise_baselines(rows, groups)
     assert found is not None
     assert found["above_coarse_specks"]["low"] > 0
@@ -149,4 +151,7 @@ def test_heat_is_judged_against_specks_on_the_same_grid() -> None:
     worse = summarise_baselines(rows.assign(heat_in_calcifications=0.01), groups)
     assert worse is not None
     assert "less than bright specks" in worse["sentence"]
-    assert summarise_baselines(rows.iloc[[11]], ["a"]) is None
+    few = summarise_baselines(rows.iloc[:4], groups[:4])
+    assert few is not None
+    assert "2 patients are too few" in few["sentence"]
+    assert summarise_baselines(rows.iloc[[23]], ["a"]) is None

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isthmus.explain.localisation import centred_gaussian, clustered_mean, heat_share, pointing_game, signed
+from isthmus.explain.localisation import FEWEST, centred_gaussian, clustered_mean, heat_share, pointing_game, signed
 
 SPECK = 9
 """The disc's diameter is the side of the crop by this: 7 pixels of 64, 25 of 224; twice a coarse calcification."""
@@ -114,8 +114,8 @@ def summarise_baselines(rows: pd.DataFrame, groups: Sequence[str]) -> dict[str, 
     Returns
     -------
     dict or None
-        As intervals each baseline, ``specks_pointing``, ``above_coarse_specks`` (heat minus specks on the same grid)
-        and ``above_gaussian``, over the views that have all; and ``sentence``. None without such a view.
+        ``groups``, and as intervals each baseline, ``specks_pointing``, ``above_coarse_specks`` (heat minus specks on
+        the same grid) and ``above_gaussian``, over the views that have all; and ``sentence``. None without such a view.
     """
     columns = [f"{name}_in_calcifications" for name in BASELINES]
     known = rows[["heat_in_calcifications", *columns]].notna().all(axis=1).to_numpy()
@@ -125,6 +125,7 @@ def summarise_baselines(rows: pd.DataFrame, groups: Sequence[str]) -> dict[str, 
     heat = used["heat_in_calcifications"].to_numpy(np.float64)
     values = {name: used[column].to_numpy(np.float64) for name, column in zip(BASELINES, columns, strict=True)}
     found: dict[str, Any] = {name: clustered_mean(own, codes).as_dict() for name, own in values.items()}
+    found["groups"] = len(set(codes))
     found["specks_pointing"] = clustered_mean(used["specks_pointing"].to_numpy(np.float64), codes).as_dict()
     found["above_coarse_specks"] = clustered_mean(heat - values["coarse_specks"], codes).as_dict()
     found["above_gaussian"] = clustered_mean(heat - values["gaussian"], codes).as_dict()
@@ -133,7 +134,9 @@ def summarise_baselines(rows: pd.DataFrame, groups: Sequence[str]) -> dict[str, 
 
 def _sentence(heat: float, found: dict[str, Any]) -> str:
     difference = found["above_coarse_specks"]
-    if difference["low"] > 0:
+    if found["groups"] < FEWEST:
+        verdict = f"{found['groups']} patients are too few to tell it from bright specks drawn on the same grid"
+    elif difference["low"] > 0:
         verdict = "more than bright specks drawn on the same grid"
     elif difference["high"] < 0:
         verdict = "less than bright specks drawn on the same grid"

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isthmus.explain.localisation import clustered_mean, signed
+from isthmus.explain.localisation import FEWEST, clustered_mean, signed
 
 SOUGHT = {"calcified": "a calcification", "lesion": "the nodule"}
 """What frames may show: the columns' ending, and the words."""
@@ -167,7 +167,9 @@ def _sentence(found: dict[str, Any], words: str) -> str:
         return f"No clip shows {words} in some frames and not in others, so nothing is said of frames.{every}"
     difference, rank = found["difference"], found["rank"]
     verdict = "not told apart from"
-    if difference["low"] > 0:
+    if found["groups"] < FEWEST:
+        verdict = f"and {found['groups']} patients are too few to tell it from"
+    elif difference["low"] > 0:
         verdict = "more often than"
     elif difference["high"] < 0:
         verdict = "less often than"

@@ -183,6 +183,10 @@ def clustered_mean(values: NDArray[np.float64], groups: NDArray[Any]) -> Interva
     return percentile_interval(float(values.mean()), replicates)
 
 
+FEWEST = 10
+"""Groups from which on a verdict is given: percentiles of resamplings of fewer are too narrow."""
+
+
 def signed(value: float, digits: int = 2) -> str:
     """Return a difference with its sign, a real minus where it is negative.
 
