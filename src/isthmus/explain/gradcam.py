@@ -86,12 +86,13 @@ def _maps_of(classifier: "Classifier", inputs: "dict[str, Tensor]", stage: str) 
     caught: list[Tensor] = []
 
     def catch(module: Any, arguments: Any, output: "Tensor") -> "Tensor":
+        torch.set_grad_enabled(True)  # from here on; leaving the block below puts it back
         caught.append(output.detach().requires_grad_())
         return caught[-1].clone()  # what follows may write into it
 
     handle = classifier.get_submodule(stage).register_forward_hook(catch)
     try:
-        with torch.enable_grad():
+        with torch.no_grad():  # nothing below the stage needs a gradient, and its maps are the largest
             logits = classifier(inputs).logits
     finally:
         handle.remove()
