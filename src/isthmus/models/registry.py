@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.errors import IsthmusError, ProtocolError
 from isthmus.files import sha256_of_file
-from isthmus.models.network_cards import NetworkCard, cards
+from isthmus.models.network_card import NetworkCard
+from isthmus.models.network_cards import cards
 
 if TYPE_CHECKING:
     from isthmus.models.classifier import Classifier
