@@ -134,19 +134,20 @@ def test_the_maps_of_small_clips_are_the_deepest_that_have_seven_cells_on_a_side
     assert maps_to_explain(Brightest(2), flat()) == (None, (8, 8))
     network = small()
     network.stages = ("body.0", "body.2", "body.4")
-    assert maps_to_explain(network, PREPARATION) == ("body.2", (3, 8, 8))
+    assert maps_to_explain(network, PREPARATION) == ("body.4", (3, 8, 8))
     still = Preparation(train_size=36, crop_size=32)
     assert maps_to_explain(create("resnet18", classes=2, channels=1, width=8), still).stage is None
 
 
-@pytest.mark.parametrize("stage", ["body.1", "body.3"])
-def test_heat_of_a_stage_is_that_of_the_network_from_there_on(stage: str) -> None:
+@pytest.mark.parametrize("stage", ["body.2", "body.4"])
+def test_heat_of_maps_that_go_into_a_stage_is_that_of_the_network_from_there_on(stage: str) -> None:
     network, place = small(), int(stage.removeprefix("body."))
-    maps = network.body[: place + 1](clips()).detach().requires_grad_()
-    network.head({"image": network.body[place + 1 :](maps)}, {}).logits[:, 1].sum().backward()
+    maps = network.body[:place](clips()).detach().requires_grad_()
+    network.head({"image": network.body[place:](maps)}, {}).logits[:, 1].sum().backward()
     expected = (maps.grad.mean(dim=(2, 3, 4), keepdim=True) * maps).sum(dim=1).detach()
+    network.zero_grad(set_to_none=True)
     torch.testing.assert_close(class_activation_map(network, {"image": clips()}, 1, stage), expected)
-    assert all(parameter.grad is None for parameter in network.body[: place + 1].parameters())
+    assert all(parameter.grad is None for parameter in network.body.parameters())
 
 
 @pytest.mark.parametrize("name", ["calcification_inception_resnet_v2_3d", "r2plus1d_18", "i3d", "cnn_lstm"])
@@ -162,6 +163,21 @@ def test_networks_of_clips_have_heat_of_every_frame(name: str) -> None:
     heat = heat_of_pixels([network], own, preparation, 1, signed=True)
     assert heat.shape == (1, 8, 64, 64)
     assert abs(heat).max() == pytest.approx(1.0)
+
+
+def test_the_maps_of_the_attention_network_are_those_behind_its_gate() -> None:
+    torch.manual_seed(0)
+    network = create("calcification_inception_resnet_v2_3d", classes=2, channels=1, width=8, repeats=[1, 1, 1]).eval()
+    inputs, seen = {"image": torch.rand(1, 1, 8, 64, 64)}, list[torch.Tensor]()
+    gate = network.get_submodule("attention.gate_1")
+    gate.register_forward_hook(lambda module, arguments, output: seen.append(output[0].detach()))
+    stage = next(name for name in network.stages if "mixed_6a" in name)
+    network.get_submodule(stage).register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0].detach()))
+    assert maps_to_explain(network, Preparation.model_validate(
+        {"train_size": 64, "layout": "3d", "frames": {"count": 8}})).stage == stage  # fmt: skip
+    seen.clear()
+    class_activation_map(network, inputs, 1, stage)
+    torch.testing.assert_close(seen[0], seen[1])
 
 
 def test_as_many_clips_are_looked_at_together_as_memory_of_stills_allows() -> None:

@@ -45,7 +45,8 @@ def class_activation_map(
     target_class : int
         The class whose evidence is mapped, 0 to K - 1.
     stage : str, optional
-        One of ``Classifier.stages``: its maps are taken instead of the last ones.
+        One of ``Classifier.stages``: the maps that go into it are taken instead of the last ones, with what a network
+        does to them between its stages (gates of attention).
 
     Returns
     -------
@@ -59,7 +60,7 @@ def class_activation_map(
     if not 0 <= target_class < classifier.classes:
         raise InputError(f"class {target_class} of a network of {classifier.classes} classes", expected="0 to K - 1")
     with _evaluating(classifier), full_precision(inputs[IMAGE].device.type):
-        maps, logits = _last_maps(classifier, inputs) if stage is None else _maps_of(classifier, inputs, stage)
+        maps, logits = _last_maps(classifier, inputs) if stage is None else _maps_into(classifier, inputs, stage)
         # Pictures do not influence each other in evaluation mode: the gradient of the sum is that of each.
         with torch.enable_grad():
             (gradient,) = torch.autograd.grad(logits[:, target_class].sum(), maps)
@@ -80,17 +81,17 @@ def _last_maps(classifier: "Classifier", inputs: "dict[str, Tensor]") -> "tuple[
         return maps, classifier.head(features, inputs).logits
 
 
-def _maps_of(classifier: "Classifier", inputs: "dict[str, Tensor]", stage: str) -> "tuple[Tensor, Tensor]":
+def _maps_into(classifier: "Classifier", inputs: "dict[str, Tensor]", stage: str) -> "tuple[Tensor, Tensor]":
     import torch
 
     caught: list[Tensor] = []
 
-    def catch(module: Any, arguments: Any, output: "Tensor") -> "Tensor":
+    def catch(module: Any, arguments: "tuple[Tensor, ...]") -> "tuple[Tensor, ...]":
         torch.set_grad_enabled(True)  # from here on; leaving the block below puts it back
-        caught.append(output.detach().requires_grad_())
-        return caught[-1].clone()  # what follows may write into it
+        caught.append(arguments[0].detach().requires_grad_())
+        return caught[-1].clone(), *arguments[1:]  # what follows may write into it
 
-    handle = classifier.get_submodule(stage).register_forward_hook(catch)
+    handle = classifier.get_submodule(stage).register_forward_pre_hook(catch)
     try:
         with torch.no_grad():  # nothing below the stage needs a gradient, and its maps are the largest
             logits = classifier(inputs).logits
@@ -181,7 +182,7 @@ def ensemble_grad_cam(
 
 
 class Maps(NamedTuple):
-    """Which maps of a network are explained: ``stage`` (None: the last ones), and their size, with time of 3D ones."""
+    """The maps that are explained: those that go into ``stage`` (None: the last), and their size, with time of 3D ones."""
 
     stage: str | None
     grid: tuple[int, ...]
@@ -204,10 +205,12 @@ def maps_to_explain(classifier: "Classifier", preparation: "Preparation", device
     inputs = {name: value[:1] for name, value in inputs.items()}
     sizes: dict[str, tuple[int, ...]] = {}
 
-    def note(name: str) -> Callable[[Any, Any, "Tensor"], None]:
-        return lambda module, arguments, output: sizes.update({name: tuple(output.shape)})
+    def note(name: str) -> Callable[[Any, "tuple[Tensor, ...]"], None]:
+        return lambda module, arguments: sizes.update({name: tuple(arguments[0].shape)})
 
-    hooks = [classifier.get_submodule(name).register_forward_hook(note(name)) for name in classifier.stages]
+    # What goes into the first stage may be the picture itself.
+    later = classifier.stages[1:]
+    hooks = [classifier.get_submodule(name).register_forward_pre_hook(note(name)) for name in later]
     try:
         with _evaluating(classifier), torch.no_grad():
             last = tuple(classifier.features(inputs)[IMAGE].shape)

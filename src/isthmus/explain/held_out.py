@@ -54,7 +54,7 @@ class HeldOutHeat:
     frames : dict or None
         Of clips, as :func:`isthmus.explain.clip_localisation.summarise_frames`, with ``seen`` (frames that the network
         sees), and of the maps that are explained ``steps`` in time (2D networks: as many as frames), ``cells`` (down,
-        across) and their stage (``maps``).
+        across) and the stage that they go into (``maps``).
     clips : list of DrawnClip
         The same cases as films and filmstrips.
     """
@@ -170,7 +170,12 @@ def _summaries(
     if seen > 1:
         maps = maps_to_explain(measures.folds[0].classifier, measures.preparation, measures.device)
         steps = maps.grid[0] if len(maps.grid) == 3 else seen
-        frames = {"seen": seen, "steps": steps, "cells": list(maps.grid[-2:]), "maps": maps.stage or "last"}
+        frames = {
+            "seen": seen,
+            "steps": steps,
+            "cells": list(maps.grid[-2:]),
+            "maps": f"into {maps.stage}" if maps.stage else "last",
+        }
         frames |= summarise_frames(rows, groups)
     content: dict[str, Any] = {"format": "isthmus-localisation/1.0", **(summary or {})}
     content |= {} if found is None else {"calcifications": found}
