@@ -10,7 +10,7 @@ gradient differs from the frames' own by the same factor for all.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -59,7 +59,7 @@ def class_activation_map(
 
     if not 0 <= target_class < classifier.classes:
         raise InputError(f"class {target_class} of a network of {classifier.classes} classes", expected="0 to K - 1")
-    with _evaluating(classifier), full_precision(inputs[IMAGE].device.type):
+    with _evaluating(classifier), full_precision(inputs[IMAGE].device.type), _without_fused_recurrence(classifier):
         maps, logits = _last_maps(classifier, inputs) if stage is None else _maps_into(classifier, inputs, stage)
         # Pictures do not influence each other in evaluation mode: the gradient of the sum is that of each.
         with torch.enable_grad():
@@ -68,6 +68,17 @@ def class_activation_map(
     raw = (weights * maps).sum(1).detach()
     # A network that looks at frames one by one inside has maps of pictures; they are its clips' frames.
     return raw.reshape(len(inputs[IMAGE]), -1, *raw.shape[-2:]) if inputs[IMAGE].ndim == 5 else raw
+
+
+@contextmanager
+def _without_fused_recurrence(classifier: "Classifier") -> Iterator[None]:
+    """Let an LSTM on a GPU be differentiated in evaluation mode, which cuDNN's own cannot."""
+    import torch
+
+    # These flags would put the others back to their defaults: they are touched only where they must be.
+    recurrent = any(isinstance(module, torch.nn.RNNBase) for module in classifier.modules())
+    with torch.backends.cudnn.flags(enabled=False) if recurrent else nullcontext():
+        yield
 
 
 def _last_maps(classifier: "Classifier", inputs: "dict[str, Tensor]") -> "tuple[Tensor, Tensor]":
@@ -182,7 +193,7 @@ def ensemble_grad_cam(
 
 
 class Maps(NamedTuple):
-    """The maps that are explained: those that go into ``stage`` (None: the last), and their size, with time of 3D ones."""
+    """The maps that are explained: those that go into ``stage`` (None: the last), and their size, time first in 3D."""
 
     stage: str | None
     grid: tuple[int, ...]
