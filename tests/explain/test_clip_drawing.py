@@ -41,10 +41,23 @@ def seen(**changes: Any) -> SeenClip:
 def test_a_strip_shows_evenly_spaced_frames_and_the_hottest_always() -> None:
     for count in (1, 2, 7, 8, 16, 32):
         for hottest in range(count):
-            places = shown_places(count, hottest)
+            places = shown_places(count, [hottest])
             assert hottest in places
             assert places == sorted(set(places))
             assert len(places) == min(COLUMNS, count)
+
+
+def test_a_strip_shows_a_frame_with_a_calcification_where_there_is_one() -> None:
+    calcified = np.zeros(16, bool)
+    calcified[6] = True
+    told = Attention(np.full(16, 1 / 16), np.arange(16), calcified=calcified)
+    masks = np.zeros((16, 32, 32), bool)
+    masks[6, 20:24, 20:24] = True
+    clip = SeenClip(np.full((16, 32, 32, 1), 60, np.uint8), np.zeros((16, 32, 32), np.float32),
+                    np.zeros((16, 32, 32), bool), told, masks)  # fmt: skip
+    row = filmstrip(clip, [], "malignant")[22:158].astype(int)
+    assert (row[..., 2] - row[..., 0]).max() > 60  # a blue line on grey
+    assert 6 not in shown_places(16, [0])
 
 
 def test_the_strip_marks_the_hottest_frame_and_keeps_its_width_with_few_frames() -> None:

@@ -22,7 +22,7 @@ from isthmus.explain.overlay import (
 )
 
 COLUMNS = 8
-"""Frames shown: evenly spaced, with the hottest in place of its nearest neighbour."""
+"""Frames shown: evenly spaced, with the hottest, and one that shows a calcification, in place of their neighbours."""
 
 _SIDE, _GAP, _HEAD, _CURVE = 136, 6, 22, 124
 _TRUTH = (86, 180, 233)
@@ -53,22 +53,34 @@ class SeenClip:
     calcifications: NDArray[np.bool_] | None = None
 
 
-def shown_places(count: int, hottest: int, columns: int = COLUMNS) -> list[int]:
-    """Return which of ``count`` frames a strip shows, ascending.
+def shown_places(count: int, wanted: Sequence[int], columns: int = COLUMNS) -> list[int]:
+    """Return which of ``count`` frames a strip shows, ascending; the ``wanted`` ones are among them.
 
     Examples
     --------
-    >>> shown_places(16, 6, 4)
+    >>> shown_places(16, [6], 4)
     [2, 6, 10, 14]
-    >>> shown_places(16, 0, 4)
-    [0, 6, 10, 14]
+    >>> shown_places(16, [0, 1], 4)
+    [0, 1, 10, 14]
     """
     columns = min(columns, count)
     places = [(2 * column + 1) * count // (2 * columns) for column in range(columns)]
-    if hottest not in places:
-        nearest = min(range(columns), key=lambda column: abs(places[column] - hottest))
-        places[nearest] = hottest
-    return places
+    for one in wanted:
+        if one not in places:
+            free = [place for place in places if place not in wanted]
+            places.remove(min(free, key=lambda place: abs(place - one)))
+            places.append(one)
+    return sorted(places)
+
+
+def _wanted(attention: Attention) -> list[int]:
+    """Return the hottest frame and, where no such frame would be shown, the hottest that shows a calcification."""
+    calcified = attention.calcified
+    if calcified is None or not calcified.any():
+        return [attention.hottest]
+    if calcified[shown_places(len(calcified), [attention.hottest])].any():
+        return [attention.hottest]
+    return [attention.hottest, int(np.where(calcified, np.nan_to_num(attention.share), -1.0).argmax())]
 
 
 def filmstrip(clip: SeenClip, lines: Sequence[str], target: str, marks: Sequence[str] = ()) -> Colours:
@@ -89,7 +101,7 @@ def filmstrip(clip: SeenClip, lines: Sequence[str], target: str, marks: Sequence
     -------
     ndarray of uint8, shape [H, W, 3]
     """
-    places = shown_places(len(clip.pictures), clip.attention.hottest)
+    places = shown_places(len(clip.pictures), _wanted(clip.attention))
     width = COLUMNS * _SIDE + (COLUMNS + 1) * _GAP
     cells = [_column(clip, place) for place in places]
     gap = np.full((cells[0].shape[0], _GAP, 3), 255, np.uint8)

@@ -123,7 +123,8 @@ def _add(result: HeatMaps, key: str, title: str, heat: HeldOutHeat) -> None:
         )
     if heat.gallery is not None:
         caption = (
-            f"{title}: {len(heat.cases)} held-out cases, each as the network saw it and with its heat map. "
+            f"{title}: {len(heat.cases)} held-out cases, each as the network saw it and with its heat map"
+            f"{', of each clip the frame of most heat' if heat.clips else ''}. "
             f"One file a case: explanations/{key}/overlays/."
         )
         result.gallery.append(Picture(heat.gallery, caption, " ".join(case.caption for case in heat.cases), arm=key))
