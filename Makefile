@@ -32,6 +32,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/training_throughput.py
 	$(BIN)/python benchmarks/clip_training.py
+	$(BIN)/python benchmarks/clip_gradcam.py
 	$(BIN)/python benchmarks/video.py
 	$(BIN)/python benchmarks/clip_frames.py
 	$(BIN)/python benchmarks/simulation.py
