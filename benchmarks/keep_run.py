@@ -78,7 +78,7 @@ def _body(found: Run) -> list[str]:
 
 
 def _difference(one: dict[str, Any]) -> list[str]:
-    return [interval(one.get("difference"), 3), p_value(one.get("p"))]
+    return [interval({**one, "estimate": one["difference"]}, 3), p_value(one["p"])]
 
 
 def _by_auc(found: Run) -> list[str]:

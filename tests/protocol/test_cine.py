@@ -97,7 +97,10 @@ class TestTheRun:
 
     def test_seeds_are_judged_as_readers_and_the_named_contrasts_stand_in_their_order(self, finished):
         evidence = finished[0].evidence
-        assert {"test", "external"} <= {str(split) for split in evidence["seeds"]["splits"]}
+        named = [one["title"] for one in evidence["contrasts"]]
+        assert named == ["the primary contrast", "3D against the best use of single frames"]
+        found = [(one["split"], one["kind"], one["seeds_as"]) for one in evidence["seeds"]["contrasts"][:2]]
+        assert found == [("test", "primary", "fixed"), ("test", "secondary", "fixed")]
 
     def test_boxes_are_moved_on_clips_too(self, finished):
         assert {"attention", "frames_mean"} <= set(finished[0].evidence["regions"]["moved"])
@@ -162,7 +165,8 @@ def test_all_boxes_of_a_clip_are_moved_alike_and_frames_out_of_plane_stay_withou
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("arms.plain.prepare.frames=null", "does not say which frames"),
+        ("arms.plain.prepare.frames=null", "layout '3d' is of several frames"),
+        ("arms.still.prepare.frames=null", "does not say which frames"),
         ("arms.plain.prepare.layout=2d", "is a 3D network; set prepare.layout to '3d'"),
         ("arms.frames_maximum.networks_of=frames_maximum", "no arm that trains networks"),
         ("arms.frames_maximum.train.epochs=7", "differs from it in train"),

@@ -132,3 +132,18 @@ def test_an_arm_of_a_colour_modality_may_not_have_its_colour_filled_in():
         "wang2025", "small", ["arms.resnet34.view.modality=smi", "arms.resnet34.prepare.marks=keep"]
     )
     assert kept.arms["resnet34"].prepare.marks == "keep"
+
+
+def test_arms_that_are_reduced_alike_share_a_line():
+    lines = reductions("qian2025", "small")
+    assert "every arm's train.epochs: 12 instead of 60" in lines
+    assert any(line.startswith("prepare.frames.count of attention, plain, resnet50_3d") for line in lines)
+
+
+def test_arms_that_a_profile_leaves_out_and_a_run_has_are_compared_too():
+    lines = reductions("qian2025", "smoke", ["attention", "plain", "still"])
+    assert not any("network" in line for line in lines)
+    assert any(
+        ("still" in line and line.startswith("options.padding")) or "arms.still.options.padding" in line
+        for line in lines
+    )

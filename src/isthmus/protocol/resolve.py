@@ -211,6 +211,8 @@ def reductions(name: str, profile: str, arms: Iterable[str] | None = None) -> li
     """
     published, used = resolve_protocol(name), resolve_protocol(name, profile)
     chosen = list(used.arms if arms is None else arms)
+    if not set(chosen) <= set(used.arms):  # the caller has arms that the profile leaves out
+        used = resolve_protocol(name, profile, ["only=null"])
     missing = [arm for arm in published.arms if arm not in chosen]
     lines: dict[str, None] = dict.fromkeys([f"arms left out: {', '.join(missing)}"] if missing else [])
     paper, reduced = (narrowed(one, chosen).model_dump(mode="json") for one in (published, used))
@@ -218,8 +220,11 @@ def reductions(name: str, profile: str, arms: Iterable[str] | None = None) -> li
     for key, words in changes.items():
         step, _, rest = key.partition(".")
         own = rest.partition(".")[2]
-        everywhere = step == "arms" and all(changes.get(f"arms.{arm}.{own}") == words for arm in paper["arms"])
-        lines[f"every arm's {own}: {words}" if everywhere else f"{key}: {words}"] = None
+        alike = [arm for arm in paper["arms"] if changes.get(f"arms.{arm}.{own}") == words] if step == "arms" else []
+        if len(alike) == len(paper["arms"]):
+            lines[f"every arm's {own}: {words}"] = None
+        else:
+            lines[f"{own} of {', '.join(alike)}: {words}" if len(alike) > 1 else f"{key}: {words}"] = None
     return list(lines)
 
 
