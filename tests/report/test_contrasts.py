@@ -91,6 +91,19 @@ def test_arms_without_a_common_seed_are_not_compared_and_it_is_said() -> None:
     assert "share no unit in the same seed" in evidence["notes"][0]
 
 
+def test_with_fewer_than_ten_groups_in_a_class_there_is_no_test_and_limits_are_those_of_both_intervals() -> None:
+    predictions = made_predictions(("a", "b"))
+    predictions = predictions[predictions["seed"] == predictions["seed"].min()].assign(split="test", fold=0, seed=0)
+    kept = predictions.groupby("label")["group_id"].transform(lambda ids: ids.isin(sorted(set(ids))[:6]))
+    evidence = compute_evidence(predictions[kept], bootstrap=10, primary={"arm": "a", "against": "b"})
+    entry = evidence["comparisons"][0]
+    first, second = (evidence["arms"][arm][entry["split"]]["auc"] for arm in ("a", "b"))
+    assert entry["p"] is None
+    assert "only 6 groups with a positive case" in entry["note"]
+    below, above = first["estimate"] - first["low"], second["high"] - second["estimate"]
+    assert entry["low"] == pytest.approx(entry["difference"] - np.hypot(below, above))
+
+
 def test_identical_arms_differ_by_nothing() -> None:
     frame = made_predictions(("a",), seeds=(0,), folds=1, split="test")
     twin = frame.assign(arm="b")

@@ -95,7 +95,8 @@ def test_fewer_than_five_readers_are_taken_as_fixed_and_it_is_said(found) -> Non
 def test_readers_who_only_call_are_never_given_an_area(predictions, reads) -> None:
     found = evidence_of(reads.drop(columns="score"), predictions)
     measures = {entry["measure"] for entry in found["comparisons"] + found["multi_reader"]}
-    assert measures == {"sensitivity", "specificity", "sensitivity_at_specificity", "specificity_at_sensitivity"}
+    of_calls = {"accuracy", "sensitivity", "specificity", "sensitivity_at_specificity", "specificity_at_sensitivity"}
+    assert measures == of_calls
     assert all(row["auc"]["estimate"] is None for row in found["rows"] if row["kind"] == "reader")
 
 

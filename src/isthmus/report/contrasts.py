@@ -10,16 +10,17 @@ from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.contrasts_several import SeveralClassContrasts
-from isthmus.report.discrimination import is_cross_validated
+from isthmus.report.discrimination import auc_of, is_cross_validated
 from isthmus.report.named_contrasts import NamedContrast, confirmatory
 from isthmus.report.pairing import Part, are_apart, paired, part_of
 from isthmus.report.reading import in_order
 from isthmus.statistics.cross_validated import compare_cross_validated_aucs
+from isthmus.statistics.few_groups import compare_by_intervals
 from isthmus.statistics.interval import Comparison, holm
 from isthmus.statistics.mcnemar import mcnemar
 from isthmus.statistics.partly_paired import compare_partly_paired_aucs
 from isthmus.statistics.proportions import compare_paired_proportions
-from isthmus.statistics.roc import compare_aucs
+from isthmus.statistics.roc import compare_aucs, few_groups_note
 
 _CALL_MEASURES = ("sensitivity", "specificity", "accuracy")
 
@@ -191,6 +192,10 @@ def _compare_apart(left: DataFrame, right: DataFrame, level: float) -> dict[str,
 def _compare_ranking(both: DataFrame, level: float) -> Comparison:
     truth, groups = both["truth"].to_numpy(), both["group_id"].to_numpy(dtype=str)
     a, b = both["score_a"].to_numpy(dtype=float), both["score_b"].to_numpy(dtype=float)
+    few = few_groups_note(*(len(set(groups[truth == side])) for side in (True, False)))
+    if few:
+        second = both.assign(fold=both["fold_b"])
+        return compare_by_intervals(auc_of(both, truth, a, level), auc_of(second, truth, b, level), few)
     if is_cross_validated(both):
         folds = both["fold"], both["fold_b"]
         return compare_cross_validated_aucs(truth, a, b, folds[0], both["seed"], groups, level, folds_b=folds[1])

@@ -48,10 +48,10 @@ def _interval_panel(axis: Any, facts: list[dict[str, Any]], name: str) -> None:
             interval(value), (1.02, row), xycoords=("axes fraction", "data"), va="center", ha="left", fontsize=8.5
         )
     if name == "accuracy":
-        axis.set_title("Accuracy  (| commoner class only)")
+        axis.set_title("Accuracy\n(| commoner class only)")
     else:
         axis.axvline(0.5, color=GREY, linewidth=1, linestyle=(0, (3, 3)))
-        axis.set_title("AUC  (dashed: chance)" if name == "auc" else "Macro AUC  (dashed: chance)")
+        axis.set_title("AUC\n(dashed: chance)" if name == "auc" else "Macro AUC\n(dashed: chance)")
     known = [limit for entry in facts if entry.get(name) for limit in (entry[name]["low"], entry[name]["estimate"])]
     lowest = min([limit for limit in known if limit is not None] + [0.5])
     axis.set_xlim(max(np.floor((lowest - 0.05) * 10) / 10, 0), 1)

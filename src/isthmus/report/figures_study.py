@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _LINE, _GAP = 0.155, 0.24  # inches: a line of text, the space between two boxes
+_LEARNING_COLUMNS = 4
 
 
 def draw_flow(steps: list[FlowStep]) -> "Figure":
@@ -98,29 +99,38 @@ def draw_labels(counts: dict[str, int], names: dict[str, str]) -> "Figure":
 
 
 def draw_learning(logs: dict[str, dict[str, "DataFrame"]], titles: dict[str, str]) -> "Figure":
-    """Draw loss and tuning AUC by epoch, one column an arm: fits thin, their mean thick."""
+    """Draw loss above tuning AUC by epoch, one column an arm, four arms a row: fits thin, their mean thick."""
     arms = list(logs)
+    columns = min(len(arms), _LEARNING_COLUMNS)
+    bands = -(-len(arms) // columns)
     figure, axes = new_figure(
-        max(2.3 * len(arms) + 0.6, 3.4), 3.9, nrows=2, ncols=len(arms), sharex="col", sharey="row", squeeze=False
+        max(2.3 * columns + 0.6, 3.4), 3.9 * bands, nrows=2 * bands, ncols=columns, sharey="row", squeeze=False
     )
-    for column, arm in enumerate(arms):
-        upper, lower = axes[:, column]
-        fits = list(logs[arm].values())
-        _curves(upper, fits, "train_loss", colour(0), "training")
-        _curves(upper, fits, "tune_loss", colour(1), "tuning")
-        _curves(lower, fits, "tune_auc", colour(1), "tuning")
-        lower.axhline(0.5, color=GREY, linewidth=0.8, linestyle=(0, (3, 3)))
-        lower.set_ylim(0, 1.02)
-        upper.set_title(titles.get(arm, arm))
-        lower.set_xlabel("Epoch")
-        lower.xaxis.get_major_locator().set_params(integer=True)
-        tidy(upper, grid="y")
-        tidy(lower, grid="y")
-    axes[0, 0].set_ylabel("Loss")
-    axes[1, 0].set_ylabel("AUC, tuning part")
-    handles, labels = axes[0, -1].get_legend_handles_labels()
-    axes[1, -1].legend(handles, labels, loc="lower right", handlelength=1.2)
+    for place, arm in enumerate(arms):
+        band, column = divmod(place, columns)
+        upper, lower = axes[2 * band : 2 * band + 2, column]
+        _learning_of_an_arm(upper, lower, list(logs[arm].values()))
+        upper.set_title(textwrap.fill(titles.get(arm, arm), 24))
+        if column == 0:
+            upper.set_ylabel("Loss")
+            lower.set_ylabel("AUC, tuning part")
+    for axis in axes.reshape(bands, 2, columns).transpose(0, 2, 1).reshape(-1, 2)[len(arms) :].ravel():
+        axis.set_axis_off()
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    axes[1, 0].legend(handles, labels, loc="lower right", handlelength=1.2)
     return figure
+
+
+def _learning_of_an_arm(upper: Any, lower: Any, fits: list["DataFrame"]) -> None:
+    _curves(upper, fits, "train_loss", colour(0), "training")
+    _curves(upper, fits, "tune_loss", colour(1), "tuning")
+    _curves(lower, fits, "tune_auc", colour(1), "tuning")
+    lower.axhline(0.5, color=GREY, linewidth=0.8, linestyle=(0, (3, 3)))
+    lower.set_ylim(0, 1.02)
+    lower.set_xlabel("Epoch")
+    for axis in (upper, lower):
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        tidy(axis, grid="y")
 
 
 def _curves(axis: Any, fits: list["DataFrame"], column: str, tone: str, label: str) -> None:

@@ -16,6 +16,7 @@ from isthmus.report.reading import (
     splits_of,
 )
 from isthmus.report.seed_words import seeds_statement
+from isthmus.statistics.few_groups import METHOD as WITHOUT_TEST
 
 LABEL_SOURCES = {
     "surgery": "The label is pathology after surgery.",
@@ -97,7 +98,8 @@ def _contrast(context: ReportContext, split: str, measure: str, entry: dict[str,
     )
     if entry.get("n") is not None and {first["n"], second["n"]} != {entry["n"]}:
         text += f"{plural(entry['n'], evidence['unit'])} have pictures for both and are compared. "
-    return text + _difference(entry, names) + _above_chance(measure, [first, second], names)
+    few = f" Nothing can be concluded from so few: {entry['note']}." if entry["method"] == WITHOUT_TEST else ""
+    return text + _difference(entry, names) + _above_chance(measure, [first, second], names) + few
 
 
 def _first(entry: dict[str, Any]) -> str:
