@@ -8,7 +8,8 @@ file's own are untrained, and nothing here adds their loss. The published file's
 import torch
 from torch import Tensor, nn
 
-from isthmus.models.classifier import IMAGE, Classifier, Outputs, image_input, initialise, pooled
+from isthmus.models.chain import Chain
+from isthmus.models.classifier import image_input
 
 # Table 1 of the paper: channels of the 1x1 branch, of the 3x3 branch (reduced, then filtered), of the "5x5" branch
 # (likewise), and after the pooling. A name begins with the number of its stage; stages are pooled apart.
@@ -35,7 +36,7 @@ _AUXILIARY = frozenset(
 )
 
 
-class GoogLeNet(Classifier):
+class GoogLeNet(Chain):
     """GoogLeNet.
 
     Parameters
@@ -75,21 +76,7 @@ class GoogLeNet(Classifier):
                 layers["maxpool4"] = nn.MaxPool2d(2, stride=2, ceil_mode=True)
             block = _Inception(now, *(_scaled(channel, width) for channel in wanted))
             layers[name], now = block, block.channels
-        self.body = tuple(layers)
-        self.net = nn.ModuleDict({**layers, "dropout": nn.Dropout(dropout), "fc": nn.Linear(now, classes)})
-        initialise(self)
-
-    def features(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the last block's maps, ``{'image': [N, 1024, H / 32, W / 32]}``."""
-        maps = inputs[IMAGE]
-        for name in self.body:
-            maps = self.net[name](maps)
-        return {IMAGE: maps}
-
-    def head(self, features: dict[str, Tensor], inputs: dict[str, Tensor]) -> Outputs:
-        """Return dropout and the linear layer over the pooled maps."""
-        embedding = pooled(features[IMAGE])
-        return Outputs(self.net["fc"](self.net["dropout"](embedding)), embedding, {})
+        self.assemble(layers, now, dropout)
 
     def from_published(self, state: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
         """Return the file's parameters under our names, without its auxiliary heads."""

@@ -8,7 +8,8 @@ which is the same as a linear layer over maps averaged over time, and is one her
 import torch
 from torch import Tensor, nn
 
-from isthmus.models.classifier import IMAGE, Classifier, Outputs, image_input, initialise, pooled
+from isthmus.models.chain import Chain
+from isthmus.models.classifier import image_input
 
 # Channels of the 1x1x1 branch, of the two 3x3x3 branches (reduced, then filtered), and after the pooling.
 _INCEPTIONS = {
@@ -30,7 +31,7 @@ _POOLINGS = {
 }
 
 
-class I3D(Classifier):
+class I3D(Chain):
     """Inception for clips.
 
     Parameters
@@ -70,23 +71,8 @@ class I3D(Classifier):
                 layers[pooling] = _MaxPool(kernel, stride)
             block = _Inception(now, *(_scaled(channel, width) for channel in wanted))
             layers[name], now = block, block.channels
-        self.body = tuple(layers)
-        self.dropout = nn.Dropout(dropout)
-        self.net = nn.ModuleDict({**layers, "logits": nn.Linear(now, classes)})
+        self.assemble(layers, now, dropout)
         self.stages = tuple(f"net.{name}" for name in self.body if not name.startswith("MaxPool"))
-        initialise(self)
-
-    def features(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the last block's maps, ``{'image': [N, 1024, T / 8, H / 32, W / 32]}``."""
-        maps = inputs[IMAGE]
-        for name in self.body:
-            maps = self.net[name](maps)
-        return {IMAGE: maps}
-
-    def head(self, features: dict[str, Tensor], inputs: dict[str, Tensor]) -> Outputs:
-        """Return dropout and the linear layer over the pooled maps."""
-        embedding = pooled(features[IMAGE])
-        return Outputs(self.net["logits"](self.dropout(embedding)), embedding, {})
 
     def from_published(self, state: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
         """Return the file's parameters under our names, its last convolution as a linear layer."""

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from isthmus.errors import ProtocolError
 from isthmus.models import inception_blocks as blocks
-from isthmus.models.classifier import IMAGE, Classifier, InputSpec, Outputs, image_input, initialise, pooled
+from isthmus.models.chain import Chain
+from isthmus.models.classifier import InputSpec, image_input
 from isthmus.models.layers import blocks_of
 
 Padding = Literal["valid", "same"]
@@ -26,7 +27,7 @@ REPEATS = (10, 20, 10)
 """Blocks of the three stages as published; the last of the last stage is neither scaled nor rectified."""
 
 
-class InceptionResNetV2(Classifier):
+class InceptionResNetV2(Chain):
     """An inception network with residual connections.
 
     Parameters
@@ -101,23 +102,8 @@ class InceptionResNetV2(Classifier):
             "block8": blocks.inception_c(shape, rectify=False),
             "conv2d_7b": conv(2080, 1536),
         }
-        self.body = tuple(layers)
-        self.dropout = nn.Dropout(dropout)
-        self.net = nn.ModuleDict({**layers, "classif": nn.Linear(shape.channels(1536), classes)})
+        self.assemble(layers, shape.channels(1536), dropout)
         self.stages = _stages(self)
-        initialise(self)
-
-    def features(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the last maps, ``{'image': [N, 1536, H / 32, W / 32]}``, of clips ``[N, 1536, T / 4, …]``."""
-        maps = inputs[IMAGE]
-        for name in self.body:
-            maps = self.net[name](maps)
-        return {IMAGE: maps}
-
-    def head(self, features: dict[str, Tensor], inputs: dict[str, Tensor]) -> Outputs:
-        """Return dropout and the linear layer over the pooled maps."""
-        embedding = pooled(features[IMAGE])
-        return Outputs(self.net["classif"](self.dropout(embedding)), embedding, {})
 
     def from_published(self, state: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
         """Return the file's parameters under our names; Cadene's file names the last layer otherwise than timm's."""

@@ -9,13 +9,14 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from isthmus.models.classifier import IMAGE, Classifier, Outputs, image_input, initialise, pooled
+from isthmus.models.chain import Chain
+from isthmus.models.classifier import image_input
 from isthmus.models.layers import blocks_of
 
 _STEM_BETWEEN = 45  # channels between the stem's two kernels at a width of 64: torchvision's, the paper gives none
 
 
-class R2Plus1D(Classifier):
+class R2Plus1D(Chain):
     """A residual network of 18 layers whose kernels are split into plane and time.
 
     Parameters
@@ -55,22 +56,8 @@ class R2Plus1D(Classifier):
             )
             for index, (before, after) in enumerate(pairwise(widths), start=1)
         }
-        self.net = nn.ModuleDict({"stem": stem, **layers, "fc": nn.Linear(widths[-1], classes)})
-        self.body = ("stem", *layers)
+        self.assemble({"stem": stem, **layers}, widths[-1], 0.0)
         self.stages = ("net.stem", *blocks_of(self, *(f"net.{name}" for name in layers)))
-        initialise(self)
-
-    def features(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the last stage's maps, ``{'image': [N, D, T / 8, H / 16, W / 16]}``."""
-        maps = inputs[IMAGE]
-        for name in self.body:
-            maps = self.net[name](maps)
-        return {IMAGE: maps}
-
-    def head(self, features: dict[str, Tensor], inputs: dict[str, Tensor]) -> Outputs:
-        """Return the linear layer over the pooled maps."""
-        embedding = pooled(features[IMAGE])
-        return Outputs(self.net["fc"](embedding), embedding, {})
 
 
 class _Block(nn.Module):
