@@ -1,8 +1,6 @@
-"""The fits of a run: which there are, where they lie, and what they will cost."""
+"""The fits of a run: which there are, and where they lie."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -10,13 +8,11 @@ import pandas as pd
 
 from isthmus.cohort.splits import PARTS, cross_validation_split
 from isthmus.errors import CohortError
-from isthmus.imaging.prepare import Preparation
-from isthmus.models.registry import create, is_own_file
+from isthmus.models.registry import is_own_file
 from isthmus.protocol.arithmetic import Arithmetic
 from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases
-from isthmus.protocol.descriptors import descriptor_sentences, descriptor_task
-from isthmus.protocol.resolve import reductions
+from isthmus.protocol.descriptors import descriptor_task
 from isthmus.protocol.schema import Protocol
 from isthmus.training.spec import FitSpec
 
@@ -165,161 +161,3 @@ def _check_classes(members: Mapping[str, list[str]], labels: Mapping[str, int], 
                 expected="both classes in every part of every fold",
                 hint="use fewer folds (--set splits.cross_validation.folds=2) or more cases",
             )
-
-
-@dataclass(frozen=True)
-class PlannedOutside:
-    """A cohort of other patients that the arms will meet once."""
-
-    cohort: str
-    target: str
-    groups: int
-    nodules: int
-    views: int
-    positives: int
-    left_out: int
-
-    @classmethod
-    def of(cls, cases: Cases, target: str) -> "PlannedOutside":
-        """Return the counts of a cohort's cases; `target` is its own name for what is asked."""
-        units = cases.units
-        return cls(
-            cohort=cases.cohort.name,
-            target=target,
-            groups=units["group_id"].nunique(),
-            nodules=len(units),
-            views=pd.concat(cases.views.values())["view_id"].nunique(),
-            positives=int((units["label"] == cases.classes[-1]).sum()),
-            left_out=cases.left_out["view_id"].nunique(),
-        )
-
-    def line(self) -> str:
-        """Return it in words."""
-        return (
-            f"external cohort {self.cohort} ({self.target}): {self.groups} patients, {self.nodules} nodules "
-            f"({self.positives} positive), {self.views} views; {self.left_out} views left out; predicted once, after "
-            "the choices are frozen; whether patients overlap is looked at when the run begins"
-        )
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run will do and cost, printed before it starts."""
-
-    protocol: str
-    profile: str
-    cohort: str
-    groups: int
-    nodules: int
-    views: int
-    positives: int
-    left_out: int
-    fits: int
-    picture_level: int
-    pending: int
-    epochs: int
-    disk_mib: float
-    seconds: float
-    precisions: Mapping[str, str]
-    descriptors: tuple[str, ...]
-    reductions: tuple[str, ...]
-    outside: tuple[PlannedOutside, ...] = ()
-
-    def to_json(self) -> dict[str, object]:
-        """Return plain values."""
-        lists = {"descriptors": list(self.descriptors), "reductions": list(self.reductions)}
-        return {**self.__dict__, **lists, "outside": [dict(one.__dict__) for one in self.outside]}
-
-    def lines(self) -> list[str]:
-        """Return the plan in words."""
-        lines = [
-            f"{self.protocol}, profile {self.profile}, on cohort {self.cohort}: {self.groups} patients, "
-            f"{self.nodules} nodules ({self.positives} positive), {self.views} views; {self.left_out} views left out",
-            f"{self.fits} fits ({self.pending} to do{self._picture_level()}), up to {self.epochs} epochs each; "
-            f"about {self.disk_mib:.0f} MiB of disk; expected time of training: {_duration(self.seconds)}",
-            "precision: " + ", ".join(f"{arm} {value}" for arm, value in self.precisions.items()),
-            *self.descriptors,
-            *(one.line() for one in self.outside),
-        ]
-        if self.reductions:
-            lines.append(f"profile {self.profile} changes {len(self.reductions)} values of the published protocol:")
-            lines += [f"  {line}" for line in self.reductions]
-        return lines
-
-    def _picture_level(self) -> str:
-        if not self.picture_level:
-            return ""
-        return f"; {self.picture_level} of them with pictures divided instead of patients, to show that error"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-def make_plan(
-    name: str,
-    protocol: Protocol,
-    cases: Cases,
-    fits: Sequence[FitSpec],
-    pending: Sequence[FitSpec],
-    arithmetic: Mapping[str, Arithmetic],
-) -> Plan:
-    """Return what a run will do and cost: `fits` are all of it, `pending` those that are not done."""
-    units = cases.units
-    pixels = {json.dumps(arm.prepare.geometric()): _stored_pixels(arm.prepare) for arm in protocol.arms.values()}
-    views = pd.concat(cases.views.values()).drop_duplicates("view_id")
-    parameters = {key: _parameters_millions(arm, len(cases.classes)) for key, arm in protocol.arms.items()}
-    weights = sum(4.0 * parameters[fit.arm] for fit in fits)
-    return Plan(
-        protocol=protocol.protocol,
-        profile=protocol.profile,
-        cohort=cases.cohort.name,
-        groups=units["group_id"].nunique(),
-        nodules=len(units),
-        views=len(views),
-        positives=int((units["label"] == cases.classes[-1]).sum()),
-        left_out=cases.left_out["view_id"].nunique(),
-        fits=len(fits),
-        picture_level=sum(fit.divided == "pictures" for fit in fits),
-        pending=len(pending),
-        epochs=max(fit.train.epochs for fit in fits),
-        # Weights, their copy in the bundle, one checkpoint (weights and two moments), and the prepared pictures.
-        disk_mib=2.0 * weights + 3.0 * weights / len(fits) + 2.0 * len(views) * sum(pixels.values()) / 2**20,
-        seconds=sum(
-            arithmetic[fit.arm].seconds_an_epoch(len(fit.train_views), fit.train.batch) * fit.train.epochs
-            for fit in pending
-            if fit.weights_of is None
-        ),
-        precisions={arm: chosen.precision for arm, chosen in arithmetic.items()},
-        descriptors=tuple(f"{', '.join(arms)}: {words}" for words, arms in _same(descriptor_sentences(protocol, fits))),
-        reductions=tuple(reductions(name, protocol.profile, protocol.arms)),
-    )
-
-
-def _parameters_millions(arm: Arm, classes: int) -> float:
-    import torch
-
-    from isthmus.models.classifier import parameter_count
-
-    channels = 3 if arm.prepare.channels == "rgb" else 1
-    # A network of the user's own may look at its weights while it is built, and there are none on this device.
-    with torch.device("cpu" if is_own_file(arm.network) else "meta"):
-        network = create(arm.network, classes=classes, channels=channels, **arm.options)
-    return parameter_count(network) / 1e6
-
-
-def _stored_pixels(preparation: Preparation) -> int:
-    frames = 1 if preparation.frames is None else preparation.frames.stored
-    return frames * preparation.train_size**2
-
-
-def _same(sentences: Mapping[str, str]) -> list[tuple[str, list[str]]]:
-    """Return each sentence once with the arms that it is said of."""
-    arms: dict[str, list[str]] = {}
-    for arm, words in sentences.items():
-        arms.setdefault(words, []).append(arm)
-    return list(arms.items())

@@ -11,9 +11,10 @@ from isthmus.protocol.arithmetic import try_arithmetic
 from isthmus.protocol.cases import Cases, find_cases, looks_of
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.external import Outside, answered, check_all_given, check_names
-from isthmus.protocol.fits import Plan, PlannedOutside, fit_folder, list_fits, list_picture_level_fits, make_plan
+from isthmus.protocol.fits import fit_folder, list_fits, list_picture_level_fits
 from isthmus.protocol.oracle import without_oracles
 from isthmus.protocol.parts import divide, set_aside
+from isthmus.protocol.plan import Plan, PlannedOutside, make_plan
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run_folder import claim_folder
 from isthmus.protocol.schema import Protocol

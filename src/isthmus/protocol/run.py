@@ -21,7 +21,7 @@ from isthmus.protocol.descriptors import descriptor_evidence
 from isthmus.protocol.external import Outside, check_all_given, find_outside, keep_comparisons
 from isthmus.protocol.findings import write_evidence
 from isthmus.protocol.finished import check_finished
-from isthmus.protocol.fits import fit_folder, list_fits, list_picture_level_fits, make_plan
+from isthmus.protocol.fits import fit_folder, list_fits, list_picture_level_fits
 from isthmus.protocol.frozen import Lock, calls, freeze
 from isthmus.protocol.gather import gather_views, nodule_predictions, write_view_rows
 from isthmus.protocol.heat_maps import draw_heat_maps
@@ -32,6 +32,7 @@ from isthmus.protocol.overlap import keep_digests
 from isthmus.protocol.parts import divide, keep_split, set_aside, split_fingerprint
 from isthmus.protocol.perturbation import perturbed_predictions
 from isthmus.protocol.pictures import cache_folder, prepare_pictures
+from isthmus.protocol.plan import make_plan
 from isthmus.protocol.planning import check_weights
 from isthmus.protocol.record import run_facts, steps_of
 from isthmus.protocol.report_facts import report_context
