@@ -75,7 +75,8 @@ def test_pairs_stand_on_common_nodules_each_with_its_own_folds(finished, other_r
         if (one["a"], one["b"], one["split"]) == ("wang2025/resnet34", "second/resnet34", "cv")
     )
     assert entry["n"] == len(both) == len(rows[0]) - 5
-    assert (entry["difference"], entry["p"]) == (expected["difference"], expected["p"])
+    assert entry["difference"] == pytest.approx(expected["difference"])
+    assert entry["p"] is None  # fewer than ten patients in a class
     assert "other folds" in entry["note"]
 
 
