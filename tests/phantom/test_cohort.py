@@ -63,6 +63,17 @@ def test_the_cohort_is_valid_and_its_check_is_clean(made_cohort: Path) -> None:
     assert subjects <= {"text", "labels"}
 
 
+def test_a_cohort_for_testing_alone_has_no_part_to_train_on_and_no_wrong_label(tmp_path: Path) -> None:
+    make(tmp_path / "fresh", 8, seed=3, test_only=True)
+    cohort = load_cohort(tmp_path / "fresh")
+    assert set(cohort.nodules["split"]) == {"test", "external"}
+    truth = pd.read_csv(tmp_path / "fresh" / "truth" / "nodules.csv")
+    assert not truth["label_flipped"].any()
+    assert "wrong on purpose" not in " ".join(cohort.remarks)
+    assert cohort.citation.endswith("--nodules 8 --seed 3 --test-only")
+    assert cohort.name.endswith("seed 3")  # two cohorts of one preset can stand side by side
+
+
 def test_the_folder_says_simulated_wherever_it_is_opened(made_cohort: Path) -> None:
     assert "SIMULATED" in (made_cohort / "README.txt").read_text()
     assert "not a medical device" in (made_cohort / "README.txt").read_text()

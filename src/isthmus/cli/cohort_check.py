@@ -47,6 +47,10 @@ def cohort_simulate(
     nodules: Annotated[int, typer.Option("--nodules", help="How many nodules.", show_default=False)],
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes, whatever the number of workers.")] = 0,
     workers: Annotated[int | None, typer.Option("--workers", help="Processes; default: one a core.")] = None,
+    test_only: Annotated[
+        bool,
+        typer.Option("--test-only", help="All patients are for testing (--external): no label is wrong on purpose."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a virtual cohort: a physical simulation of thyroid ultrasound in which the best possible AUC is known.
@@ -70,7 +74,9 @@ def cohort_simulate(
 
     try:
         with progress_bars(as_json) as progress:
-            made = simulate(preset, destination, nodules, seed=seed, workers=workers, progress=progress)
+            made = simulate(
+                preset, destination, nodules, seed=seed, workers=workers, progress=progress, test_only=test_only
+            )
     except KeyboardInterrupt:
         print("isthmus: stopped by you; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(130) from None

@@ -48,6 +48,7 @@ def simulate(
     workers: int | None = None,
     progress: Progress | None = None,
     *,
+    test_only: bool = False,
     draws: int = DRAWS,
 ) -> Simulation:
     """Make a virtual cohort (contract 1, with ``truth/``).
@@ -66,6 +67,8 @@ def simulate(
         Processes; by default one a core.
     progress : callable, optional
         Called as ``progress(what, done, total)``.
+    test_only : bool
+        All patients are for testing: no part is trained on, so no label is wrong on purpose; external sites stay apart.
     draws : int
         Picture-free nodules for the ideal observers.
 
@@ -82,6 +85,8 @@ def simulate(
         stays.
     """
     chosen = load_preset(preset) if isinstance(preset, str) else preset
+    if test_only:
+        chosen = chosen.model_copy(update={"parts": {"test": dict.fromkeys(chosen.classes, 1.0)}})
     _check_numbers(nodules=(nodules, 1), seed=(seed, 0), workers=(1 if workers is None else workers, 1))
     check_readers(chosen)
     destination = Path(destination)

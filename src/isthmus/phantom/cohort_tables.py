@@ -10,7 +10,7 @@ from isthmus.cohort.cohort import load_cohort
 from isthmus.cohort.description import Description, ReadScale, write_description
 from isthmus.files import read_json, write_text
 from isthmus.manifest import DISCLAIMER, version
-from isthmus.phantom.patients import Population
+from isthmus.phantom.patients import NOISY_PARTS, Population
 from isthmus.phantom.readers import SCALE
 from isthmus.phantom.rendering import TRUTH, WORK, rows_file
 from isthmus.phantom.truth import reads_of, write_truth
@@ -79,20 +79,19 @@ def _describe(population: Population, plan: Mapping[str, Any]) -> Description:
         "The rule that makes the label is known, and so is the best AUC that anything can reach: see truth/.",
         "Outlines are exact; descriptors are one simulated reader's, with published disagreement.",
     ]
-    if preset.label_noise:
-        remarks.append(
-            f"{preset.label_noise:.1%} of the labels in train and tune are wrong on purpose; none elsewhere."
-        )
+    noisy = preset.label_noise if set(preset.parts) & set(NOISY_PARTS) else 0.0
+    if noisy:
+        remarks.append(f"{noisy:.1%} of the labels in train and tune are wrong on purpose; none elsewhere.")
     if sites:
         remarks.append(f"External sites: {sites}.")
     if preset.readers is not None:
         remarks.append("Readers are simulated; their accuracy is set by the simulation.")
     scored = preset.readers is not None and len(preset.classes) == 2
     return Description(
-        name=f"SIMULATED: {preset.title}",
+        name=f"SIMULATED: {preset.title}, seed {plan['seed']}",
         licence=LICENCE,
         citation=f"Made by Isthmus {version()}: isthmus cohort simulate {preset.name} --nodules {plan['nodules']} "
-        f"--seed {plan['seed']}",
+        f"--seed {plan['seed']}{'' if set(preset.parts) & set(NOISY_PARTS) else ' --test-only'}",
         simulated=True,
         remarks=remarks,
         targets={target.name: target.definition},

@@ -139,6 +139,7 @@ def _probabilities(work: Path, observer: str, preset: Preset) -> pd.DataFrame:
 def _description(population: Population, draws: int, observers: Mapping[str, Any]) -> dict[str, Any]:
     preset, target, nodules = population.preset, population.preset.target, population.nodules
     inside = nodules[nodules["split"].isin(NOISY_PARTS)]
+    inside = nodules if inside.empty else inside
     shares = inside[target.column].value_counts(normalize=True)
     return {
         "notice": "SIMULATED. Only the report may look at this folder; a model that does knows the answers.",

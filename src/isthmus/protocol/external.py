@@ -176,6 +176,10 @@ def find_outside(
     check_names(own.cohort, cohorts, correspondences)
     found = [answered(looks_of(protocol), cohort, own.target, correspondences) for cohort in cohorts]
     shared = []
+    found = [
+        replace(one, compared="pictures") if own.cohort.simulated and one.cases.cohort.simulated else one
+        for one in found
+    ]
     for one in found:
         listing = run_folder.with_name(f"{run_folder.name}.overlap.csv")
         kept = overlap_file(run_folder, one.cases.cohort)

@@ -41,9 +41,10 @@ def find_overlap(own: Cohort, other: Cohort, progress: Progress | None = None) -
 
     Ids are local to a cohort: they count only where both cohorts name the same site, and never in simulations, which
     number their virtual patients alike. Pictures are compared pixel by pixel, and then as copies: mirrored, cropped,
-    saved anew.
+    saved anew; but nobody handles the pictures of two simulations, so that they are not looked at as copies.
     """
-    found = [] if own.simulated and other.simulated else _by_id(own, other)
+    virtual = own.simulated and other.simulated
+    found = [] if virtual else _by_id(own, other)
     known = picture_digests(own, progress)
     exact = {
         (path, twin)
@@ -55,6 +56,9 @@ def find_overlap(own: Cohort, other: Cohort, progress: Progress | None = None) -
     found += [
         Shared("same picture", patients[0][ours], patients[1][theirs], ours, theirs) for theirs, ours in sorted(exact)
     ]
+
+    if virtual:
+        return found
 
     def move(done: int, total: int, name: str) -> None:
         if progress is not None:
