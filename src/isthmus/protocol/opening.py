@@ -120,7 +120,8 @@ def openings_in_words(openings: Sequence[Mapping[str, Any]], protocol: Protocol)
     """Return how often each set was opened, and by which arms each time."""
     sets: dict[tuple[str, str], list[str]] = {}
     for opening in openings:
-        names = listed([protocol.arms[arm].title or arm for arm in opening["arms"] if arm in protocol.arms])
+        arms = [protocol.arms[arm].title or arm for arm in opening["arms"] if arm in protocol.arms]
+        names = f"all {len(arms)} arms" if len(arms) == len(protocol.arms) > 2 else listed(arms)
         sets.setdefault((opening["split"], opening["cohort"]), []).append(names)
     return " ".join(
         f"The {SPLIT_NAMES[split]} of {cohort} was opened {plural(len(times), 'time')}: by {', then by '.join(times)}."

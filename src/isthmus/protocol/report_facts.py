@@ -263,7 +263,7 @@ def _checks(
     folds = split.groupby(["seed", "fold"]).ngroups
     erased = all(arm.prepare.marks == "erase" for arm in protocol.arms.values())
     checks = [
-        Check("No leak", "passed", f"In none of {folds} folds does a group of patients stand on two sides."),
+        Check("No leak", "passed", _no_leak(folds)),
         _duplicates(cases),
         Check(
             "Pictures",
@@ -284,6 +284,12 @@ def _checks(
         status: Literal["passed", "warning"] = "passed" if max(met.values()) == 1 else "warning"
         checks.append(Check("Openings", status, openings_in_words(openings, protocol)))
     return checks
+
+
+def _no_leak(folds: int) -> str:
+    if folds == 1:
+        return "No group of patients stands on two sides."
+    return f"In none of {folds} folds does a group of patients stand on two sides."
 
 
 def _duplicates(cases: Cases) -> Check:

@@ -48,7 +48,7 @@ def _interval_panel(axis: Any, facts: list[dict[str, Any]], name: str) -> None:
             interval(value), (1.02, row), xycoords=("axes fraction", "data"), va="center", ha="left", fontsize=8.5
         )
     if name == "accuracy":
-        axis.set_title("Accuracy\n(| commoner class only)")
+        axis.set_title("Accuracy\n(|: majority)")
     else:
         axis.axvline(0.5, color=GREY, linewidth=1, linestyle=(0, (3, 3)))
         axis.set_title("AUC\n(dashed: chance)" if name == "auc" else "Macro AUC\n(dashed: chance)")
