@@ -16,6 +16,7 @@ from isthmus.protocol.parts import divide
 from isthmus.protocol.perturbation import Perturbation
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run import run
+from isthmus.protocol.validate import validate
 from tests.simulated_clips import SPECKS_IN, write_simulated_clips
 
 ARMS = "only=[attention, plain, frames_mean, frames_maximum, richest_frame]"
@@ -109,6 +110,15 @@ class TestTheRun:
         page = (finished[0].folder / "report.html").read_text(encoding="utf-8")
         assert "<video" in page
         assert "data:video/mp4;base64," in page
+
+
+def test_other_sweeps_are_met_by_the_finished_models_boxes_moved_too(finished, cache, tmp_path):
+    other = write_simulated_clips(tmp_path / "other", patients=12, seed=7)
+    write_yaml(other / "cohort.yaml", read_yaml(other / "cohort.yaml") | {"name": "other sweeps"})
+    for arm in ("frames_mean", "richest_frame"):
+        evidence = validate(finished[0].folder / "arms" / arm / "bundle", other, tmp_path / arm)
+        assert set(evidence["regions"]["moved"]) == set(evidence["arms"])
+        assert evidence["arms"][arm]["external"]["n"] == 24
 
 
 class TestOracle:
