@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from isthmus.report.figure_style import GREY, colour, new_figure, tidy
-from isthmus.report.reading import count, p_value
+from isthmus.report.reading import count, p_in_words
 from isthmus.report.subgroups import FEATURE_TITLES, subgroup_words
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def draw_subgroups(facts: dict[str, Any], titles: list[str], whole: float | None
     for feature, place in headings.items():
         _beside(axis, -0.01, place, FEATURE_TITLES[feature], ha="right", fontweight="bold")
         p = tests.get(feature, {}).get("p")
-        _beside(axis, 1.02, place, "not compared" if p is None else f"p {_against(p)}", color=GREY)
+        _beside(axis, 1.02, place, "not compared" if p is None else p_in_words(p), color=GREY)
     axis.set_yticks(list(places.values()), [subgroup_words(*row) for row in rows])
     axis.set_ylim(bottom - 0.3, -0.9)
     axis.set_xlim(min(0.4, _lowest(facts)), 1.0)
@@ -94,11 +94,6 @@ def _beside(axis: Any, x: float, y: float, text: str, **options: Any) -> None:
     """Write beside the plot, at a share of its width and the height of a row."""
     style: dict[str, Any] = {"va": "center", "fontsize": 8.5, **options}
     axis.annotate(text, (x, y), xycoords=("axes fraction", "data"), annotation_clip=False, **style)
-
-
-def _against(p: float) -> str:
-    text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def _lowest(facts: dict[str, Any]) -> float:

@@ -8,7 +8,7 @@ from isthmus.report.reading import (
     interval,
     listed,
     number,
-    p_value,
+    p_in_words,
     plural,
     ranking_measure,
     split_name,
@@ -174,14 +174,9 @@ def _against(context: ReportContext, a: str, b: str, split: str, measure: str) -
             difference = _turned(difference)
         p = entry["p"] if entry.get("p_holm") is None else entry["p_holm"]
         corrected = "" if entry.get("p_holm") is None else " after Holm's correction"
-        text = f"{context.title_of(b)} (difference {interval(difference)}, p {_relation(p)}{corrected})"
+        text = f"{context.title_of(b)} (difference {interval(difference)}, {p_in_words(p)}{corrected})"
         return text, difference["low"] > 0 and p is not None and p < 1 - entry["level"]
     return "", None
-
-
-def _relation(p: float | None) -> str:
-    text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def ideal_tables(context: ReportContext) -> list[Table]:

@@ -158,6 +158,8 @@ def _difference(entry: dict[str, Any]) -> Cell:
     if entry["difference"] is None or entry["low"] is None:
         return Cell("–")
     limits = interval(entry).partition(" ")[2].strip("()")
+    if entry["p"] is None:
+        return Cell(number(entry["difference"]), f"{limits}; no test")
     p = p_value(entry["p"] if entry["primary"] else entry["p_holm"])
     return Cell(number(entry["difference"]), f"{limits}; p {p}{'' if entry['primary'] else ' (Holm)'}")
 

@@ -5,7 +5,7 @@ from typing import Any
 from isthmus.report.context import ReportContext
 from isthmus.report.error_rates import FEATURES, FEWEST, TITLES
 from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import count, interval, listed, number, p_value, plural, split_name, splits_of
+from isthmus.report.reading import count, interval, listed, number, p_in_words, p_value, plural, split_name, splits_of
 from isthmus.tables.vocabulary import MULTI_VALUED
 
 _KINDS = {
@@ -65,7 +65,7 @@ def _sentences(context: ReportContext, entries: list[dict[str, Any]]) -> list[st
         found.append(
             f"{where}, {_in_line(entry)}: such {of} are {_KINDS[entry['measure']]} {more} often than the other {of}, "
             f"{percent(entry['rate'])} of {count(entry['n'])} against {percent(entry['others'])} "
-            f"(p {_against(entry['p_holm'])} after Holm's correction){_of_classes(entry, entries)}."
+            f"({p_in_words(entry['p_holm'])} after Holm's correction){_of_classes(entry, entries)}."
         )
     return found
 
@@ -91,11 +91,6 @@ def _once(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _in_line(entry: dict[str, Any]) -> str:
     title, words = TITLES[entry["feature"]], FEATURES[entry["feature"]].get(entry["code"], entry["code"])
     return f"{title if title == 'TI-RADS' else title.lower()} “{words.removeprefix('TI-RADS ')}”"
-
-
-def _against(p: float) -> str:
-    text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def _too_few(entries: list[dict[str, Any]]) -> list[str]:

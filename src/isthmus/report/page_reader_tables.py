@@ -7,7 +7,7 @@ from pandas import DataFrame
 from isthmus.report.context import ReportContext
 from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reader_words import ARMS_NAMED, condition_words, group_words, named_arms
-from isthmus.report.reading import MEASURES, count, interval, number, p_value, split_name
+from isthmus.report.reading import MEASURES, count, interval, number, p_in_words, split_name
 from isthmus.report.reads import by_number
 
 SET_BY_SIMULATION: Final = "set by the simulation"
@@ -134,12 +134,7 @@ def _difference(entry: dict[str, Any] | None) -> Cell:
         return Cell("–", (entry or {}).get("note", ""))
     main, _, rest = interval(entry).partition(" (")
     p = entry.get("p_holm", entry["p"])
-    return Cell(main, f"{rest.removesuffix(')')}; p {_equals(p)}" if rest else "no interval")
-
-
-def _equals(p: float | None) -> str:
-    text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"
+    return Cell(main, f"{rest.removesuffix(')')}; {p_in_words(p)}" if rest else "no interval")
 
 
 def _conditions(found: Found) -> Table:

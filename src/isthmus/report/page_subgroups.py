@@ -10,7 +10,7 @@ from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import Drawn
 from isthmus.report.figures_subgroups import draw_subgroups
 from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import count, interval, listed, number, p_value, plural, split_name, splits_of
+from isthmus.report.reading import count, interval, listed, number, p_in_words, plural, split_name, splits_of
 from isthmus.report.subgroups import FEATURE_TITLES, subgroup_words, subgroups
 from isthmus.report.subject import Painters, Shown, Subject
 from isthmus.statistics.roc import FEWEST_GROUPS
@@ -85,8 +85,8 @@ def _sentences(context: ReportContext, facts: dict[str, Any]) -> list[str]:
         smallest = min(tested, key=lambda test: float(test["p"]))
         sentences.append(
             f"{where}, {title}: over {plural(features, 'feature')}, neither AUC nor sensitivity nor specificity "
-            f"differs between subgroups beyond chance once all {plural(len(tested), 'test')} are counted (smallest p "
-            f"{_against(smallest['p'])}: {_MEASURE_WORDS[smallest['measure']]} by {_in_line(smallest['feature'])}). "
+            f"differs between subgroups beyond chance once all {plural(len(tested), 'test')} are counted (smallest "
+            f"{p_in_words(smallest['p'])}: {_MEASURE_WORDS[smallest['measure']]} by {_in_line(smallest['feature'])}). "
             "That is no proof that it does equally well in all: subgroups are small, and their intervals say how large "
             "a difference may still be."
         )
@@ -105,7 +105,7 @@ def _one(context: ReportContext, facts: dict[str, Any], test: dict[str, Any]) ->
     return (
         f"{split_name(facts['split']).capitalize()}, {context.title_of(test['arm'])}: the "
         f"{_MEASURE_WORDS[test['measure']]} differs by {_in_line(test['feature'])}, "
-        f"from {words[0]} to {words[1]} (p {_against(test['p_holm'])} after Holm's correction over all features). "
+        f"from {words[0]} to {words[1]} ({p_in_words(test['p_holm'])} after Holm's correction over all features). "
         "Features go together: this names where it differs, not why."
     )
 
@@ -133,11 +133,6 @@ def _too_few(facts: dict[str, Any]) -> list[str]:
             few.setdefault(_in_line(entry["feature"]), []).append(subgroup_words(entry["feature"], entry["code"]))
     parts = "; ".join(f"{feature}: {listed(words)}" for feature, words in few.items())
     return [f"Too few to tell (under {FEWEST_GROUPS} groups in a class): {parts}."] if few else []
-
-
-def _against(p: float) -> str:
-    text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def _table(context: ReportContext, facts: dict[str, Any]) -> Table:
@@ -178,7 +173,7 @@ def _table(context: ReportContext, facts: dict[str, Any]) -> Table:
 def _p_cell(test: dict[str, Any] | None) -> Cell:
     if test is None or test["p"] is None:
         return Cell("", "not compared")
-    return Cell("", f"p {_against(test['p'])}, Holm {number(test['p_holm'])}")
+    return Cell("", f"{p_in_words(test['p'])}, Holm {number(test['p_holm'])}")
 
 
 def _cell(entry: dict[str, Any] | None) -> Cell:

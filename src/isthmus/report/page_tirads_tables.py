@@ -61,7 +61,7 @@ def _bounds(entry: dict[str, Any]) -> Cell:
 
 
 def _p(one: dict[str, Any]) -> str:
-    return f"p {p_value(one['p'])}, Holm {p_value(one.get('p_holm'))}"
+    return "no test" if one["p"] is None else f"p {p_value(one['p'])}, Holm {p_value(one.get('p_holm'))}"
 
 
 def cuts_table(context: ReportContext, found: dict[str, Any], split: str) -> Table:

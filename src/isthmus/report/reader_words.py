@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from isthmus.report.context import ReportContext
-from isthmus.report.reading import count, interval, listed, number, p_value, plural, split_name
+from isthmus.report.reading import count, interval, listed, number, p_in_words, plural, split_name
 
 ARMS_NAMED: Final = 3
 """So many arms are each named; of more, only those that were named before the analysis."""
@@ -100,10 +100,10 @@ def _each_arm(context: ReportContext, entries: list[dict[str, Any]], condition: 
         of = f"the mean of the {entry['readers']} readers {condition_words(condition)}"
         pair = f"{number(entry['estimate_a'])} against {number(entry['estimate_b'])}, difference {interval(entry)}"
         if not shown(entry, context):
-            texts.append(f"In {word}, {arm} and {of} are not told apart: {pair}, p {_p(entry)}{corrected}.")
+            texts.append(f"In {word}, {arm} and {of} are not told apart: {pair}, {_p(entry)}{corrected}.")
             continue
         better = "better than" if entry["difference"] > 0 else "worse than"
-        texts.append(f"In {word}, {arm} is shown to be {better} {of}: {pair}, p {_p(entry)}{corrected}.")
+        texts.append(f"In {word}, {arm} is shown to be {better} {of}: {pair}, {_p(entry)}{corrected}.")
     return texts
 
 
@@ -153,7 +153,7 @@ def conditions_words(context: ReportContext, found: Found, split: str) -> list[s
         higher = "higher" if entry["difference"] > 0 else "lower"
         verdict = f"shown to be {higher}" if shown(entry, context) else "not told apart"
         texts.append(
-            f"The mean {_WORDS[entry['measure']]} of {who} {a} and {b}: {pair}, {verdict} (p {_p(entry)}; said of "
+            f"The mean {_WORDS[entry['measure']]} of {who} {a} and {b}: {pair}, {verdict} ({_p(entry)}; said of "
             f"{about})."
         )
     return texts
@@ -232,5 +232,4 @@ def shown(entry: dict[str, Any], context: ReportContext) -> bool:
 
 
 def _p(entry: dict[str, Any]) -> str:
-    text = p_value(entry.get("p_holm", entry["p"]))
-    return text if text.startswith("<") else f"= {text}"
+    return p_in_words(entry.get("p_holm", entry["p"]))

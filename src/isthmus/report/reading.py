@@ -130,6 +130,19 @@ def p_value(p: float | None) -> str:
     return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
+def p_in_words(p: float | None) -> str:
+    """Return a p-value as a sentence names it, or that there is no test.
+
+    Examples
+    --------
+    >>> p_in_words(0.00004), p_in_words(0.0312), p_in_words(None)
+    ('p < 0.001', 'p = 0.031', 'no test')
+    """
+    if p is None:
+        return "no test"
+    return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
+
+
 def count(value: int | float | None) -> str:
     """Return a count with thin spaces between thousands; means of counts keep one decimal.
 

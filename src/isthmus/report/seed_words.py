@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from isthmus.report.context import ReportContext
-from isthmus.report.reading import count, interval, listed, number, p_value, plural, split_name
+from isthmus.report.reading import count, interval, listed, number, p_in_words, plural, split_name
 from isthmus.report.seeds import FIXED_SEEDS
 from isthmus.report.seeds_reach import MOST_SEEDS
 from isthmus.statistics.multi_reader.inference import FEWEST_READERS
@@ -48,10 +48,9 @@ def seeds_statement(context: ReportContext, split: str) -> str:
     entries = (context.evidence.get("seeds") or {"contrasts": []})["contrasts"]
     for entry in entries:
         if entry["order"] == 1 and entry["split"] == split and entry["low"] is not None:
-            p = p_value(entry["p"])
             return (
-                f" Over {count(entry['seeds'])} trainings of each arm the mean difference is {interval(entry, 3)}, p "
-                f"{p if p.startswith('<') else f'= {p}'}. {_verdict(context, entry)}"
+                f" Over {count(entry['seeds'])} trainings of each arm the mean difference is {interval(entry, 3)}, "
+                f"{p_in_words(entry['p'])}. {_verdict(context, entry)}"
             )
     return ""
 
@@ -73,8 +72,7 @@ def _times(seeds: int) -> str:
 
 def _figures(context: ReportContext, entry: dict[str, Any]) -> str:
     a, b = (f"{number(entry[f'estimate_{side}'], 3)} for {context.title_of(entry[side])}" for side in "ab")
-    p = p_value(entry["p"])
-    return f"mean AUC {a} and {b}; difference {interval(entry, 3)}, p {p if p.startswith('<') else f'= {p}'}"
+    return f"mean AUC {a} and {b}; difference {interval(entry, 3)}, {p_in_words(entry['p'])}"
 
 
 def _verdict(context: ReportContext, entry: dict[str, Any]) -> str:

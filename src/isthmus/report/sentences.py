@@ -9,7 +9,7 @@ from isthmus.report.reading import (
     interval,
     listed,
     number,
-    p_value,
+    p_in_words,
     plural,
     ranking_measure,
     split_name,
@@ -113,7 +113,7 @@ def _difference(entry: dict[str, Any], names: tuple[str, str]) -> str:
         return "Their difference cannot be estimated from these data."
     text = f"The difference is {interval(entry)}"
     if entry.get("p") is not None:
-        text += f", p {_p_relation(entry['p'])}"
+        text += f", {p_in_words(entry['p'])}"
     if entry["low"] > 0:
         return f"{text}: {names[0]} was better here."
     if entry["high"] < 0:
@@ -123,11 +123,6 @@ def _difference(entry: dict[str, Any], names: tuple[str, str]) -> str:
         f"{text}: this study does not show that either is better, "
         f"and differences of up to {number(reach)} stay compatible with it."
     )
-
-
-def _p_relation(p: float) -> str:
-    text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def _above_chance(measure: str, facts: list[dict[str, Any]], names: tuple[str, ...]) -> str:
