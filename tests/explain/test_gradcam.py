@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from isthmus.errors import InputError
-from isthmus.explain.gradcam import class_activation_map, ensemble_grad_cam, grad_cam, heat_of_pixels
+from isthmus.explain.gradcam import class_activation_map, ensemble_grad_cam, grad_cam
+from isthmus.explain.prepared_heat import heat_of_pixels
 from isthmus.imaging.prepare import Preparation
 from isthmus.models.classifier import Classifier
 from isthmus.models.registry import create
@@ -81,6 +82,31 @@ def test_the_map_is_monai_s() -> None:
     scale = float(expected.detach().max())
     assert scale > 0
     assert float((found - expected.detach()).abs().max()) / scale < 1e-4
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_the_signed_map_is_monai_s_of_the_logit_less_that_of_its_negative() -> None:
+    """MONAI cuts off what is negative; of the negated logit it cuts off the other half."""
+    from monai.visualize import GradCAM
+
+    class Times(nn.Module):
+        def __init__(self, inner: Classifier, sign: float) -> None:
+            super().__init__()
+            self.inner, self.sign = inner, sign
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return self.sign * self.inner({"image": image}).logits
+
+    classifier = network("mobilenet_v2", width=0.25)
+    image = pictures(size=96).requires_grad_()
+    halves = [
+        GradCAM(Times(classifier, sign), target_layers="inner.net.features").compute_map(image, class_idx=1)[:, 0]
+        for sign in (1.0, -1.0)
+    ]
+    expected = (halves[0] - halves[1]).detach()
+    found = class_activation_map(classifier, {"image": image.detach()}, 1)
+    assert min(float(half.detach().max()) for half in halves) > 0
+    assert float((found - expected).abs().max()) / float(expected.abs().max()) < 1e-4
 
 
 def test_heat_has_the_picture_s_size_and_runs_from_zero_to_one() -> None:

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from isthmus.errors import InputError
-from isthmus.explain.gradcam import heat_of_pixels
 from isthmus.explain.held_out import FoldNetwork, explain_held_out, read_fold
+from isthmus.explain.prepared_heat import heat_of_pixels
 from isthmus.files import write_json, write_yaml
 from isthmus.imaging.cache import CacheItem, PreparedCache, PreparedStore
 from isthmus.imaging.prepare import Preparation

@@ -9,9 +9,9 @@ network explains each frame by itself, and a clip's frames share one scale: its 
 gradient differs from the frames' own by the same factor for all.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +19,11 @@ from numpy.typing import NDArray
 from isthmus.errors import InputError
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
-    from isthmus.imaging.prepare import Preparation
     from isthmus.models.classifier import Classifier
 
 IMAGE = "image"
-CELLS = 7
-"""Cells on a side that the maps of a clip have at least, where the network has such: those of published heat maps, with
-pictures of 224 pixels and a stride of 32."""
 
 
 def class_activation_map(
@@ -59,7 +54,7 @@ def class_activation_map(
 
     if not 0 <= target_class < classifier.classes:
         raise InputError(f"class {target_class} of a network of {classifier.classes} classes", expected="0 to K - 1")
-    with _evaluating(classifier), full_precision(inputs[IMAGE].device.type), _without_fused_recurrence(classifier):
+    with evaluating(classifier), full_precision(inputs[IMAGE].device.type), _without_fused_recurrence(classifier):
         maps, logits = _last_maps(classifier, inputs) if stage is None else _maps_into(classifier, inputs, stage)
         # Pictures do not influence each other in evaluation mode: the gradient of the sum is that of each.
         with torch.enable_grad():
@@ -112,7 +107,8 @@ def _maps_into(classifier: "Classifier", inputs: "dict[str, Tensor]", stage: str
 
 
 @contextmanager
-def _evaluating(classifier: "Classifier") -> Iterator[None]:
+def evaluating(classifier: "Classifier") -> Iterator[None]:
+    """Put a network into evaluation mode, and back."""
     was_training = classifier.training
     classifier.eval()
     try:
@@ -190,113 +186,3 @@ def ensemble_grad_cam(
         for classifier in classifiers
     ]
     return np.asarray(np.mean(heats, axis=0), dtype=np.float32)
-
-
-class Maps(NamedTuple):
-    """The maps that are explained: those that go into ``stage`` (None: the last), and their size, time first in 3D."""
-
-    stage: str | None
-    grid: tuple[int, ...]
-
-
-def maps_to_explain(classifier: "Classifier", preparation: "Preparation", device: "str | torch.device" = "cpu") -> Maps:
-    """Return the maps that heat is taken from: the last ones, but of clips the deepest of at least :data:`CELLS` cells.
-
-    A clip's crop is small, so that it can be trained on, and a stride of 32 leaves of 64 pixels 2 cells on a side, in
-    which nothing can be found. Grad-CAM is defined for any layer; of a network without ``stages`` the last is taken.
-    """
-    import torch
-
-    from isthmus.inference.batch import inputs_of
-
-    frames = preparation.frames
-    shape = (1, 1 if frames is None else frames.stored, preparation.train_size, preparation.train_size)
-    black = torch.zeros((*shape, 3 if preparation.channels == "rgb" else 1), dtype=torch.uint8, device=device)
-    inputs = inputs_of(classifier.to(device), black, torch.zeros_like(black[..., 0]), preparation)
-    inputs = {name: value[:1] for name, value in inputs.items()}
-    sizes: dict[str, tuple[int, ...]] = {}
-
-    def note(name: str) -> Callable[[Any, "tuple[Tensor, ...]"], None]:
-        return lambda module, arguments: sizes.update({name: tuple(arguments[0].shape)})
-
-    # What goes into the first stage may be the picture itself.
-    later = classifier.stages[1:]
-    hooks = [classifier.get_submodule(name).register_forward_pre_hook(note(name)) for name in later]
-    try:
-        with _evaluating(classifier), torch.no_grad():
-            last = tuple(classifier.features(inputs)[IMAGE].shape)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    fine = [name for name in sizes if min(sizes[name][-2:]) >= CELLS]
-    if frames is None or min(last[-2:]) >= CELLS or not fine:
-        return Maps(None, last[2:])
-    size = sizes[fine[-1]]
-    return Maps(fine[-1], (size[0], *size[2:]) if preparation.layout == "3d" and len(size) == 4 else size[2:])
-
-
-def frames_seen(preparation: "Preparation") -> int:
-    """Return how many frames of a view a network looks at: 1 of a still."""
-    return 1 if preparation.frames is None else preparation.frames.count
-
-
-def views_at_once(preparation: "Preparation", most: int) -> int:
-    """Return how many views are looked at together: ``most`` stills of 224 pixels, or clips with as many pixels."""
-    own = frames_seen(preparation) * preparation.crop_size**2
-    return max(1, min(most, most * 224**2 // own))
-
-
-def heat_of_pixels(
-    classifiers: "Sequence[Classifier]",
-    pixels: NDArray[Any],
-    preparation: "Preparation",
-    target_class: int,
-    *,
-    masks: NDArray[Any] | None = None,
-    signed: bool = False,
-    batch_size: int | None = None,
-    device: "str | torch.device" = "cpu",
-) -> NDArray[np.float32]:
-    """Return the mean heat of networks on prepared pixels.
-
-    Parameters
-    ----------
-    classifiers : sequence of Classifier
-        One network or the parts of a bundle; moved to ``device``.
-    pixels : ndarray of uint8, shape [N, T, S, S, C]
-        Prepared pixels.
-    preparation : Preparation
-        The one the networks were trained with.
-    target_class, signed
-        As for :func:`grad_cam`.
-    masks : ndarray of uint8, shape [N, T, S, S], optional
-        The lesion, for networks that take it.
-    batch_size : int, optional
-        Views a step; 16 stills, or as many clips as have their pixels, by default.
-    device : str or torch.device
-        Where to compute.
-
-    Returns
-    -------
-    ndarray of float32, shape [N, crop, crop], or [N, count, crop, crop] of clips
-        Heat on the centre crop of the frames that the networks see, from the maps of :func:`maps_to_explain`.
-    """
-    import torch
-
-    from isthmus.inference.batch import inputs_of
-
-    for classifier in classifiers:
-        classifier.to(device)
-    size, frames = preparation.crop_size, frames_seen(preparation)
-    step = views_at_once(preparation, 16) if batch_size is None else batch_size
-    alone = frames if preparation.layout == "2d" else 1
-    stage = maps_to_explain(classifiers[0], preparation, device).stage
-    heat = np.zeros((len(pixels), *([frames] if frames > 1 else []), size, size), np.float32)
-    for start in range(0, len(pixels), step):
-        block = torch.from_numpy(np.array(pixels[start : start + step])).to(device)
-        own = None if masks is None else torch.from_numpy(np.array(masks[start : start + step])).to(device)
-        # The parts of a bundle are one network with different weights: they take the same inputs.
-        inputs = inputs_of(classifiers[0], block, own, preparation)
-        found = ensemble_grad_cam(classifiers, inputs, target_class, signed=signed, frames=alone, stage=stage)
-        heat[start : start + step] = found.reshape(-1, *heat.shape[1:])
-    return heat

@@ -18,11 +18,11 @@ from isthmus.explain.clip_localisation import summarise_frames
 from isthmus.explain.fold_networks import FoldNetwork as FoldNetwork
 from isthmus.explain.fold_networks import read_fold as read_fold
 from isthmus.explain.gallery import GalleryCase, gallery
-from isthmus.explain.gradcam import frames_seen, maps_to_explain
 from isthmus.explain.held_out_measures import HeldOutMeasures, Progress
 from isthmus.explain.kept_pictures import keep_pictures
 from isthmus.explain.localisation import summarise
 from isthmus.explain.misclassified import WrongCase, draw_misclassified, recorded_of
+from isthmus.explain.prepared_heat import frames_seen, maps_to_explain
 from isthmus.files import atomic_path, write_json
 from isthmus.inference.output import MARKS
 from isthmus.tables.check import write_table

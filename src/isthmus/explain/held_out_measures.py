@@ -14,8 +14,8 @@ from isthmus.explain.bright_specks import localise_baselines
 from isthmus.explain.calcifications import Masks, localise_calcifications, masks_on_crops
 from isthmus.explain.clip_localisation import frame_attention, localise_frames
 from isthmus.explain.fold_networks import FoldNetwork
-from isthmus.explain.gradcam import heat_of_pixels, maps_to_explain, views_at_once
 from isthmus.explain.localisation import localise
+from isthmus.explain.prepared_heat import heat_of_pixels, maps_to_explain, views_at_once
 from isthmus.explain.seen_views import SeenViews, seen_views
 from isthmus.inference.scores import probabilities, view_logits
 

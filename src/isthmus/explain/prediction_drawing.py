@@ -10,8 +10,8 @@ from isthmus.explain.clip_film import NARROW, WIDE, SourceClip, film_frames
 from isthmus.explain.clip_localisation import frame_attention
 from isthmus.explain.clip_video import playing_rate, write_gif, write_mp4
 from isthmus.explain.filmstrip import SeenClip, filmstrip
-from isthmus.explain.gradcam import heat_of_pixels
 from isthmus.explain.overlay import MIRRORED, heat_on_source, lesion_on_source, overlay, to_png, window_on_source
+from isthmus.explain.prepared_heat import heat_of_pixels
 from isthmus.explain.seen_views import looked_at, middle
 from isthmus.files import atomic_path
 from isthmus.imaging.clip import Lesion
