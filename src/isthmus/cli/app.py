@@ -40,7 +40,18 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 OutOption = Annotated[Path, typer.Option("--out", help="Folder to make; it may not exist yet.", show_default=False)]
 Progress = Callable[[str, int, int], None]
 # What the extra `train` brings; `evaluate`, `cohort`, `protocols`, `models` and `doctor` run without.
-TRAINING_MODULES = ("torch", "lightning", "monai", "safetensors", "sklearn", "tensorboard")
+TRAINING_MODULES = (
+    "torch",
+    "lightning",
+    "monai",
+    "safetensors",
+    "sklearn",
+    "tensorboard",
+    "skops",
+    "threadpoolctl",
+    "lightgbm",
+    "xgboost",
+)
 
 
 @app.callback()

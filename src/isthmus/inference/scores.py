@@ -1,9 +1,9 @@
 """Scores of views, and from views to nodules and patients."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from isthmus.imaging.prepare import Preparation
     from isthmus.models.classifier import Classifier
+
+_Seen = TypeVar("_Seen")
 
 _RUN_COLUMNS = ("target", "cohort", "arm", "candidate", "split", "seed", "fold")
 """Rows of different runs are never averaged with each other."""
@@ -92,18 +94,55 @@ def view_scores(
     frame_scores : str
         ``mean`` or ``maximum`` over the frames that a 2D network sees of a clip; means nothing otherwise.
     """
+    from isthmus.models.descriptor_heads import probabilities_of
+
+    frames = pictures_a_view(preparation)
+
+    def score(inputs: "dict[str, Tensor]") -> ViewScores:
+        plain, descriptors = _both(classifier, inputs, flips, frames, frame_scores)
+        found = {name: probabilities_of(name, one).cpu().numpy() for name, one in descriptors.items()}
+        return ViewScores(plain.cpu().numpy(), found)
+
+    parts = over_blocks(classifier, pixels, preparation, score, batch_size, device, masks)
+    if not parts:
+        return ViewScores(np.zeros((0, 0), np.float32))
+    joined = {name: np.concatenate([part.descriptors[name] for part in parts]) for name in parts[0].descriptors}
+    return ViewScores(np.concatenate([part.logits for part in parts]), joined)
+
+
+def over_blocks(
+    classifier: "Classifier",
+    pixels: "np.ndarray[Any, Any]",
+    preparation: "Preparation",
+    see: "Callable[[dict[str, Tensor]], _Seen]",
+    batch_size: int,
+    device: "str | torch.device",
+    masks: "np.ndarray[Any, Any] | None",
+) -> list[_Seen]:
+    """Show prepared views to a network block by block: evaluation mode, no gradients, full single precision.
+
+    Parameters
+    ----------
+    see : callable
+        From the network's inputs of a block of views to what is kept of it.
+    classifier, pixels, preparation, batch_size, device, masks
+        As in :func:`view_scores`.
+
+    Returns
+    -------
+    list
+        Of each block, in order.
+    """
     import torch
 
     from isthmus.inference.batch import inputs_of
-    from isthmus.models.descriptor_heads import probabilities_of
 
     if batch_size < 1:
         raise InputError(f"batch_size is {batch_size}", expected="1 or more")
-    frames = pictures_a_view(preparation)
-    step = max(1, batch_size // frames)
+    step = max(1, batch_size // pictures_a_view(preparation))
     was_training = classifier.training
     classifier.to(device).eval()
-    logits, found = [], list[dict[str, np.ndarray[Any, np.dtype[np.float32]]]]()
+    found: list[_Seen] = []
     try:
         with torch.inference_mode(), full_precision(torch.device(device).type):
             for start in range(0, len(pixels), step):
@@ -112,16 +151,10 @@ def view_scores(
                     for array in (pixels, masks)
                 )
                 assert block is not None
-                inputs = inputs_of(classifier, block, marked, preparation)
-                plain, descriptors = _both(classifier, inputs, flips, frames, frame_scores)
-                logits.append(plain.cpu().numpy())
-                found.append({name: probabilities_of(name, one).cpu().numpy() for name, one in descriptors.items()})
+                found.append(see(inputs_of(classifier, block, marked, preparation)))
     finally:
         classifier.train(was_training)
-    if not logits:
-        return ViewScores(np.zeros((0, 0), np.float32))
-    joined = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
-    return ViewScores(np.concatenate(logits), joined)
+    return found
 
 
 def _both(

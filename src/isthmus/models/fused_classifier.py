@@ -1,0 +1,232 @@
+"""The last step of a fused model: a fitted classifier of a few features, its probability, and its file.
+
+What scikit-learn fitted is kept by skops, which builds named types only and runs no pickle; what XGBoost and LightGBM
+fitted, in their own formats.
+"""
+
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from isthmus.errors import BundleError, InputError
+from isthmus.statistics.calibration import LogisticCalibration, undo_prior_shift
+from isthmus.statistics.inputs import FloatArray
+
+TRUSTED = ("sklearn.tree._tree.Tree",)
+"""Types that skops may build beside its own list of scikit-learn's estimators and NumPy's arrays.
+
+A tree is trusted after its arrays are checked: compiled code follows its indices unchecked.
+"""
+
+LARGEST_FILE = 256 * 1024**2
+"""Bytes, packed and unpacked; forests of 1,000 trees over 1,000 patients have some 20 MiB."""
+
+_SKLEARN = (
+    "LogisticRegression",
+    "SVC",
+    "KNeighborsClassifier",
+    "RandomForestClassifier",
+    "ExtraTreesClassifier",
+    "MLPClassifier",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedClassifier:
+    """A fitted classifier of two classes.
+
+    Parameters
+    ----------
+    name : str
+        Its key in :data:`isthmus.training.fusion_classifiers.CLASSIFIERS`.
+    model : object
+        An estimator of scikit-learn, an ``xgboost.Booster`` or a ``lightgbm.Booster``.
+    log_prior_shift : tuple of two floats
+        What class weights added to the log odds; it comes off again.
+    calibration : LogisticCalibration, optional
+        Turns ``expit(decision value)`` of a model without probabilities of its own into one (Platt 1999).
+    """
+
+    name: str
+    model: Any
+    log_prior_shift: tuple[float, float] = (0.0, 0.0)
+    calibration: LogisticCalibration | None = None
+
+    def probabilities(self, features: FloatArray) -> FloatArray:
+        """Return the probability of the second class [N] for features [N, S], computed in one thread."""
+        if not len(features):
+            return np.zeros(0)
+        with one_thread():
+            raw = _raw_probabilities(self.model, np.ascontiguousarray(features, np.float64))
+        if self.calibration is not None:
+            raw = self.calibration.apply(raw)
+        if self.log_prior_shift == (0.0, 0.0):
+            return raw
+        return undo_prior_shift(np.stack([1 - raw, raw], axis=1), self.log_prior_shift)[:, 1]
+
+    def file(self) -> tuple[str, bytes]:
+        """Return the name and the content of the file that keeps the model."""
+        kind = _kind(self.model)
+        if kind == "xgboost":
+            return "classifier.xgboost.json", bytes(self.model.save_raw("json"))
+        if kind == "lightgbm":
+            return "classifier.lightgbm.txt", self.model.model_to_string().encode()
+        import skops.io
+
+        return "classifier.skops", bytes(skops.io.dumps(self.model))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run the block's linear algebra in one thread: sums then have one order, and numbers are the same every time."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        yield
+
+
+def load_xgboost() -> Any:
+    """Return the module, or one clear error where it is absent."""
+    return _library("xgboost", "xgboost-cpu")
+
+
+def load_lightgbm() -> Any:
+    """Return the module, or one clear error where it, or the system's libgomp that it needs, is absent."""
+    return _library("lightgbm", "lightgbm")
+
+
+def _library(module: str, package: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except OSError as error:  # a shared library that it links to
+        raise InputError(
+            f"{package} cannot be loaded: {error}", hint="install the system's OpenMP library (Debian: libgomp1)"
+        ) from error
+
+
+def _kind(model: Any) -> str:
+    """Return which library fitted a model."""
+    return str(type(model).__module__).partition(".")[0]
+
+
+def _raw_probabilities(model: Any, features: FloatArray) -> FloatArray:
+    kind = _kind(model)
+    if kind == "xgboost":
+        # Its matrices are of 32 bits; said here so that a value is not rounded to another side of a cut later.
+        matrix = load_xgboost().DMatrix(features.astype(np.float32), nthread=1)
+        return np.asarray(model.predict(matrix), np.float64)
+    if kind == "lightgbm":
+        return np.asarray(model.predict(features, num_threads=1), np.float64)
+    if hasattr(model, "predict_proba"):
+        return np.asarray(model.predict_proba(features)[:, 1], np.float64)
+    decision: FloatArray = expit(np.asarray(model.decision_function(features), np.float64))
+    return decision
+
+
+def read_model(file: str, content: bytes, features: int, where: str) -> Any:
+    """Build a classifier from its file's content, of the known types and for this number of features only.
+
+    Parameters
+    ----------
+    file : str
+        As :meth:`FittedClassifier.file` names it.
+    content : bytes
+    features : int
+        S.
+    where : str
+        For messages.
+
+    Raises
+    ------
+    BundleError
+        When the content is no such classifier, or could make compiled code read outside its arrays.
+    """
+    readers: dict[str, Callable[[bytes], Any]] = {
+        "classifier.skops": _from_skops,
+        "classifier.xgboost.json": _from_xgboost,
+        "classifier.lightgbm.txt": lambda text: load_lightgbm().Booster(model_str=text.decode()),
+    }
+    if file not in readers:
+        raise BundleError(f"unknown kind of classifier {file!r}", where=where, expected=", ".join(readers))
+    try:
+        model = readers[file](content)
+        found = _features_of(model)
+    except BundleError as error:
+        raise BundleError(error.what, where=where, expected=error.expected, hint=error.hint) from error
+    except InputError:
+        raise
+    except Exception as error:  # whatever three libraries raise for a damaged file
+        raise BundleError(f"the classifier cannot be read: {str(error).splitlines()[0][:200]}", where=where) from error
+    if found != features:
+        raise BundleError(f"the classifier takes {found} features", where=where, expected=f"{features}")
+    return model
+
+
+def _from_xgboost(content: bytes) -> Any:
+    booster = load_xgboost().Booster(params={"nthread": 1})
+    booster.load_model(bytearray(content))
+    return booster
+
+
+def _from_skops(content: bytes) -> Any:
+    import skops.io
+
+    with zipfile.ZipFile(BytesIO(content)) as packed:
+        unpacked = sum(entry.file_size for entry in packed.infolist())
+    if unpacked > LARGEST_FILE:
+        raise BundleError(f"the classifier unpacks to {unpacked} bytes", expected=f"at most {LARGEST_FILE}")
+    model = skops.io.loads(content, trusted=list(TRUSTED))
+    kind = type(model).__name__
+    if kind not in _SKLEARN or _kind(model) != "sklearn":
+        raise BundleError(f"the classifier is a {kind}", expected=" or ".join(_SKLEARN))
+    for tree in getattr(model, "estimators_", ()):
+        _check_tree(tree.tree_, int(model.n_features_in_))
+    if kind == "SVC":
+        _check_support(model)
+    return model
+
+
+def _features_of(model: Any) -> int:
+    kind = _kind(model)
+    if kind == "xgboost":
+        return int(model.num_features())
+    return int(model.num_feature()) if kind == "lightgbm" else int(model.n_features_in_)
+
+
+def _check_tree(tree: Any, features: int) -> None:
+    """Refuse a tree whose indices leave its arrays, or that would be walked for ever."""
+    nodes = np.arange(tree.node_count)
+    leaves = tree.children_left == -1
+    inner = ~leaves
+    children = np.stack([tree.children_left, tree.children_right])[:, inner]
+    sound = (
+        tree.node_count > 0
+        and tree.n_features == features
+        and bool(((children > nodes[inner]) & (children < tree.node_count)).all())
+        and bool(((tree.feature[inner] >= 0) & (tree.feature[inner] < features)).all())
+        and tree.value.shape == (tree.node_count, 1, 2)
+    )
+    if not sound:
+        raise BundleError("a tree of the classifier is damaged", hint="copy the bundle again from where it came")
+
+
+def _check_support(model: Any) -> None:
+    """Refuse a support vector machine whose counts and arrays disagree."""
+    vectors = np.asarray(model.support_vectors_)
+    sound = (
+        vectors.shape == (int(np.sum(model._n_support)), int(model.n_features_in_))
+        and np.asarray(model.dual_coef_).shape == (1, len(vectors))
+        and np.asarray(model._dual_coef_).shape == (1, len(vectors))
+        and len(model._n_support) == 2
+        and bool((np.asarray(model._n_support) >= 0).all())
+    )
+    if not sound:
+        raise BundleError("the classifier's support vectors are damaged", hint="copy the bundle again")
