@@ -10,17 +10,15 @@ from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.contrasts_several import SeveralClassContrasts
-from isthmus.report.discrimination import auc_of, is_cross_validated
+from isthmus.report.discrimination import auc_difference, groups_of_classes
 from isthmus.report.named_contrasts import NamedContrast, confirmatory
 from isthmus.report.pairing import Part, are_apart, paired, part_of
 from isthmus.report.reading import in_order
-from isthmus.statistics.cross_validated import compare_cross_validated_aucs
-from isthmus.statistics.few_groups import compare_by_intervals
+from isthmus.statistics.few_groups import unless_few
 from isthmus.statistics.interval import Comparison, holm
 from isthmus.statistics.mcnemar import mcnemar
 from isthmus.statistics.partly_paired import compare_partly_paired_aucs
 from isthmus.statistics.proportions import compare_paired_proportions
-from isthmus.statistics.roc import compare_aucs, few_groups_note
 
 _CALL_MEASURES = ("sensitivity", "specificity", "accuracy")
 
@@ -185,21 +183,15 @@ def _compare_apart(left: DataFrame, right: DataFrame, level: float) -> dict[str,
     first = np.arange(len(rows)) < len(left)
     groups = rows["group_id"].to_numpy(dtype=str)
     comparison = compare_partly_paired_aucs(truth, score, score, first, ~first, groups, level)
+    sizes = [groups_of_classes(truth[own], groups[own]) for own in (first, ~first)]
+    comparison = unless_few(comparison, *np.min(sizes, axis=0).tolist())
     note = f"no shared unit: {len(left)} units against {len(right)} others, which may be easier or harder"
     return _entry("auc", comparison, len(rows), note)
 
 
 def _compare_ranking(both: DataFrame, level: float) -> Comparison:
-    truth, groups = both["truth"].to_numpy(), both["group_id"].to_numpy(dtype=str)
     a, b = both["score_a"].to_numpy(dtype=float), both["score_b"].to_numpy(dtype=float)
-    few = few_groups_note(*(len(set(groups[truth == side])) for side in (True, False)))
-    if few:
-        second = both.assign(fold=both["fold_b"])
-        return compare_by_intervals(auc_of(both, truth, a, level), auc_of(second, truth, b, level), few)
-    if is_cross_validated(both):
-        folds = both["fold"], both["fold_b"]
-        return compare_cross_validated_aucs(truth, a, b, folds[0], both["seed"], groups, level, folds_b=folds[1])
-    return compare_aucs(truth, a, b, groups, level)
+    return auc_difference(both, both["truth"].to_numpy(), a, b, level, both["fold_b"])
 
 
 def _entry(measure: str, comparison: Comparison, units: int, note: str) -> dict[str, Any]:

@@ -7,8 +7,11 @@ from numpy.typing import NDArray
 from pandas import DataFrame
 
 from isthmus.report.discrimination import fold_rows, several_class_statistic
-from isthmus.statistics.bootstrap import compare_replicates, group_bootstrap
+from isthmus.report.reading import plural
+from isthmus.statistics.bootstrap import compare_replicates, group_bootstrap, percentile_interval
+from isthmus.statistics.few_groups import compare_by_intervals
 from isthmus.statistics.interval import Comparison
+from isthmus.statistics.roc import FEWEST_GROUPS
 
 FloatArray = NDArray[np.float64]
 _NAMES = {"macro_auc": "macro AUC", "hand_till": "Hand-Till M"}
@@ -40,12 +43,27 @@ class SeveralClassContrasts:
         """
         rows = both.sort_values(["seed", "unit_id", "fold"], kind="stable").reset_index(drop=True)
         sides = [self._resampled(rows, a, "_a", "fold"), self._resampled(rows, b, "_b", "fold_b")]
-        found = {}
+        found, few = {}, self._few(rows)
         for place, (measure, what) in enumerate(_NAMES.items()):
-            drawn = np.stack([replicates[:, place] for _, replicates in sides], axis=1)
+            drawn = [replicates[:, place] for _, replicates in sides]
             one, other = (float(estimates[place]) for estimates, _ in sides)
-            found[measure] = compare_replicates(one, other, drawn, self.level, what)
+            if few:
+                first, second = (
+                    percentile_interval(one, drawn[0], self.level),
+                    percentile_interval(other, drawn[1], self.level),
+                )
+                found[measure] = compare_by_intervals(first, second, few)
+            else:
+                found[measure] = compare_replicates(one, other, np.stack(drawn, axis=1), self.level, what)
         return found
+
+    @staticmethod
+    def _few(rows: DataFrame) -> str:
+        """Return that a class has too few groups for a test, or nothing."""
+        groups = rows.groupby("label")["group_id"].nunique()
+        if groups.min() >= FEWEST_GROUPS:
+            return ""
+        return f"only {plural(int(groups.min()), 'group')} with a case of class {groups.idxmin()}"
 
     def _resampled(self, rows: DataFrame, arm: str, ending: str, fold: str) -> tuple[FloatArray, FloatArray]:
         key = (arm, rows["split"].iloc[0], *(tuple(rows[name]) for name in ("seed", fold, "unit_id")))

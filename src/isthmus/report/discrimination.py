@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from pandas import DataFrame
 
 from isthmus.statistics.bootstrap import group_bootstrap, percentile_interval
-from isthmus.statistics.cross_validated import cross_validated_auc, pooled_auc
-from isthmus.statistics.interval import Interval, undefined
+from isthmus.statistics.cross_validated import compare_cross_validated_aucs, cross_validated_auc, pooled_auc
+from isthmus.statistics.few_groups import unless_few
+from isthmus.statistics.inputs import as_groups, count_groups
+from isthmus.statistics.interval import Comparison, Interval, undefined
 from isthmus.statistics.multiclass import macro_and_hand_till
-from isthmus.statistics.roc import auc_interval
+from isthmus.statistics.roc import auc_interval, compare_aucs
 from isthmus.statistics.weighted_curve import over_folds
 
 FloatArray = NDArray[np.float64]
@@ -30,6 +32,37 @@ def auc_of(rows: DataFrame, truth: Any, score: Any, level: float) -> Interval:
         return auc_interval(truth, score, rows["group_id"], level)
     except ValueError as error:
         return undefined("AUC", str(error), level)
+
+
+def auc_difference(rows: DataFrame, truth: Any, a: Any, b: Any, level: float, folds_b: Any = None) -> Comparison:
+    """Return the AUC of scores `a` less that of `b` on the same rows; where groups are few without a test.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With ``seed``, ``fold`` and ``group_id``.
+    truth, a, b : array_like [rows]
+    level : float
+    folds_b : array_like [rows], optional
+        Where the units were dealt otherwise for `b`.
+
+    Raises
+    ------
+    ValueError
+        When a fold lacks a class.
+    """
+    truth, groups = np.asarray(truth, dtype=bool), rows["group_id"].to_numpy(dtype=str)
+    if is_cross_validated(rows):
+        found = compare_cross_validated_aucs(truth, a, b, rows["fold"], rows["seed"], groups, level, folds_b=folds_b)
+    else:
+        found = compare_aucs(truth, a, b, groups, level)
+    return unless_few(found, *groups_of_classes(truth, groups))
+
+
+def groups_of_classes(truth: NDArray[np.bool_], groups: Any) -> tuple[int, int]:
+    """Return how many groups have a positive case, and how many a negative one."""
+    codes, _ = as_groups(groups, truth.size)
+    return count_groups(codes, truth), count_groups(codes, ~truth)
 
 
 def ranking_measures(rows: DataFrame, level: float) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from pandas import DataFrame
 
 from isthmus.errors import InputError
 from isthmus.report.analysis_table import AnalysisTable, analysis_table
-from isthmus.report.discrimination import auc_of, several_class_measures
+from isthmus.report.discrimination import auc_of, groups_of_classes, several_class_measures
 from isthmus.report.truth import LATENTS, Truth
 from isthmus.statistics.efficiency import nearness_to_ideal
-from isthmus.statistics.interval import undefined
+from isthmus.statistics.few_groups import compare_by_intervals
+from isthmus.statistics.interval import Interval, undefined
+from isthmus.statistics.roc import few_groups_note
 
 SPLITS = ("test", "temporal", "external", "cv")
 """The parts whose cases no fold model of the arm was fitted on."""
@@ -130,6 +132,7 @@ def _part(
         found[name] = {who: aucs[who][name] for who in sorted(aucs)}
         if observer is not None:
             found[name] |= _nearness(rows, ranked["observer"], classes, several, level, bootstrap)
+            found[name]["gap"] = _gap_of_few(rows, classes, found[name])
     sizes = {"n": len(units), "n_groups": int(units["group_id"].nunique()), "measure": measure}
     each = {"one_vs_rest": {label: found[label] for label in table.classes}} if several else {}
     return {**sizes, **found[measure], **each, "notes": notes}
@@ -166,6 +169,16 @@ def _nearness(
         nothing = undefined("none", str(error), level).as_dict()
         return {"gap": nothing, "efficiency": nothing}
     return {"gap": near.gap.as_dict(), "efficiency": near.efficiency.as_dict()}
+
+
+def _gap_of_few(rows: DataFrame, classes: list[str], measured: dict[str, Any]) -> dict[str, Any]:
+    """Return the gap as resampled, or with too few groups in a class by the two intervals, as all differences are."""
+    label, groups = rows["label"].to_numpy(dtype=str), rows["group_id"].to_numpy(dtype=str)
+    few = few_groups_note(*np.min([groups_of_classes(label == name, groups) for name in classes], axis=0).tolist())
+    if not few or measured["gap"]["estimate"] is None:
+        return dict(measured["gap"])
+    observer, arm = (Interval(**measured[who]) for who in ("observer", "arm"))
+    return compare_by_intervals(observer, arm, few).difference.as_dict()
 
 
 def _label_notes(truth: Truth, unit: str, units: DataFrame) -> list[str]:

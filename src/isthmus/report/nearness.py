@@ -167,7 +167,7 @@ def _against(context: ReportContext, a: str, b: str, split: str, measure: str) -
     for entry in context.evidence["comparisons"]:
         if {entry["a"], entry["b"]} != {a, b} or (entry["split"], entry["measure"]) != (split, measure):
             continue
-        if entry["difference"] is None or entry["low"] is None:
+        if entry["difference"] is None or entry["low"] is None or entry["p"] is None:
             break
         difference = {"estimate": entry["difference"], "low": entry["low"], "high": entry["high"]}
         if entry["a"] == b:
@@ -175,7 +175,7 @@ def _against(context: ReportContext, a: str, b: str, split: str, measure: str) -
         p = entry["p"] if entry.get("p_holm") is None else entry["p_holm"]
         corrected = "" if entry.get("p_holm") is None else " after Holm's correction"
         text = f"{context.title_of(b)} (difference {interval(difference)}, {p_in_words(p)}{corrected})"
-        return text, difference["low"] > 0 and p is not None and p < 1 - entry["level"]
+        return text, bool(difference["low"] > 0 and p < 1 - entry["level"])
     return "", None
 
 

@@ -15,6 +15,7 @@ from isthmus.report.ranking_detail import LOW, ranking_detail
 from isthmus.report.reading import in_order, interval, number, p_value, split_name
 from isthmus.report.sentences import positive_name
 from isthmus.report.subject import Painters, Shown, Subject
+from isthmus.statistics.few_groups import METHOD as WITHOUT_TEST
 
 KEY: Final = "discrimination"
 _COLUMNS = {
@@ -107,6 +108,8 @@ def _contrast(context: ReportContext, facts: dict[str, dict[str, Any]], entry: d
     if entry["difference"] is None or entry["low"] is None:
         return f"{text}; their difference cannot be estimated from these data."
     text += f": a difference of {interval(entry)}"
+    if entry["method"] == WITHOUT_TEST:
+        return f"{text}, without a test: nothing can be concluded from so few."
     if entry["low"] > 0 or entry["high"] < 0:
         return f"{text}, so that {context.title_of(a if entry['low'] > 0 else b)} found more at equal specificity here."
     reach = max(abs(entry["low"]), abs(entry["high"]))

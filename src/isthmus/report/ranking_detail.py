@@ -13,14 +13,14 @@ from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.contrasts import adjust, pairs_of
-from isthmus.report.discrimination import fold_rows
+from isthmus.report.discrimination import fold_rows, groups_of_classes
 from isthmus.report.pairing import paired, part_of
 from isthmus.report.reading import in_order
 from isthmus.report.subject import Study
 from isthmus.statistics.bootstrap import compare_replicates, group_bootstrap, percentile_interval
+from isthmus.statistics.few_groups import compare_by_intervals, unless_few
 from isthmus.statistics.fixed_operating_point import coarse_note, values_at
-from isthmus.statistics.inputs import as_groups, count_groups
-from isthmus.statistics.interval import undefined
+from isthmus.statistics.interval import Comparison, Interval, undefined
 from isthmus.statistics.partial_auc import Focus, area_shares, mcclish, range_degrees, scaled
 from isthmus.statistics.resampled import interval_of_replicates
 from isthmus.statistics.roc import few_groups_note
@@ -38,6 +38,7 @@ NAMES = (*AREAS, *SENSITIVITIES, *SPECIFICITIES, "average_precision", "auc_boots
 
 @dataclass(frozen=True)
 class _Resampled:
+    rows: DataFrame  # with the score and the folds that were resampled
     estimates: FloatArray  # [K]
     replicates: FloatArray  # [B, K]
     units: frozenset[tuple[Any, ...]]  # seed and unit of each row
@@ -63,7 +64,7 @@ def ranking_detail(table: AnalysisTable, study: Study, evidence: dict[str, Any])
             entries = {name: undefined("none", reason, study.level).as_dict() for name in NAMES}
         else:
             resampled[arm, split] = _resample(rows, rows["score"], rows["fold"], study.bootstrap)
-            entries = _intervals(rows, resampled[arm, split], study.level)
+            entries = _noted_intervals(resampled[arm, split], study.level)
         arms.setdefault(arm, {})[split] = entries
     found = {"low": LOW, "points": list(POINTS), "arms": arms}
     return {**found, "comparisons": _comparisons(table, study, resampled)}
@@ -78,8 +79,8 @@ def _why_not(rows: DataFrame) -> str:
 
 
 def _resample(rows: DataFrame, scores: Any, folds: Any, bootstrap: int) -> _Resampled:
-    rows = rows.assign(own_score=scores, own_fold=folds).reset_index(drop=True)
-    truth, score = rows["truth"].to_numpy(dtype=bool), rows["own_score"].to_numpy(dtype=np.float64)
+    rows = rows.assign(score=scores, fold=folds).reset_index(drop=True)
+    truth, score = rows["truth"].to_numpy(dtype=bool), rows["score"].to_numpy(dtype=np.float64)
 
     def of_fold(part: NDArray[np.intp], weights: FloatArray) -> FloatArray:
         counts = curve_counts(truth[part], score[part], weights)
@@ -88,19 +89,17 @@ def _resample(rows: DataFrame, scores: Any, folds: Any, bootstrap: int) -> _Resa
         columns += [values_at(side, point) for side in (counts, turned) for point in POINTS]
         return np.stack([*columns, average_precisions(counts), area_shares(counts, 0.0, 1.0)], axis=1)
 
-    statistic = over_folds(of_fold, fold_rows(rows, "own_fold"))
+    statistic = over_folds(of_fold, fold_rows(rows))
     drawn = group_bootstrap(statistic, len(rows), rows["group_id"], bootstrap)
     units = frozenset(rows[["seed", "unit_id"]].itertuples(index=False, name=None))
-    return _Resampled(statistic(np.ones((1, len(rows))))[0], drawn, units)
+    return _Resampled(rows, statistic(np.ones((1, len(rows))))[0], drawn, units)
 
 
-def _intervals(rows: DataFrame, resampled: _Resampled, level: float) -> dict[str, Any]:
-    truth = rows["truth"].to_numpy(dtype=bool)
-    codes, _ = as_groups(rows["group_id"].to_numpy(dtype=str), len(rows))
-    groups = count_groups(codes, truth), count_groups(codes, ~truth)
+def _intervals(resampled: _Resampled, level: float) -> dict[str, Interval]:
+    """Return each measure of NAMES with its limits; the AUC's are the alternative to those under `arms`."""
+    rows, truth = resampled.rows, resampled.rows["truth"].to_numpy(dtype=bool)
+    groups = groups_of_classes(truth, rows["group_id"].to_numpy(dtype=str))
     units = {side: rows.loc[truth == side, "unit_id"].nunique() for side in (True, False)}
-    folds = [truth[part] for part in fold_rows(rows)]
-    fewest = {side: min(int((own == side).sum()) for own in folds) for side in (True, False)}
     found = {}
     for place, name in enumerate(NAMES[:-1]):
         # A sensitivity is a share of the positives, and the negatives fix its threshold.
@@ -114,17 +113,22 @@ def _intervals(rows: DataFrame, resampled: _Resampled, level: float) -> dict[str
             level=level,
             degrees=range_degrees(groups, LOW, 1.0, _FOCUS[name]) if name in AREAS else None,
         )
-        entry = (scaled(interval, LOW, 1.0) if name in AREAS else interval).as_dict()
-        if name in SENSITIVITIES + SPECIFICITIES:
-            coarse = coarse_note(float(name.rpartition("_")[2]), fewest[not of_positives])
-            entry = _noted(entry, f"{coarse}{' in a fold' if coarse and len(folds) > 1 else ''}")
-        found[name] = entry
+        found[name] = scaled(interval, LOW, 1.0) if name in AREAS else interval
+    estimate, drawn = float(resampled.estimates[-1]), resampled.replicates[:, -1]
+    found["auc_bootstrap"] = percentile_interval(estimate, drawn, level, few_groups_note(*groups))
+    return found
+
+
+def _noted_intervals(resampled: _Resampled, level: float) -> dict[str, Any]:
+    """Return the same for JSON, with the chance level of the average precision, and where a point is coarse."""
+    truth = resampled.rows["truth"].to_numpy(dtype=bool)
+    folds = [truth[part] for part in fold_rows(resampled.rows)]
+    fewest = {side: min(int((own == side).sum()) for own in folds) for side in (True, False)}
+    found = {name: interval.as_dict() for name, interval in _intervals(resampled, level).items()}
+    for name in SENSITIVITIES + SPECIFICITIES:
+        coarse = coarse_note(float(name.rpartition("_")[2]), fewest[name in SPECIFICITIES])
+        found[name] = _noted(found[name], f"{coarse}{' in a fold' if coarse and len(folds) > 1 else ''}")
     found["average_precision"]["chance"] = float(np.mean([own.mean() for own in folds]))
-    # The alternative beside the default interval of the AUC, which is under `arms`.
-    note = few_groups_note(*groups)
-    found["auc_bootstrap"] = percentile_interval(
-        float(resampled.estimates[-1]), resampled.replicates[:, -1], level, note
-    ).as_dict()
     return found
 
 
@@ -146,8 +150,8 @@ def _comparisons(
                 continue
             named = study.primary is not None and (a, b) == (study.primary["arm"], study.primary["against"])
             units = len({unit for _, unit in sides[0].units})
-            for place, name in enumerate(NAMES):
-                entry = _compared(sides, place, name, study.level)
+            for name, compared in _compared(sides, study.level).items():
+                entry = compared.as_dict()
                 found.append({"a": a, "b": b, "split": split, "measure": name, **entry, "primary": named, "n": units})
     adjust(found)
     return found
@@ -172,10 +176,23 @@ def _sides(
     )
 
 
-def _compared(sides: tuple[_Resampled, _Resampled], place: int, name: str, level: float) -> dict[str, Any]:
+def _compared(sides: tuple[_Resampled, _Resampled], level: float) -> dict[str, Comparison]:
+    """Return each measure's difference: tested on paired resamplings, or of few groups by the two intervals alone."""
+    rows = sides[0].rows
+    groups = groups_of_classes(rows["truth"].to_numpy(dtype=bool), rows["group_id"].to_numpy(dtype=str))
+    few = few_groups_note(*groups)
+    if not few:
+        return {name: _tested(sides, place, name, level) for place, name in enumerate(NAMES)}
+    one, other = (_intervals(side, level) for side in sides)
+    found = {name: compare_by_intervals(one[name], other[name], few) for name in NAMES}
+    # Resamplings of a perfect ranking do not vary.
+    return found | {NAMES[-1]: unless_few(_tested(sides, len(NAMES) - 1, NAMES[-1], level), *groups)}
+
+
+def _tested(sides: tuple[_Resampled, _Resampled], place: int, name: str, level: float) -> Comparison:
     one, other = (float(side.estimates[place]) for side in sides)
     drawn = np.stack([side.replicates[:, place] for side in sides], axis=1)
     if name in AREAS:  # corrected, as shown: a straight line in the share
         one, other = mcclish(one, LOW, 1.0), mcclish(other, LOW, 1.0)
         drawn = mcclish(0.0, LOW, 1.0) + (mcclish(1.0, LOW, 1.0) - mcclish(0.0, LOW, 1.0)) * drawn
-    return compare_replicates(one, other, drawn, level, name.replace("_", " ")).as_dict()
+    return compare_replicates(one, other, drawn, level, name.replace("_", " "))

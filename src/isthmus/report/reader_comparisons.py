@@ -8,15 +8,16 @@ from numpy.typing import NDArray
 from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable
+from isthmus.report.discrimination import auc_difference, groups_of_classes
 from isthmus.report.reader_cases import Beside, ReaderPoints, beside_readers, both_classes, is_one_point
 from isthmus.report.reads import conditions_of, first_session, reader_groups
 from isthmus.report.subject import Study
-from isthmus.statistics.cross_validated import compare_cross_validated_aucs
+from isthmus.statistics.few_groups import unless_few
 from isthmus.statistics.inputs import as_groups
 from isthmus.statistics.interval import Comparison, holm, undefined
 from isthmus.statistics.mean_reader import model_less_mean_reader, proportions_of_groups
 from isthmus.statistics.proportions import compare_paired_proportions
-from isthmus.statistics.roc import clustered_auc, compare_aucs
+from isthmus.statistics.roc import clustered_auc
 
 FloatArray = NDArray[np.float64]
 MATCHED: Final = ("sensitivity_at_specificity", "specificity_at_sensitivity")
@@ -92,6 +93,8 @@ def _each_group(
             number = _groups_behind(measure, some) if measure in ("sensitivity", "specificity", "accuracy") else None
             found = model_less_mean_reader(figures, covariance, study.level, groups=number)
             compared = found.comparison
+            if measure == "auc":
+                compared = unless_few(compared, *groups_of_classes(some.truth, some.groups))
             left_out = one_seed.sizes()["n"] - some.sizes()["n"]
             skipped = f"{left_out} units that not all of them judged are left out" if left_out else ""
             used = len(figures) - 1
@@ -154,12 +157,9 @@ def _compare_aucs(beside: Beside, level: float) -> Comparison:
     nan = float("nan")
     if is_one_point(reader):
         return Comparison(undefined("AUC", ONE_POINT, level), nan, nan, "no test", nan, nan)
+    rows = DataFrame({"group_id": beside.groups, "seed": beside.seed, "fold": beside.fold})
     try:
-        if beside.folded:
-            return compare_cross_validated_aucs(
-                beside.truth, beside.scores, reader, beside.fold, beside.seed, beside.groups, level
-            )
-        return compare_aucs(beside.truth, beside.scores, reader, beside.groups, level)
+        return auc_difference(rows, beside.truth, beside.scores, reader, level)
     except ValueError as error:
         return Comparison(undefined("AUC", str(error), level), nan, nan, "no test", nan, nan)
 

@@ -1,18 +1,22 @@
 """The conditions under which the same readers read the same cases: with help against without, over readers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 import numpy as np
 from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable
+from isthmus.report.discrimination import groups_of_classes
 from isthmus.report.reads import UNAIDED, conditions_of, first_session, reader_groups
 from isthmus.report.subject import Study
+from isthmus.statistics.few_groups import unless_few
 from isthmus.statistics.multi_reader.dorfman_berbaum_metz import dorfman_berbaum_metz
 from isthmus.statistics.multi_reader.obuchowski_rockette import obuchowski_rockette
-from isthmus.statistics.multi_reader.result import MultiReaderResult
+from isthmus.statistics.multi_reader.result import MultiReaderResult, NamedComparison
 from isthmus.statistics.multi_reader.study import ReaderStudy
+from isthmus.statistics.roc import few_groups_note
 
 Measured = Literal["auc", "sensitivity", "specificity", "accuracy"]
 MEASURED: Final[tuple[Measured, ...]] = ("auc", "sensitivity", "specificity", "accuracy")
@@ -55,13 +59,15 @@ def compare_conditions(table: AnalysisTable, read: DataFrame, study: Study) -> I
             conditions = sorted(asked.conditions, key=lambda name: (name == UNAIDED, name))
             if measure == "auc" and only_calls(asked):
                 continue
+            crossed = asked.crossed(conditions)
+            sizes = groups_of_classes(crossed.truth, crossed.groups) if measure == "auc" else None
             found = obuchowski_rockette(asked, conditions, figure=measure, level=study.level)
-            yield from _entries("OR", group, measure, found)
+            yield from _entries("OR", group, measure, found, sizes)
             if group == "all":
-                yield from _by_reader(measure, found)
+                yield from _by_reader(measure, found, sizes)
             if measure == "auc":
                 other = dorfman_berbaum_metz(asked, conditions, level=study.level)
-                yield from _entries("DBM", group, measure, other)
+                yield from _entries("DBM", group, measure, other, sizes)
 
 
 def reader_study(rows: DataFrame) -> ReaderStudy:
@@ -86,16 +92,26 @@ def _of_measure(read: DataFrame, measure: Measured, positive: str) -> DataFrame:
     return called.assign(score=(called["call"] == positive).astype(float))
 
 
-def _entries(analysis: str, group: str, measure: str, found: MultiReaderResult) -> Iterator[dict[str, Any]]:
+def _entries(
+    analysis: str, group: str, measure: str, found: MultiReaderResult, sizes: tuple[int, int] | None
+) -> Iterator[dict[str, Any]]:
     shared = {"analysis": analysis, "group": group, "reader": "", "measure": measure, "readers": len(found.readers)}
     shared |= {"readers_as": found.readers_as, "n": found.n, "n_groups": found.n_groups, "notes": list(found.notes)}
     for pair in found.comparisons:
-        yield {**shared, **pair.as_dict()}
+        yield {**shared, **_pair(pair, sizes)}
     if len(found.conditions) > 2:
-        yield {**shared, "a": "", "b": "", "overall": found.overall.as_dict(), "method": found.method}
+        overall = found.overall.as_dict()
+        if few := few_groups_note(*sizes) if sizes else "":
+            overall |= {"statistic": None, "p": None, "note": few}
+        yield {**shared, "a": "", "b": "", "overall": overall, "method": found.method}
 
 
-def _by_reader(measure: str, found: MultiReaderResult) -> Iterator[dict[str, Any]]:
+def _pair(pair: NamedComparison, sizes: tuple[int, int] | None) -> dict[str, Any]:
+    """Return a comparison with its names; of AUCs, whose groups of either class are given, not from too few."""
+    return replace(pair, comparison=unless_few(pair.comparison, *sizes)).as_dict() if sizes else pair.as_dict()
+
+
+def _by_reader(measure: str, found: MultiReaderResult, sizes: tuple[int, int] | None) -> Iterator[dict[str, Any]]:
     for pair in found.by_reader:
         shared = {"analysis": "OR", "group": "", "measure": measure, "readers": 1, "readers_as": "fixed"}
-        yield {**shared, "n": found.n, "n_groups": found.n_groups, "notes": [], **pair.as_dict()}
+        yield {**shared, "n": found.n, "n_groups": found.n_groups, "notes": [], **_pair(pair, sizes)}

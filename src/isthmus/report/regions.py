@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from isthmus.report.discrimination import groups_of_classes
 from isthmus.statistics.cross_validated import compare_cross_validated_aucs, cross_validated_auc
+from isthmus.statistics.few_groups import unless_few
 from isthmus.statistics.proportions import clustered_proportion
 from isthmus.statistics.roc import auc_interval, compare_aucs
 
@@ -46,17 +48,18 @@ def region_evidence(
         now, before = rows[f"{score}_changed"].to_numpy(dtype=float), rows[score].to_numpy(dtype=float)
         flips = clustered_proportion((rows["call_changed"] != rows["call"]).to_numpy(dtype=bool), groups, level)
         entry: dict[str, Any] = {"change": str(change), "split": split, "n": len(rows), "flips": flips.as_dict()}
+        sizes = groups_of_classes(truth, groups)
         folds, seeds = rows["fold"].to_numpy(), rows["seed"].to_numpy()
         if split != "cv" and 0 < truth.sum() < len(truth):
             entry |= {
                 "auc": auc_interval(truth, now, groups, level).as_dict(),
-                "difference": compare_aucs(truth, now, before, groups, level).as_dict(),
+                "difference": unless_few(compare_aucs(truth, now, before, groups, level), *sizes).as_dict(),
             }
         elif split == "cv" and _every_fold_has_both(truth, folds):
             difference = compare_cross_validated_aucs(truth, now, before, folds, seeds, groups, level)
             entry |= {
                 "auc": cross_validated_auc(truth, now, folds, seeds, groups, level).auc.as_dict(),
-                "difference": difference.as_dict(),
+                "difference": unless_few(difference, *sizes).as_dict(),
             }
         found.setdefault(str(arm), []).append(entry)
     return found

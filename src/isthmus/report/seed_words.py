@@ -6,6 +6,7 @@ from isthmus.report.context import ReportContext
 from isthmus.report.reading import count, interval, listed, number, p_in_words, plural, split_name
 from isthmus.report.seeds import FIXED_SEEDS
 from isthmus.report.seeds_reach import MOST_SEEDS
+from isthmus.statistics.few_groups import METHOD as WITHOUT_TEST
 from isthmus.statistics.multi_reader.inference import FEWEST_READERS
 
 CLAIMS_NOTHING: Final = "A smoke run: no number below means anything."
@@ -81,6 +82,8 @@ def _verdict(context: ReportContext, entry: dict[str, Any]) -> str:
         return f"{a} is shown to be better than {b}."
     if entry["verdict"] == "b is better":
         return f"{b} is shown to be better than {a}."
+    if entry["method"] == WITHOUT_TEST:
+        return "Nothing can be concluded from so few."
     if entry["low"] == entry["high"]:
         return "Inconclusive: the data hold no variance that a difference could be judged by."
     return (

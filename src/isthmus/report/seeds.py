@@ -8,10 +8,11 @@ from pandas import DataFrame
 
 from isthmus.report.analysis_table import analysis_table
 from isthmus.report.contrasts import pairs_of
+from isthmus.report.discrimination import groups_of_classes
 from isthmus.report.named_contrasts import NamedContrast, confirmatory
 from isthmus.report.reading import in_order, plural
 from isthmus.report.seeds_reach import reach_of
-from isthmus.statistics.inputs import count_groups
+from isthmus.statistics.few_groups import unless_few
 from isthmus.statistics.interval import holm
 from isthmus.statistics.multi_reader.inference import FEWEST_READERS
 from isthmus.statistics.multi_reader.obuchowski_rockette import obuchowski_rockette
@@ -153,7 +154,10 @@ def _gap(contrasts: Sequence[NamedContrast], named: Sequence[NamedContrast], ord
 
 def _compared(study: ReaderStudy, a: str, b: str, level: float) -> dict[str, Any]:
     found = obuchowski_rockette(study, (a, b), level=level)
-    pair = found.comparisons[0].comparison.as_dict()
+    crossed = study.crossed((a, b))
+    sizes = groups_of_classes(crossed.truth, crossed.groups)
+    few = few_groups_note(*sizes)
+    pair = unless_few(found.comparisons[0].comparison, *sizes).as_dict()
     return {
         "a": a,
         "b": b,
@@ -161,13 +165,14 @@ def _compared(study: ReaderStudy, a: str, b: str, level: float) -> dict[str, Any
         "verdict": _verdict(pair, level),
         "by_seed": _by_seed(found),
         "components": found.components.as_dict(),
-        **reach_of(found, pair, level),
+        # Variances that so few groups gave cannot say what a study would see.
+        **({"shares": None, "reach": None} if few else reach_of(found, pair, level)),
         "seeds": len(found.readers),
         "seeds_as": found.readers_as,
         "n": found.n,
         "n_positive": found.n_positive,
         "n_groups": found.n_groups,
-        "notes": list(_notes(study, found, pair)),
+        "notes": list(_notes(study, found, pair, few)),
     }
 
 
@@ -185,7 +190,7 @@ def _by_seed(found: MultiReaderResult) -> list[dict[str, Any]]:
     ]
 
 
-def _notes(study: ReaderStudy, found: MultiReaderResult, pair: dict[str, Any]) -> Iterator[str]:
+def _notes(study: ReaderStudy, found: MultiReaderResult, pair: dict[str, Any], few: str) -> Iterator[str]:
     """Yield what was left out and why seeds are fixed, in the words of seeds and not of readers."""
     scored = ~np.isnan(study.scores[:, [study.conditions.index(arm) for arm in found.conditions]])
     lacking = [
@@ -201,13 +206,11 @@ def _notes(study: ReaderStudy, found: MultiReaderResult, pair: dict[str, Any]) -
             yield f"one of the two arms lacks seed {', '.join(lacking)}, which is left out"
         if found.n < cases:
             yield f"{cases - found.n} of {plural(cases, 'case')} are not scored by every seed of both"
-        used = scored[np.isin(study.readers, found.readers)].all(axis=(0, 1))
-        groups = (count_groups(study.groups, used & (study.truth == kind)) for kind in (True, False))
-        if few := few_groups_note(*groups):
-            yield f"{few}: an interval from so few is rough"
+        if few:
+            yield f"{few}: nothing can be concluded from so few"
         if found.readers_as == "fixed":
             yield FIXED_SEEDS.format(seeds=plural(len(found.readers), "seed"), fewest=FEWEST_READERS).rstrip(".")
         if pair["difference"] is None:
             yield found.notes[-1].replace(" that all readers read under every condition", "")
-        elif pair.get("note"):
+        elif pair.get("note") and not few:
             yield str(pair["note"])

@@ -98,8 +98,7 @@ def _contrast(context: ReportContext, split: str, measure: str, entry: dict[str,
     )
     if entry.get("n") is not None and {first["n"], second["n"]} != {entry["n"]}:
         text += f"{plural(entry['n'], evidence['unit'])} have pictures for both and are compared. "
-    few = f" Nothing can be concluded from so few: {entry['note']}." if entry["method"] == WITHOUT_TEST else ""
-    return text + _difference(entry, names) + _above_chance(measure, [first, second], names) + few
+    return text + _difference(entry, names) + _above_chance(measure, [first, second], names)
 
 
 def _first(entry: dict[str, Any]) -> str:
@@ -112,6 +111,8 @@ def _difference(entry: dict[str, Any], names: tuple[str, str]) -> str:
     if entry["difference"] is None or entry["low"] is None:
         return "Their difference cannot be estimated from these data."
     text = f"The difference is {interval(entry)}"
+    if entry["method"] == WITHOUT_TEST:
+        return f"{text}, without a test: nothing can be concluded from so few ({entry['note']})."
     if entry.get("p") is not None:
         text += f", {p_in_words(entry['p'])}"
     if entry["low"] > 0:
@@ -180,7 +181,9 @@ def _several(context: ReportContext, split: str, measure: str) -> str:
         f"{_named(interval(best[measure]), context.title_of(ranked[0][1]))}. "
         "No contrast was named before the analysis. "
     )
-    if pairs:
+    if pairs and all(entry["method"] == WITHOUT_TEST for entry in pairs):
+        text += f"Nothing can be concluded of their differences from so few: {pairs[0]['note']}."
+    elif pairs:
         text += (
             f"Of {plural(len(pairs), 'paired comparison')}, {len(shown)} stay{'s' if len(shown) == 1 else ''} below "
             "p = 0.05 after Holm's correction."

@@ -12,6 +12,7 @@ from isthmus.report.error_rates import SIZES, TITLES, size_class
 from isthmus.report.reading import in_order
 from isthmus.report.subject import Study
 from isthmus.statistics.clustered_group_tests import clustered_categorical_test
+from isthmus.statistics.few_groups import unless_few
 from isthmus.statistics.group_tests import GroupTest, no_test
 from isthmus.statistics.inputs import count_groups
 from isthmus.statistics.interaction import (
@@ -235,7 +236,8 @@ def _contrast(rows: pd.DataFrame, features: list[str], positive: str, study: Stu
             again = other.divided[feature]
             aucs = {code: (one.auc(within), other.auc(again[code])) for code, within in divided.items()}
             for code, (a, b) in aucs.items():
-                differences.append({**named, "code": code, **subgroup_difference(a, b, study.level).as_dict()})
+                compared = unless_few(subgroup_difference(a, b, study.level), *a.groups)
+                differences.append({**named, "code": code, **compared.as_dict()})
             test = difference_heterogeneity([a for a, _ in aucs.values()], [b for _, b in aucs.values()])
             own.append({**named, "measure": "auc", **test.as_dict()})
         _adjust(own)

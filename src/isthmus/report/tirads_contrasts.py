@@ -8,12 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isthmus.report.analysis_table import AnalysisTable
-from isthmus.report.discrimination import is_cross_validated
+from isthmus.report.discrimination import auc_difference
 from isthmus.report.subject import Study
 from isthmus.report.tirads_scales import Scale, cut_calls
-from isthmus.statistics.cross_validated import compare_cross_validated_aucs
 from isthmus.statistics.matched_calls import compare_with_calls
-from isthmus.statistics.roc import compare_aucs
 
 DRAWS: Final = 2_000_000
 """Cases times resamplings of one matched comparison: 200 resamplings of 10,000 cases, which know a spread to 5 %."""
@@ -82,16 +80,12 @@ def _contrast(scale: Scale, one: ArmScores, level: float) -> dict[str, Any]:
     rows = one.rows[certain[one.places]]
     ranks = scale.low[one.places[certain[one.places]]].astype(float)
     entry: dict[str, Any] = {"arm": one.arm, "n": int(rows["unit_id"].nunique())}
-    truth, groups = rows["truth"].to_numpy(dtype=bool), rows["group_id"].to_numpy(dtype=str)
+    truth = rows["truth"].to_numpy(dtype=bool)
     scores = rows["score"].to_numpy(dtype=float)
     try:
         if len(set(truth)) < 2:
             raise ValueError("a class has no case with a certain level")
-        compared = (
-            compare_cross_validated_aucs(truth, scores, ranks, rows["fold"], rows["seed"], groups, level)
-            if is_cross_validated(rows)
-            else compare_aucs(truth, scores, ranks, groups, level)
-        )
+        compared = auc_difference(rows, truth, scores, ranks, level)
     except ValueError as error:
         return {**entry, **_no_number(level, str(error))}
     return {**entry, **compared.as_dict()}

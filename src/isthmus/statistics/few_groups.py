@@ -5,9 +5,10 @@ and two of them in a fold, a fold's AUC has seven possible values. Each AUC's ow
 holds its level there, so the difference is given the limits that follow from these two.
 """
 
-from math import nan, sqrt
+from math import isnan, nan, sqrt
 
 from isthmus.statistics.interval import Comparison, Interval
+from isthmus.statistics.roc import few_groups_note, newcombe_interval
 
 METHOD = "square-and-add of the two intervals, no test"
 
@@ -51,3 +52,31 @@ def compare_by_intervals(first: Interval, second: Interval, note: str = "") -> C
     high = a - b + sqrt((first.high - a) ** 2 + (b - second.low) ** 2)
     difference = Interval(a - b, low, high, first.level, METHOD, note)
     return Comparison(difference, nan, nan, METHOD, a, b)
+
+
+def unless_few(compared: Comparison, positive_groups: int, negative_groups: int) -> Comparison:
+    """Return a comparison of two AUCs as it is, or, with fewer than 10 groups in a class, by intervals and without p.
+
+    Parameters
+    ----------
+    compared : Comparison
+        Of AUCs, or of means of AUCs over readers or trainings. How these differ is then not in the limits: beside what
+        so few groups leave open it is little.
+    positive_groups, negative_groups : int
+        With a positive and with a negative case that both were ranked on.
+
+    Examples
+    --------
+    >>> tested = Comparison(Interval(0.3, 0.1, 0.5), 2.9, 0.004, "paired z", 0.9, 0.6)
+    >>> unless_few(tested, 40, 10).p, unless_few(tested, 40, 9).p
+    (0.004, nan)
+    """
+    few = few_groups_note(positive_groups, negative_groups)
+    if not few or isnan(compared.difference.estimate):
+        return compared
+    first, second = (
+        newcombe_interval(estimate, positive_groups, negative_groups, compared.difference.level)
+        for estimate in (compared.estimate_a, compared.estimate_b)
+    )
+    known = compared.difference.note
+    return compare_by_intervals(first, second, known if few in known else "; ".join(filter(None, (known, few))))
