@@ -30,7 +30,7 @@ class Arithmetic:
 
 
 def choose_arithmetic(run_folder: Path, protocol: Protocol, classes: int) -> Mapping[str, Arithmetic]:
-    """Return each arm's arithmetic; a resumed run keeps what its first call chose, and tries only arms that were added.
+    """Return each network's arithmetic; a resumed run keeps its first call's choice, and tries only what was added.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def choose_arithmetic(run_folder: Path, protocol: Protocol, classes: int) -> Map
     path = run_folder / FILE
     kept = read_json(path, name="arithmetic")["arms"] if path.is_file() else {}
     chosen = {
-        key: Arithmetic(**kept[key]) if key in kept else _trial(arm, classes) for key, arm in protocol.arms.items()
+        key: Arithmetic(**kept[key]) if key in kept else _trial(arm, classes)
+        for key, arm in _variants(protocol).items()
     }
     if set(chosen) - set(kept):
         content = {"format": "isthmus-arithmetic/1.0", "arms": {key: asdict(one) for key, one in chosen.items()}}
@@ -54,7 +55,20 @@ def choose_arithmetic(run_folder: Path, protocol: Protocol, classes: int) -> Map
 
 def try_arithmetic(protocol: Protocol, classes: int) -> dict[str, Arithmetic]:
     """Return each arm's faster arithmetic on this machine and what a step takes, from a few timed steps."""
-    return {key: _trial(arm, classes) for key, arm in protocol.arms.items()}
+    return {key: _trial(arm, classes) for key, arm in _variants(protocol).items()}
+
+
+def arithmetic_key(key: str, arm: Arm, candidate: str) -> str:
+    """Return under which key the arithmetic of an arm's candidate stands: the arm's own where there is no other."""
+    return f"{key}/{candidate}" if arm.candidates else key
+
+
+def _variants(protocol: Protocol) -> dict[str, Arm]:
+    return {
+        arithmetic_key(key, arm, candidate): variant
+        for key, arm in protocol.arms.items()
+        for candidate, variant in arm.variants().items()
+    }
 
 
 def _trial(arm: Arm, classes: int) -> Arithmetic:

@@ -1,6 +1,8 @@
 """What a protocol says of an arm: what it looks at, how its pictures are prepared, its network and its training."""
 
-from typing import Any, Literal
+import re
+from pathlib import Path
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -8,6 +10,12 @@ from isthmus.imaging.prepare import Preparation
 from isthmus.models.network_cards import cards
 from isthmus.tables.vocabulary import COLOUR_MODALITIES, DESCRIPTORS
 from isthmus.training.settings import TrainSettings
+
+CLIP_MODALITIES: Final = ("cine", "ceus")
+LAYOUTS: Final = {2: ("2d", "frames_as_channels"), 3: ("3d",)}
+"""How networks of two and of three dimensions take their pictures."""
+
+NETWORK_KEYS: Final = ("network", "options", "weights")
 
 
 class Part(BaseModel):
@@ -19,8 +27,8 @@ class Part(BaseModel):
 class View(Part):
     """Which pictures an arm looks at."""
 
-    modality: Literal["bmode", "cine", "smi", "swe", "doppler"] = Field(
-        "bmode", description="modality of the stills, or cine for clips"
+    modality: Literal["bmode", "cine", "ceus", "smi", "swe", "doppler"] = Field(
+        "bmode", description="modality of the stills, or cine and ceus for clips"
     )
 
 
@@ -57,13 +65,26 @@ class Predict(Part):
     )
 
 
+class Candidate(Part):
+    """One of several networks that an arm chooses among."""
+
+    network: str = Field(description="a name of `isthmus models`, or file.py:function")
+    options: dict[str, Any] = Field(default_factory=dict, description="arguments of the network")
+    weights: str | None = Field(None, description="initial weights: a name of `isthmus weights list`, or a file")
+
+
 class Arm(Part):
     """One model to train and compare."""
 
     title: str = Field("", description="name in tables and figures; default: the arm's key")
-    network: str = Field(description="a name of `isthmus models`, or file.py:function")
+    network: str = Field(description="a name of `isthmus models`, or file.py:function; of candidates the first")
     options: dict[str, Any] = Field(default_factory=dict, description="arguments of the network")
     weights: str | None = Field(None, description="initial weights: a name of `isthmus weights list`, or a file")
+    candidates: dict[str, Candidate] = Field(
+        default_factory=dict,
+        description="networks by name, all trained in all folds; `select` says which is the arm's. Options and weights "
+        "of the arm hold for each that does not say otherwise",
+    )
     view: View = View()
     prepare: Preparation
     train: TrainSettings
@@ -78,22 +99,60 @@ class Arm(Part):
         """Whether its frame is chosen by what only a simulation knows."""
         return self.prepare.frames is not None and self.prepare.frames.pick == "calcification_richest"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _first_candidate(cls, content: Any) -> Any:
+        """Give each candidate what the arm says of all of them, and the arm the first one's network."""
+        if not isinstance(content, dict) or not isinstance(content.get("candidates"), dict):
+            return content
+        shared = {key: content[key] for key in ("options", "weights") if content.get(key)}
+        candidates = {}
+        for name, own in content["candidates"].items():
+            if not isinstance(own, dict | None):
+                return content  # its type is wrong, which is said below
+            one = {"network": name, **shared, **(own or {})}
+            candidates[name] = {**one, "options": {**shared.get("options", {}), **one.get("options", {})}}
+        first = {} if "network" in content else next(iter(candidates.values()), {})
+        return {**content, "candidates": candidates, **first}
+
     @model_validator(mode="after")
-    def _clips_have_frames(self) -> "Arm":
-        clips, chosen = self.view.modality == "cine", self.prepare.frames is not None
-        if clips and not chosen:
-            raise ValueError("view.modality is 'cine', and prepare.frames does not say which frames of a clip are seen")
-        if chosen and not clips:
-            raise ValueError(f"prepare.frames chooses frames of clips, and {self.view.modality} views are stills")
-        known = cards().get(self.network)
-        wanted = None if known is None else f"{known.spatial_dims}d"
-        if wanted is not None and wanted != self.prepare.layout:
-            raise ValueError(f"{self.network} is a {wanted.upper()} network; set prepare.layout to '{wanted}'")
+    def _network_is_a_candidate(self) -> "Arm":
+        if not self.candidates:
+            return self
+        own = {key: getattr(self, key) for key in NETWORK_KEYS}
+        if own not in [one.model_dump() for one in self.candidates.values()]:
+            raise ValueError("network, options and weights are those of no candidate: give them, or candidates")
+        for name in self.candidates:
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+                raise ValueError(f"a candidate is called {name!r}; use letters, digits, - and _")
         return self
 
     @model_validator(mode="after")
+    def _clips_have_frames(self) -> "Arm":
+        modality, chosen = self.view.modality, self.prepare.frames is not None
+        if modality in CLIP_MODALITIES and not chosen:
+            raise ValueError(
+                f"view.modality is '{modality}', and prepare.frames does not say which frames of a clip are seen"
+            )
+        if chosen and modality not in CLIP_MODALITIES:
+            raise ValueError(f"prepare.frames chooses frames of clips, and {modality} views are stills")
+        for network in [self.network, *(one.network for one in self.candidates.values())]:
+            known = cards().get(network)
+            if known is not None and self.prepare.layout not in LAYOUTS[known.spatial_dims]:
+                names = " or ".join(f"'{name}'" for name in LAYOUTS[known.spatial_dims])
+                raise ValueError(f"{network} is a {known.spatial_dims}D network; set prepare.layout to {names}")
+        return self
+
+    def variants(self) -> dict[str, "Arm"]:
+        """Return the arm with each of its candidates as its network, by the candidate's name; with none, itself."""
+        if not self.candidates:
+            return {Path(self.network.partition(":")[0]).stem: self}
+        return {name: self.model_copy(update=dict(one)) for name, one in self.candidates.items()}
+
+    @model_validator(mode="after")
     def _statistics_to_keep(self) -> "Arm":
-        if self.train.freeze_norm and self.weights is None:
+        weights = [self.weights, *(one.weights for one in self.candidates.values())]
+        if self.train.freeze_norm and None in weights:
             raise ValueError(
                 "train.freeze_norm keeps the batch-norm statistics of initial weights, and there are none: "
                 "name weights or set it to false"

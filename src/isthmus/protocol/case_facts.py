@@ -48,7 +48,7 @@ def case_facts(cases: Sequence[Cases], progress: Progress | None = None, columns
 
 
 def _facts(cases: Cases, progress: Progress | None, columns: Sequence[str]) -> pd.DataFrame:
-    nodules = _with_patients(cases.cohort.nodules, cases.cohort.patients)
+    nodules = with_patients(cases.cohort.nodules, cases.cohort.patients)
     views = pd.concat(cases.views.values()).drop_duplicates("view_id")
     asked = dict.fromkeys((*DESCRIPTORS, "tirads", *RECORDED, *columns))
     recorded = [name for name in asked if name in nodules.columns and name not in _OWN]
@@ -66,7 +66,7 @@ def _facts(cases: Cases, progress: Progress | None, columns: Sequence[str]) -> p
     return joined.rename(columns={"nodule_id": "unit_id"}).assign(cohort=cases.cohort.name).reset_index(drop=True)
 
 
-def _with_patients(nodules: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
+def with_patients(nodules: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     """Join what is known of its patient to each nodule; a column that both tables have is the nodule's."""
     own = [name for name in patients.columns if name not in nodules.columns]
     return nodules.merge(patients[["patient_id", *own]], on="patient_id", how="left")

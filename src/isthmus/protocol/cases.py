@@ -131,12 +131,16 @@ def cache_items(views: pd.DataFrame) -> list[CacheItem]:
     """Return what the picture cache needs to know of each view."""
     columns = ["view_id", "path", "mask", "box", "region", "frame_boxes"]
     frames = views[FRAMES].tolist() if FRAMES in views else [None] * len(views)
+    rates = [float(rate) if rate > 0 else None for rate in views["frame_rate_hz"].tolist()]
     return [
-        CacheItem(view_id=view_id, path=path, mask=mask, box=box, scan_area=region, boxes=boxes, frames=chosen)
-        for (view_id, path, mask, box, region, boxes), chosen in zip(
-            views[columns].itertuples(index=False, name=None), frames, strict=True
+        CacheItem(
+            view_id=view_id, path=path, mask=mask, box=box, scan_area=region, boxes=boxes, frames=chosen,
+            frame_rate_hz=rate,
         )
-    ]
+        for (view_id, path, mask, box, region, boxes), chosen, rate in zip(
+            views[columns].itertuples(index=False, name=None), frames, rates, strict=True
+        )
+    ]  # fmt: skip
 
 
 def without_failures(views: pd.DataFrame, failures: Mapping[str, str]) -> pd.DataFrame:

@@ -277,7 +277,7 @@ def _other_folds(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 
 def _facts(source: _Source, arm: str, named: bool) -> ArmFacts:
     assert source.run is not None
-    recipe = source.run.protocol.arms[arm]
+    recipe = source.run.chosen.arms[arm]
     title = recipe.title or arm
     return ArmFacts(
         title=f"{title} ({source.name})" if named else title,

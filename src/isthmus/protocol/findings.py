@@ -41,6 +41,7 @@ def write_evidence(
     descriptors: list[dict[str, Any]],
     secondary: Sequence[Mapping[str, Any]] = (),
     seed_rows: pd.DataFrame | None = None,
+    candidates: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Compute every estimate with its interval, and write `evidence.json` and `tables/`.
 
@@ -73,6 +74,9 @@ def write_evidence(
     seed_rows : DataFrame, optional
         The sets kept aside as each seed's model scores them, where every seed's met them.
 
+    candidates : dict, optional
+        How each arm's network was chosen, where it was chosen among several.
+
     Returns
     -------
     dict
@@ -104,6 +108,7 @@ def write_evidence(
         reads=reads_of_the_target(reads, cases, own),
         higher_is=cases.cohort.read_scale.higher_is if cases.cohort.read_scale else "positive",
         simulated_readers=cases.cohort.simulated,
+        candidates=candidates,
     )
     views = pd.concat([views[["view_id", "label", "group_id", "region_source"]] for views in cases.views.values()])
     evidence["regions"] = {

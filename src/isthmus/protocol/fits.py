@@ -9,7 +9,7 @@ import pandas as pd
 from isthmus.cohort.splits import PARTS, cross_validation_split
 from isthmus.errors import CohortError
 from isthmus.models.registry import is_own_file
-from isthmus.protocol.arithmetic import Arithmetic
+from isthmus.protocol.arithmetic import Arithmetic, arithmetic_key
 from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.descriptors import descriptor_task
@@ -20,11 +20,6 @@ from isthmus.training.spec import FitSpec
 def fit_folder(run_folder: Path, fit: FitSpec) -> Path:
     """Return where a fit lies: `arms/<arm>/<candidate>/seed-<s>/fold-<k>`, or `…/picture-level/fold-<k>`."""
     return run_folder / "arms" / fit.name
-
-
-def candidate_of(arm: Arm) -> str:
-    """Return the candidate's name: the network's, without the path of a file of the user's own."""
-    return Path(arm.network.partition(":")[0]).stem
 
 
 def own_file(arm: Arm) -> Path | None:
@@ -39,7 +34,7 @@ def list_fits(
     store_keys: Mapping[str, str],
     arithmetic: Mapping[str, Arithmetic],
 ) -> list[FitSpec]:
-    """List a run's fits: every arm, seed and fold.
+    """List a run's fits: every arm, candidate, seed and fold.
 
     Parameters
     ----------
@@ -52,7 +47,7 @@ def list_fits(
     store_keys : mapping
         For each arm the key of its prepared pictures, so that a resumed fit notices other pictures.
     arithmetic : mapping
-        For each arm its precision and threads, resolved once for the whole run.
+        For each arm and candidate (`arithmetic_key`) its precision and threads, resolved once for the whole run.
 
     Raises
     ------
@@ -60,11 +55,14 @@ def list_fits(
         When a part of a fold holds no view of a class.
     """
     fits = []
-    for key in protocol.arms:
+    for key, arm in protocol.arms.items():
         views = cases.views[key]
-        for seed, fold in split[["seed", "fold"]].drop_duplicates().to_numpy().tolist():
-            part_of = views["group_id"].map(_sides(split, seed, fold))
-            fits.append(_spec(protocol, cases, key, part_of, (seed, fold), store_keys[key], arithmetic[key]))
+        for candidate in arm.variants():
+            own = arithmetic[arithmetic_key(key, arm, candidate)]
+            for seed, fold in split[["seed", "fold"]].drop_duplicates().to_numpy().tolist():
+                part_of = views["group_id"].map(_sides(split, seed, fold))
+                place = key, candidate, seed, fold
+                fits.append(_spec(protocol, cases, place, part_of, store_keys[key], own))
     return fits
 
 
@@ -83,11 +81,11 @@ def list_picture_level_fits(
     # The error itself: every picture is dealt as if it were a patient of its own.
     pictures = views.assign(group_id=views["view_id"], nodule_id=views["view_id"])
     split = cross_validation_split(pictures, folds, seed, rules.tune)
+    (candidate,) = protocol.arms[key].variants()
     fits = []
     for fold in range(folds):
-        part_of, place = views["view_id"].map(_sides(split, seed, fold)), (seed, fold)
-        spec = _spec(protocol, cases, key, part_of, place, store_keys[key], arithmetic[key], divided="pictures")
-        fits.append(spec)
+        part_of, place = views["view_id"].map(_sides(split, seed, fold)), (key, candidate, seed, fold)
+        fits.append(_spec(protocol, cases, place, part_of, store_keys[key], arithmetic[key], divided="pictures"))
     return fits
 
 
@@ -99,15 +97,15 @@ def _sides(split: pd.DataFrame, seed: int, fold: int) -> dict[str, str]:
 def _spec(
     protocol: Protocol,
     cases: Cases,
-    key: str,
+    place: tuple[str, str, int, int],
     part_of: pd.Series,
-    place: tuple[int, int],
     store_key: str,
     arithmetic: Arithmetic,
     divided: Literal["groups", "pictures"] = "groups",
 ) -> FitSpec:
-    """Return one fit; `place` is (seed, fold), `part_of` the part of each of the arm's views, NaN where it has none."""
-    arm, (seed, fold) = protocol.arms[key], place
+    """Return one fit; `place` is (arm, candidate, seed, fold), `part_of` the part of each view, NaN where none."""
+    key, candidate, seed, fold = place
+    arm = protocol.arms[key].variants()[candidate]
     codes = {name: code for code, name in enumerate(cases.classes)}
     views = cases.views[key].assign(part=part_of).dropna(subset=["part"]).sort_values("view_id")
     members: dict[str, list[str]] = {part: views.loc[views["part"] == part, "view_id"].tolist() for part in PARTS}
@@ -116,7 +114,7 @@ def _spec(
     _check_classes(members, labels, cases, f"arm {key}, seed {seed}, fold {fold}")
     return FitSpec(
         arm=key,
-        candidate=candidate_of(arm),
+        candidate=candidate,
         seed=seed,
         fold=fold,
         divided=divided,
@@ -137,16 +135,8 @@ def _spec(
         descriptors=descriptor_task(arm, key, cases, members["train"]),
         flips=arm.predict.flips,
         frame_scores=arm.predict.frames,
-        weights_of=_taken_over(protocol, arm, place),
+        weights_of=None if arm.networks_of is None else f"{arm.networks_of}/{candidate}/seed-{seed}/fold-{fold}",
     )
-
-
-def _taken_over(protocol: Protocol, arm: Arm, place: tuple[int, int]) -> str | None:
-    """Return the fit whose network an arm's fit takes over, where it has none of its own."""
-    if arm.networks_of is None:
-        return None
-    trained, (seed, fold) = protocol.arms[arm.networks_of], place
-    return f"{arm.networks_of}/{candidate_of(trained)}/seed-{seed}/fold-{fold}"
 
 
 def _check_classes(members: Mapping[str, list[str]], labels: Mapping[str, int], cases: Cases, where: str) -> None:

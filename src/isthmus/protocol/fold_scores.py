@@ -1,14 +1,18 @@
 """What a fold's network says of prepared views: scored as a bundle would score them, a block at a time."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
-from isthmus.explain.held_out import FoldNetwork
+from isthmus.explain.held_out import FoldNetwork, read_fold
 from isthmus.imaging.cache import PreparedStore
 from isthmus.imaging.prepare import Preparation
 from isthmus.inference.scores import probabilities, view_logits
+from isthmus.protocol.fits import fit_folder
+from isthmus.training.spec import FitSpec
 
 _BLOCK: Final = 512
 
@@ -50,3 +54,30 @@ def fold_scores(
     ]
     logits = np.concatenate(blocks) if blocks else np.zeros((0, network.classifier.classes), np.float32)
     return probabilities(logits, np.asarray(network.log_prior_shift))
+
+
+def mean_fold_scores(
+    run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore, view_ids: list[str]
+) -> pd.DataFrame:
+    """Return what the fold models of one candidate and seed say together, as the arm's model would: their mean.
+
+    Parameters
+    ----------
+    run_folder : Path
+        With the finished fits.
+    fits : sequence of FitSpec
+        Of one arm, candidate and seed: a fit a fold.
+    store : PreparedStore
+        Prepared as their arm says.
+    view_ids : list of str
+        Which views.
+
+    Returns
+    -------
+    DataFrame
+        `view_id` and `p_<class>`, uncalibrated.
+    """
+    networks = [read_fold(fit_folder(run_folder, fit)) for fit in fits]
+    scores = np.mean([fold_scores(network, store, view_ids, fits[0].prepare) for network in networks], axis=0)
+    columns = {f"p_{name}": scores[:, place] for place, name in enumerate(fits[0].classes)}
+    return pd.DataFrame({"view_id": view_ids, **columns})

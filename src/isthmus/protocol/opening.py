@@ -4,15 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from isthmus.explain.held_out import read_fold
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.inference.predictor import load_bundle
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items, without_failures
-from isthmus.protocol.fits import fit_folder, own_file
-from isthmus.protocol.fold_scores import fold_scores
+from isthmus.protocol.fits import own_file
+from isthmus.protocol.fold_scores import mean_fold_scores
 from isthmus.protocol.frozen import Lock
 from isthmus.protocol.schema import Protocol
 from isthmus.report.reading import SPLIT_NAMES, listed, plural
@@ -110,10 +108,7 @@ def _scores(
     if fits[0].seed == protocol.splits.seeds[0]:
         own = own_file(protocol.arms[arm])
         return load_bundle(run_folder / "arms" / arm / "bundle", own_network=own).score_store(store, view_ids)
-    networks = [read_fold(fit_folder(run_folder, fit)) for fit in fits]
-    scores = np.mean([fold_scores(network, store, view_ids, fits[0].prepare) for network in networks], axis=0)
-    columns = {f"p_{name}": scores[:, place] for place, name in enumerate(fits[0].classes)}
-    return pd.DataFrame({"view_id": view_ids, **columns})
+    return mean_fold_scores(run_folder, fits, store, view_ids)
 
 
 def openings_in_words(openings: Sequence[Mapping[str, Any]], protocol: Protocol) -> str:
@@ -121,7 +116,11 @@ def openings_in_words(openings: Sequence[Mapping[str, Any]], protocol: Protocol)
     sets: dict[tuple[str, str], list[str]] = {}
     for opening in openings:
         arms = [protocol.arms[arm].title or arm for arm in opening["arms"] if arm in protocol.arms]
-        names = f"all {len(arms)} arms" if len(arms) == len(protocol.arms) > 2 else listed(arms)
+        candidates = len(opening["arms"]) - len(arms)
+        if candidates:
+            names = f"{plural(candidates, 'candidate')} to choose among"
+        else:
+            names = f"all {len(arms)} arms" if len(arms) == len(protocol.arms) > 2 else listed(arms)
         sets.setdefault((opening["split"], opening["cohort"]), []).append(names)
     return " ".join(
         f"The {SPLIT_NAMES[split]} of {cohort} was opened {plural(len(times), 'time')}: by {', then by '.join(times)}."

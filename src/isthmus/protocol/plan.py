@@ -8,7 +8,7 @@ import pandas as pd
 
 from isthmus.imaging.prepare import Preparation
 from isthmus.models.registry import create, is_own_file
-from isthmus.protocol.arithmetic import Arithmetic
+from isthmus.protocol.arithmetic import Arithmetic, arithmetic_key
 from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.descriptors import descriptor_sentences
@@ -122,8 +122,12 @@ def make_plan(
     units = cases.units
     pixels = {json.dumps(arm.prepare.geometric()): _stored_pixels(arm.prepare) for arm in protocol.arms.values()}
     views = pd.concat(cases.views.values()).drop_duplicates("view_id")
-    parameters = {key: _parameters_millions(arm, len(cases.classes)) for key, arm in protocol.arms.items()}
-    weights = sum(4.0 * parameters[fit.arm] for fit in fits)
+    parameters = {
+        (key, candidate): _parameters_millions(variant, len(cases.classes))
+        for key, arm in protocol.arms.items()
+        for candidate, variant in arm.variants().items()
+    }
+    weights = sum(4.0 * parameters[fit.arm, fit.candidate] for fit in fits)
     return Plan(
         protocol=protocol.protocol,
         profile=protocol.profile,
@@ -140,7 +144,10 @@ def make_plan(
         # Weights, their copy in the bundle, one checkpoint (weights and two moments), and the prepared pictures.
         disk_mib=2.0 * weights + 3.0 * weights / len(fits) + 2.0 * len(views) * sum(pixels.values()) / 2**20,
         seconds=sum(
-            arithmetic[fit.arm].seconds_an_epoch(len(fit.train_views), fit.train.batch) * fit.train.epochs
+            arithmetic[arithmetic_key(fit.arm, protocol.arms[fit.arm], fit.candidate)].seconds_an_epoch(
+                len(fit.train_views), fit.train.batch
+            )
+            * fit.train.epochs
             for fit in pending
             if fit.weights_of is None
         ),
@@ -155,10 +162,9 @@ def _parameters_millions(arm: Arm, classes: int) -> float:
 
     from isthmus.models.classifier import parameter_count
 
-    channels = 3 if arm.prepare.channels == "rgb" else 1
     # A network of the user's own may look at its weights while it is built, and there are none on this device.
     with torch.device("cpu" if is_own_file(arm.network) else "meta"):
-        network = create(arm.network, classes=classes, channels=channels, **arm.options)
+        network = create(arm.network, classes=classes, channels=arm.prepare.input_channels, **arm.options)
     return parameter_count(network) / 1e6
 
 

@@ -86,5 +86,6 @@ def check_weights(protocol: Protocol) -> None:
         With the command that brings them.
     """
     for arm in protocol.arms.values():
-        if arm.weights is not None:
-            locate(arm.weights, network=arm.network if ":" not in arm.network else None)
+        for one in arm.variants().values():
+            if one.weights is not None:
+                locate(one.weights, network=one.network if ":" not in one.network else None)

@@ -12,7 +12,7 @@ from isthmus.models.registry import cards
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.descriptors import descriptor_sentences
 from isthmus.protocol.external import Outside
-from isthmus.protocol.fits import candidate_of, fit_folder
+from isthmus.protocol.fits import fit_folder
 from isthmus.protocol.opening import openings_in_words
 from isthmus.protocol.parts import holds_out_a_part, test_rule
 from isthmus.protocol.resolve import reductions
@@ -224,7 +224,7 @@ def _arm_facts(protocol: Protocol, key: str, fits: Sequence[FitSpec], folder: Pa
     weights = done.get("weights")
     return ArmFacts(
         title=arm.title or key,
-        network=candidate_of(arm),
+        network=first.candidate,
         parameters_millions=round(done["parameters"] / 1e6, 2),
         weights=weights["name"] if weights else "none (random initialisation)",
         description=known.summary if known else "a network of the user's own",

@@ -14,6 +14,7 @@ from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.manifest import Manifest
 from isthmus.protocol.arithmetic import choose_arithmetic
 from isthmus.protocol.bundles import write_bundles
+from isthmus.protocol.candidates import PREDICTIONS, Choice, choose_candidates
 from isthmus.protocol.case_facts import case_facts
 from isthmus.protocol.cases import Cases, find_cases
 from isthmus.protocol.correspondence import read_correspondences
@@ -144,6 +145,7 @@ class _Work:
     say: Say
     record: Manifest = field(init=False)
     cache: PreparedCache = field(init=False)
+    choice: Choice = field(init=False)
 
     def __post_init__(self) -> None:
         self.record = Manifest(f"run {self.protocol.protocol} --profile {self.protocol.profile}")
@@ -159,6 +161,8 @@ class _Work:
         training, unseen = set_aside(usable, aside)
         with self.record.stage("fits"):
             fits, picture_level = self.fit(split, stores, training)
+        with self.record.stage("choice of networks"):
+            fits = self.choose(fits, training, unseen)
         with self.record.stage("predictions"):
             rows, frozen = self.predict(fits, training)
             write_bundles(self.folder, self.protocol, training, fits, frozen)
@@ -188,6 +192,7 @@ class _Work:
                 descriptors=descriptor_evidence(self.folder, training, fits),
                 secondary=[contrast.model_dump() for contrast in self.protocol.secondary],
                 seed_rows=by_seed,
+                candidates=self.choice.evidence,
             )
         with self.record.stage("heat maps"):
             masks = None if truth is None else true_calcifications(truth)
@@ -245,16 +250,29 @@ class _Work:
         self.record.facts["arithmetic"] = {arm: asdict(chosen) for arm, chosen in arithmetic.items()}
         return fits, picture_level
 
-    def predict(self, fits: list[FitSpec], usable: Cases) -> tuple[pd.DataFrame, dict[str, Any]]:
-        """Collect the out-of-fold scores and freeze what is chosen on them."""
-        rows = gather_views({fit_folder(self.folder, fit): fit for fit in fits}, usable)
-        facts = {
+    def choose(self, fits: list[FitSpec], usable: Cases, unseen: Mapping[str, Cases]) -> list[FitSpec]:
+        """Choose among the arms' candidates; from here on each arm has one network."""
+        self.choice = choose_candidates(
+            self.folder, self.protocol, usable, fits, unseen, self.cache, self.frozen_facts(usable), self.progress
+        )
+        self.protocol = self.choice.protocol
+        return self.choice.fits
+
+    def frozen_facts(self, usable: Cases) -> dict[str, Any]:
+        """Return what is frozen beside the arms."""
+        return {
             "target": usable.target.name,
             "cohort": usable.cohort.fingerprint(),
             # The rules alone: an arm that is added changes nothing of what was chosen for the others.
             "rules": sha256_of_json(self.protocol.model_dump(mode="json", exclude=_NO_RULES)),
         }
-        frozen = freeze(nodule_predictions(rows, usable), usable.classes, self.protocol.threshold, facts)
+
+    def predict(self, fits: list[FitSpec], usable: Cases) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """Collect the out-of-fold scores and freeze what is chosen on them."""
+        rows = gather_views({fit_folder(self.folder, fit): fit for fit in fits}, usable)
+        nodules, facts = nodule_predictions(rows, usable), self.frozen_facts(usable)
+        frozen = freeze(nodules, usable.classes, self.protocol.threshold, facts)
+        frozen["arms"] = {**self.choice.frozen.get("arms", {}), **frozen["arms"]}
         Lock(self.folder).freeze(frozen)
         return rows, frozen
 
@@ -296,5 +314,5 @@ class _Work:
     def finish(self) -> None:
         """Write the manifest: the mark of a finished run."""
         names = ["protocol.yaml", "split.csv", "frozen.json", "predictions.csv", "evidence.json", "report.html"]
-        names += [SEEDS] if (self.folder / SEEDS).is_file() else []
+        names += [name for name in (SEEDS, PREDICTIONS) if (self.folder / name).is_file()]
         self.record.write(self.folder, [self.folder / name for name in names])

@@ -9,6 +9,7 @@ import pandas as pd
 
 from isthmus.errors import InputError, OutputError
 from isthmus.files import make_folder, read_json, read_yaml, refuse_existing, write_json, write_yaml
+from isthmus.protocol.chosen import chosen_networks
 from isthmus.protocol.fits import own_file
 from isthmus.protocol.resolve import narrowed, validate
 from isthmus.protocol.schema import Protocol
@@ -36,8 +37,13 @@ class Run:
 
     @cached_property
     def protocol(self) -> Protocol:
-        """The resolved protocol."""
+        """The resolved protocol, as it was asked for."""
         return validate(read_yaml(self.folder / "protocol.yaml", name="protocol"), "protocol.yaml")
+
+    @cached_property
+    def chosen(self) -> Protocol:
+        """The protocol whose arms have the networks that were chosen among their candidates."""
+        return chosen_networks(self.folder, self.protocol)
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
@@ -68,7 +74,7 @@ class Run:
             raise InputError(
                 f"no arm is called {arm!r}", where=str(self.folder), expected=", ".join(self.protocol.arms)
             )
-        return load_bundle(self.folder / "arms" / arm / "bundle", own_network=own_file(self.protocol.arms[arm]))
+        return load_bundle(self.folder / "arms" / arm / "bundle", own_network=own_file(self.chosen.arms[arm]))
 
     def to_json(self) -> dict[str, Any]:
         """Return what the command prints with `--json`."""

@@ -89,6 +89,16 @@ class Secondary(Part):
     )
 
 
+class Select(Part):
+    """Which of an arm's candidates is the arm."""
+
+    rule: Literal["cross_validation", "paper"] = Field(
+        "cross_validation",
+        description="the largest cross-validated AUC on the training patients; paper: the largest AUC on the test set, "
+        "as published studies have done, which makes that AUC too good; the report says so",
+    )
+
+
 class Leak(Part):
     """What the AUC would have looked like if pictures, not patients, had been divided: the error, run to be shown.
 
@@ -135,6 +145,7 @@ class Protocol(Part):
     threshold: Literal["youden", "prevalence"] = Field(
         "youden", description="rule for the operating point where 20 groups a class are there to choose it on"
     )
+    select: Select = Select()
     arms: dict[str, Arm] = Field(min_length=1)
     explain: Explain = Explain()
     leak: Leak | None = Field(None, description="one arm with pictures instead of patients divided, as a warning")
@@ -144,6 +155,14 @@ class Protocol(Part):
     def _leak_needs_groups(self) -> "Protocol":
         if self.leak is not None and self.splits.cross_validation.by == "site":
             raise ValueError("leak compares folds of pictures with folds of groups; set it to null or divide by group")
+        if self.leak is not None and self.leak.arm in self.arms and self.arms[self.leak.arm].candidates:
+            raise ValueError(f"leak.arm is {self.leak.arm!r}, which has candidates; name an arm of one network")
+        return self
+
+    @model_validator(mode="after")
+    def _a_test_part_to_choose_on(self) -> "Protocol":
+        if self.select.rule == "paper" and self.splits.test is None:
+            raise ValueError("select.rule is 'paper', which chooses on the test set, and splits.test names none")
         return self
 
     @model_validator(mode="after")
@@ -167,6 +186,8 @@ class Protocol(Part):
             trained = self.arms.get(arm.networks_of)
             if trained is None or trained.networks_of is not None:
                 raise ValueError(f"arms.{key}.networks_of: {arm.networks_of!r} is no arm that trains networks")
+            if arm.candidates or trained.candidates:
+                raise ValueError(f"arms.{key}.networks_of: of several candidates it is not known whose networks")
             recipe = ("network", "options", "weights", "view", "prepare", "train", "descriptors")
             other = [name for name in recipe if getattr(arm, name) != getattr(trained, name)]
             if other:

@@ -141,7 +141,7 @@ def _models(folder: Path, own_network: Path | None) -> tuple[Run | None, dict[st
             "this is neither a run nor a bundle", where=str(folder), expected="protocol.yaml or bundle.yaml"
         )
     run, models = open_run(folder), {}
-    for key, arm in run.protocol.arms.items():
+    for key, arm in run.chosen.arms.items():
         place = folder / "arms" / key / "bundle"
         models[key] = Model(arm.title or key, place, read_bundle(place), own_network or own_file(arm))
     return run, models

@@ -8,6 +8,7 @@ from pandas import DataFrame
 from isthmus.errors import InputError
 from isthmus.report.analysis_table import AnalysisTable, analysis_table, with_tuning
 from isthmus.report.by_site import site_measures
+from isthmus.report.candidates import optimism_note
 from isthmus.report.contrasts import comparisons
 from isthmus.report.decisions import call_measures
 from isthmus.report.discrimination import ranking_measures, several_class_measures
@@ -116,7 +117,7 @@ def _part(table: AnalysisTable, arm: str, split: str, study: Study) -> dict[str,
     rows = table.part(arm, split)
     units = rows.drop_duplicates("unit_id")
     seeds = int(rows["seed"].nunique())
-    notes = list(table.notes[arm, split])
+    notes = [*filter(None, [optimism_note(study.candidates, arm, split)]), *table.notes[arm, split]]
     facts: dict[str, Any] = {
         "n": len(units),
         "n_groups": int(units["group_id"].nunique()),

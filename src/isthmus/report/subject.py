@@ -69,6 +69,8 @@ class Study:
         ``paper``: tests as published tables have them.
     graded : tuple of str, optional
         Cohorts whose labels are TI-RADS grades; without it all are where ``reference`` is ``tirads``, else none.
+    candidates : dict, optional
+        How each arm's network was chosen, as :func:`isthmus.report.candidates.candidate_evidence` found it.
     """
 
     level: float = 0.95
@@ -88,6 +90,7 @@ class Study:
     table_one: tuple[str, ...] | None = None
     table_one_mode: Literal["default", "paper"] = "default"
     graded: tuple[str, ...] | None = None
+    candidates: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a word or a share that the subjects would silently not know what to do with."""
@@ -104,12 +107,13 @@ class Study:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a section of the page shows, in this order: sentences, figures, tables, notes."""
+    """What a section of the page shows: warnings in a red frame, sentences, figures, tables, notes."""
 
     sentences: list[str] = field(default_factory=list)
     figures: tuple[str, ...] = ()
     tables: list[Table] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def no_figures(context: ReportContext, table: AnalysisTable | None) -> Painters:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from isthmus.report.page_candidates import SUBJECT as CANDIDATES
 from isthmus.report.page_checklists import SUBJECT as CHECKLISTS
 from isthmus.report.page_decision_curves import SUBJECT as DECISION_CURVES
 from isthmus.report.page_decisions import SUBJECT as DECISIONS
@@ -17,6 +18,7 @@ from isthmus.report.page_uncertainty import SUBJECT as UNCERTAINTY
 from isthmus.report.subject import Subject
 
 SUBJECTS: Final[tuple[Subject, ...]] = (
+    CANDIDATES,
     DISCRIMINATION,
     SEEDS,
     TABLE_ONE,

@@ -1,0 +1,92 @@
+"""Which of an arm's candidate networks is the arm: each one's AUC, the choice, and what having chosen flatters."""
+
+from typing import Any, Final, Literal
+
+import numpy as np
+from pandas import DataFrame
+
+from isthmus.report.analysis_table import analysis_table
+from isthmus.report.curves import roc_summary
+from isthmus.report.discrimination import auc_of
+from isthmus.statistics.selection import best_of
+
+KEY: Final = "candidates"
+Rule = Literal["cross_validation", "paper"]
+
+
+def candidate_evidence(
+    predictions: DataFrame, *, rule: Rule, positive: str, titles: dict[str, str], level: float = 0.95
+) -> dict[str, Any]:
+    """Compare each arm's candidates and choose one.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        Contract 2: for every candidate of every arm the held-out rows of ``cv``; of ``test`` where the rule is
+        ``paper``, and then of the model that would be the arm's.
+    rule : {'cross_validation', 'paper'}
+        The largest cross-validated AUC; or the largest on the test set, which is an error that published studies make.
+    positive : str
+        The positive class.
+    titles : dict
+        Arm to its name as shown.
+    level : float
+        Of all intervals.
+
+    Returns
+    -------
+    dict
+        ``rule``, and for each arm ``chosen``, ``by_cross_validation``, ``corrected`` (the cross-validated AUC of what
+        that rule chooses, freed from the choice), ``title`` and ``candidates``: name to ``auc`` by split, ``how_often``
+        (share of bootstraps in which cross-validation would choose it) and ``roc`` by split (sensitivity on the grid
+        0, 0.01, …, 1 of false positive rates).
+    """
+    found = {}
+    for arm, rows in predictions.groupby("arm", sort=False):
+        found[str(arm)] = {"title": titles[str(arm)], **_of_arm(rows, rule, positive, level)}
+    return {"rule": rule, "arms": found}
+
+
+def _of_arm(predictions: DataFrame, rule: Rule, positive: str, level: float) -> dict[str, Any]:
+    names = list(dict.fromkeys(predictions["candidate"].astype(str)))
+    named = predictions.assign(arm=predictions["candidate"], candidate="")
+    table = analysis_table(named, positive=positive)
+    parts = {name: {split: table.part(name, split) for split in set(predictions["split"])} for name in names}
+    candidates: dict[str, Any] = {
+        name: {
+            "auc": {split: auc_of(rows, rows["truth"], rows["score"], level).as_dict() for split, rows in own.items()},
+            "roc": {split: np.round(roc_summary(rows, resamples=1).mean, 4).tolist() for split, rows in own.items()},
+        }
+        for name, own in parts.items()
+    }
+    keys = ["seed", "fold", "unit_id"]
+    held_out = [parts[name]["cv"].sort_values(keys, ignore_index=True) for name in names]
+    first = held_out[0]
+    if any(not rows[keys].equals(first[keys]) for rows in held_out[1:]):
+        raise ValueError("candidates of one arm have scored different units")
+    scores = np.stack([rows["score"].to_numpy(dtype=np.float64) for rows in held_out])
+    selection = best_of(first["truth"], scores, first["fold"], first["seed"], first["group_id"], level=level)
+    for name, share in zip(names, selection.how_often, strict=True):
+        candidates[name]["how_often"] = share
+    by_cross_validation = names[selection.best]
+    on_test = {name: one["auc"].get("test", {}).get("estimate") for name, one in candidates.items()}
+    chosen = by_cross_validation if rule == "cross_validation" else max(names, key=lambda name: on_test[name])
+    return {
+        "chosen": chosen,
+        "by_cross_validation": by_cross_validation,
+        "corrected": selection.corrected.as_dict(),
+        "candidates": candidates,
+    }
+
+
+def optimism_note(candidates: dict[str, Any] | None, arm: str, split: str) -> str | None:
+    """Return what is to be said beside an arm's figures of a split where its network was chosen on that split."""
+    found = (candidates or {"arms": {}})["arms"].get(arm)
+    if found is None:
+        return None
+    several = len(found["candidates"])
+    if split == "test" and candidates is not None and candidates["rule"] == "paper":
+        return f"too good: its network was chosen among {several} on this very test set"
+    if split == "cv":
+        return f"optimistic: its network was chosen among {several} on these predictions; see the choice of networks"
+    return None
