@@ -25,6 +25,10 @@ def predict(
         Path | None,
         typer.Option("--localiser", help="Localiser folder: proposes the region of pictures that nobody outlined."),
     ] = None,
+    frame_rate: Annotated[
+        float | None,
+        typer.Option("--frame-rate", min=0.1, help="Frames a second of clips whose files do not say, such as folders."),
+    ] = None,
     network: Annotated[
         Path | None, typer.Option("--network", help="The Python file of a bundle's own network; never run unasked.")
     ] = None,
@@ -51,6 +55,7 @@ def predict(
             mask=mask,
             scan_area=scan_area,
             localiser=localiser,
+            frame_rate_hz=frame_rate,
             explain=explain,
             own_network=network,
             progress=progress,

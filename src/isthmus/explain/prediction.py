@@ -94,6 +94,7 @@ def predict_files(
     mask: Path | None = None,
     scan_area: str | None = None,
     localiser: Path | None = None,
+    frame_rate_hz: float | None = None,
     explain: bool = False,
     own_network: Path | None = None,
     device: str = "auto",
@@ -115,6 +116,8 @@ def predict_files(
         Where the ultrasound picture lies on the screen, in each of the pictures; found where it is not given.
     localiser : Path, optional
         A localiser's folder: it proposes the regions, and everything that is written says so.
+    frame_rate_hz : float, optional
+        Frames a second of each clip, for a model of key frames and files that do not say.
     explain : bool
         True draws a Grad-CAM overlay for each picture, of the positive class.
     own_network, device
@@ -155,12 +158,20 @@ def predict_files(
                 masks=[mask] * len(paths),
                 scan_areas=[scan_area] * len(paths),
                 localiser=proposer,
+                frame_rates_hz=[frame_rate_hz] * len(paths),
                 progress=progress,
             )
         overlays: list[Path] = []
         if explain:
             with record.stage("explain"):
-                read = functools.partial(predictor.read, box=box, mask=mask, scan_area=scan_area, localiser=proposer)
+                read = functools.partial(
+                    predictor.read,
+                    box=box,
+                    mask=mask,
+                    scan_area=scan_area,
+                    localiser=proposer,
+                    frame_rate_hz=frame_rate_hz,
+                )
                 overlays = _draw_all(predictor, paths, predictions, read, partial / "overlays", progress)
         files = write_predictions(partial, predictions, predictor.spec, localiser=said)
         record.facts["excluded"] = [failure.source for failure in predictions.failures]

@@ -214,6 +214,7 @@ def _check(variants: Sequence[Sequence[CacheItem]]) -> None:
 
 
 def _key(items: Sequence[CacheItem], preparation: Preparation, hashes: dict[Path, str]) -> str:
+    timed = preparation.frames is not None and preparation.frames.pick == "key_frames"
     views = [
         [
             item.view_id,
@@ -224,6 +225,8 @@ def _key(items: Sequence[CacheItem], preparation: Preparation, hashes: dict[Path
             # A box that no frame has is NaN, which JSON does not know.
             None if item.boxes is None else np.ascontiguousarray(item.boxes, "<f8").tobytes().hex(),
             item.frames and list(item.frames),
+            # Where nothing is chosen by it, it names no other store.
+            *([item.frame_rate_hz] if timed and item.frame_rate_hz is not None else []),
         ]
         for item in items
     ]

@@ -57,7 +57,7 @@ class _Filling:
     """One store's folder while it is filled."""
 
     def __init__(self, folder: Path, preparation: Preparation) -> None:
-        size, channels = preparation.train_size, 1 if preparation.channels == "gray" else 3
+        size, channels = preparation.train_size, preparation.colours
         frames = 1 if preparation.frames is None else preparation.frames.stored
         self._folder, self._preparation = folder, preparation
         self._pixels = ArrayFile(folder / "pixels.npy", np.uint8, (frames, size, size, channels))

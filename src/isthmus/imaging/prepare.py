@@ -52,7 +52,8 @@ class Preparation(BaseModel):
     crop_size : int
         Side of the part that a network sees (random in training, the middle otherwise); ``train_size`` by default.
     layout : str
-        How a network gets the frames; ``2d``: each by itself, ``3d``: all as one volume. Done on the batch, not here.
+        How a network gets the frames; ``2d``: each by itself, ``3d``: all as one volume, ``frames_as_channels``: all as
+        channels of one picture, in the order of time. Done on the batch, not here.
     frames : FrameSampling, optional
         Which frames of a clip; None: the view is a still of one frame.
 
@@ -72,7 +73,7 @@ class Preparation(BaseModel):
     channels: Literal["gray", "rgb"] = "gray"
     train_size: int = Field(256, ge=8, le=2048)
     crop_size: int = Field(256, ge=8, le=2048)
-    layout: Literal["2d", "3d"] = "2d"
+    layout: Literal["2d", "3d", "frames_as_channels"] = "2d"
     frames: FrameSampling | None = None
 
     @model_validator(mode="before")
@@ -96,9 +97,25 @@ class Preparation(BaseModel):
 
     @model_validator(mode="after")
     def _frames_for_a_volume(self) -> "Preparation":
-        if self.layout == "3d" and (self.frames is None or self.frames.count < 2):
-            raise ValueError("layout '3d' is of several frames; set frames.count to 2 or more")
+        if self.sees_all_frames and (self.frames is None or self.frames.count < 2):
+            raise ValueError(f"layout {self.layout!r} is of several frames; set frames.count to 2 or more")
         return self
+
+    @property
+    def sees_all_frames(self) -> bool:
+        """Whether a network gets the frames of a clip at once, and not each by itself."""
+        return self.layout != "2d"
+
+    @property
+    def colours(self) -> int:
+        """C of the prepared pixels."""
+        return 1 if self.channels == "gray" else 3
+
+    @property
+    def input_channels(self) -> int:
+        """Channels of a network's input: the colours, of each frame where frames are channels."""
+        frames = self.frames.count if self.layout == "frames_as_channels" and self.frames is not None else 1
+        return frames * self.colours
 
     def geometric(self) -> dict[str, Any]:
         """Return what decides the prepared pixels; keys the cache.
@@ -351,7 +368,7 @@ def _bordered(window: Window, region: Window, preparation: Preparation) -> Windo
 def _picture(frame: int, window: Window, region: Window, tissue: _Tissue) -> NDArray[np.uint8]:
     preparation = tissue.preparation
     side = window[2] - window[0]
-    square = np.zeros((side, side, 1 if preparation.channels == "gray" else 3), dtype=np.uint8)
+    square = np.zeros((side, side, preparation.colours), dtype=np.uint8)
     found = tissue.around(frame, window, region)
     if found is not None:
         pixels, x0, y0 = found

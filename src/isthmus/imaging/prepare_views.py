@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from isthmus.errors import InputError, PictureError
 from isthmus.imaging.clip import Box, Clip, ClipInfo, Lesion, OpenClip, check_frames
 from isthmus.imaging.frames import FrameSampling, choose_frames
+from isthmus.imaging.key_frames import brightest_of, choose_key_frames, frame_times
 from isthmus.imaging.lesion_track import LesionTrack, track_box, track_boxes, track_mask
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.prepare import Preparation, Prepared, prepare_each
 from isthmus.imaging.read import open_clip, read_frames, read_mask
+from isthmus.imaging.region import find_scan_area
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class CacheItem:
         Of a clip the lesion's box in each frame, NaN where it is out of plane; used where there is no mask.
     frames : tuple of int, optional
         Of a clip the frames to prepare, ascending; used instead of choosing.
+    frame_rate_hz : float, optional
+        Of a clip whose file does not say when its frames were taken; key frames are chosen by it.
     """
 
     view_id: str
@@ -47,6 +51,7 @@ class CacheItem:
     scan_area: Box | None = None
     boxes: NDArray[np.float64] | None = field(default=None, compare=False)
     frames: tuple[int, ...] | None = None
+    frame_rate_hz: float | None = None
 
 
 def prepare_views(items: Sequence[CacheItem], preparation: Preparation, limits: Limits) -> list[Prepared | InputError]:
@@ -113,7 +118,7 @@ def _prepared_clip(
     info = source.info
     if info.frames == 1 and sampling.stored > 1:
         raise PictureError("it is a still", where=info.source, expected=f"a clip, for {sampling.stored} of its frames")
-    wanted = [_wanted(item, info, sampling, limits) for item in items]
+    wanted = [_wanted(item, source, sampling, limits) for item in items]
     numbers = sorted({number for one in wanted if isinstance(one, _Wanted) for number in one.frames.tolist()})
     if not numbers:
         return [one for one in wanted if isinstance(one, InputError)]
@@ -127,11 +132,16 @@ def _prepared_clip(
     return [one if isinstance(one, InputError) else next(prepared[one.frames.tobytes()]) for one in wanted]
 
 
-def _wanted(item: CacheItem, info: ClipInfo, sampling: FrameSampling, limits: Limits) -> _Wanted | InputError:
+def _wanted(item: CacheItem, source: OpenClip, sampling: FrameSampling, limits: Limits) -> _Wanted | InputError:
+    info = source.info
     try:
         track = _track(item, info, limits)
         if item.frames is not None:
             frames = _named_frames(item.frames, info, sampling)
+        elif sampling.pick == "key_frames":
+            times = frame_times(info, item.frame_rate_hz)
+            boxes, areas = (None, None) if track is None else (track.boxes, track.areas)
+            frames = choose_key_frames(sampling, times, boxes, areas, source.frames)
         elif track is not None:
             frames = track.choose(sampling)
         else:
@@ -168,6 +178,9 @@ def _prepare_frames(
     part = clip
     if len(different) < len(numbers):
         part = replace(clip, frames=clip.frames[np.searchsorted(numbers, different)], frame_times_s=None)
+    if part.scan_area is None and preparation.frames is not None and preparation.frames.pick == "key_frames":
+        found = find_scan_area(brightest_of(part.frames))
+        part = replace(part, scan_area=found.box, panels=found.panels)
     return [
         one
         if isinstance(one, InputError)

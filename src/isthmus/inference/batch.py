@@ -79,9 +79,11 @@ def to_batch(pixels: "np.ndarray[Any, Any] | Tensor", preparation: "Preparation"
     Returns
     -------
     Tensor of float32
-        ``[N, C, crop, crop]`` of stills; of clips ``[N, C, count, crop, crop]`` with layout ``3d`` and
-        ``[N * count, C, crop, crop]``, frame by frame, with ``2d``. Each picture or volume is normalised by itself.
-        In channels-last memory order, which the convolutions of CPUs and GPUs prefer.
+        ``[N, C, crop, crop]`` of stills; of clips ``[N, C, count, crop, crop]`` with layout ``3d``,
+        ``[N, count * C, crop, crop]`` with ``frames_as_channels``, the first frame's channels first, and
+        ``[N * count, C, crop, crop]``, frame by frame, with ``2d``. Each picture is normalised by itself, the frames
+        that a network sees at once as one volume. In channels-last memory order, which the convolutions of CPUs and
+        GPUs prefer.
 
     Raises
     ------
@@ -100,17 +102,21 @@ def to_batch(pixels: "np.ndarray[Any, Any] | Tensor", preparation: "Preparation"
         seen = centre(seen, preparation.crop_size)
     if preparation.layout == "3d":
         return normalise(seen, preparation.normalise).permute(0, 4, 1, 2, 3)
+    if preparation.layout == "frames_as_channels":
+        return normalise(seen, preparation.normalise).permute(0, 2, 3, 1, 4).flatten(3).permute(0, 3, 1, 2)
     return normalise(seen.flatten(0, 1), preparation.normalise).permute(0, 3, 1, 2)
 
 
 def _masks_batch(masks: "np.ndarray[Any, Any] | Tensor", preparation: "Preparation", centre_crop: bool) -> "Tensor":
-    """Lay masks [N, T, S, S] out as :func:`to_batch` lays pixels out."""
+    """Lay masks [N, T, S, S] out as :func:`to_batch` lays pixels out; of frames that are channels, where any has it."""
     import torch
 
     tensor = (masks if isinstance(masks, torch.Tensor) else _tensor(masks)).unsqueeze(-1)
     seen = _seen(tensor, preparation, centre_crop)
     if centre_crop:
         seen = centre(seen, preparation.crop_size)
+    if preparation.layout == "frames_as_channels":
+        seen = seen.amax(1, keepdim=True)
     layers = seen.to(torch.float32).movedim(-1, 1)
     return layers if preparation.layout == "3d" else layers.transpose(1, 2).flatten(0, 1)
 
@@ -120,7 +126,7 @@ def _seen(tensor: "Tensor", preparation: "Preparation", choose: bool) -> "Tensor
     sampling = preparation.frames
     stored, count = (1, 1) if sampling is None else (sampling.stored, sampling.count)
     # Training hands a 2D network one frame of each clip at a time.
-    expected = {stored} if choose else {count} if preparation.layout == "3d" else {1, count}
+    expected = {stored} if choose else {count} if preparation.sees_all_frames else {1, count}
     if tensor.shape[1] not in expected:
         reason = "prepare.frames is not set" if sampling is None else "prepare.frames says so"
         raise InputError(f"the views have {tensor.shape[1]} frames", expected=f"{max(expected)}, because {reason}")

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from isthmus.errors import InputError, PictureError
 from isthmus.imaging.clip import Box, Clip, ClipInfo, Lesion
 from isthmus.imaging.frames import FrameSampling, choose_frames
+from isthmus.imaging.key_frames import brightest_of, choose_key_frames, frame_times
 from isthmus.imaging.lesion_track import LesionTrack, track_box, track_boxes, track_mask
 from isthmus.imaging.limits import Limits
-from isthmus.imaging.read import probe, read_clip, read_mask
+from isthmus.imaging.read import open_clip, probe, read_clip, read_mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +28,9 @@ class ChosenFrames:
         Their numbers in the whole clip, ascending; some twice where the clip is short.
     total : int
         Frames of the whole clip.
-    first : uint8 array [H, W, C]
-        The whole clip's first frame: in it the scan area is found, as importers do.
+    shown : uint8 array [H, W, C]
+        In it the scan area is found: the whole clip's first frame, as importers do; of key frames what is brightest in
+        any of them.
     notes : tuple of str
         What a reader of the score should know of the region.
     """
@@ -36,7 +38,7 @@ class ChosenFrames:
     clip: Clip
     frames: NDArray[np.int64]
     total: int
-    first: NDArray[np.uint8]
+    shown: NDArray[np.uint8]
     notes: tuple[str, ...] = ()
 
 
@@ -71,9 +73,10 @@ def read_frames(
     *,
     box: Box | NDArray[np.float64] | None = None,
     mask: Path | None = None,
+    frame_rate_hz: float | None = None,
     limits: Limits,
 ) -> ChosenFrames:
-    """Choose a clip's frames by its lesion and decode those.
+    """Choose a clip's frames by its lesion, or by how clearly they show it, and decode those.
 
     Parameters
     ----------
@@ -87,6 +90,8 @@ def read_frames(
         One for the whole clip, or one a frame, NaN where the lesion is out of plane.
     mask : Path, optional
         A multi-page TIFF or a folder of masks, one a frame; or one picture, which is then taken for all frames.
+    frame_rate_hz : float, optional
+        Frames a second, for a model of key frames where the file does not say.
     limits : Limits
         What is refused as too large.
 
@@ -110,7 +115,14 @@ def read_frames(
     elif box is not None:
         track = track_box(box, info)
         notes = _one_for_all("box", info)
-    frames = choose(sampling, info.frames, None if track is None else track.areas)
+    areas = None if track is None else track.areas
+    if sampling.pick == "key_frames":
+        boxes = None if track is None else track.boxes
+        if drawn is not None:
+            boxes = np.repeat(Lesion.still(mask=drawn).boxes(), info.frames, axis=0)
+        frames = key_frames(path, info, sampling, boxes, areas, frame_rate_hz, limits)
+    else:
+        frames = choose(sampling, info.frames, areas)
     lesion = None
     numbers = np.unique(frames)
     if drawn is not None:
@@ -118,7 +130,7 @@ def read_frames(
     elif track is not None:
         lesion = track.lesion(numbers, sampling)
     clip, first = decode(path, numbers.tolist(), limits)
-    return ChosenFrames(replace(clip, lesion=lesion), frames, info.frames, first, notes)
+    return ChosenFrames(replace(clip, lesion=lesion), frames, info.frames, shown(clip, first, sampling), notes)
 
 
 def frames_of_clip(clip: Clip, sampling: FrameSampling) -> ChosenFrames:
@@ -128,7 +140,15 @@ def frames_of_clip(clip: Clip, sampling: FrameSampling) -> ChosenFrames:
     if lesion is not None:
         sides = lesion.boxes()[:, 2:] - lesion.boxes()[:, :2]
         areas = np.nan_to_num(sides.prod(axis=1)) if lesion.mask is None else lesion.mask.sum((1, 2)).astype(np.float64)
-    frames = choose(sampling, total, areas)
+    if sampling.pick == "key_frames":
+        height, width, channels = clip.frames.shape[1:]
+        stated = None if clip.frame_times_s is None else tuple(clip.frame_times_s.tolist())
+        info = ClipInfo(clip.source, "in memory", width, height, channels, total, frame_times_s=stated)
+        boxes = None if lesion is None else lesion.boxes()
+        times_s = frame_times(info, None)
+        frames = choose_key_frames(sampling, times_s, boxes, areas, lambda wanted: iter(clip.frames[list(wanted)]))
+    else:
+        frames = choose(sampling, total, areas)
     numbers = np.unique(frames)
     own = None
     if lesion is not None:
@@ -139,7 +159,27 @@ def frames_of_clip(clip: Clip, sampling: FrameSampling) -> ChosenFrames:
         )
     times = None if clip.frame_times_s is None else clip.frame_times_s[numbers]
     part = replace(clip, frames=clip.frames[numbers], frame_times_s=times, lesion=own)
-    return ChosenFrames(part, frames, total, clip.frames[0])
+    return ChosenFrames(part, frames, total, shown(part, clip.frames[0], sampling))
+
+
+def key_frames(
+    path: Path,
+    info: ClipInfo,
+    sampling: FrameSampling,
+    boxes: NDArray[np.float64] | None,
+    areas: NDArray[np.float64] | None,
+    frame_rate_hz: float | None,
+    limits: Limits,
+) -> NDArray[np.int64]:
+    """Return the key frames of a clip, by :func:`isthmus.imaging.key_frames.choose_key_frames`."""
+    times = frame_times(info, frame_rate_hz)
+    with open_clip(path, limits) as source:
+        return choose_key_frames(sampling, times, boxes, areas, source.frames)
+
+
+def shown(clip: Clip, first: NDArray[np.uint8], sampling: FrameSampling) -> NDArray[np.uint8]:
+    """Return in what the scan area is found, of a clip of the chosen frames and the file's first frame."""
+    return brightest_of(clip.frames) if sampling.pick == "key_frames" else first
 
 
 def choose(sampling: FrameSampling, total: int, areas: NDArray[np.float64] | None) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from isthmus.errors import RegionMissing
 from isthmus.imaging.clip import Box, Clip, ClipInfo, Lesion
 from isthmus.imaging.frames import FrameSampling
 from isthmus.imaging.limits import Limits
-from isthmus.inference.clip_frames import ChosenFrames, choose, decode
+from isthmus.inference.clip_frames import ChosenFrames, choose, decode, key_frames, shown
 from isthmus.inference.proposal import Proposal
 
 FEWEST_LOOKS = 12
@@ -33,7 +33,14 @@ class Proposer(Protocol):
 
 
 def propose_frames(
-    path: Path, info: ClipInfo, sampling: FrameSampling, localiser: Proposer, scan_area: Box | None, limits: Limits
+    path: Path,
+    info: ClipInfo,
+    sampling: FrameSampling,
+    localiser: Proposer,
+    scan_area: Box | None,
+    limits: Limits,
+    *,
+    frame_rate_hz: float | None = None,
 ) -> ChosenFrames:
     """Choose a clip's frames by what a localiser proposes in single frames.
 
@@ -55,6 +62,8 @@ def propose_frames(
         Found in each frame where it is None.
     limits : Limits
         What is refused as too large.
+    frame_rate_hz : float, optional
+        As for :func:`isthmus.inference.clip_frames.read_frames`.
 
     Raises
     ------
@@ -69,17 +78,23 @@ def propose_frames(
     lesion = _same_lesion(asked.found)
     if not lesion:
         raise RegionMissing(NOT_FOUND, where=path.name, hint=DRAW_IT)
-    frames = choose(sampling, info.frames, _areas(lesion, info.frames, looked_at))
+    if sampling.pick == "key_frames":
+        # How large it is between the frames that were read is not known, only where it lies.
+        boxes = np.tile(_hull(proposal.box for proposal in lesion.values()), (info.frames, 1))
+        frames = key_frames(path, info, sampling, boxes, None, frame_rate_hz, limits)
+    else:
+        frames = choose(sampling, info.frames, _areas(lesion, info.frames, looked_at))
     numbers = np.unique(frames)
     asked.ask(numbers)
     lesion = _same_lesion(asked.found)
     extent = _hull(proposal.box for proposal in lesion.values())
-    if sampling.pick != "uniform" and int(numbers[0]) in lesion:
+    if sampling.pick not in ("uniform", "key_frames") and int(numbers[0]) in lesion:
         extent = lesion[int(numbers[0])].box
     clip, first = decode(path, numbers.tolist(), limits)
     masks = np.stack([_mask(lesion.get(number), info) for number in numbers.tolist()])
     clip = replace(clip, lesion=Lesion(mask=masks, extent=extent))
-    return ChosenFrames(clip, frames, info.frames, first, _notes(lesion, len(asked.found), extent))
+    notes = _notes(lesion, len(asked.found), extent)
+    return ChosenFrames(clip, frames, info.frames, shown(clip, first, sampling), notes)
 
 
 @dataclass(frozen=True)

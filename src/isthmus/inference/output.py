@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from isthmus.files import write_json
+from isthmus.imaging.frames import key_frames_in_words
 from isthmus.inference.prediction import Prediction, Predictions
 from isthmus.manifest import DISCLAIMER
 from isthmus.models.bundle_spec import BundleSpec
@@ -16,6 +17,7 @@ TIRADS = (
     "The labels that this model learned are TI-RADS categories given by readers, not pathology: "
     "a call says that a picture looks suspicious to such a reader, and nothing more."
 )
+_TOGETHER = {"3d": "as one volume", "frames_as_channels": "as channels of one picture"}
 MARKS = {
     "SIMULATED": "SIMULATED: the model was trained on a virtual cohort and has seen no patient.",
     "SMOKE": "SMOKE: the model is a rehearsal of the program; no number means anything.",
@@ -83,11 +85,13 @@ def frames_in_words(spec: BundleSpec) -> str:
     sampling = spec.prepare.frames
     if sampling is None:
         return ""
+    how = _TOGETHER.get(spec.prepare.layout, f"each by itself, {spec.frame_scores} of their scores")
+    if sampling.pick == "key_frames":
+        return f"{key_frames_in_words(sampling)}; {how}"
     if sampling.pick != "uniform":
         return f"one frame of a clip: that of the {sampling.pick.replace('_', ' ')}"
     seen = "from the first to the last in which the lesion is seen, where that is known"
     within = seen if sampling.within == "lesion" else "over the whole clip"
-    how = "as one volume" if spec.prepare.layout == "3d" else f"each by itself, {spec.frame_scores} of their scores"
     return f"{sampling.count} frames evenly spread {within}; {how}"
 
 

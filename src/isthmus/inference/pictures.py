@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from isthmus.errors import InputError, RegionMissing
 from isthmus.imaging.clip import Box, Clip, Lesion
-from isthmus.imaging.frames import seen_frames
+from isthmus.imaging.frames import FrameSampling, seen_frames
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.prepare import Preparation, Prepared, prepare
 from isthmus.imaging.read import probe, read_clip, read_mask
@@ -65,6 +65,7 @@ def read_picture(
     mask: str | Path | None = None,
     scan_area: BoxLike | None = None,
     localiser: Proposer | None = None,
+    frame_rate_hz: float | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Picture:
     """Read a still, or the frames of a clip that a model looks at, and make them ready.
@@ -88,6 +89,8 @@ def read_picture(
         Where the ultrasound picture lies on the screen; found in the first frame when it is not given.
     localiser : Proposer, optional
         Asked for a region where the model needs one and neither box nor mask is given; the picture says so.
+    frame_rate_hz : float, optional
+        Of a clip whose file does not say, for a model of key frames.
     limits : Limits
         What is refused as too large.
 
@@ -119,10 +122,12 @@ def read_picture(
         picture = picture_of_clip(clip, preparation, requires)
     else:
         if localiser is not None and propose:
-            chosen = propose_frames(path, info, sampling, localiser, area, limits)
+            chosen = propose_frames(path, info, sampling, localiser, area, limits, frame_rate_hz=frame_rate_hz)
         else:
             own_mask = None if mask is None else Path(mask)
-            chosen = read_frames(path, info, sampling, box=drawn, mask=own_mask, limits=limits)
+            chosen = read_frames(
+                path, info, sampling, box=drawn, mask=own_mask, frame_rate_hz=frame_rate_hz, limits=limits
+            )
         clip, notes = _with_scan_area(chosen.clip, area), list(chosen.notes)
         picture = _ready(replace(chosen, clip=clip), preparation, requires)
     source = "proposed" if propose else picture.region_source
@@ -207,7 +212,7 @@ def _ready(chosen: ChosenFrames, preparation: Preparation, requires: str) -> Pic
         )
     notes: list[str] = []
     if clip.scan_area is None:
-        clip = replace(clip, scan_area=_scan_area(chosen.first, lesion, name, notes))
+        clip = replace(clip, scan_area=_scan_area(chosen.shown, lesion, name, notes))
     prepared = prepare(clip, preparation)
     enlarged = float(prepared.source_to_prepared[0, 0])
     if enlarged > MUCH_ENLARGED:
@@ -224,15 +229,16 @@ def _ready(chosen: ChosenFrames, preparation: Preparation, requires: str) -> Pic
         count = preparation.frames.count
         seen = tuple(chosen.frames[seen_frames(preparation.frames.stored, count)].tolist())
         if len(set(seen)) < count:
-            notes.append(_repeated(len(set(seen)), count, chosen.total))
+            notes.append(_repeated(len(set(seen)), preparation.frames, chosen.total))
     return Picture(name, clip, prepared, "whole" if lesion is None else "drawn", tuple(notes), seen)
 
 
-def _repeated(different: int, count: int, total: int) -> str:
+def _repeated(different: int, sampling: FrameSampling, total: int) -> str:
     frames = "one frame" if different == 1 else f"{different} different frames"
-    return (
-        f"the model looks at {count} frames, and found {frames} among the clip's {total}: some are seen more than once"
-    )
+    among = f"the clip's {total}"
+    if sampling.every_s is not None:
+        among = f"those every {sampling.every_s:g} s of {among} that show the lesion"
+    return f"the model looks at {sampling.count} frames, and found {frames} among {among}: some are seen more than once"
 
 
 def _scan_area(frame: NDArray[np.uint8], lesion: Lesion | None, name: str, notes: list[str]) -> Box:

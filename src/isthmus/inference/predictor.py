@@ -63,6 +63,7 @@ class Predictor:
         masks: Sequence[str | Path | None] | None = None,
         scan_areas: Sequence[BoxLike | None] | None = None,
         localiser: Proposer | None = None,
+        frame_rates_hz: Sequence[float | None] | None = None,
         nodule: bool = False,
         progress: Progress | None = None,
     ) -> Predictions:
@@ -76,6 +77,8 @@ class Predictor:
             One entry a picture, None where it has none; as for :func:`isthmus.inference.pictures.read_picture`.
         localiser : Proposer, optional
             Proposes the region of pictures that have neither box nor mask.
+        frame_rates_hz : sequence, optional
+            One entry a clip, for a model of key frames: frames a second where the file does not say, else None.
         nodule : bool
             True when all pictures show one nodule: one prediction, of the mean probability, or of the view that scores
             highest where the bundle's ``aggregation`` says so.
@@ -93,7 +96,7 @@ class Predictor:
             When there is no picture, a sequence has another length, or no picture at all could be scored (then with
             the first one's error).
         """
-        regions = [_spread(name, given, len(paths)) for name, given in _named(boxes, masks, scan_areas)]
+        regions = [_spread(name, given, len(paths)) for name, given in _named(boxes, masks, scan_areas, frame_rates_hz)]
         if not paths:
             raise InputError("no picture was given", expected="at least one")
         waiting: list[Prepared] = []
@@ -101,9 +104,9 @@ class Predictor:
         seen: list[Seen] = []
         failures: list[FailedPicture] = []
         kept: list[_Facts] = []
-        for number, (path, box, mask, area) in enumerate(zip(paths, *regions, strict=True), start=1):
+        for number, (path, box, mask, area, rate) in enumerate(zip(paths, *regions, strict=True), start=1):
             try:
-                picture = self.read(path, box=box, mask=mask, scan_area=area, localiser=localiser)
+                picture = self.read(path, box=box, mask=mask, scan_area=area, localiser=localiser, frame_rate_hz=rate)
             except InputError as error:
                 failures.append(FailedPicture(name_of(path), error))
             else:
@@ -137,11 +140,18 @@ class Predictor:
         mask: str | Path | None = None,
         scan_area: BoxLike | None = None,
         localiser: Proposer | None = None,
+        frame_rate_hz: float | None = None,
     ) -> Picture:
         """Read a picture as this model needs it; see :func:`isthmus.inference.pictures.read_picture`."""
-        region = self.spec.requires.region
         return read_picture(
-            path, self.spec.prepare, region, box=box, mask=mask, scan_area=scan_area, localiser=localiser
+            path,
+            self.spec.prepare,
+            self.spec.requires.region,
+            box=box,
+            mask=mask,
+            scan_area=scan_area,
+            localiser=localiser,
+            frame_rate_hz=frame_rate_hz,
         )
 
     def predict_picture(self, picture: Picture) -> Prediction:
@@ -364,7 +374,7 @@ def _calibration(spec: BundleSpec) -> LogisticCalibration | None:
 
 
 def _named(*given: Sequence[Any] | None) -> list[tuple[str, Sequence[Any] | None]]:
-    return list(zip(("boxes", "masks", "scan_areas"), given, strict=True))
+    return list(zip(("boxes", "masks", "scan_areas", "frame_rates_hz"), given, strict=True))
 
 
 def _spread(name: str, given: Sequence[Any] | None, count: int) -> Sequence[Any]:

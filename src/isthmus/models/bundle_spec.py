@@ -138,9 +138,10 @@ class BundleSpec(_Facts):
             raise ValueError(f"the network has {self.network.classes} classes, the bundle {count}")
         if any(len(part.log_prior_shift) != count for part in self.parts):
             raise ValueError(f"every part needs {count} values of log_prior_shift")
-        channels = 1 if self.prepare.channels == "gray" else 3
-        if self.network.channels != channels:
-            raise ValueError(f"prepare gives {channels} channels, the network takes {self.network.channels}")
+        if self.network.channels != self.prepare.input_channels:
+            raise ValueError(
+                f"prepare gives {self.prepare.input_channels} channels, the network takes {self.network.channels}"
+            )
         if self.prepare.crop == "lesion" and self.requires.region == "none":
             raise ValueError("prepare crops the lesion, so requires.region is 'box' or 'mask'")
         return self

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from isthmus.imaging.frames import key_frames_in_words
 from isthmus.manifest import DISCLAIMER
 
 if TYPE_CHECKING:
@@ -92,11 +93,14 @@ def _frames(spec: "BundleSpec") -> str:
     sampling = spec.prepare.frames
     if sampling is None:
         return ""
+    together = {"3d": "as one volume", "frames_as_channels": "as channels of one picture"}
+    joined = together.get(spec.prepare.layout, f"each by itself; the {spec.frame_scores} counts")
+    if sampling.pick == "key_frames":
+        return f" Of a clip it sees {key_frames_in_words(sampling)}, all cut by one window, {joined}."
     if sampling.pick != "uniform":
         by_truth = " (known of simulated clips only)" if sampling.pick == "calcification_richest" else ""
         return f" Of a clip it sees one frame, that of the {sampling.pick.replace('_', ' ')}{by_truth}."
     within = "between the first and the last in which the lesion is seen" if sampling.within == "lesion" else "of it"
-    joined = "as one volume" if spec.prepare.layout == "3d" else f"each by itself; the {spec.frame_scores} counts"
     return f" Of a clip it sees {sampling.count} frames, evenly spread {within}, all cut by one window, {joined}."
 
 

@@ -124,10 +124,21 @@ def _fit_stem(classifier: Classifier, fitted: dict[str, Tensor], own: dict[str, 
     if name not in own:
         return []
     found, wanted = fitted[name], own[name]
-    if found.ndim < 2 or wanted.shape[1] != 1 or found.shape[1] != 3:
+    if found.ndim != wanted.ndim or found.ndim < 2 or found.shape[1] not in (1, 3):
         return []
-    fitted[name] = found.sum(dim=1, keepdim=True)
-    return ["first convolution: the weights of red, green and blue were summed for one grey channel"]
+    channels = wanted.shape[1]
+    if channels == found.shape[1]:
+        return []
+    summed = found.sum(dim=1, keepdim=True)
+    fitted[name] = summed if channels == 1 else (summed / channels).repeat_interleave(channels, dim=1)
+    before = "red, green and blue" if found.shape[1] == 3 else "one grey channel"
+    if channels == 1:
+        return [f"first convolution: the weights of {before} were summed for one grey channel"]
+    total = "their sum" if found.shape[1] == 3 else "they"
+    return [
+        f"first convolution: the weights of {before} became those of {channels} channels: {total} divided by "
+        f"{channels}, the same for each, so that {channels} equal channels are answered as one grey picture was"
+    ]
 
 
 def _fit_head(classifier: Classifier, fitted: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:

@@ -50,7 +50,7 @@ class Provenance:
     name, origin, licence, sha256 : str
         Of the file.
     notes : tuple of str
-        What was changed while loading: a replaced head, a stem summed over RGB.
+        What was changed while loading: a replaced head, a stem of other channels.
     """
 
     name: str
@@ -212,8 +212,10 @@ def load_initial_weights(classifier: "Classifier", name_or_path: str | Path, cac
     """Load published or own weights into a network, strictly.
 
     Every parameter must be there with its shape, with stated exceptions: the last linear layer keeps its random
-    start when the file has another number of classes, and a stem for one channel takes the file's stem summed over RGB
-    (what the file's network computes on a grey picture repeated three times). Into a network of clips the weights of
+    start when the file has another number of classes, and a stem of another number of channels than the file's three
+    (or one) takes the file's stem summed over its channels, divided by their number: each channel gets their mean,
+    scaled so that equal channels, such as frames in which nothing changes, are answered as the file's network answers
+    that grey picture repeated three times. Into a network of clips the weights of
     its twin of pictures are inflated (:mod:`isthmus.models.inflation`).
 
     Parameters

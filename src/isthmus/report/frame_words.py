@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from isthmus.imaging.frames import FrameSampling, key_frames_in_words
+
 _PICKED: Final = {
     "largest_area": "looks at one frame of each clip, that of the largest lesion",
     "calcification_richest": (
@@ -12,6 +14,11 @@ _PICKED: Final = {
 _JOINED: Final = {
     "mean": "its score is the mean of their logits",
     "maximum": "its score is that of the most suspicious frame",
+}
+
+_AT_ONCE: Final = {
+    "3d": ", all at once as one volume",
+    "frames_as_channels": ", all at once as channels of one picture",
 }
 
 
@@ -34,12 +41,15 @@ def frame_words(arm: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     frames = prepare.get("frames")
     if not frames:
         return ""
+    if frames.get("pick") == "key_frames":
+        at_once = _AT_ONCE.get(prepare.get("layout", "2d"), "")
+        return f"looks at {key_frames_in_words(FrameSampling.model_validate(frames))}{at_once}"
     if frames.get("pick") in _PICKED:
         return _PICKED[frames["pick"]]
     count, stored = frames["count"], frames.get("stored", frames["count"])
     spread = "that are evenly spread over " + ("the lesion" if frames.get("within", "lesion") == "lesion" else "it")
     out_of = f", drawn in training out of {stored} {spread}" if stored > count else f" {spread}"
-    if prepare.get("layout") == "3d":
+    if prepare.get("layout") in _AT_ONCE:
         return f"looks at {count} frames of each clip at once{out_of}"
     source = arm.get("networks_of")
     learnt = f"takes over the networks of {titles.get(source, source)}" if source else "learns from single frames"

@@ -102,7 +102,7 @@ class Batch(NamedTuple):
     Parameters
     ----------
     pixels : Tensor of uint8, shape [N, T, crop, crop, C]
-        T is 1 for 2D networks.
+        T is 1 for networks that see frames one by one.
     labels : Tensor of int64, shape [N]
         Their classes.
     masks : Tensor of bool, shape [N, T, crop, crop], optional
@@ -126,8 +126,8 @@ class TrainingBatches:
     labels : sequence of int
         Class of each.
     preparation : Preparation
-        Gives ``train_size``, ``crop_size``, ``frames`` and ``layout``. Of a clip a 3D network sees one frame drawn out
-        of each of ``count`` strata, a 2D network one frame drawn out of all that are stored.
+        Gives ``train_size``, ``crop_size``, ``frames`` and ``layout``. Of a clip a network that sees all frames at
+        once gets one drawn out of each of ``count`` strata, any other one drawn out of all that are stored.
     augmentations : sequence of str
         Names of :data:`isthmus.training.settings.AUGMENTATIONS`.
     batch : int
@@ -206,4 +206,4 @@ def _drawn_frames(preparation: "Preparation") -> tuple[int, int] | None:
     sampling = preparation.frames
     if sampling is None or sampling.stored == 1:
         return None
-    return sampling.stored, sampling.count if preparation.layout == "3d" else 1
+    return sampling.stored, sampling.count if preparation.sees_all_frames else 1

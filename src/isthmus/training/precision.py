@@ -106,7 +106,7 @@ def _key(
     facts = {
         "network": network, "options": dict(options), "classes": classes, "device": device,
         "threads": threads or torch.get_num_threads(), "size": prepare.train_size, "crop": prepare.crop_size,
-        "channels": 3 if prepare.channels == "rgb" else 1, "prepare": prepare.model_dump(mode="json"),
+        "channels": prepare.input_channels, "prepare": prepare.model_dump(mode="json"),
         "train": train.model_dump(mode="json", include={"optimiser", "batch", "augment", "recompute"}),
     }  # fmt: skip
     return json.dumps(facts, sort_keys=True)
@@ -160,8 +160,7 @@ def _views(
     network: "Classifier", prepare: "Preparation", train: "TrainSettings", generator: torch.Generator
 ) -> tuple[Tensor, Tensor | None]:
     """Return noise of a batch's shape, with masks for a network that looks at them."""
-    frames = prepare.frames.count if prepare.frames is not None and prepare.layout == "3d" else 1
+    frames = prepare.frames.count if prepare.frames is not None and prepare.sees_all_frames else 1
     shape = (train.batch, frames, prepare.train_size, prepare.train_size)
-    channels = 3 if prepare.channels == "rgb" else 1
-    pixels = torch.randint(0, 256, (*shape, channels), generator=generator, dtype=torch.uint8)
+    pixels = torch.randint(0, 256, (*shape, prepare.colours), generator=generator, dtype=torch.uint8)
     return pixels, torch.ones(shape, dtype=torch.bool) if takes_masks(network) else None

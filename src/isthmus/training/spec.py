@@ -105,7 +105,7 @@ class FitSpec(BaseModel):
     @property
     def channels(self) -> int:
         """C of the network's input."""
-        return 3 if self.prepare.channels == "rgb" else 1
+        return self.prepare.input_channels
 
     def labels_of(self, views: list[str]) -> list[int]:
         """Return the class index of each view."""
