@@ -46,7 +46,7 @@ def test_points_and_risks_are_those_of_rms():
     assert [risks[f"{risk:g}"] for risk in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)] == pytest.approx(
         expected, abs=1e-4
     )
-    assert "0.05" not in risks  # nobody comes so low
+    assert "0.02" not in risks  # nobody comes so low
 
 
 def test_points_that_are_read_and_added_give_the_models_own_risk():

@@ -12,7 +12,7 @@ from isthmus.statistics.inputs import FloatArray, as_labels
 from isthmus.statistics.interval import Interval, check_level
 
 METHOD = "profile penalised likelihood"
-_STEPS = 200
+_STEPS = 100
 _LARGEST_STEP = 5.0
 """Of a coefficient in one Newton step, as in R logistf: the first ones of separated data are wild."""
 _TOLERANCE = 1e-10
@@ -50,6 +50,7 @@ class FirthFit:
         """Return exp(coefficient) with its limits; place 0 is the intercept."""
         estimate, low, high = (float(np.exp(one[place])) for one in (self.coefficients, self.low, self.high))
         return Interval(estimate, low, high, self.level, METHOD)
+
 
 @dataclass(frozen=True)
 class JointTest:
@@ -170,14 +171,29 @@ class _Likelihood:
             return -np.inf
         return float(np.sum(self.truth * linear - np.logaddexp(0, linear)) + log_determinant / 2)
 
-    def score(self, coefficients: FloatArray) -> FloatArray:
+    def slopes(self, coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the score of the penalised likelihood and the negative of its matrix of second derivatives."""
         fitted = expit(self.x @ coefficients)
-        weights = fitted * (1 - fitted)
-        # The hat matrix's diagonal by QR: squares of an orthonormal basis of the weighted design.
-        basis = np.linalg.qr(self.x * np.sqrt(weights)[:, None])[0]
-        hat = np.sum(basis**2, axis=1)
-        found: FloatArray = self.x.T @ (self.truth - fitted + hat * (0.5 - fitted))
-        return found
+        weights, lean = fitted * (1 - fitted), 1 - 2 * fitted
+        inverse = np.linalg.inv(self.information(coefficients))
+        hat = weights * np.sum((self.x @ inverse) * self.x, axis=1)
+        score = self.x.T @ (self.truth - fitted + hat * lean / 2)
+        moved = np.empty_like(self.x)  # of the hat values, by each coefficient
+        for place in range(self.size):
+            change = self.x * (weights * lean * self.x[:, place])[:, None]
+            inner = inverse @ (change.T @ self.x) @ inverse
+            moved[:, place] = lean * hat * self.x[:, place] - weights * np.sum((self.x @ inner) * self.x, axis=1)
+        bend = self.x.T @ (self.x * (weights * (1 + hat))[:, None] - moved * (lean / 2)[:, None])
+        return score, (bend + bend.T) / 2
+
+    def step(self, coefficients: FloatArray, free: NDArray[np.bool_]) -> FloatArray:
+        """Return Newton's step; by the information, as in R logistf, where the likelihood is not concave."""
+        score, bend = self.slopes(coefficients)
+        found, block = np.zeros_like(coefficients), np.ix_(free, free)
+        if np.linalg.eigvalsh(bend[block])[0] <= 0:
+            bend = self.information(coefficients)
+        found[free] = np.linalg.solve(bend[block], score[free])
+        return found / max(1.0, float(np.abs(found).max()) / _LARGEST_STEP)
 
     def maximise(self, free: NDArray[np.bool_], start: FloatArray, tolerance: float = _TOLERANCE) -> FloatArray:
         """Return the coefficients of the maximum where some are kept as they start."""
@@ -185,13 +201,10 @@ class _Likelihood:
         if not free.any():
             return coefficients
         for _ in range(_STEPS):
-            step = np.zeros_like(coefficients)
-            information = self.information(coefficients)[np.ix_(free, free)]
             try:
-                step[free] = np.linalg.solve(information, self.score(coefficients)[free])
+                step = self.step(coefficients, free)
             except np.linalg.LinAlgError:
                 break
-            step /= max(1.0, float(np.abs(step).max()) / _LARGEST_STEP)
             size = 1.0
             while self.value(coefficients + size * step) < current - 1e-12 * abs(current) and size > 1e-10:
                 size /= 2
