@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from isthmus.models.chain import Chain
 from isthmus.models.classifier import image_input
 
-# Table 1 of the paper: channels of the 1x1 branch, of the 3x3 branch (reduced, then filtered), of the "5x5" branch
-# (likewise), and after the pooling. A name begins with the number of its stage; stages are pooled apart.
-_INCEPTIONS = {
+INCEPTIONS = {
     "inception3a": (64, 96, 128, 16, 32, 32),
     "inception3b": (128, 128, 192, 32, 96, 64),
     "inception4a": (192, 96, 208, 16, 48, 64),
@@ -24,6 +22,9 @@ _INCEPTIONS = {
     "inception5a": (256, 160, 320, 32, 128, 128),
     "inception5b": (384, 192, 384, 48, 128, 128),
 }
+"""Table 1 of the paper: channels of the 1x1 branch, of the 3x3 branch (reduced, then filtered), of the "5x5" branch
+(likewise), and after the pooling. A name begins with the number of its stage; stages are pooled apart."""
+
 _NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 _AUXILIARY = frozenset(
     f"aux{number}.{name}"
@@ -60,7 +61,7 @@ class GoogLeNet(Chain):
 
     def __init__(self, *, classes: int = 2, channels: int = 1, width: int = 64, dropout: float = 0.2) -> None:
         super().__init__(inputs=image_input(channels), classes=classes)
-        first, third = _scaled(64, width), _scaled(192, width)
+        first, third = scaled(64, width), scaled(192, width)
         layers: dict[str, nn.Module] = {
             "conv1": _Convolution(channels, first, 7, stride=2),
             "maxpool1": nn.MaxPool2d(3, stride=2, ceil_mode=True),
@@ -69,12 +70,12 @@ class GoogLeNet(Chain):
             "maxpool2": nn.MaxPool2d(3, stride=2, ceil_mode=True),
         }
         now = third
-        for name, wanted in _INCEPTIONS.items():
+        for name, wanted in INCEPTIONS.items():
             if name == "inception4a":
                 layers["maxpool3"] = nn.MaxPool2d(3, stride=2, ceil_mode=True)
             if name == "inception5a":
                 layers["maxpool4"] = nn.MaxPool2d(2, stride=2, ceil_mode=True)
-            block = _Inception(now, *(_scaled(channel, width) for channel in wanted))
+            block = _Inception(now, *(scaled(channel, width) for channel in wanted))
             layers[name], now = block, block.channels
         self.assemble(layers, now, dropout)
 
@@ -114,8 +115,16 @@ class _Inception(nn.Module):
         return torch.cat([self.branch1(maps), self.branch2(maps), self.branch3(maps), self.branch4(maps)], 1)
 
 
-def _scaled(channels: int, width: int) -> int:
-    # Exact for every multiple of 4: all of the paper's channels are multiples of 16.
+def scaled(channels: int, width: int) -> int:
+    """Return a network's share of published channels: exact for a width that is a multiple of 8.
+
+    Of other multiples of 4, two branches of 24 channels are rounded down.
+
+    Examples
+    --------
+    >>> scaled(24, 64), scaled(24, 8), scaled(24, 4)
+    (24, 3, 1)
+    """
     return channels * width // 64
 
 

@@ -10,19 +10,11 @@ from torch import Tensor, nn
 
 from isthmus.models.chain import Chain
 from isthmus.models.classifier import image_input
+from isthmus.models.googlenet import INCEPTIONS, scaled
 
-# Channels of the 1x1x1 branch, of the two 3x3x3 branches (reduced, then filtered), and after the pooling.
-_INCEPTIONS = {
-    "Mixed_3b": (64, 96, 128, 16, 32, 32),
-    "Mixed_3c": (128, 128, 192, 32, 96, 64),
-    "Mixed_4b": (192, 96, 208, 16, 48, 64),
-    "Mixed_4c": (160, 112, 224, 24, 64, 64),
-    "Mixed_4d": (128, 128, 256, 24, 64, 64),
-    "Mixed_4e": (112, 144, 288, 32, 64, 64),
-    "Mixed_4f": (256, 160, 320, 32, 128, 128),
-    "Mixed_5b": (256, 160, 320, 32, 128, 128),
-    "Mixed_5c": (384, 192, 384, 48, 128, 128),
-}
+# The channels of each block are GoogLeNet's.
+_MIXED = ("3b", "3c", "4b", "4c", "4d", "4e", "4f", "5b", "5c")
+_INCEPTIONS = {f"Mixed_{name}": wanted for name, wanted in zip(_MIXED, INCEPTIONS.values(), strict=True)}
 # The pooling before the block: kernel and stride.
 _POOLINGS = {
     "Mixed_3b": ("MaxPool3d_3a_3x3", (1, 3, 3), (1, 2, 2)),
@@ -57,7 +49,7 @@ class I3D(Chain):
 
     def __init__(self, *, classes: int = 2, channels: int = 1, width: int = 64, dropout: float = 0.5) -> None:
         super().__init__(inputs=image_input(channels, 3), classes=classes)
-        first, third = _scaled(64, width), _scaled(192, width)
+        first, third = scaled(64, width), scaled(192, width)
         layers: dict[str, nn.Module] = {
             "Conv3d_1a_7x7": _Convolution(channels, first, 7, stride=2),
             "MaxPool3d_2a_3x3": _MaxPool((1, 3, 3), (1, 2, 2)),
@@ -69,7 +61,7 @@ class I3D(Chain):
             if name in _POOLINGS:
                 pooling, kernel, stride = _POOLINGS[name]
                 layers[pooling] = _MaxPool(kernel, stride)
-            block = _Inception(now, *(_scaled(channel, width) for channel in wanted))
+            block = _Inception(now, *(scaled(channel, width) for channel in wanted))
             layers[name], now = block, block.channels
         self.assemble(layers, now, dropout)
         self.stages = tuple(f"net.{name}" for name in self.body if not name.startswith("MaxPool"))
@@ -137,11 +129,6 @@ def _padded(maps: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> T
         over = max(one - (step if size % step == 0 else size % step), 0)
         sides += [over // 2, over - over // 2]
     return nn.functional.pad(maps, sides) if any(sides) else maps
-
-
-def _scaled(channels: int, width: int) -> int:
-    # Exact for every multiple of 4: all of the paper's channels are multiples of 16, but for two of 24 and one of 48.
-    return channels * width // 64
 
 
 def i3d(*, classes: int, channels: int, width: int = 64, dropout: float = 0.5) -> I3D:
