@@ -92,23 +92,28 @@ def one_thread() -> Iterator[None]:
 
 
 def load_xgboost() -> Any:
-    """Return the module, or one clear error where it is absent."""
-    return _library("xgboost", "xgboost-cpu")
+    """Return the module, or one clear error where the system's OpenMP library is absent."""
+    with _openmp("XGBoost"):
+        import xgboost
+
+        return xgboost
 
 
 def load_lightgbm() -> Any:
-    """Return the module, or one clear error where it, or the system's libgomp that it needs, is absent."""
-    return _library("lightgbm", "lightgbm")
+    """Return the module, or one clear error where the system's OpenMP library is absent."""
+    with _openmp("LightGBM"):
+        import lightgbm
+
+        return lightgbm
 
 
-def _library(module: str, package: str) -> Any:
-    import importlib
-
+@contextmanager
+def _openmp(name: str) -> Iterator[None]:
     try:
-        return importlib.import_module(module)
-    except OSError as error:  # a shared library that it links to
+        yield
+    except OSError as error:
         raise InputError(
-            f"{package} cannot be loaded: {error}", hint="install the system's OpenMP library (Debian: libgomp1)"
+            f"{name} cannot be loaded: {error}", hint="install the system's OpenMP library (Debian: libgomp1)"
         ) from error
 
 
