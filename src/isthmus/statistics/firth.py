@@ -208,6 +208,8 @@ class _Likelihood:
             size = 1.0
             while self.value(coefficients + size * step) < current - 1e-12 * abs(current) and size > 1e-10:
                 size /= 2
+            if size <= 1e-10 and np.abs(step).max() > 1e-4 * (1 + np.abs(coefficients).max()):
+                break
             coefficients = coefficients + size * step
             if size * np.abs(step).max() <= tolerance * (1 + np.abs(coefficients).max()):
                 return coefficients
@@ -224,14 +226,16 @@ class _Likelihood:
         """Return where the profile falls to the target on either side."""
         found = []
         for side in (-1.0, 1.0):
-            start, near, far = best, float(best[place]), float(best[place]) + side * 2 * error
-
-            def above(at: float) -> float:
-                nonlocal start
-                start = self.profile(start, place, at)  # the next one begins where this one ended
-                return self.value(start) - target
-
-            while above(far) > 0:
-                near, far = far, far + 2 * (far - best[place])
-            found.append(float(brentq(above, near, far, xtol=1e-9, rtol=1e-9)))
+            start, stride = best, error
+            further = self.profile(start, place, best[place] + side * stride)
+            while self.value(further) > target:  # each stretch begins where the one before it ended
+                start, stride = further, 1.5 * stride
+                further = self.profile(start, place, start[place] + side * stride)
+            found.append(self._crossing(start, further, target, place))
         return found[0], found[1]
+
+    def _crossing(self, near: FloatArray, far: FloatArray, target: float, place: int) -> float:
+        def above(at: float) -> float:
+            return self.value(self.profile(near, place, at)) - target
+
+        return float(brentq(above, float(near[place]), float(far[place]), xtol=1e-9, rtol=1e-9))
