@@ -118,6 +118,8 @@ def test_the_summary_compares_view_by_view_and_counts_groups() -> None:
     assert summary["pointing"]["estimate"] == 0.75
     assert summary["pointing_difference"]["estimate"] == pytest.approx(-0.25)
     assert "more than a Gaussian" in summary["sentence"]
+    nine = summarise(rows[:18], [str(row // 2) for row in range(18)])
+    assert "9 patients are too few to tell it from a Gaussian" in nine["sentence"]
 
 
 def test_repeated_views_of_a_patient_do_not_narrow_the_interval() -> None:

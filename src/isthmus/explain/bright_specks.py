@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isthmus.explain.localisation import FEWEST, centred_gaussian, clustered_mean, heat_share, pointing_game, signed
+from isthmus.explain.localisation import centred_gaussian, clustered_mean, heat_share, pointing_game, signed, told_from
 
 SPECK = 9
 """The disc's diameter is the side of the crop by this: 7 pixels of 64, 25 of 224; twice a coarse calcification."""
@@ -134,14 +134,7 @@ def summarise_baselines(rows: pd.DataFrame, groups: Sequence[str]) -> dict[str, 
 
 def _sentence(heat: float, found: dict[str, Any]) -> str:
     difference = found["above_coarse_specks"]
-    if found["groups"] < FEWEST:
-        verdict = f"{found['groups']} patients are too few to tell it from bright specks drawn on the same grid"
-    elif difference["low"] > 0:
-        verdict = "more than bright specks drawn on the same grid"
-    elif difference["high"] < 0:
-        verdict = "less than bright specks drawn on the same grid"
-    else:
-        verdict = "not told apart from bright specks drawn on the same grid"
+    verdict = told_from("bright specks drawn on the same grid", difference, found["groups"])
     return (
         f"Of the heat, {heat:.3f} lay on true calcifications: {verdict} ({found['coarse_specks']['estimate']:.3f}; "
         f"difference {signed(difference['estimate'], 3)}, {signed(difference['low'], 3)} to "

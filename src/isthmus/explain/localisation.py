@@ -5,7 +5,7 @@ stands beside the same figure of a fixed Gaussian in the middle of the crop, and
 which is what a flat map would score. In clips all of it is counted over all frames together, the Gaussian in each.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -198,14 +198,24 @@ def signed(value: float, digits: int = 2) -> str:
     return f"{value:+.{digits}f}".replace("-", "\u2212")
 
 
-def _sentence(summary: dict[str, Any]) -> str:
-    heat, difference = summary["heat_in_lesion"], summary["difference"]
+def told_from(baseline: str, difference: Mapping[str, Any], groups: int) -> str:
+    """Return whether heat is more or less than a baseline, by the limits of their difference over so many groups.
+
+    Examples
+    --------
+    >>> told_from("a flat map", {"low": 0.1, "high": 0.2}, 10), told_from("a flat map", {"low": 0.1, "high": 0.2}, 9)
+    ('more than a flat map', '9 patients are too few to tell it from a flat map')
+    """
+    if groups < FEWEST:
+        return f"{groups} patients are too few to tell it from {baseline}"
     if difference["low"] > 0:
-        verdict = "more than a Gaussian in the middle of the crop"
-    elif difference["high"] < 0:
-        verdict = "less than a Gaussian in the middle of the crop"
-    else:
-        verdict = "not told apart from a Gaussian in the middle of the crop"
+        return f"more than {baseline}"
+    return f"{'less than' if difference['high'] < 0 else 'not told apart from'} {baseline}"
+
+
+def _sentence(summary: dict[str, Any]) -> str:
+    heat = summary["heat_in_lesion"]
+    verdict = told_from("a Gaussian in the middle of the crop", summary["difference"], summary["groups"])
     return (
         f"Of the heat, {heat['estimate']:.2f} ({heat['low']:.2f} to {heat['high']:.2f}) lay inside the lesion: "
         f"{verdict} ({summary['gaussian_in_lesion']['estimate']:.2f}). The hottest point lay inside in "
