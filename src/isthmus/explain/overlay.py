@@ -212,20 +212,16 @@ def legend(width: int, lines: Sequence[str], marks: Sequence[str] = (), hottest:
 
     letters = font(14)
     inks = [INK, *[QUIET] * (len(lines) - 1), *[MARK] * len(marks)]
-    wrapped = [
-        (part, ink)
-        for line, ink in zip([*lines, *marks], inks, strict=True)
-        for part in _wrap(line, letters, width - 2 * _MARGIN)
-    ]
+    text = [(part, ink) for line, ink in zip([*lines, *marks], inks, strict=True) for part in wrapped(line, width)]
     scale_width = min(240, width - 2 * _MARGIN)
-    height = 2 * _MARGIN + 2 * _LINE + 4 + _LINE * len(wrapped)
+    height = 2 * _MARGIN + 2 * _LINE + 4 + _LINE * len(text)
     strip = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(strip)
     bar = np.repeat(colours_of_heat(np.linspace(0, 1, scale_width))[None], 12, axis=0)
     strip.paste(Image.fromarray(bar), (_MARGIN, _MARGIN))
     draw.text((_MARGIN, _MARGIN + 15), "0: none", INK, font=letters)
     draw.text((_MARGIN + scale_width, _MARGIN + 15), f"1: hottest {hottest}", INK, font=letters, anchor="ra")
-    for row, (line, ink) in enumerate(wrapped):
+    for row, (line, ink) in enumerate(text):
         draw.text((_MARGIN, _MARGIN + 2 * _LINE + 4 + row * _LINE), line, ink, font=letters)
     return np.asarray(strip, dtype=np.uint8)
 
@@ -238,11 +234,13 @@ def font(size: int) -> "FreeTypeFont | ImageFont":
     return ImageFont.load_default(size)
 
 
-def _wrap(text: str, letters: "FreeTypeFont | ImageFont", width: int) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
+    """Return a line of words as the lines that fit a strip of this width, its margins kept free."""
+    letters, room = font(14), width - 2 * _MARGIN
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and letters.getbbox(longer)[2] > width:
+        if lines[-1] and letters.getbbox(longer)[2] > room:
             lines.append(word)
         else:
             lines[-1] = longer
