@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from pandas import DataFrame
 
@@ -19,7 +19,6 @@ from isthmus.report.page import write_report
 from isthmus.report.reading import plural
 from isthmus.report.recalibrate import Method, with_calibration
 from isthmus.report.recalibrate import recalibrate as fit_calibrators
-from isthmus.report.subject import PREVALENCES
 from isthmus.report.tables import write_tables
 from isthmus.tables.imrmc import write_imrmc
 from isthmus.tables.predictions import read_predictions
@@ -32,22 +31,10 @@ def evaluate(
     title: str = "Evidence from a predictions table",
     question: str = "",
     positive: str | None = None,
-    reference_arm: str | None = None,
-    primary: dict[str, str] | None = None,
-    secondary: Sequence[Mapping[str, Any]] = (),
-    oracles: Sequence[str] = (),
-    seed_rows: DataFrame | None = None,
     target: str | None = None,
     unit: str | None = None,
-    reference: str = "unknown",
-    sampling: str | None = None,
-    level: float = 0.95,
-    bootstrap: int = 2000,
-    prevalences: tuple[float, ...] = PREVALENCES,
     cases: DataFrame | Path | str | None = None,
     reads: DataFrame | Path | str | None = None,
-    higher_is: Literal["positive", "negative"] = "positive",
-    table_one_mode: str = "default",
     frozen: dict[str, Any] | None = None,
     recalibrate: str | None = None,
     threshold: str | None = None,
@@ -55,6 +42,7 @@ def evaluate(
     checks: Sequence[Check] = (),
     marks: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
+    **asked: Any,
 ) -> dict[str, Any]:
     """Evaluate predictions of any origin, models or readers.
 
@@ -73,11 +61,16 @@ def evaluate(
         number; a rule is applied to the same rows: see :func:`isthmus.report.choose.frozen_from_table`.
     title, question : str
         Heading of the report, and the question it answers.
-    positive, reference_arm, primary, secondary, oracles, seed_rows, target, unit, reference, sampling, level, bootstrap
-    frozen, progress, prevalences, cases, reads, higher_is, table_one_mode
+    positive, target, unit, frozen, progress
         As :func:`compute_evidence`.
+    cases, reads : DataFrame or Path, optional
+        What is known of the units, and what readers said of them; what is of no unit is left out and counted.
     arms, checks, marks
         What else the report says: see :class:`isthmus.report.context.ReportContext`.
+    **asked
+        ``reference_arm``, ``primary``, ``secondary``, ``oracles``, ``seed_rows``, ``reference``, ``sampling``,
+        ``level``, ``bootstrap``, ``prevalences``, ``higher_is``, ``table_one_mode``: the fields of
+        :class:`isthmus.report.subject.Study`.
 
     Returns
     -------
@@ -107,29 +100,9 @@ def evaluate(
         frame, tuned = _without_tuning(whole)
         with record.stage("statistics"):
             evidence = compute_evidence(
-                frame,
-                positive=positive,
-                reference_arm=reference_arm,
-                primary=primary,
-                secondary=tuple(dict(contrast) for contrast in secondary),
-                oracles=tuple(oracles),
-                seed_rows=seed_rows,
-                frozen=frozen,
-                tuning=tuned,
-                target=target,
-                unit=unit,
-                reference=reference,
-                sampling=sampling,
-                level=level,
-                bootstrap=bootstrap,
-                prevalences=prevalences,
-                cases=known,
-                reads=read,
-                higher_is=higher_is,
-                table_one_mode=table_one_mode,
-                progress=progress,
+                frame, frozen=frozen, tuning=tuned, cases=known, reads=read, progress=progress, **which, **asked
             )
-        table = analysis_table(frame, positive=positive, frozen=frozen, target=target, unit=unit)
+        table = analysis_table(frame, frozen=frozen, **which)
         record.facts |= {"rows": len(table.rows), "arms": list(evidence["arms"])}
         context = ReportContext(
             title=title,
