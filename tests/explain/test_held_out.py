@@ -101,6 +101,17 @@ def test_tables_overlays_and_sheet_lie_in_the_folder(
     assert ("heat maps", 6, 6) in seen
 
 
+def test_signed_heat_is_drawn_on_a_sheet_of_its_own_and_the_rest_stays_as_it_was(
+    cohort: tuple[pd.DataFrame, PreparedStore], tmp_path: Path
+) -> None:
+    plain, found = explain(cohort, tmp_path / "plain"), explain(cohort, tmp_path / "signed", signed=True)
+    assert plain.signed is None
+    assert found.signed == tmp_path / "signed" / "signed.png"
+    assert (tmp_path / "plain" / "heat.npy").read_bytes() == (tmp_path / "signed" / "heat.npy").read_bytes()
+    pd.testing.assert_frame_equal(found.localisation.drop(columns="against_at_edge"), plain.localisation)
+    assert found.localisation["against_at_edge"].dropna().between(0, 1).all()
+
+
 def test_the_same_folds_give_the_same_bytes(cohort: tuple[pd.DataFrame, PreparedStore], tmp_path: Path) -> None:
     for name in ("a", "b"):
         explain(cohort, tmp_path / name)

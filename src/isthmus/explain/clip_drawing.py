@@ -15,11 +15,11 @@ from isthmus.explain.clip_film import NARROW, WIDE, SourceClip, film_frames
 from isthmus.explain.clip_localisation import frame_attention
 from isthmus.explain.clip_video import playing_rate, write_gif, write_mp4
 from isthmus.explain.filmstrip import SeenClip, filmstrip
-from isthmus.explain.fold_networks import FoldNetwork
 from isthmus.explain.frame_lesions import as_box, lesions_on_source
 from isthmus.explain.held_out_measures import HeldOutMeasures
 from isthmus.explain.overlay import to_png
 from isthmus.explain.seen_views import seen_views
+from isthmus.explain.signed_drawing import fold_of, rate_of
 from isthmus.files import atomic_path
 from isthmus.imaging.read import read_clip
 from isthmus.inference.output import MARKS
@@ -87,7 +87,7 @@ class ClipDrawer:
     def _seen(self, view_id: str, row: Mapping[Any, Any]) -> SeenClip:
         measures = self.measures
         seen = seen_views(measures.store, [view_id], measures.preparation)
-        heat = measures.heat(_fold_of(measures, view_id, row), [view_id])
+        heat = measures.heat(fold_of(measures, row), [view_id])
         truth = None
         if measures.calcifications is not None:
             truth = masks_on_crops(measures.store, [view_id], measures.preparation, measures.calcifications)[0]
@@ -96,7 +96,7 @@ class ClipDrawer:
             seen.frames[0],
             seen.lesions[0].any(axis=(1, 2)),
             None if truth is None else truth.any(axis=(1, 2)),
-            _rate(self.cases.views.loc[view_id].to_dict()),
+            rate_of(self.cases.views.loc[view_id].to_dict()),
         )
         return SeenClip(seen.pictures[0], heat[0], seen.lesions[0], attention, truth)
 
@@ -114,19 +114,6 @@ class ClipDrawer:
             np.asarray(cases.store.source_to_prepared[cases.store.rows([view_id])])[0],
             cases.preparation.train_size,
         )
-
-
-def _fold_of(measures: HeldOutMeasures, view_id: str, row: Mapping[Any, Any]) -> FoldNetwork:
-    return next(
-        fold
-        for fold in measures.folds
-        if (fold.seed, fold.fold) == (row["seed"], row["fold"]) and view_id in fold.held_out_views
-    )
-
-
-def _rate(view: Mapping[Any, Any]) -> float | None:
-    value = view.get("frame_rate_hz")
-    return float(value) if value is not None and np.isfinite(value) and value > 0 else None
 
 
 def _alternative(view_id: str, seen: SeenClip) -> str:

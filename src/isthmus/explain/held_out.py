@@ -9,21 +9,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isthmus.explain.bright_specks import summarise_baselines
-from isthmus.explain.calcifications import Masks, summarise_calcifications
+from isthmus.explain.calcifications import Masks
 from isthmus.explain.case_drawing import CaseDrawer, DrawnCase
 from isthmus.explain.cases import choose_cases
 from isthmus.explain.clip_drawing import ClipDrawer, DrawnClip
-from isthmus.explain.clip_localisation import summarise_frames
 from isthmus.explain.fold_networks import FoldNetwork as FoldNetwork
 from isthmus.explain.fold_networks import read_fold as read_fold
 from isthmus.explain.gallery import GalleryCase, gallery
 from isthmus.explain.held_out_measures import HeldOutMeasures, Progress
+from isthmus.explain.held_out_summaries import summarise_held_out
 from isthmus.explain.kept_pictures import keep_pictures
-from isthmus.explain.localisation import summarise
 from isthmus.explain.misclassified import WrongCase, draw_misclassified, recorded_of
-from isthmus.explain.prepared_heat import frames_seen, maps_to_explain
-from isthmus.files import atomic_path, write_json
+from isthmus.explain.prepared_heat import frames_share_a_map
+from isthmus.explain.signed_drawing import DrawnStrip, SignedDrawer
+from isthmus.files import atomic_path
 from isthmus.inference.output import MARKS
 from isthmus.tables.check import write_table
 
@@ -54,9 +53,16 @@ class HeldOutHeat:
     frames : dict or None
         Of clips, as :func:`isthmus.explain.clip_localisation.summarise_frames`, with ``seen`` (frames that the network
         sees), and of the maps that are explained ``steps`` in time (2D networks: as many as frames), ``cells`` (down,
-        across) and the stage that they go into (``maps``).
+        across) and the stage that they go into (``maps``). Of frames that share one map ``counted`` instead, as
+        :func:`isthmus.explain.frame_share.summarise_counted`.
     clips : list of DrawnClip
         The same cases as films and filmstrips.
+    edges : dict or None
+        As :func:`isthmus.explain.edge_share.summarise_edges`.
+    strips : list of DrawnStrip
+        The same cases where the frames of a clip share one map.
+    signed : Path or None
+        The same cases under their signed heat, where that was asked for and no strip shows it.
     """
 
     localisation: pd.DataFrame
@@ -67,6 +73,9 @@ class HeldOutHeat:
     wrong: list[WrongCase] = field(default_factory=list)
     frames: dict[str, Any] | None = None
     clips: list[DrawnClip] = field(default_factory=list)
+    edges: dict[str, Any] | None = None
+    strips: list[DrawnStrip] = field(default_factory=list)
+    signed: Path | None = None
 
 
 def explain_held_out(
@@ -83,6 +92,7 @@ def explain_held_out(
     marks: Sequence[str] = (),
     calcifications: Masks | None = None,
     nodules: pd.DataFrame | None = None,
+    signed: bool = False,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> HeldOutHeat:
@@ -104,7 +114,8 @@ def explain_held_out(
     destination : Path
         Folder for ``localisation.csv``, ``localisation.json``, ``heat.npy`` (uint8 [N, 56, 56], rows as in the table;
         of a clip the frame of most heat), ``pictures.npy`` (the same frames), ``overlays/``, ``misclassified/`` with
-        ``misclassified.csv``, ``gallery.png`` and, of clips, ``films/`` and ``filmstrips/``; made if needed.
+        ``misclassified.csv``, ``gallery.png``, of clips ``films/`` and ``filmstrips/``, of frames that share one map
+        ``strips/``, and ``signed.png`` where asked for; made if needed.
     reference : str
         What the labels rest on; ``tirads`` changes the words.
     title : str
@@ -117,6 +128,8 @@ def explain_held_out(
         Where they are known (:data:`isthmus.explain.calcifications.Masks`), the heat on them is measured too.
     nodules : DataFrame, optional
         The cohort's table, for the descriptors of the cases that were called wrongly.
+    signed : bool
+        Whether evidence against the class is measured and drawn beside that for it.
     device : str
         Where to compute.
     progress : callable, optional
@@ -131,58 +144,47 @@ def explain_held_out(
     InputError
         When a view is held out twice or is unknown.
     """
-    measures = HeldOutMeasures(folds, store, preparation, classes, calcifications, device)
+    measures = HeldOutMeasures(folds, store, preparation, classes, calcifications, device, signed)
     rows, heat = measures.measure(views, progress)
     recorded = None if nodules is None else recorded_of(nodules)
     kept = keep_pictures(rows, store, preparation, destination)
     write_table(destination / "localisation.csv", kept if recorded is None else kept.join(recorded, on="nodule_id"))
     with atomic_path(destination / "heat.npy") as temporary:
         np.save(temporary, heat)
-    summary, on_calcifications, frames = _summaries(rows, measures, destination)
+    said = summarise_held_out(rows, measures, destination)
     chosen = choose_cases(rows, cases, list(classes)[-1])
     flips = any(fold.flips for fold in folds)
     drawer = CaseDrawer(
         store, views.set_index("view_id"), preparation, classes, reference, tuple(marks), destination, flips
     )
     drawn, sheet = _draw_cases(drawer, chosen, rows, heat, progress)
-    clips = _draw_clips(ClipDrawer(drawer, measures), chosen, rows, progress) if frames is not None else []
+    signs, shared = SignedDrawer(drawer, measures), frames_share_a_map(preparation)
+    films = said.frames is not None and not shared
+    clips = _draw_clips(ClipDrawer(drawer, measures), chosen, rows, progress) if films else []
+    strips = _draw_strips(signs, chosen, rows, progress) if shared else []
+    sheet_words = f"Signed Grad-CAM on held-out cases{': ' + title if title else ''}"
+    signed_cases = signs.sheet(chosen, rows, sheet_words) if signed and not shared else None
     wrong = draw_misclassified(rows, heat, drawer, recorded)
     path = None
     if sheet:
         words = f"Grad-CAM on held-out cases{': ' + title if title else ''}"
-        words += "" if frames is None else ", each clip's frame of most heat"
+        if said.frames is not None:
+            words += f", each clip's frame of {'the largest lesion' if shared else 'most heat'}"
         positive, sentences = list(classes.values())[-1], [MARKS.get(mark, mark) for mark in marks]
         path = gallery(sheet, destination / "gallery.png", title=words, target=positive, marks=sentences)
-    return HeldOutHeat(rows, summary, drawn, path, on_calcifications, wrong, frames, clips)
-
-
-def _summaries(
-    rows: pd.DataFrame, measures: HeldOutMeasures, destination: Path
-) -> tuple[dict[str, Any] | None, dict[str, Any] | None, dict[str, Any] | None]:
-    """Return what is said of the lesion, of calcifications and of frames, and write it down."""
-    groups = list(rows["group_id"])
-    has_answer = (rows["heat_in_lesion"].notna() & rows["pointing"].notna()).any()
-    summary = summarise(rows, groups) if has_answer else None
-    found = None if measures.calcifications is None else summarise_calcifications(rows, groups)
-    if found is not None:
-        found = {**found, "baselines": summarise_baselines(rows, groups)}
-    seen, frames = frames_seen(measures.preparation), None
-    if seen > 1:
-        maps = maps_to_explain(measures.folds[0].classifier, measures.preparation, measures.device)
-        steps = maps.grid[0] if len(maps.grid) == 3 else seen
-        frames = {
-            "seen": seen,
-            "steps": steps,
-            "cells": list(maps.grid[-2:]),
-            "maps": f"into {maps.stage}" if maps.stage else "last",
-        }
-        frames |= summarise_frames(rows, groups)
-    content: dict[str, Any] = {"format": "isthmus-localisation/1.0", **(summary or {})}
-    content |= {} if found is None else {"calcifications": found}
-    content |= {} if frames is None else {"frames": frames}
-    if len(content) > 1:
-        write_json(destination / "localisation.json", content)
-    return summary, found, frames
+    return HeldOutHeat(
+        rows,
+        said.lesion,
+        drawn,
+        path,
+        said.calcifications,
+        wrong,
+        said.frames,
+        clips,
+        said.edges,
+        strips,
+        signed_cases,
+    )
 
 
 def _draw_cases(
@@ -210,4 +212,15 @@ def _draw_clips(
         drawn.append(drawer.draw(number, heading, rows.iloc[row].to_dict()))
         if progress is not None:
             progress("films", number, len(chosen))
+    return drawn
+
+
+def _draw_strips(
+    drawer: SignedDrawer, chosen: Sequence[tuple[str, int]], rows: pd.DataFrame, progress: Progress | None
+) -> list[DrawnStrip]:
+    drawn = []
+    for number, (heading, row) in enumerate(chosen, start=1):
+        drawn.append(drawer.strip(number, heading, rows.iloc[row].to_dict()))
+        if progress is not None:
+            progress("strips", number, len(chosen))
     return drawn

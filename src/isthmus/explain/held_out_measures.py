@@ -13,10 +13,12 @@ from isthmus.errors import InputError
 from isthmus.explain.bright_specks import localise_baselines
 from isthmus.explain.calcifications import Masks, localise_calcifications, masks_on_crops
 from isthmus.explain.clip_localisation import frame_attention, localise_frames
+from isthmus.explain.edge_share import localise_edges
 from isthmus.explain.fold_networks import FoldNetwork
+from isthmus.explain.frame_share import frame_columns, frame_effects
 from isthmus.explain.localisation import localise
-from isthmus.explain.prepared_heat import heat_of_pixels, maps_to_explain, views_at_once
-from isthmus.explain.seen_views import SeenViews, seen_views
+from isthmus.explain.prepared_heat import frames_share_a_map, heat_of_pixels, maps_to_explain, views_at_once
+from isthmus.explain.seen_views import SeenViews, largest_lesion, seen_views
 from isthmus.inference.scores import probabilities, view_logits
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ class HeldOutMeasures:
         Gives a view's true calcifications.
     device : str
         Where to compute.
+    signed : bool
+        Whether the evidence against is measured too.
     """
 
     folds: Sequence[FoldNetwork]
@@ -57,6 +61,7 @@ class HeldOutMeasures:
     classes: Mapping[str, str]
     calcifications: Masks | None = None
     device: str = "cpu"
+    signed: bool = False
 
     def measure(self, views: pd.DataFrame, progress: Progress | None = None) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
         """Return one row a view, and the heat that is kept: uint8 [N, 56, 56], of clips that of the hottest frame.
@@ -88,8 +93,11 @@ class HeldOutMeasures:
         joined = pd.concat(tables, ignore_index=True)
         return joined[[*_FIRST, *(name for name in joined.columns if name not in _FIRST)]], np.concatenate(kept)
 
-    def heat(self, fold: FoldNetwork, ids: Sequence[str]) -> NDArray[np.float32]:
-        """Return the heat of views on the frames seen: float32 [N, T, crop, crop]; T is 1 of stills."""
+    def heat(self, fold: FoldNetwork, ids: Sequence[str], *, signed: bool = False) -> NDArray[np.float32]:
+        """Return the heat of views on the frames seen: float32 [N, T, crop, crop].
+
+        T is 1 of stills, and of frames that share one map.
+        """
         places = self.store.rows(ids)
         found = heat_of_pixels(
             [fold.classifier],
@@ -97,16 +105,40 @@ class HeldOutMeasures:
             self.preparation,
             len(self.classes) - 1,
             masks=np.asarray(self.store.lesion_masks[places]),
+            signed=signed,
             device=self.device,
         )
         return found.reshape(len(ids), -1, *found.shape[-2:])
 
+    def effects(self, fold: FoldNetwork, ids: Sequence[str]) -> NDArray[np.float64]:
+        """Return what each frame that is a channel brought to the score: float64 [N, T]."""
+        places = self.store.rows(ids)
+        return frame_effects(
+            [fold.classifier],
+            np.asarray(self.store.pixels[places]),
+            self.preparation,
+            len(self.classes) - 1,
+            masks=np.asarray(self.store.lesion_masks[places]),
+            flips=fold.flips,
+            device=self.device,
+        )
+
     def _chunk(
         self, fold: FoldNetwork, ids: Sequence[str], grid: Sequence[int]
     ) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
-        seen, heat, codes = seen_views(self.store, ids, self.preparation), self.heat(fold, ids), list(self.classes)
-        score = self._scores(fold, ids)
+        heat, codes, score = self.heat(fold, ids), list(self.classes), self._scores(fold, ids)
+        seen = all_frames = seen_views(self.store, ids, self.preparation)
+        on_crops = None
+        if self.calcifications is not None:
+            on_crops = masks_on_crops(self.store, ids, self.preparation, self.calcifications)
+        if frames_share_a_map(self.preparation):
+            # One map of all frames is held against that with the largest lesion, which is also drawn.
+            place = largest_lesion(all_frames)
+            seen = all_frames.only(place)
+            on_crops = None if on_crops is None else on_crops[np.arange(len(ids)), place][:, None]
+        against = np.maximum(-self.heat(fold, ids, signed=True), 0.0) if self.signed else None
         table = localise(ids, heat, seen.lesions).assign(
+            **localise_edges(heat, seen.lesions, grid, against),
             seed=fold.seed,
             fold=fold.fold,
             probability=score,
@@ -114,8 +146,7 @@ class HeldOutMeasures:
             call=np.where(score >= fold.threshold, codes[-1], codes[0]),
         )
         shows: dict[str, NDArray[np.bool_]] = {"lesion": np.asarray(seen.lesions.any(axis=(2, 3)))}
-        if self.calcifications is not None:
-            on_crops = masks_on_crops(self.store, ids, self.preparation, self.calcifications)
+        if on_crops is not None:
             table = table.assign(
                 **localise_calcifications(heat, on_crops), **localise_baselines(seen.pictures, on_crops, grid)
             )
@@ -123,6 +154,8 @@ class HeldOutMeasures:
         attention = frame_attention(heat)
         if self.preparation.frames is not None:
             table = table.assign(**_of_frames(attention, seen, shows))
+        if frames_share_a_map(self.preparation):
+            table = table.assign(**frame_columns(self.effects(fold, ids), all_frames.frames))
         hottest = heat[np.arange(len(heat)), np.nan_to_num(attention).argmax(axis=1)]
         side = min(HEAT_SIDE, self.preparation.crop_size)
         small = [cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA) for one in hottest]

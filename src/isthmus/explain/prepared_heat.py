@@ -72,9 +72,14 @@ def frames_seen(preparation: "Preparation") -> int:
     return 1 if preparation.frames is None else preparation.frames.count
 
 
+def frames_share_a_map(preparation: "Preparation") -> bool:
+    """Whether the frames of a clip are the channels of one picture, and so have one heat map."""
+    return preparation.layout == "frames_as_channels"
+
+
 def maps_of_view(preparation: "Preparation") -> int:
     """Return how many heat maps a view has: one a frame seen, or one in all where the frames are channels."""
-    return 1 if preparation.layout == "frames_as_channels" else frames_seen(preparation)
+    return 1 if frames_share_a_map(preparation) else frames_seen(preparation)
 
 
 def views_at_once(preparation: "Preparation", most: int) -> int:

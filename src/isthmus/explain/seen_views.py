@@ -32,6 +32,15 @@ class SeenViews:
     lesions: NDArray[np.bool_]
     frames: NDArray[np.int64]
 
+    def only(self, places: NDArray[np.int64]) -> "SeenViews":
+        """Return the views as stills: of each the one frame at its place [N]."""
+        rows = np.arange(len(places))
+        return SeenViews(
+            self.pictures[rows, places][:, None],
+            self.lesions[rows, places][:, None],
+            self.frames[rows, places][:, None],
+        )
+
 
 def seen_views(store: "PreparedStore", view_ids: Sequence[str], preparation: "Preparation") -> SeenViews:
     """Return what a network saw of these views.
@@ -52,6 +61,14 @@ def seen_views(store: "PreparedStore", view_ids: Sequence[str], preparation: "Pr
         middle(np.asarray(store.lesion_masks[places])[:, own], size).astype(bool),
         np.asarray(store.frame_indices[places])[:, own],
     )
+
+
+def largest_lesion(seen: SeenViews) -> NDArray[np.int64]:
+    """Return the place [N] of each view's frame with the largest lesion; of equal ones the nearest to the middle."""
+    areas = seen.lesions.sum(axis=(2, 3))
+    count = areas.shape[1]
+    order = np.array(sorted(range(count), key=lambda place: abs(place - count // 2)))
+    return np.asarray(order[areas[:, order].argmax(axis=1)], np.int64)
 
 
 def looked_at(preparation: "Preparation") -> NDArray[np.int64]:
