@@ -1,9 +1,8 @@
 """Leave one site out: every fold's patients are of one hospital, and no network that meets them has seen it."""
 
-import numpy as np
 import pandas as pd
 
-from isthmus.cohort.splits import draw_groups, strata_of
+from isthmus.cohort.splits import one_fold, strata_of
 from isthmus.errors import CohortError
 
 
@@ -48,15 +47,11 @@ def leave_one_site_out(examples: pd.DataFrame, seed: int, tune_fraction: float =
             "belong to, or divide by group",
         )
     strata = strata_of(units)
-    site_of = units.drop_duplicates("group_id").set_index("group_id")["site"].reindex(strata.index)
     parts = []
     for fold, site in enumerate(sites):
-        part = pd.Series("train", index=strata.index, dtype="str")
-        part[site_of == site] = "cv"
-        training = strata[site_of != site]
-        part[part.index.isin(draw_groups(training, tune_fraction, np.random.default_rng([seed, fold])))] = "tune"
-        _both_classes(training, part, site)
-        parts.append(pd.DataFrame({"seed": seed, "fold": fold, "group_id": strata.index, "part": part.to_numpy()}))
+        held_out = set(units.loc[units["site"] == site, "group_id"])
+        parts.append(one_fold(strata, held_out, tune_fraction, seed, fold))
+        _both_classes(strata[~strata.index.isin(held_out)], parts[-1].set_index("group_id")["part"], site)
     return pd.concat(parts, ignore_index=True)
 
 

@@ -1,6 +1,6 @@
 """Who trains, who tunes, who tests: always whole groups, always every class, always the same for the same seed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,15 +46,29 @@ def cross_validation_split(examples: pd.DataFrame, folds: int, seed: int, tune_f
     held_out = _deal(units, folds, seed)
     parts = []
     for fold in range(folds):
-        training = strata[~strata.index.isin(held_out[fold])]
-        generator = np.random.default_rng([seed, fold])
-        tune = draw_groups(training, tune_fraction, generator)
-        part = pd.Series("train", index=strata.index, dtype="str")
-        part[part.index.isin(held_out[fold])] = "cv"
-        part[part.index.isin(tune)] = "tune"
-        parts.append(pd.DataFrame({"seed": seed, "fold": fold, "group_id": strata.index, "part": part.to_numpy()}))
-        _every_class(units, part, fold, folds)
+        parts.append(one_fold(strata, held_out[fold], tune_fraction, seed, fold))
+        _every_class(units, parts[-1], folds)
     return pd.concat(parts, ignore_index=True)
+
+
+def one_fold(strata: pd.Series, held_out: Collection[str], tune_fraction: float, seed: int, fold: int) -> pd.DataFrame:
+    """Return the rows of one fold: ``cv`` for the groups held out, ``tune`` for a share of the others, else ``train``.
+
+    Parameters
+    ----------
+    strata : Series
+        One class a group, as :func:`strata_of` gives it.
+    held_out : collection of str
+        Their ``group_id``.
+    tune_fraction : float
+        Drawn in each class by itself.
+    seed, fold : int
+        What the draw depends on.
+    """
+    apart = strata.index.isin(held_out)
+    tune = draw_groups(strata[~apart], tune_fraction, np.random.default_rng([seed, fold]))
+    part = np.where(apart, "cv", np.where(strata.index.isin(tune), "tune", "train"))
+    return pd.DataFrame({"seed": seed, "fold": fold, "group_id": strata.index, "part": part})
 
 
 def fixed_validation_split(
@@ -87,23 +101,11 @@ def fixed_validation_split(
     held_out = examples[column] == "tune"
     if not held_out.any():
         return None
-    sides = held_out.groupby(examples["group_id"]).nunique()
-    mixed = sorted(sides.index[sides > 1])
-    if mixed:
-        raise CohortError(
-            f"{len(mixed)} groups stand both in the part 'tune' and outside it: {', '.join(mixed[:10])}",
-            where="nodules.csv, column 'split'",
-            expected="one part for all nodules of a group",
-        )
+    _whole_groups(held_out, examples["group_id"], "both in the part 'tune' and outside it", "split")
     units = examples[["group_id", "nodule_id", "label"]].drop_duplicates().sort_values(["group_id", "nodule_id"])
-    strata = strata_of(units)
-    apart = set(examples.loc[held_out, "group_id"])
-    tune = draw_groups(strata[~strata.index.isin(apart)], tune_fraction, np.random.default_rng([seed, 0]))
-    part = pd.Series("train", index=strata.index, dtype="str")
-    part[part.index.isin(apart)] = "cv"
-    part[part.index.isin(tune)] = "tune"
-    _every_class(units, part, 0, 1)
-    return pd.DataFrame({"seed": seed, "fold": 0, "group_id": strata.index, "part": part.to_numpy()})
+    fold = one_fold(strata_of(units), set(examples.loc[held_out, "group_id"]), tune_fraction, seed, 0)
+    _every_class(units, fold, 1)
+    return fold
 
 
 def check_split(split: pd.DataFrame, *, every_group: bool = True) -> None:
@@ -201,15 +203,20 @@ def _fixed(units: pd.DataFrame, column: str) -> list[str]:
             hint="fill the column 'split' of nodules.csv, or use {fraction: 0.2}",
         )
     is_test = units[name] == "test"
-    sides = is_test.groupby(units["group_id"]).nunique()
+    _whole_groups(is_test, units["group_id"], "on both sides of the fixed split", column)
+    return sorted(set(units["group_id"][is_test]))
+
+
+def _whole_groups(side: pd.Series, groups: pd.Series, where: str, column: str) -> None:
+    """Refuse a column that parts the nodules of a group."""
+    sides = side.groupby(groups).nunique()
     mixed = sorted(sides.index[sides > 1])
     if mixed:
         raise CohortError(
-            f"{len(mixed)} groups stand on both sides of the fixed split: {', '.join(mixed[:10])}",
+            f"{len(mixed)} groups stand {where}: {', '.join(mixed[:10])}",
             where=f"nodules.csv, column {column!r}",
             expected="one side for all nodules of a group",
         )
-    return sorted(set(units["group_id"][is_test]))
 
 
 def strata_of(units: pd.DataFrame) -> pd.Series:
@@ -270,14 +277,14 @@ def _enough_groups(units: pd.DataFrame, folds: int) -> None:
         )
 
 
-def _every_class(units: pd.DataFrame, part: pd.Series, fold: int, folds: int) -> None:
+def _every_class(units: pd.DataFrame, fold: pd.DataFrame, folds: int) -> None:
     classes = sorted(set(units["label"]))
-    side = units["group_id"].map(part)
+    side = units["group_id"].map(fold.set_index("group_id")["part"])
     for name in PARTS:
         counts = _counts(units[side == name])
         if len(counts) < len(classes):
             raise CohortError(
-                f"fold {fold} of {folds} lacks a class in its {name!r} part: {_words(counts, classes)}",
+                f"fold {fold['fold'].iloc[0]} of {folds} lacks a class in its {name!r} part: {_words(counts, classes)}",
                 expected="every class in train, tune and cv",
                 hint="use fewer folds, another tune_fraction, or gather more cases of the smaller class",
             )
