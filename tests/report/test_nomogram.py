@@ -79,6 +79,13 @@ def test_calibrated_risks_move_and_the_points_do_not():
     assert below.points < at < above.points
 
 
+def test_a_scale_of_risks_that_hardly_differ_has_finer_marks():
+    flat = nomogram(MODEL, LogisticCalibration(-1.5, 0.05))
+    assert [mark.label for mark in flat.risk][:2] == ["0.165", "0.17"]
+    assert len(flat.risk) >= 4
+    assert all(0 <= mark.points <= flat.most for mark in flat.risk)
+
+
 def test_it_is_kept_as_plain_values():
     found = nomogram(MODEL)
     assert Nomogram.from_json(found.to_json()) == found

@@ -1,6 +1,6 @@
 """The nomogram of a clinical model: points of each characteristic, and the risk that their sum stands for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from math import ceil, floor, log, log10
 from typing import Any, Final
@@ -18,6 +18,7 @@ RISKS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0
 FULL: Final = 100.0
 """Points of the characteristic that moves the risk most, from one end of its scale to the other."""
 _WANTED = 10
+_FEWEST_RISKS = 4
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,22 @@ def nomogram(model: ClinicalModel, calibration: LogisticCalibration | None = Non
     lowest = model.intercept + sum(float(values.min()) for _, _, values in places)
     most = sum(max(mark.points for mark in scale.marks) for scale in scales)
     intercept, slope = (0.0, 1.0) if calibration is None else (calibration.intercept, calibration.slope)
-    sums = [((log(risk / (1 - risk)) - intercept) / slope - lowest) * factor for risk in RISKS]
-    risk = tuple(
-        Mark(f"{risk:g}", float(points)) for risk, points in zip(RISKS, sums, strict=True) if 0 <= points <= most
-    )
+
+    def sum_of(risk: float) -> float:
+        return ((log(risk / (1 - risk)) - intercept) / slope - lowest) * factor
+
+    risk = tuple(Mark(f"{risk:g}", sum_of(risk)) for risk in _risks(sum_of, most))
     return Nomogram(scales, risk, most, calibration is not None)
+
+
+def _risks(sum_of: Callable[[float], float], most: float) -> list[float]:
+    """Return the risks that stand on the scale: finer ones where it holds few of the usual."""
+    for step in (None, 0.02, 0.005, 0.001):
+        risks = RISKS if step is None else [float(f"{step * place:.3f}") for place in range(1, round(1 / step))]
+        held = [risk for risk in risks if 0 <= sum_of(risk) <= most]
+        if len(held) >= _FEWEST_RISKS:
+            break
+    return held
 
 
 def _log_odds(term: Term, coefficients: NDArray[np.float64]) -> tuple[list[str], NDArray[np.float64]]:

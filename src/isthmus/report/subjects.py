@@ -4,6 +4,7 @@ from typing import Final
 
 from isthmus.report.page_candidates import SUBJECT as CANDIDATES
 from isthmus.report.page_checklists import SUBJECT as CHECKLISTS
+from isthmus.report.page_clinical_model import SUBJECT as CLINICAL_MODEL
 from isthmus.report.page_decision_curves import SUBJECT as DECISION_CURVES
 from isthmus.report.page_decisions import SUBJECT as DECISIONS
 from isthmus.report.page_discrimination import SUBJECT as DISCRIMINATION
@@ -22,6 +23,7 @@ SUBJECTS: Final[tuple[Subject, ...]] = (
     DISCRIMINATION,
     SEEDS,
     TABLE_ONE,
+    CLINICAL_MODEL,
     SUBGROUPS,
     DECISIONS,
     DECISION_CURVES,
