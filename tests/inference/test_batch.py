@@ -151,6 +151,31 @@ class TestClips:
         assert torch.equal(batch, torch.stack(singly, dim=1).flatten(0, 1))
         assert batch.is_contiguous(memory_format=torch.channels_last)
 
+    @pytest.mark.parametrize("method", METHODS)
+    def test_frames_become_channels_in_the_order_of_time_and_are_normalised_together(self, method: str) -> None:
+        clips = self.clips()
+        clips[:, 1] //= 3
+        preparation = self.clip_preparation("frames_as_channels", method)
+        batch = to_batch(clips, preparation)
+        assert batch.shape == (3, 4, 24, 24)
+        assert batch.is_contiguous(memory_format=torch.channels_last)
+        # Both colours of the first frame, then both of the second.
+        volume = to_batch(clips, self.clip_preparation("3d", method))
+        assert torch.equal(batch, volume.transpose(1, 2).flatten(1, 2))
+        drawn = self.clips(2, 24)
+        assert to_batch(drawn, preparation, centre_crop=False).shape == (3, 4, 24, 24)
+
+    def test_of_frames_that_are_channels_a_network_gets_one_mask_of_all(self) -> None:
+        clips = self.clips()
+        masks = np.zeros(clips.shape[:4], np.uint8)
+        masks[:, 1, 10], masks[:, 3, :, 12], masks[:, 0] = 1, 1, 1
+        network: Any = SimpleNamespace(inputs=(InputSpec("image", 4, 2), InputSpec("lesion_mask", 1, 2)))
+        mask = inputs_of(network, clips, masks, self.clip_preparation("frames_as_channels"))["lesion_mask"]
+        assert mask.shape == (3, 1, 24, 24)
+        assert mask[:, 0, 6].all()
+        assert mask[:, 0, :, 8].all()
+        assert mask.sum() == 3 * 47
+
     def test_frames_that_training_drew_are_taken_as_they_are(self) -> None:
         drawn = self.clips(2, 24)
         volume = to_batch(drawn, self.clip_preparation("3d"), centre_crop=False)

@@ -57,6 +57,16 @@ def test_the_frames_and_the_window_are_those_of_the_drawn_lesion(tmp_path: Path)
     )
 
 
+def test_key_frames_of_a_proposed_lesion_are_clear_around_it_and_cut_by_one_window(tmp_path: Path) -> None:
+    sampling = FrameSampling(count=3, pick="key_frames", every_s=1, clear=4)
+    picture = read_picture(
+        clip(tmp_path / "a"), Preparation(train_size=36, frames=sampling), "box", localiser=Seer(), frame_rate_hz=1.0
+    )
+    assert len(set(picture.frames)) == 3
+    # Around all proposals: 20 + 3 to 40 + 16 pixels across, 30 to 60 down, and 15 % of the longer side.
+    assert picture.prepared.window == (18, 24, 61, 67)
+
+
 def test_what_lies_elsewhere_in_other_frames_does_not_widen_the_window(tmp_path: Path) -> None:
     path = clip(tmp_path / "a")
     plain = read_picture(path, PREPARATION, "box", localiser=Seer())

@@ -284,9 +284,31 @@ def test_every_other_difference_is_an_error_and_changes_nothing(tmp_path: Path) 
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-def test_three_channels_do_not_take_the_stem_of_one(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"conv1.weight \[8, 1, 7, 7\] instead of \[8, 3, 7, 7\]"):
-        load_initial_weights(small(channels=3), saved(tmp_path, published(2, 1)))
+@pytest.mark.parametrize("name", ["resnet18", "densenet121"])
+@pytest.mark.parametrize(("before", "channels"), [(3, 5), (3, 15), (3, 1), (1, 3), (1, 5)])
+def test_equal_channels_are_answered_as_the_file_s_network_answers_the_grey_picture(
+    tmp_path: Path, name: str, before: int, channels: int
+) -> None:
+    torch.manual_seed(0)
+    theirs = create(name, classes=2, channels=before, width=8).eval()
+    ours = create(name, classes=2, channels=channels, width=8).eval()
+    provenance = load_initial_weights(ours, saved(tmp_path, theirs.state_dict()))
+    assert any("first convolution" in note for note in provenance.notes)
+    grey = torch.rand(2, 1, 64, 64)
+    with torch.no_grad():
+        expected = theirs({"image": grey.expand(-1, before, -1, -1)}).logits
+        found = ours({"image": grey.expand(-1, channels, -1, -1)}).logits
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    stem = f"{ours.published_prefix}{ours.stem_name}.weight"
+    each = ours.state_dict()[stem]
+    # Every frame starts alike: their mean over the file's channels, scaled by the share that each takes over.
+    scaled = theirs.state_dict()[stem].mean(1, keepdim=True) * before / channels
+    torch.testing.assert_close(each, scaled.expand_as(each))
+
+
+def test_a_stem_of_other_channels_than_one_or_three_is_not_remade(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"conv1.weight \[8, 5, 7, 7\] instead of \[8, 3, 7, 7\]"):
+        load_initial_weights(small(channels=3), saved(tmp_path, published(2, 5)))
 
 
 class Payload:

@@ -105,6 +105,12 @@ class TestClips:
         )  # the strata are apart
         assert all(seen in members for seen, members in zip(seen_frames(self.STORED, 4), drawn, strict=True))
 
+    def test_frames_that_become_channels_are_drawn_and_moved_as_those_of_a_volume(self):
+        names = ["flip", "rotate", "crop", "gain", "reverse"]
+        volume, channels = (self.batches(layout, 4, names).draw(2, 1) for layout in ("3d", "frames_as_channels"))
+        assert torch.equal(volume.pixels, channels.pixels)
+        assert torch.equal(volume.masks, channels.masks)
+
     def test_a_2d_network_sees_one_frame_of_a_clip_at_a_time_and_in_the_end_all(self):
         batches = self.batches("2d", 3)
         frames = set()

@@ -22,6 +22,8 @@ A probe that is held still shows the same section throughout, and its outlines d
 of them is the largest then means nothing, and the one nearest to the middle of the clip is taken.
 """
 
+_BESIDE = 0.1  # of every_s: a sample lies up to half a frame beside its moment
+
 SURROUNDINGS = 0.15
 """What of a lesion's surroundings on each side counts for its clearness, as a share of its longer side."""
 
@@ -92,7 +94,8 @@ def choose_key_frames(
         windows = [None] * len(numbers) if boxes is None else _windows(boxes, numbers)
         measured = [clearness(frame, window) for frame, window in zip(decode(numbers.tolist()), windows, strict=True)]
         numbers = numbers[clearest(np.array(measured), sampling.stored, sampling.clear)]
-    return numbers[equally_spaced(times_s[numbers], None if areas is None else areas[numbers], sampling.stored)]
+    own = None if areas is None else areas[numbers]
+    return numbers[equally_spaced(times_s[numbers], own, sampling.stored, sampling.every_s)]
 
 
 def _windows(boxes: NDArray[np.float64], numbers: NDArray[np.int64]) -> list[Box | None]:
@@ -134,12 +137,14 @@ def sampled(times_s: NDArray[np.float64], every_s: float, seen: NDArray[np.bool_
     return np.unique(numbers[_nearest(times, ticks)])
 
 
-def equally_spaced(times_s: NDArray[np.float64], areas: NDArray[np.float64] | None, count: int) -> NDArray[np.int64]:
+def equally_spaced(
+    times_s: NDArray[np.float64], areas: NDArray[np.float64] | None, count: int, every_s: float
+) -> NDArray[np.int64]:
     """Return places of ``count`` frames at equal intervals around that of the largest lesion.
 
     The middle one is the frame with the largest area of those that have enough frames on either side; of frames that
     are as large (:data:`AS_LARGE`), and where no area is known, the nearest to the middle in time. The interval is the
-    widest that fits on both sides, and each frame the nearest to its moment that no other has.
+    widest multiple of ``every_s`` that fits on both sides, and each frame the nearest to its moment that no other has.
 
     Parameters
     ----------
@@ -149,6 +154,8 @@ def equally_spaced(times_s: NDArray[np.float64], areas: NDArray[np.float64] | No
         The lesion's in each.
     count : int
         How many.
+    every_s : float
+        Seconds between two frames to choose from, where none is left out.
 
     Returns
     -------
@@ -157,9 +164,9 @@ def equally_spaced(times_s: NDArray[np.float64], areas: NDArray[np.float64] | No
 
     Examples
     --------
-    >>> equally_spaced(np.arange(15) * 2.0, None, 5)
-    array([ 0,  4,  7, 10, 14])
-    >>> equally_spaced(np.arange(3) * 2.0, None, 5)
+    >>> equally_spaced(np.arange(15) * 2.0, None, 5, 2.0)
+    array([ 1,  4,  7, 10, 13])
+    >>> equally_spaced(np.arange(3) * 2.0, None, 5, 2.0)
     array([0, 0, 1, 2, 2])
     """
     total = len(times_s)
@@ -170,7 +177,8 @@ def equally_spaced(times_s: NDArray[np.float64], areas: NDArray[np.float64] | No
     largest = inner if areas is None else inner[areas[inner] >= AS_LARGE * areas[inner].max()]
     centre = int(largest[_nearest(times_s[largest], np.array([(times_s[0] + times_s[-1]) / 2.0]))[0]])
     spans = [(times_s[centre] - times_s[0], before), (times_s[-1] - times_s[centre], after)]
-    interval = min((span / steps for span, steps in spans if steps), default=0.0)
+    widest = min((span / steps for span, steps in spans if steps), default=0.0)
+    interval = every_s * max(1, int(widest / every_s + _BESIDE))
     left = _outwards(times_s[centre] - times_s[: centre + 1][::-1], interval, before)
     right = _outwards(times_s[centre:] - times_s[centre], interval, after)
     return np.concatenate([centre - left[::-1], [centre], centre + right]).astype(np.int64)

@@ -18,12 +18,14 @@ from isthmus.errors import PictureError
 from isthmus.imaging.bare_file import is_bare
 from isthmus.imaging.burned_in import find_words, painted
 from isthmus.imaging.clip import Box, ClipInfo, OpenClip
+from isthmus.imaging.key_frames import brightest_of
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.read import clip_hash, open_clip
 from isthmus.imaging.region import ScanArea, find_scan_area
 
 _RATES_HZ: Final = (0.1, 10_000.0)
 _RATES_AGREE: Final = 0.05
+_LOOKED_AT: Final = 9
 
 
 @dataclass
@@ -82,7 +84,7 @@ class FolderViews:
         with open_clip(path, self.limits) as clip:
             first = next(iter(clip.frames([0])))
             lesion = self._lesion(picture.file, clip.info, place)
-            area = find_scan_area(first)
+            area = find_scan_area(_brightest(clip) if place.modality == "ceus" else first)
             region, panel, note = _region(area, lesion.bounds, clip.info)
             notes = [*lesion.notes, *([note] if note else [])]
             if clip.info.frames == 1:
@@ -154,6 +156,12 @@ class FolderViews:
                 yield self._clean(frame, region, note)
 
         return self.draft.write_frames(frames(), name)
+
+
+def _brightest(clip: OpenClip) -> NDArray[np.uint8]:
+    """Return what is brightest in frames spread over a clip: in its first one no contrast agent may be seen."""
+    spread = np.linspace(0, clip.info.frames - 1, min(clip.info.frames, _LOOKED_AT)).round().astype(int)
+    return brightest_of(np.stack(list(clip.frames(spread.tolist()))))
 
 
 def _region(area: ScanArea, lesion: Box | None, info: ClipInfo) -> tuple[Box, str, str]:
