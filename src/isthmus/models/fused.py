@@ -245,10 +245,10 @@ class _Written(BaseModel):
     def _fits_together(self) -> "_Written":
         wide, features = len(self.columns), len(self.columns) + len(self.indicators)
         last = len(self.kept) if self.rotation is None else len(self.rotation)
-        if not (len(self.means) == len(self.deviations) == features) or min(self.deviations) <= 0:
-            raise ValueError(f"expected {features} means, and as many deviations above 0")
         if any(not 0 <= place < wide for _, place in self.indicators):
             raise ValueError(f"expected indicators of columns 0 to {wide - 1}")
+        if not (len(self.means) == len(self.deviations) == features) or min(self.deviations) <= 0:
+            raise ValueError(f"expected {features} means, and as many deviations above 0")
         if any(not 0 <= place < features for place in self.kept):
             raise ValueError(f"expected kept features 0 to {features - 1}")
         if self.rotation is not None and any(len(axis) != len(self.kept) for axis in self.rotation):
