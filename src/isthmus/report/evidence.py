@@ -69,17 +69,7 @@ def compute_evidence(
     table = analysis_table(predictions, **how)
     if tuning is not None:
         table = with_tuning(table, predictions, tuning, **how)
-    arms = list(dict.fromkeys(table.rows["arm"]))
-    named_first = [*(study.primary or {}).values(), *arms]
-    for named in filter(None, (study.reference_arm, *named_first)):
-        if named not in arms:
-            raise InputError(f"no arm is called {named!r}", expected=", ".join(arms))
-    parts = list(table.rows[["arm", "split"]].drop_duplicates().itertuples(index=False, name=None))
-    found: dict[str, dict[str, Any]] = {arm: {} for arm in dict.fromkeys(named_first)}
-    for done, (arm, split) in enumerate(parts):
-        found[arm][split] = _part(table, arm, split, study)
-        if progress:
-            progress(done + 1, len(parts))
+    found = _measured(table, study, progress)
     contrasts, unasked = named_contrasts(study.primary, study.secondary, found, study.oracles)
     pairs, notes = comparisons(
         table,
@@ -110,6 +100,24 @@ def compute_evidence(
         if something := subject.compute(table, study, evidence):
             evidence[subject.key] = something
     return evidence
+
+
+def _measured(
+    table: AnalysisTable, study: Study, progress: Callable[[int, int], None] | None
+) -> dict[str, dict[str, Any]]:
+    """Return what is measured of every arm and split, the arms of the primary contrast first."""
+    arms = list(dict.fromkeys(table.rows["arm"]))
+    named_first = [*(study.primary or {}).values(), *arms]
+    for named in filter(None, (study.reference_arm, *named_first)):
+        if named not in arms:
+            raise InputError(f"no arm is called {named!r}", expected=", ".join(arms))
+    parts = list(table.rows[["arm", "split"]].drop_duplicates().itertuples(index=False, name=None))
+    found: dict[str, dict[str, Any]] = {arm: {} for arm in dict.fromkeys(named_first)}
+    for done, (arm, split) in enumerate(parts):
+        found[arm][split] = _part(table, arm, split, study)
+        if progress:
+            progress(done + 1, len(parts))
+    return found
 
 
 def _part(table: AnalysisTable, arm: str, split: str, study: Study) -> dict[str, Any]:
