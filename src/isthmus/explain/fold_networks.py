@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from isthmus.files import read_json, read_yaml
+from isthmus.imaging.prepare import Preparation
 
 if TYPE_CHECKING:
     from isthmus.models.classifier import Classifier
@@ -56,14 +57,13 @@ def read_fold(folder: Path, *, calibration: "LogisticCalibration | None" = None,
     from isthmus.models.state import read_state
 
     fit, done = read_yaml(folder / "fit.yaml", name="fit"), read_json(folder / "done.json", name="fit-done")
-    channels = 3 if fit["prepare"]["channels"] == "rgb" else 1
     heads = fit.get("descriptors")
     # Building a network draws random weights; whoever draws next must not notice.
     with torch.random.fork_rng(devices=[]):
         classifier = create_classifier(
             fit["network"],
             classes=len(fit["classes"]),
-            channels=channels,
+            channels=Preparation.model_validate(fit["prepare"]).input_channels,
             options=fit["options"],
             descriptors=None if heads is None else DescriptorSpec.model_validate(heads),
         )
