@@ -85,11 +85,27 @@ def test_a_tirads_label_has_no_cancers_and_no_biopsies() -> None:
     assert SUBJECT.paint(made_context(evidence=evidence), None) == {}
 
 
-def test_another_target_has_plain_words() -> None:
-    _evidence, section = shown(independent().assign(target="olnm"))
+def test_node_metastases_have_dissections_and_no_biopsies() -> None:
+    evidence, section = shown(independent().assign(target="olnm"))
     text = " ".join(section.sentences)
     assert "cancer" not in text
     assert "biops" not in text
+    assert "of 1,000 patients have a lymph node metastasis. If those whom New $net calls positive had a neck" in text
+    assert "fewer than if all had: " in text
+    assert "metastases would be found" in text
+    assert "dissections would be needless" in text
+    assert "multiplies the odds of a lymph node metastasis by" in text
+    assert section.tables[0].columns[1:4] == ["Dissections avoided", "Metastases found", "Metastases missed"]
+    title = SUBJECT.paint(made_context(evidence=evidence), None)["decisions"]()[1]
+    assert "metastases missed and needless dissections" in title
+
+
+def test_another_target_has_plain_words() -> None:
+    _evidence, section = shown(independent().assign(target="nodule_type"))
+    text = " ".join(section.sentences)
+    assert "cancer" not in text
+    assert "biops" not in text
+    assert "dissect" not in text
     assert "false alarms" in text
 
 

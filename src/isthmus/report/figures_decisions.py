@@ -25,7 +25,7 @@ def draw_per_thousand(numbers: dict[str, dict[str, Any]], prevalence: float, wor
     )
     panels = (
         ("missed", f"{words.cases.capitalize()} missed", 1000 * prevalence, f"all {words.cases}"),
-        ("needless", words.needless.capitalize(), 1000 * (1 - prevalence), f"all others {words.acted_on}"),
+        ("needless", words.needless.capitalize(), 1000 * (1 - prevalence), words.others),
     )
     for axis, (name, heading, most, label) in zip(axes[0], panels, strict=True):
         for row, entry in enumerate(numbers.values()):

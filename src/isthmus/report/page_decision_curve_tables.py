@@ -17,7 +17,7 @@ PAIRS: Final = 10
 
 def acting(context: ReportContext) -> str:
     """Return what is done at a positive call: ``biopsying`` where the label is one of cancer."""
-    return "biopsying" if words_of(context.evidence).action == "biopsy" else "acting on"
+    return words_of(context.evidence).acting
 
 
 def cuts_of(curves: dict[str, Any]) -> list[int]:
@@ -58,8 +58,8 @@ def avoided_table(context: ReportContext, curves: dict[str, Any]) -> Table:
         )
         for arm in arms
     ]
-    what = "Biopsies" if words.action == "biopsy" else "Actions"
-    caption = f"{what} avoided per 100 patients against {acting(context)} everybody, {words.cases} missed taken off"
+    caption = f"{words.actions.capitalize()} avoided per 100 patients against {acting(context)} everybody, "
+    caption += f"{words.cases} missed taken off"
     return Table(caption, _columns(curves), rows)
 
 

@@ -66,7 +66,7 @@ def _why_not(reason: str) -> str:
 
 def _meaning(context: ReportContext) -> str:
     words = words_of(context.evidence)
-    needless = "needless biopsies" if words.action == "biopsy" else "needless actions"
+    needless = f"needless {words.actions}"
     return (
         f"Net benefit counts {words.cases} found less {needless}, these at the rate at which they are thought to be "
         f"worth it: at a threshold of 0.1 one {words.case} missed weighs as much as nine {needless}. Which threshold "

@@ -65,10 +65,7 @@ def other_prevalences_table(context: ReportContext, found: dict[str, Any], split
 
 
 def _columns(context: ReportContext) -> list[str]:
-    words = words_of(context.evidence)
-    if words.action == "biopsy":
-        return ["Biopsied", "Biopsies avoided", "Cancers found", "Cancers missed", "Needless biopsies"]
-    return ["Called positive", "Called negative", "Found", "Missed", "False alarms"]
+    return list(words_of(context.evidence).columns)
 
 
 def _people(entry: dict[str, Any]) -> Cell:

@@ -64,11 +64,11 @@ def _per_thousand(context: ReportContext, found: dict[str, Any], split: str) -> 
     numbers = found["per_thousand"][split][arm][key]
     cases = rounded(1000 * float(key))
     text = f"At a prevalence of {_percent(key)}, {cases} of 1,000 patients have {_whom(context)}. "
-    if words.action == "biopsy":
-        text += f"If those whom {context.title_of(arm)} calls positive were biopsied, and nobody else, "
-        text += f"{_of(numbers['positive'])} would be, {_of(numbers['avoided'])} fewer than if all were: "
-        text += f"{_of(numbers['found'])} of the {cases} cancers would be found, {_of(numbers['missed'])} missed, and "
-        text += f"{_of(numbers['needless'])} biopsies would be needless."
+    if words.action:
+        text += f"If those whom {context.title_of(arm)} calls positive {words.acted_on}, and nobody else, "
+        text += f"{_of(numbers['positive'])} {words.would}, {_of(numbers['avoided'])} fewer than if {words.all_were}: "
+        text += f"{_of(numbers['found'])} of the {cases} {words.cases} would be found, {_of(numbers['missed'])} "
+        text += f"missed, and {_of(numbers['needless'])} {words.actions} would be needless."
     else:
         text += f"{context.title_of(arm)} would call {_of(numbers['positive'])} positive: {_of(numbers['found'])} of "
         text += f"the {cases}, and {_of(numbers['needless'])} false alarms; {_of(numbers['missed'])} would be missed."
@@ -93,11 +93,7 @@ def _threshold(context: ReportContext, split: str) -> list[str]:
 
 
 def _whom(context: ReportContext) -> str:
-    return (
-        "cancer"
-        if words_of(context.evidence).action == "biopsy"
-        else f"a {context.evidence['unit']} that is " + (positive_name(context))
-    )
+    return words_of(context.evidence).whom or f"a {context.evidence['unit']} that is {positive_name(context)}"
 
 
 def _of(entry: dict[str, Any]) -> str:
@@ -126,9 +122,7 @@ def _odds(context: ReportContext, split: str) -> list[str]:
 
 
 def _being(context: ReportContext) -> str:
-    if words_of(context.evidence).action == "biopsy":
-        return "cancer"
-    return f"“{positive_name(context).removeprefix('of class ')}”"
+    return words_of(context.evidence).whom or f"“{positive_name(context).removeprefix('of class ')}”"
 
 
 def _notes(context: ReportContext, found: dict[str, Any], split: str, shown: list[Any]) -> list[str]:
