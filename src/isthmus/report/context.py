@@ -136,7 +136,12 @@ class Localisation:
         Of clips: ``seen`` (frames that the network sees), ``steps`` in time and ``cells`` (down, across) of the maps
         that are explained, and for what is sought in a frame (``calcified``, ``lesion``) how often the frame of most
         heat shows it: ``clips``, ``every_frame``, intervals ``top``, ``chance``, ``difference``, ``rank``, and
-        ``sentence``.
+        ``sentence``. Of frames that are channels ``counted`` instead: ``clips``, ``groups``, ``even``, intervals
+        ``shares``, ``sentence``.
+    edges : dict
+        Share of the heat inside the lesion that lies in the outer half of its area, for ``heat_at_edge`` and, of
+        signed maps, ``against_at_edge``: ``classes`` (name to ``views``, ``groups``, interval ``share``), interval
+        ``difference`` or None, ``gaussian``, ``edge_on_grid``, ``centre_on_grid``, ``sentence``.
     """
 
     heat_in_lesion: list[float]
@@ -148,6 +153,7 @@ class Localisation:
     calcification_pointing: float | None = None
     baselines: str = ""
     frames: dict[str, Any] = field(default_factory=dict)
+    edges: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,10 @@ from isthmus.report.subjects import SUBJECTS
 
 TEMPLATES = Path(__file__).parent / "templates"
 ORDER = (
-    "cohort", "table_one", "ideal", "leak", "candidates", "results", "ranking", "discrimination", "seeds", "comparisons",
-    "calls", "decisions", "decision_curves", "misjudged", "subgroups", "calibration", "probabilities", "reclassification",
-    "uncertainty", "regions", "described", "tirads", "readers", "learning", "heat", "films", "failures",
-    "methods", "checklists", "versions",
+    "cohort", "table_one", "ideal", "leak", "candidates", "results", "ranking", "discrimination", "seeds",
+    "comparisons", "clinical_model", "calls", "decisions", "decision_curves", "misjudged", "subgroups", "calibration",
+    "probabilities", "reclassification", "uncertainty", "regions", "described", "tirads", "readers", "learning",
+    "heat", "edges", "films", "failures", "methods", "checklists", "versions",
 )  # fmt: skip
 """The sections as they follow one another on the page."""
 

@@ -8,6 +8,7 @@ from isthmus.report.page_clinical_model import SUBJECT as CLINICAL_MODEL
 from isthmus.report.page_decision_curves import SUBJECT as DECISION_CURVES
 from isthmus.report.page_decisions import SUBJECT as DECISIONS
 from isthmus.report.page_discrimination import SUBJECT as DISCRIMINATION
+from isthmus.report.page_edges import SUBJECT as EDGES
 from isthmus.report.page_probabilities import SUBJECT as PROBABILITIES
 from isthmus.report.page_readers import SUBJECT as READERS
 from isthmus.report.page_reclassification import SUBJECT as RECLASSIFICATION
@@ -32,5 +33,6 @@ SUBJECTS: Final[tuple[Subject, ...]] = (
     UNCERTAINTY,
     TIRADS,
     READERS,
+    EDGES,
     CHECKLISTS,
 )
