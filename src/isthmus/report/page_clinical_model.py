@@ -19,8 +19,8 @@ _INDENT = "\u2003"
 
 
 def compute(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
-    """Return what the run found of its clinical arm, empty where it has none."""
-    return study.clinical_model or {}
+    """Return nothing: a table of predictions does not hold it, and a run with a clinical arm adds what it found."""
+    return {}
 
 
 def show(context: ReportContext) -> Shown | None:

@@ -71,9 +71,6 @@ class Study:
         Cohorts whose labels are TI-RADS grades; without it all are where ``reference`` is ``tirads``, else none.
     candidates : dict, optional
         How each arm's network was chosen, as :func:`isthmus.report.candidates.candidate_evidence` found it.
-    clinical_model : dict, optional
-        The clinical arm's odds ratios, nomogram and sensitivity analysis, as
-        :func:`isthmus.report.clinical_model.clinical_evidence` and the run found them.
     """
 
     level: float = 0.95
@@ -94,7 +91,6 @@ class Study:
     table_one_mode: Literal["default", "paper"] = "default"
     graded: tuple[str, ...] | None = None
     candidates: dict[str, Any] | None = None
-    clinical_model: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a word or a share that the subjects would silently not know what to do with."""
