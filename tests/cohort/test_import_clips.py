@@ -17,6 +17,7 @@ from isthmus.imaging.clip_masks import read_clip_mask
 from isthmus.imaging.read import probe, write_mask
 from tests.cohort.hospital_data import HEIGHT, WIDTH, write_picture, write_workbook
 from tests.cohort.test_import_folder import MAP, call, import_simply
+from tests.imaging.speckle import speckle
 from tests.imaging.videos import jpeg, moving, write_avi
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -66,6 +67,24 @@ class TestVideoFiles:
         assert cohort.nodules["nodule_id"].tolist() == ["p", "q"]
         assert cohort.views["nodule_id"].tolist() == ["p", "p", "q"]
         assert [probe(cohort.folder / path).frames for path in cohort.views["path"]] == [7, 5, 6]
+
+    def test_of_a_double_picture_the_contrast_panel_is_found_though_no_agent_is_seen_at_first(
+        self, tmp_path: Path
+    ) -> None:
+        frames = np.zeros((12, 240, 400, 3), np.uint8)
+        frames[:, 20:220, 20:200] = speckle(200, 180, 1, 90.0)[..., None]
+        frames[6:, 20:220, 210:380] = speckle(200, 170, 2, 60.0)[..., None]
+        (tmp_path / "pictures").mkdir()
+        for number in range(2):
+            write_avi(tmp_path / "pictures" / f"{number}.avi", [jpeg(frame) for frame in frames], size=(400, 240))
+        cohort, _ = import_simply(
+            tmp_path, [["0", "0"], ["1", "1"]], modality={"default": "cine", "patterns": {"ceus": "1.avi"}}
+        )
+        assert cohort.views["modality"].tolist() == ["cine", "ceus"]
+        (_, _, plain, _), (x0, _, x1, _) = ([float(one) for one in text.split()] for text in cohort.views["region"])
+        assert plain < 210  # B-mode alone, as the first frame shows it
+        assert x0 < 25
+        assert x1 > 370
 
     def test_a_rate_in_the_table_that_the_file_denies_is_told_and_not_taken(self, clips: Path) -> None:
         cohort, report = import_simply(
