@@ -4,11 +4,13 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from isthmus.explain.calcifications import Masks
 from isthmus.explain.clip_drawing import DrawnClip
 from isthmus.explain.held_out import HeldOutHeat, explain_held_out, read_fold
+from isthmus.explain.signed_drawing import DrawnStrip
+from isthmus.files import write_json
 from isthmus.imaging.cache import PreparedStore
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.fits import fit_folder
@@ -18,6 +20,7 @@ from isthmus.statistics.calibration import LogisticCalibration
 from isthmus.training.spec import FitSpec
 
 Progress = Callable[[str, int, int], None]
+_Drawn = TypeVar("_Drawn", DrawnClip, DrawnStrip)
 SHOWN = 12
 """Wrong calls of an arm that the page may show; the folder holds the others."""
 
@@ -30,6 +33,19 @@ class HeatMaps:
     gallery: list[Picture] = field(default_factory=list)
     films: list[Film] = field(default_factory=list)
     misclassified: list[Picture] = field(default_factory=list)
+
+    def write(self, run_folder: Path, evidence: dict[str, Any]) -> None:
+        """Add to `evidence` and `evidence.json`, under `localisation`, where each arm's heat lies.
+
+        Each explained arm has `edges` (heat at the lesion's edge, by class) and, of clips, `frames`.
+        """
+        found = {
+            arm: {name: facts for name, facts in (("edges", entry.edges), ("frames", entry.frames)) if facts}
+            for arm, entry in self.localisation.items()
+        }
+        if any(found.values()):
+            evidence["localisation"] = found
+            write_json(run_folder / "evidence.json", evidence)
 
 
 def draw_heat_maps(
@@ -93,6 +109,7 @@ def draw_heat_maps(
             marks=marks,
             calcifications=calcifications,
             nodules=cases.cohort.nodules,
+            signed=protocol.explain.signed,
             device=default_device(),
             progress=progress,
         )
@@ -119,15 +136,23 @@ def _add(result: HeatMaps, key: str, title: str, heat: HeldOutHeat) -> None:
             pointing_game=heat.summary["pointing"]["estimate"],
             pointing_baseline=heat.summary["gaussian_pointing"]["estimate"],
             frames=heat.frames or {},
+            edges=heat.edges or {},
             **on_calcifications,
         )
     if heat.gallery is not None:
         caption = (
             f"{title}: {len(heat.cases)} held-out cases, each as the network saw it and with its heat map"
-            f"{', of each clip the frame of most heat' if heat.clips else ''}. "
+            f"{_shown_frame(heat)}. "
             f"One file a case: explanations/{key}/overlays/."
         )
         result.gallery.append(Picture(heat.gallery, caption, " ".join(case.caption for case in heat.cases), arm=key))
+    if heat.signed is not None:
+        caption = f"{title}: the same cases under signed heat, on the published scale and on an even one."
+        result.gallery.append(Picture(heat.signed, caption, caption, arm=key))
+    result.gallery.extend(
+        Picture(strip.path, f"{title}. {strip.caption}", strip.alternative, arm=key)
+        for strip in _one_a_heading(heat.strips)
+    )
     result.films.extend(
         Film(clip.video, clip.filmstrip, clip.caption, clip.alternative, key) for clip in _one_a_heading(heat.clips)
     )
@@ -142,6 +167,12 @@ def _add(result: HeatMaps, key: str, title: str, heat: HeldOutHeat) -> None:
     )
 
 
-def _one_a_heading(clips: Sequence[DrawnClip]) -> list[DrawnClip]:
-    """Return the first clip under each heading; the folder holds the others."""
-    return list({clip.heading: clip for clip in reversed(clips)}.values())[::-1]
+def _shown_frame(heat: HeldOutHeat) -> str:
+    if heat.strips:
+        return ", of each clip the frame of the largest lesion"
+    return ", of each clip the frame of most heat" if heat.clips else ""
+
+
+def _one_a_heading(cases: Sequence[_Drawn]) -> list[_Drawn]:
+    """Return the first case under each heading; the folder holds the others."""
+    return list({case.heading: case for case in reversed(cases)}.values())[::-1]

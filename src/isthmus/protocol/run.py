@@ -197,6 +197,7 @@ class _Work:
         with self.record.stage("heat maps"):
             masks = None if truth is None else true_calcifications(truth)
             heat = draw_heat_maps(self.folder, self.protocol, training, fits, stores, frozen, masks, self.progress)
+            heat.write(self.folder, evidence)
         self.record.facts |= run_facts(self.protocol, self.cases, self.outside, split, failures)
         with self.record.stage("report"):
             context = report_context(

@@ -114,6 +114,9 @@ class Explain(Part):
 
     arms: list[str] = Field(default=[], description="arms to explain")
     cases: int = Field(12, ge=1, le=200, description="overlays drawn for each arm")
+    signed: bool = Field(
+        False, description="evidence against the class too, measured and drawn on the published scales and an even one"
+    )
 
 
 class ReportSettings(Part):
