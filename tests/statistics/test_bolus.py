@@ -122,6 +122,13 @@ def test_where_no_bolus_is_seen_nothing_is_measured_and_it_is_said_why(intensiti
     assert reason in fit.doubts["peak"]
 
 
+def test_a_rise_too_fast_for_a_bolus_is_none():
+    times = np.arange(0, 30, 0.2)
+    fit = fit_bolus(times, BolusFit(0.0, 1.0, 10.0, 1.5, 0.6, 1.0).curve(times))
+    assert np.isnan(fit.peak)
+    assert "was the probe moved" in fit.doubts["peak"]
+
+
 def test_frames_without_the_region_are_left_out():
     times, values = _clip(0, 70)
     with_gaps = values.copy()

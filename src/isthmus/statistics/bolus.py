@@ -26,6 +26,8 @@ WASHED_OUT: Final = 0.5
 """The share of the peak to which the curve must fall for the rest of its area to be extrapolated."""
 MOST_ERROR: Final = 0.5
 """Largest standard error of a value, against the value; of the three times, against the time to peak."""
+FASTEST_S: Final = 2.0
+"""No bolus given into a vein of the arm rises in less, from a tenth to its peak; a probe that is moved does it."""
 _TIMES: Final = ("arrival_s", "peak_time_s", "time_to_peak_s")
 _REACH_S: Final = 60.0  # how long before the first frame the agent may have come
 _MODE_S, _SPREAD = (0.3, 240.0), (0.1, 2.0)
@@ -121,6 +123,8 @@ def fit_bolus(times_s: ArrayLike, intensities: ArrayLike, weights: ArrayLike | N
     noise = scale * np.sqrt(found.squares / max(1, len(times) - 5) / float(weight.mean()))
     if r2 < LEAST_R2 or parameters[1] < LEAST_PEAK_TO_NOISE * noise:
         return _nothing("no enhancement: no bolus curve rises out of the noise", r2=r2)
+    if bolus_measures(parameters)["time_to_peak_s"] < FASTEST_S:
+        return _nothing(f"no bolus: the intensity rises in less than {FASTEST_S:g} s; was the probe moved", r2=r2)
     errors = _errors(parameters, times, weight, found.squares * scale**2)
     baseline, peak, delay, mode, spread = parameters.tolist()
     return BolusFit(baseline, peak, delay, mode, spread, r2, errors, _doubts(parameters, times, errors))
