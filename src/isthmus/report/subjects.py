@@ -9,6 +9,7 @@ from isthmus.report.page_decision_curves import SUBJECT as DECISION_CURVES
 from isthmus.report.page_decisions import SUBJECT as DECISIONS
 from isthmus.report.page_discrimination import SUBJECT as DISCRIMINATION
 from isthmus.report.page_edges import SUBJECT as EDGES
+from isthmus.report.page_patients_needed import SUBJECT as PATIENTS_NEEDED
 from isthmus.report.page_probabilities import SUBJECT as PROBABILITIES
 from isthmus.report.page_readers import SUBJECT as READERS
 from isthmus.report.page_reclassification import SUBJECT as RECLASSIFICATION
@@ -23,6 +24,7 @@ SUBJECTS: Final[tuple[Subject, ...]] = (
     CANDIDATES,
     DISCRIMINATION,
     SEEDS,
+    PATIENTS_NEEDED,
     TABLE_ONE,
     CLINICAL_MODEL,
     SUBGROUPS,
