@@ -24,7 +24,7 @@ class Finding:
         return asdict(self)
 
 
-_TRAINING = ("torch", "lightning", "monai", "sklearn", "safetensors", "tensorboard")
+_TRAINING = ("torch", "lightning", "monai", "sklearn", "safetensors", "tensorboard", "skops", "lightgbm", "xgboost")
 _DECODERS = {
     "gdcm": "JPEG lossless and JPEG-LS DICOM",
     "openjpeg": "JPEG 2000 DICOM",

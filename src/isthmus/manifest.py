@@ -19,7 +19,7 @@ from isthmus.files import sha256_of_file, write_json
 DISCLAIMER = "Research use only; not a medical device."
 _PACKAGES = (
     "numpy", "scipy", "pandas", "pydicom", "opencv-python-headless", "pillow",
-    "torch", "lightning", "monai", "scikit-learn", "matplotlib",
+    "torch", "lightning", "monai", "scikit-learn", "xgboost-cpu", "lightgbm", "matplotlib",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The folder of a fused model's head: the same probabilities after reading, and nothing altered is read."""
 
+import copy
 import io
 import json
 import zipfile
@@ -12,7 +13,8 @@ import pytest
 from isthmus.errors import BundleError
 from isthmus.models.fused import FusedHead
 from isthmus.models.fused_classifier import read_model
-from isthmus.training.fusion import FusionSettings, fit_heads
+from isthmus.models.skops_file import to_skops
+from isthmus.training.fusion import FusionSettings, fit_head, fit_heads
 from isthmus.training.fusion_classifiers import CLASSIFIERS
 from tests.training.made_features import COLUMNS, made_features
 
@@ -33,6 +35,13 @@ def test_a_head_read_again_gives_the_same_bytes(name: str, heads: dict[str, Fuse
     features = np.where(np.random.default_rng(0).random(MADE.features.shape) < 0.1, np.nan, MADE.features)
     assert again.probabilities(features).tobytes() == heads[name].probabilities(features).tobytes()
     assert (again.columns, again.names) == (heads[name].columns, heads[name].names)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_the_same_fit_leaves_the_same_files(name: str, heads: dict[str, FusedHead]) -> None:
+    settings = FusionSettings(pca=6, lasso=None)
+    again = fit_head(MADE.features, MADE.labels, MADE.groups, COLUMNS, name, settings, 0).head
+    assert again.classifier.file() == heads[name].classifier.file()
 
 
 def test_no_examples_give_no_probabilities(heads: dict[str, FusedHead]) -> None:
@@ -94,6 +103,21 @@ def test_a_classifier_of_another_type_is_refused_and_no_foreign_type_is_built() 
         read_model("classifier.skops", skops.io.dumps(fitted), 2, "here")
     with pytest.raises(BundleError, match="cannot be read: Untrusted types"):
         read_model("classifier.skops", skops.io.dumps(Path("anything")), 2, "here")
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused(
+    heads: dict[str, FusedHead], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus.models.skops_file.LARGEST_FILE", 1000)
+    with pytest.raises(BundleError, match=r"the classifier unpacks to \d+ bytes"):
+        read_model("classifier.skops", heads["logistic"].classifier.file()[1], 6, "here")
+
+
+def test_support_vectors_that_disagree_with_their_counts_are_refused(heads: dict[str, FusedHead]) -> None:
+    damaged = copy.deepcopy(heads["svm"].classifier.model)
+    damaged._n_support = damaged._n_support + np.array([500, 0], damaged._n_support.dtype)
+    with pytest.raises(BundleError, match="support vectors are damaged"):
+        read_model("classifier.skops", to_skops(damaged), 6, "here")
 
 
 def test_a_tree_whose_indices_leave_its_arrays_is_refused(heads: dict[str, FusedHead]) -> None:

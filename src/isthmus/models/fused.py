@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from isthmus.errors import BundleError, InputError
 from isthmus.files import make_folder, read_json, write_bytes, write_json
-from isthmus.models.fused_classifier import LARGEST_FILE, FittedClassifier, read_model
+from isthmus.models.fused_classifier import FittedClassifier, read_model
+from isthmus.models.skops_file import LARGEST_FILE
 from isthmus.statistics.calibration import LogisticCalibration
 from isthmus.statistics.inputs import BoolArray, FloatArray
 
@@ -99,8 +100,7 @@ class FusedHead:
         InputError
             When the features have other columns or are infinite.
         """
-        candidates = self._candidates_of(features)
-        return np.ascontiguousarray(candidates[:, self.selected])
+        return np.ascontiguousarray(self._selected_of(self.kept_scores(features)))
 
     def probabilities(self, features: FloatArray) -> FloatArray:
         """Return the probability of the positive class, float64 [N]; NaN for examples that are not scored.
@@ -115,12 +115,20 @@ class FusedHead:
         found[scored] = self.classifier.probabilities(self.transform(np.asarray(features)[scored]))
         return found
 
-    def _candidates_of(self, features: FloatArray) -> FloatArray:
+    def kept_scores(self, features: FloatArray) -> FloatArray:
+        """Return the z-scores [N, F] of the kept columns and indicators, 0 where something is absent."""
         values = checked(features, self.columns)
         marks = np.isnan(values[:, [place for _, place in self.indicators]]).astype(np.float64)
         scores = (np.concatenate([values, marks], axis=1) - self.means) / self.deviations
-        kept = np.nan_to_num(scores[:, self.kept], nan=0.0)
-        return kept if self.rotation is None else kept @ self.rotation.T
+        return np.nan_to_num(scores[:, self.kept], nan=0.0)
+
+    def of_kept(self, scores: FloatArray) -> FloatArray:
+        """Return the probabilities [N] of z-scores [N, F] from :meth:`kept_scores`."""
+        return self.classifier.probabilities(np.ascontiguousarray(self._selected_of(scores)))
+
+    def _selected_of(self, scores: FloatArray) -> FloatArray:
+        candidates = scores if self.rotation is None else scores @ self.rotation.T
+        return np.asarray(candidates[:, self.selected])
 
     def write(self, folder: Path) -> None:
         """Write ``head.json`` and the classifier's file into a folder, which is made where it is not there.

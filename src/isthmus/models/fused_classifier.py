@@ -1,40 +1,20 @@
 """The last step of a fused model: a fitted classifier of a few features, its probability, and its file.
 
-What scikit-learn fitted is kept by skops, which builds named types only and runs no pickle; what XGBoost and LightGBM
-fitted, in their own formats.
+What scikit-learn fitted is kept by skops; what XGBoost and LightGBM fitted, in their own formats of text.
 """
 
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
 from isthmus.errors import BundleError, InputError
+from isthmus.models.skops_file import from_skops, to_skops
 from isthmus.statistics.calibration import LogisticCalibration, undo_prior_shift
 from isthmus.statistics.inputs import FloatArray
-
-TRUSTED = ("sklearn.tree._tree.Tree",)
-"""Types that skops may build beside its own list of scikit-learn's estimators and NumPy's arrays.
-
-A tree is trusted after its arrays are checked: compiled code follows its indices unchecked.
-"""
-
-LARGEST_FILE = 256 * 1024**2
-"""Bytes, packed and unpacked; forests of 1,000 trees over 1,000 patients have some 20 MiB."""
-
-_SKLEARN = (
-    "LogisticRegression",
-    "SVC",
-    "KNeighborsClassifier",
-    "RandomForestClassifier",
-    "ExtraTreesClassifier",
-    "MLPClassifier",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +57,7 @@ class FittedClassifier:
             return "classifier.xgboost.json", bytes(self.model.save_raw("json"))
         if kind == "lightgbm":
             return "classifier.lightgbm.txt", self.model.model_to_string().encode()
-        import skops.io
-
-        return "classifier.skops", bytes(skops.io.dumps(self.model))
+        return "classifier.skops", to_skops(self.model)
 
 
 @contextmanager
@@ -155,7 +133,7 @@ def read_model(file: str, content: bytes, features: int, where: str) -> Any:
         When the content is no such classifier, or could make compiled code read outside its arrays.
     """
     readers: dict[str, Callable[[bytes], Any]] = {
-        "classifier.skops": _from_skops,
+        "classifier.skops": from_skops,
         "classifier.xgboost.json": _from_xgboost,
         "classifier.lightgbm.txt": lambda text: load_lightgbm().Booster(model_str=text.decode()),
     }
@@ -181,57 +159,8 @@ def _from_xgboost(content: bytes) -> Any:
     return booster
 
 
-def _from_skops(content: bytes) -> Any:
-    import skops.io
-
-    with zipfile.ZipFile(BytesIO(content)) as packed:
-        unpacked = sum(entry.file_size for entry in packed.infolist())
-    if unpacked > LARGEST_FILE:
-        raise BundleError(f"the classifier unpacks to {unpacked} bytes", expected=f"at most {LARGEST_FILE}")
-    model = skops.io.loads(content, trusted=list(TRUSTED))
-    kind = type(model).__name__
-    if kind not in _SKLEARN or _kind(model) != "sklearn":
-        raise BundleError(f"the classifier is a {kind}", expected=" or ".join(_SKLEARN))
-    for tree in getattr(model, "estimators_", ()):
-        _check_tree(tree.tree_, int(model.n_features_in_))
-    if kind == "SVC":
-        _check_support(model)
-    return model
-
-
 def _features_of(model: Any) -> int:
     kind = _kind(model)
     if kind == "xgboost":
         return int(model.num_features())
     return int(model.num_feature()) if kind == "lightgbm" else int(model.n_features_in_)
-
-
-def _check_tree(tree: Any, features: int) -> None:
-    """Refuse a tree whose indices leave its arrays, or that would be walked for ever."""
-    nodes = np.arange(tree.node_count)
-    leaves = tree.children_left == -1
-    inner = ~leaves
-    children = np.stack([tree.children_left, tree.children_right])[:, inner]
-    sound = (
-        tree.node_count > 0
-        and tree.n_features == features
-        and bool(((children > nodes[inner]) & (children < tree.node_count)).all())
-        and bool(((tree.feature[inner] >= 0) & (tree.feature[inner] < features)).all())
-        and tree.value.shape == (tree.node_count, 1, 2)
-    )
-    if not sound:
-        raise BundleError("a tree of the classifier is damaged", hint="copy the bundle again from where it came")
-
-
-def _check_support(model: Any) -> None:
-    """Refuse a support vector machine whose counts and arrays disagree."""
-    vectors = np.asarray(model.support_vectors_)
-    sound = (
-        vectors.shape == (int(np.sum(model._n_support)), int(model.n_features_in_))
-        and np.asarray(model.dual_coef_).shape == (1, len(vectors))
-        and np.asarray(model._dual_coef_).shape == (1, len(vectors))
-        and len(model._n_support) == 2
-        and bool((np.asarray(model._n_support) >= 0).all())
-    )
-    if not sound:
-        raise BundleError("the classifier's support vectors are damaged", hint="copy the bundle again")
