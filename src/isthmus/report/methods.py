@@ -5,6 +5,7 @@ from typing import Any
 from isthmus.report.context import ReportContext
 from isthmus.report.frame_words import frame_words
 from isthmus.report.reading import count, listed, plural
+from isthmus.statistics.roc import FEWEST_GROUPS
 
 _CROPS = {"lesion": "cut out around the lesion", "scan_area": "cut to the scan area"}
 _NORMALISATIONS = {
@@ -236,6 +237,13 @@ def statistics_paragraph(evidence: dict[str, Any]) -> str:
         text += (
             "AUCs of one model have clustered (Obuchowski) intervals on the logit scale, equal to DeLong's where every "
             "group is one case. "
+        )
+    measured = [facts for by_split in evidence["arms"].values() for facts in by_split.values()]
+    if any(min(facts["class_groups"].values()) < FEWEST_GROUPS for facts in measured):
+        text += (
+            f"Where a class has fewer than {FEWEST_GROUPS} groups, an AUC has Newcombe's interval (2006, method 5) on "
+            "the numbers of groups, and a difference of AUCs the limits that the two intervals leave it (Newcombe "
+            "1998), without a test. "
         )
     text += "Proportions have Wilson intervals with the effective number of cases that clustering leaves. "
     resampled = "F1 and MCC" if binary else "Balanced accuracy, macro AUC and Hand and Till's M"
