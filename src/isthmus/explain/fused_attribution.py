@@ -1,0 +1,199 @@
+"""What each member brought to a fused score: Shapley values of the features, summed by member.
+
+Source: S. Lundberg, S.-I. Lee, NeurIPS 2017, "A unified approach to interpreting model predictions" (SHAP), with the
+interventional value function: a feature that is left out takes its values from the background, whatever the others
+are. They are found by walking from a background case to the case itself, one feature at a time in a random order, and
+back in the reverse order (E. Strumbelj, I. Kononenko, Knowl Inf Syst 41 (2014) 647-665; R. Mitchell et al., JMLR 23
+(2022) 43, section 4.2). For heads that add up their features, such as logistic regression, this is exact: the weight
+times the feature less its mean over the background. For all others it is exact up to interactions of two features.
+
+What is explained are log odds, in which members add up. The features are those that the head kept, as z-scores; what is
+absent stands at 0 there, and the mark that it is absent belongs to its member.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.errors import InputError
+from isthmus.models.fused import FusedHead, member_of
+from isthmus.statistics.calibration import safe_logit
+from isthmus.statistics.inputs import FloatArray
+from isthmus.statistics.means import clustered_mean
+
+SUREST: Final = 0.001
+"""Probabilities nearer to 0 or 1 count as this near: a forest or a few neighbours may say 0, whose log odds have no
+end."""
+
+MOST_BACKGROUND: Final = 64
+"""Cases of the background that are walked from."""
+
+_BLOCK: Final = 200_000
+"""Rows of features that a classifier gets at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """Shapley values of N cases, in log odds.
+
+    Parameters
+    ----------
+    names : tuple of P str
+        Features that the head kept and that its classifier uses, each ``<member>:<name>``.
+    values : ndarray of float64, shape [N, P]
+        What each feature brought; a row sums to its log odds less ``base``.
+    scores : ndarray of float64, shape [N, P]
+        The features themselves, as z-scores.
+    log_odds : ndarray of float64, shape [N]
+        Of the cases.
+    base : float
+        Mean log odds of the background.
+    """
+
+    names: tuple[str, ...]
+    values: FloatArray
+    scores: FloatArray
+    log_odds: FloatArray
+    base: float
+
+    def by_member(self) -> dict[str, FloatArray]:
+        """Return what each member brought [N], members in the order of their features."""
+        members = np.array([member_of(name) for name in self.names])
+        return {str(one): self.values[:, members == one].sum(axis=1) for one in dict.fromkeys(members)}
+
+
+def attribute(head: FusedHead, features: FloatArray, background: FloatArray, seed: int = 0) -> Attribution:
+    """Explain a head's log odds.
+
+    Parameters
+    ----------
+    head : FusedHead
+    features : ndarray, shape [N, D]
+        Cases that the head scores; NaN where something is absent.
+    background : ndarray, shape [B, D]
+        Cases to compare with, such as those the head was fitted on; :data:`MOST_BACKGROUND` of them, evenly taken.
+    seed : int
+        Of the orders in which features are walked through.
+
+    Raises
+    ------
+    InputError
+        When there is no background, or the head does not score one of the cases.
+    """
+    for what, given in (("cases to explain", features), ("background", background)):
+        if len(given) == 0 or not head.scored(given).all():
+            raise InputError(
+                f"the {what}: {len(given)} cases, not all of which the head scores", expected="scored ones"
+            )
+    places = _used(head)
+    ground = head.kept_scores(background)
+    ground = ground[np.linspace(0, len(ground) - 1, min(MOST_BACKGROUND, len(ground))).round().astype(int)]
+    cases, random = head.kept_scores(features), np.random.default_rng(seed)
+    orders = [random.permutation(len(places)) for _ in ground]
+    values = np.stack([_walked(head, case, ground, places, orders) for case in cases])
+    names = [*head.columns, *(name for name, _ in head.indicators)]
+    return Attribution(
+        tuple(names[head.kept[place]] for place in places),
+        values,
+        cases[:, places],
+        _log_odds(head, cases),
+        float(_log_odds(head, ground).mean()),
+    )
+
+
+def _used(head: FusedHead) -> NDArray[np.int64]:
+    """Return which of the kept features reach the classifier."""
+    if head.rotation is None:
+        return np.sort(head.selected)
+    return np.flatnonzero(np.any(head.rotation[head.selected] != 0, axis=0))
+
+
+def _log_odds(head: FusedHead, scores: FloatArray) -> FloatArray:
+    parts = [head.of_kept(scores[start : start + _BLOCK]) for start in range(0, len(scores), _BLOCK)]
+    return safe_logit(np.clip(np.concatenate(parts), SUREST, 1 - SUREST))
+
+
+def _walked(
+    head: FusedHead,
+    case: FloatArray,
+    ground: FloatArray,
+    places: NDArray[np.int64],
+    orders: Sequence[NDArray[np.int64]],
+) -> FloatArray:
+    """Return the mean change [P] of the log odds as each feature turns from the background's value into the case's."""
+    count = len(places)
+    # Row k of a walk has its first k features from the case: [walks, P + 1, P].
+    walks = [order for one in orders for order in (one, one[::-1])]
+    rank = np.argsort(np.stack(walks), axis=1)
+    turned = rank[:, None, :] < np.arange(count + 1)[None, :, None]
+    rows = np.repeat(np.repeat(ground, 2, axis=0)[:, None, :], count + 1, axis=1)
+    rows[:, :, places] = np.where(turned, case[places], rows[:, :, places])
+    odds = _log_odds(head, rows.reshape(-1, rows.shape[2])).reshape(len(walks), count + 1)
+    return np.asarray(np.take_along_axis(np.diff(odds, axis=1), rank, axis=1).mean(axis=0), np.float64)
+
+
+def mean_by_member(attributions: Sequence[Attribution]) -> dict[str, FloatArray]:
+    """Return what each member brought [N] to the mean log odds of several heads, of the same cases.
+
+    A member that a head does not use brought it nothing.
+    """
+    parts = [one.by_member() for one in attributions]
+    nothing = np.zeros(len(attributions[0].log_odds))
+    members = dict.fromkeys(member for part in parts for member in part)
+    return {member: np.mean([part.get(member, nothing) for part in parts], axis=0) for member in members}
+
+
+def summarise_members(
+    by_member: Mapping[str, FloatArray], labels: Sequence[str], groups: Sequence[str], classes: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return how far each member moved the score, with intervals that count patients.
+
+    Parameters
+    ----------
+    by_member : mapping
+        From :func:`mean_by_member`.
+    labels, groups : sequence of str [N]
+        Class and ``group_id`` of each case.
+    classes : mapping
+        Class code to shown name; the score speaks for the last.
+
+    Returns
+    -------
+    dict
+        ``cases``, ``groups`` and, by member, ``size`` (mean without sign), ``share`` (of all members' sizes, case by
+        case; cases that no member moved are left out) and ``classes`` (name to the signed mean), as cluster-robust t
+        intervals; ``sentence``.
+    """
+    codes, known = np.asarray(groups, dtype=str), np.asarray(labels, dtype=str)
+    total = np.sum([np.abs(values) for values in by_member.values()], axis=0)
+    moved = total > 0
+    members = {}
+    for member, values in by_member.items():
+        share = clustered_mean(np.abs(values[moved]) / total[moved], codes[moved]).as_dict() if moved.any() else None
+        means = {
+            name: clustered_mean(values[known == code], codes[known == code]).as_dict()
+            for code, name in classes.items()
+            if (known == code).any()
+        }
+        members[member] = {"size": clustered_mean(np.abs(values), codes).as_dict(), "share": share, "classes": means}
+    return {
+        "cases": len(known),
+        "groups": len(set(codes)),
+        "members": members,
+        "sentence": _sentence(members, len(set(codes))),
+    }
+
+
+def _sentence(members: Mapping[str, Mapping[str, Any]], patients: int) -> str:
+    parts = []
+    for member, facts in sorted(members.items(), key=lambda one: -one[1]["size"]["estimate"]):
+        share = facts["share"]
+        if share is not None:
+            limits = "" if share["low"] is None else f" ({share['low']:.2f} to {share['high']:.2f})"
+            parts.append(f"{member} {share['estimate']:.2f}{limits}")
+    if not parts:
+        return "No member moved the fused score."
+    return f"Of what moved the fused score of {patients} patients, the share of each member: {', '.join(parts)}."
