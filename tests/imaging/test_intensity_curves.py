@@ -80,6 +80,17 @@ def test_a_tinted_picture_is_read_by_its_luminance(tmp_path):
     assert curves.means["lesion"] == pytest.approx(LESION.curve(TIMES), rel=0.03)
 
 
+def test_a_lesion_between_few_vessels_has_no_tissue_to_be_compared_with(tmp_path):
+    lesion = disc()
+    clip = contrast_clip(lesion)
+    dark = ~lesion
+    dark[34:38, 50:62] = False
+    clip[:, dark] = grey(np.array([1e-5]))
+    curves = read_intensity_curves(written(tmp_path, clip, lesion), RATE_HZ, RANGE_DB)
+    assert curves.tissue_share == 0
+    assert np.nanmax(curves.means["tissue"]) < 0.01
+
+
 def test_no_more_frames_are_read_than_a_bolus_needs(tmp_path):
     clip = np.repeat(contrast_clip(disc()), 8, axis=0)  # as if taken at 16 frames a second
     curves = read_intensity_curves(written(tmp_path, clip, disc()), 8 * RATE_HZ, RANGE_DB)

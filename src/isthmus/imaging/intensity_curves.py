@@ -269,7 +269,8 @@ class _Sums:
         if np.count_nonzero(around) < FEWEST_CELLS:
             raise PictureError("the lesion fills the picture", where=where, expected="tissue to compare it with")
         chosen = comparison_cells(cells[:, around], self.times[self._seen])
-        tissue = cells[:, around][:, chosen].astype(np.float64)
+        # Without gland the curve is that of all that lies around, to be looked at and not to be compared with.
+        tissue = cells[:, around][:, chosen if chosen.any() else slice(None)].astype(np.float64)
         self.means["tissue"][self._seen] = tissue.mean(axis=1)
         self.errors["tissue"][self._seen] = tissue.std(axis=1) / np.sqrt(tissue.shape[1])
         dark = unenhanced_share(cells, shares["lesion"] > 0.99, shares["core"] > 0.99)

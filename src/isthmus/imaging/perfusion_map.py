@@ -82,18 +82,14 @@ def comparison_cells(curves: NDArray[np.floating], times_s: NDArray[np.float64])
     Returns
     -------
     bool array [N]
-        All of them where too few would be left.
+        None of them where fewer than :data:`FEWEST_CELLS` would be left.
     """
     level = curves.mean(axis=0)
-    enhancing = level >= np.quantile(level, _BRIGHTEST) * 10.0 ** (ENHANCING_DB / 10.0)
-    if np.count_nonzero(enhancing) < FEWEST_CELLS:
-        return np.ones(len(level), np.bool_)
-    early = _early_group(_filled(curves[:, enhancing], times_s))
-    if np.count_nonzero(~early) < FEWEST_CELLS:
-        return np.asarray(enhancing)
-    kept = np.flatnonzero(enhancing)[~early]
+    enhancing = np.flatnonzero(level >= np.quantile(level, _BRIGHTEST) * 10.0 ** (ENHANCING_DB / 10.0))
+    kept = enhancing[~_early_group(_filled(curves[:, enhancing], times_s))]
     chosen = np.zeros(len(level), np.bool_)
-    chosen[kept] = True
+    if len(kept) >= FEWEST_CELLS:
+        chosen[kept] = True
     return chosen
 
 

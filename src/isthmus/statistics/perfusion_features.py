@@ -123,13 +123,12 @@ class _Vector:
         self.put(name, join(*values), doubt)
 
     def whole(self, name: str, means: Mapping[str, float], a: str, against: tuple[str, ...]) -> None:
-        """Put a ratio of means over the clip, for which agent must have been seen in the tissue or the lesion."""
+        """Put a ratio of means over the clip, for which agent must have been seen in the tissue."""
         regions = (a, *against)
         doubt = self._little_tissue(*regions) or next(filter(None, map(self._white, regions)), None)
         if not doubt and np.isnan([means[region] for region in regions]).any():
             doubt = "the lesion is too small for a core"
-        if not doubt and self.without_agent("tissue"):
-            doubt = self.without_agent("lesion")
+        doubt = doubt or self.without_agent("tissue")
         self.put(name, _ratio_db(means[a], max(means[region] for region in against)), doubt)
 
     def without_agent(self, region: str) -> str | None:
