@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydantic import ValidationError
+from typer.testing import CliRunner
 
+from isthmus.cli import app
 from isthmus.errors import PictureError
+from isthmus.files import read_json
 from isthmus.imaging.cache import CacheItem, PreparedCache
 from isthmus.imaging.clip import Clip, Lesion
 from isthmus.imaging.clip_masks import write_clip_mask
@@ -49,12 +52,17 @@ def spec(**changes: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model") / "bundle"
     state = create("resnet18", classes=2, channels=5, width=8).state_dict()
     state["net.fc.weight"].mul_(20.0)
     write_bundle(folder, spec(), [state])
-    return load_bundle(folder, "cpu")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def predictor(bundle: Path) -> Predictor:
+    return load_bundle(bundle, "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +111,18 @@ def test_a_clip_without_a_rate_is_refused_with_what_to_give(
 ) -> None:
     with pytest.raises(PictureError, match="isthmus predict takes --frame-rate"):
         predictor.predict([files[1]], masks=[files[2]])
+
+
+def test_the_command_takes_the_rate_of_a_folder_of_frames(
+    bundle: Path, files: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    command = ["predict", str(bundle), str(files[1]), "--mask", str(files[2]), "--out", str(tmp_path / "out"), "--json"]
+    result = CliRunner().invoke(app, [*command, "--frame-rate", str(RATE_HZ)])
+    assert result.exit_code == 0, result.output
+    written = read_json(tmp_path / "out" / "predictions.json")
+    assert written["looks_at"].startswith("5 key frames")
+    expected = load_bundle(bundle, "cpu").predict([files[1]], masks=[files[2]], frame_rates_hz=[RATE_HZ])[0]
+    assert written["predictions"][0]["frames"] == [list(expected.frames[0])]
 
 
 def test_one_outline_for_all_frames_is_measured_in_all(
