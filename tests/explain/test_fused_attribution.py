@@ -1,5 +1,6 @@
 """Shapley values of fused heads: linear ones against their weights, others against all coalitions and against shap."""
 
+from dataclasses import replace
 from itertools import combinations
 from math import factorial
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from isthmus.errors import InputError
+from isthmus.explain import fused_attribution
 from isthmus.explain.fused_attribution import attribute, mean_by_member, summarise_members
 from isthmus.models.fused import FusedHead
 from isthmus.models.fused_classifier import FittedClassifier
@@ -122,6 +124,32 @@ def test_what_was_not_selected_is_left_out_and_what_is_absent_stands_at_its_mean
     found = attribute(one, cases, TRAINED)
     assert found.names == ("image:1", "clinical:age_years")
     assert found.values[0, 0] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_mark_that_a_member_is_absent_is_that_member_s() -> None:
+    marked = replace(
+        head(Linear([0.5, 2.0]), selected=(2, 5)),
+        indicators=(("absent:ceus", 2),),
+        means=np.append(TRAINED.mean(axis=0), 0.25),
+        deviations=np.append(TRAINED.std(axis=0), 0.5),
+        kept=np.arange(6),
+    )
+    cases = CASES.copy()
+    cases[0, 2:4] = np.nan
+    found = attribute(marked, cases, TRAINED)
+    assert (found.names, found.members) == (("ceus:0", "absent:ceus"), ("ceus", "ceus"))
+    assert list(found.by_member()) == ["ceus"]
+    # No case of the background lacks it: the mark turns from 0 to 1, and the feature from its mean to its mean.
+    np.testing.assert_allclose(found.values[0], [0.0, 2.0 / 0.5], atol=1e-9)
+
+
+def test_of_many_features_fewer_cases_are_walked_from_and_the_sum_still_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused_attribution, "_STEPS", 6)
+    monkeypatch.setattr(fused_attribution, "_BLOCK", 7)
+    found = attribute(head(Curved()), CASES, TRAINED)
+    np.testing.assert_allclose(found.values.sum(axis=1) + found.base, found.log_odds, atol=1e-9)
+    four = TRAINED[[0, 13, 26, 39]]
+    np.testing.assert_allclose(found.values[0], all_coalitions(head(Curved()), CASES[0], four), atol=1e-9)
 
 
 def test_a_certain_forest_has_an_end() -> None:

@@ -29,10 +29,13 @@ SUREST: Final = 0.001
 end."""
 
 MOST_BACKGROUND: Final = 64
-"""Cases of the background that are walked from."""
+"""Cases of the background that are walked from, at most."""
 
-_BLOCK: Final = 200_000
-"""Rows of features that a classifier gets at once."""
+_STEPS: Final = 4096
+"""Steps of all walks to a case one way: of many features fewer cases of the background are walked from, 4 at least."""
+
+_BLOCK: Final = 4_000_000
+"""Numbers that a classifier gets at once: 32 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +45,9 @@ class Attribution:
     Parameters
     ----------
     names : tuple of P str
-        Features that the head kept and that its classifier uses, each ``<member>:<name>``.
+        Features that the head kept and that its classifier uses, marks of absence among them.
+    members : tuple of P str
+        Whose each is.
     values : ndarray of float64, shape [N, P]
         What each feature brought; a row sums to its log odds less ``base``.
     scores : ndarray of float64, shape [N, P]
@@ -54,6 +59,7 @@ class Attribution:
     """
 
     names: tuple[str, ...]
+    members: tuple[str, ...]
     values: FloatArray
     scores: FloatArray
     log_odds: FloatArray
@@ -61,7 +67,7 @@ class Attribution:
 
     def by_member(self) -> dict[str, FloatArray]:
         """Return what each member brought [N], members in the order of their features."""
-        members = np.array([member_of(name) for name in self.names])
+        members = np.array(self.members)
         return {str(one): self.values[:, members == one].sum(axis=1) for one in dict.fromkeys(members)}
 
 
@@ -74,7 +80,7 @@ def attribute(head: FusedHead, features: FloatArray, background: FloatArray, see
     features : ndarray, shape [N, D]
         Cases that the head scores; NaN where something is absent.
     background : ndarray, shape [B, D]
-        Cases to compare with, such as those the head was fitted on; :data:`MOST_BACKGROUND` of them, evenly taken.
+        Cases to compare with, such as those the head was fitted on; up to :data:`MOST_BACKGROUND`, evenly taken.
     seed : int
         Of the orders in which features are walked through.
 
@@ -89,14 +95,18 @@ def attribute(head: FusedHead, features: FloatArray, background: FloatArray, see
                 f"the {what}: {len(given)} cases, not all of which the head scores", expected="scored ones"
             )
     places = _used(head)
+    most = int(np.clip(_STEPS // (len(places) + 1), 4, MOST_BACKGROUND))
     ground = head.kept_scores(background)
-    ground = ground[np.linspace(0, len(ground) - 1, min(MOST_BACKGROUND, len(ground))).round().astype(int)]
+    ground = ground[np.linspace(0, len(ground) - 1, min(most, len(ground))).round().astype(int)]
     cases, random = head.kept_scores(features), np.random.default_rng(seed)
     orders = [random.permutation(len(places)) for _ in ground]
     values = np.stack([_walked(head, case, ground, places, orders) for case in cases])
-    names = [*head.columns, *(name for name, _ in head.indicators)]
+    owners = [(name, member_of(name)) for name in head.columns]
+    owners += [(name, member_of(head.columns[place])) for name, place in head.indicators]
+    used = [owners[head.kept[place]] for place in places]
     return Attribution(
-        tuple(names[head.kept[place]] for place in places),
+        tuple(name for name, _ in used),
+        tuple(member for _, member in used),
         values,
         cases[:, places],
         _log_odds(head, cases),
@@ -112,7 +122,8 @@ def _used(head: FusedHead) -> NDArray[np.int64]:
 
 
 def _log_odds(head: FusedHead, scores: FloatArray) -> FloatArray:
-    parts = [head.of_kept(scores[start : start + _BLOCK]) for start in range(0, len(scores), _BLOCK)]
+    step = max(1, _BLOCK // scores.shape[1])
+    parts = [head.of_kept(scores[start : start + step]) for start in range(0, len(scores), step)]
     return safe_logit(np.clip(np.concatenate(parts), SUREST, 1 - SUREST))
 
 
@@ -125,14 +136,18 @@ def _walked(
 ) -> FloatArray:
     """Return the mean change [P] of the log odds as each feature turns from the background's value into the case's."""
     count = len(places)
-    # Row k of a walk has its first k features from the case: [walks, P + 1, P].
-    walks = [order for one in orders for order in (one, one[::-1])]
-    rank = np.argsort(np.stack(walks), axis=1)
-    turned = rank[:, None, :] < np.arange(count + 1)[None, :, None]
-    rows = np.repeat(np.repeat(ground, 2, axis=0)[:, None, :], count + 1, axis=1)
-    rows[:, :, places] = np.where(turned, case[places], rows[:, :, places])
-    odds = _log_odds(head, rows.reshape(-1, rows.shape[2])).reshape(len(walks), count + 1)
-    return np.asarray(np.take_along_axis(np.diff(odds, axis=1), rank, axis=1).mean(axis=0), np.float64)
+    step = max(1, _BLOCK // (2 * (count + 1) * len(case)))
+    total = np.zeros(count)
+    for start in range(0, len(ground), step):
+        walks = np.stack([order for one in orders[start : start + step] for order in (one, one[::-1])])
+        # Row k of a walk has the first k features of its order from the case: [walks, P + 1, F].
+        rank = np.argsort(walks, axis=1)
+        turned = rank[:, None, :] < np.arange(count + 1)[None, :, None]
+        rows = np.repeat(np.repeat(ground[start : start + step], 2, axis=0)[:, None, :], count + 1, axis=1)
+        rows[:, :, places] = np.where(turned, case[places], rows[:, :, places])
+        odds = _log_odds(head, rows.reshape(-1, rows.shape[2])).reshape(len(walks), count + 1)
+        total += np.take_along_axis(np.diff(odds, axis=1), rank, axis=1).sum(axis=0)
+    return total / (2 * len(ground))
 
 
 def mean_by_member(attributions: Sequence[Attribution]) -> dict[str, FloatArray]:

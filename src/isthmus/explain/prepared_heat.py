@@ -43,7 +43,7 @@ def maps_to_explain(classifier: "Classifier", preparation: "Preparation", device
 
     frames = preparation.frames
     shape = (1, 1 if frames is None else frames.stored, preparation.train_size, preparation.train_size)
-    black = torch.zeros((*shape, 3 if preparation.channels == "rgb" else 1), dtype=torch.uint8, device=device)
+    black = torch.zeros((*shape, preparation.colours), dtype=torch.uint8, device=device)
     inputs = inputs_of(classifier.to(device), black, torch.zeros_like(black[..., 0]), preparation)
     inputs = {name: value[:1] for name, value in inputs.items()}
     sizes: dict[str, tuple[int, ...]] = {}
