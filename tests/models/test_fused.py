@@ -28,20 +28,23 @@ def heads() -> dict[str, FusedHead]:
     return {name: one.head for name, one in found.items()}
 
 
+@pytest.fixture(scope="module")
+def files(heads: dict[str, FusedHead]) -> dict[str, tuple[str, bytes]]:
+    return {name: head.classifier.file() for name, head in heads.items()}
+
+
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_a_head_read_again_gives_the_same_bytes(name: str, heads: dict[str, FusedHead], tmp_path: Path) -> None:
-    heads[name].write(tmp_path / "head")
+def test_a_head_fitted_and_read_again_leaves_the_same_files_and_gives_the_same_bytes(
+    name: str, heads: dict[str, FusedHead], files: dict[str, tuple[str, bytes]], tmp_path: Path
+) -> None:
+    settings = FusionSettings(pca=6, lasso=None)
+    fit_head(MADE.features, MADE.labels, MADE.groups, COLUMNS, name, settings, 0).head.write(tmp_path / "head")
+    file, content = files[name]
+    assert (tmp_path / "head" / file).read_bytes() == content
     again = FusedHead.read(tmp_path / "head")
     features = np.where(np.random.default_rng(0).random(MADE.features.shape) < 0.1, np.nan, MADE.features)
     assert again.probabilities(features).tobytes() == heads[name].probabilities(features).tobytes()
     assert (again.columns, again.names) == (heads[name].columns, heads[name].names)
-
-
-@pytest.mark.parametrize("name", CLASSIFIERS)
-def test_the_same_fit_leaves_the_same_files(name: str, heads: dict[str, FusedHead]) -> None:
-    settings = FusionSettings(pca=6, lasso=None)
-    again = fit_head(MADE.features, MADE.labels, MADE.groups, COLUMNS, name, settings, 0).head
-    assert again.classifier.file() == heads[name].classifier.file()
 
 
 def test_no_examples_give_no_probabilities(heads: dict[str, FusedHead]) -> None:
@@ -106,11 +109,11 @@ def test_a_classifier_of_another_type_is_refused_and_no_foreign_type_is_built() 
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(
-    heads: dict[str, FusedHead], monkeypatch: pytest.MonkeyPatch
+    files: dict[str, tuple[str, bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("isthmus.models.skops_file.LARGEST_FILE", 1000)
     with pytest.raises(BundleError, match=r"the classifier unpacks to \d+ bytes"):
-        read_model("classifier.skops", heads["logistic"].classifier.file()[1], 6, "here")
+        read_model("classifier.skops", files["logistic"][1], 6, "here")
 
 
 def test_support_vectors_that_disagree_with_their_counts_are_refused(heads: dict[str, FusedHead]) -> None:
@@ -120,8 +123,8 @@ def test_support_vectors_that_disagree_with_their_counts_are_refused(heads: dict
         read_model("classifier.skops", to_skops(damaged), 6, "here")
 
 
-def test_a_tree_whose_indices_leave_its_arrays_is_refused(heads: dict[str, FusedHead]) -> None:
-    content = _with_first_child(heads["extra_trees"].classifier.file()[1], 10_000)
+def test_a_tree_whose_indices_leave_its_arrays_is_refused(files: dict[str, tuple[str, bytes]]) -> None:
+    content = _with_first_child(files["extra_trees"][1], 10_000)
     with pytest.raises(BundleError, match="a tree of the classifier is damaged"):
         read_model("classifier.skops", content, 6, "here")
 

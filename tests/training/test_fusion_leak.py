@@ -16,7 +16,7 @@ from isthmus.training.fusion import FusionSettings, fit_head
 from isthmus.training.halves import Pair, check_unseen, halve_groups, pairs_of
 from isthmus.training.lasso import LassoSettings
 
-PATIENTS, MEASURED, PERMUTATIONS = 96, 12, 60
+PATIENTS, MEASURED, PERMUTATIONS = 96, 12, 54
 COLUMNS = [f"image:{i}" for i in range(5)]
 SETTINGS = FusionSettings(lasso=LassoSettings(cv=3, count=6, smallest=0.01, largest=0.3))
 GROUPS = np.array([f"p{index:03d}" for index in range(PATIENTS)], object)

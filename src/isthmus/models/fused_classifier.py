@@ -6,6 +6,7 @@ What scikit-learn fitted is kept by skops; what XGBoost and LightGBM fitted, in 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -63,10 +64,19 @@ class FittedClassifier:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Run the block's linear algebra in one thread: sums then have one order, and numbers are the same every time."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1):
+    with _thread_pools().limit(limits=1):
         yield
+
+
+@cache
+def _thread_pools() -> Any:
+    """Find the threaded libraries of SciPy and scikit-learn once; a search takes longer than a small prediction."""
+    # Imported so that their libraries are there to be found.
+    import scipy.linalg  # noqa: F401
+    import sklearn.utils.extmath  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def load_xgboost() -> Any:

@@ -97,13 +97,13 @@ def _logistic(seed: int) -> Any:
 def _random_forest(seed: int) -> Any:
     from sklearn.ensemble import RandomForestClassifier
 
-    return RandomForestClassifier(300, min_samples_leaf=3, random_state=seed, n_jobs=1)
+    return RandomForestClassifier(200, min_samples_leaf=3, random_state=seed, n_jobs=1)
 
 
 def _extra_trees(seed: int) -> Any:
     from sklearn.ensemble import ExtraTreesClassifier
 
-    return ExtraTreesClassifier(300, min_samples_leaf=3, random_state=seed, n_jobs=1)
+    return ExtraTreesClassifier(200, min_samples_leaf=3, random_state=seed, n_jobs=1)
 
 
 def _fit_mlp(name: str, features: FloatArray, labels: Labels, groups: Groups, seed: int) -> FittedClassifier:
