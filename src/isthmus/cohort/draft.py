@@ -16,7 +16,7 @@ from isthmus.cohort.description import Description, write_description
 from isthmus.cohort.sources.import_report import ImportReport
 from isthmus.errors import CohortError
 from isthmus.files import new_folder, refuse_existing, writing
-from isthmus.imaging.clip import Box
+from isthmus.imaging.clip import Box, box_of
 from isthmus.imaging.clip_masks import write_clip_mask
 from isthmus.imaging.read import write_mask
 from isthmus.manifest import Manifest
@@ -87,7 +87,7 @@ class CohortDraft:
         elif mask is not None:
             write_mask(self.folder / "masks" / f"{view_id}.png", mask)
             row["mask"] = f"masks/{view_id}.png"
-            box = box or _bounds(mask)
+            box = box or box_of(mask)
         elif mask_path:
             row["mask"] = mask_path
         row |= {"box": format_box(box)} if box is not None else {}
@@ -212,10 +212,3 @@ def new_cohort(destination: Path | str, command: str) -> Iterator[CohortDraft]:
             "cohort": draft.report.totals,
         }
         record.write(folder, [path for path in folder.iterdir() if path.is_file()])
-
-
-def _bounds(mask: NDArray[np.bool_]) -> Box | None:
-    columns, lines = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    if not len(columns):
-        return None
-    return float(columns[0]), float(lines[0]), float(columns[-1] + 1), float(lines[-1] + 1)

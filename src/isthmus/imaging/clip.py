@@ -75,14 +75,29 @@ class Lesion:
         assert self.mask is not None
         bounds = np.full((len(self.mask), 4), np.nan)
         for row, mask in zip(bounds, self.mask, strict=True):
-            columns, lines = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-            if len(columns):
-                row[:] = columns[0], lines[0], columns[-1] + 1, lines[-1] + 1
+            row[:] = box_of(mask) or np.nan
         return bounds
 
     def bounds(self) -> Box | None:
         """Return the box around the lesion: its extent, else what holds it in all frames; None where it is in none."""
         return self.extent or hull(self.boxes())
+
+
+def box_of(mask: NDArray[np.bool_]) -> Box | None:
+    """Return the box around a mask's pixels [H, W], or [T, H, W] in all frames together; None where it has none.
+
+    Examples
+    --------
+    >>> mask = np.zeros((4, 6), bool)
+    >>> mask[1:3, 2:5] = True
+    >>> box_of(mask)
+    (2.0, 1.0, 5.0, 3.0)
+    """
+    columns = np.flatnonzero(mask.reshape(-1, mask.shape[-1]).any(0))
+    lines = np.flatnonzero(mask.any(-1).reshape(-1, mask.shape[-2]).any(0))
+    if not len(columns):
+        return None
+    return float(columns[0]), float(lines[0]), float(columns[-1] + 1), float(lines[-1] + 1)
 
 
 def hull(boxes: NDArray[np.float64]) -> Box | None:

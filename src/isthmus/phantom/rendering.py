@@ -12,14 +12,14 @@ import numpy as np
 
 from isthmus.errors import CohortError
 from isthmus.files import make_folder, write_json
-from isthmus.imaging.clip import Box
+from isthmus.imaging.clip import Box, box_of
 from isthmus.phantom.devices import devices
 from isthmus.phantom.habits import SiteHabits
 from isthmus.phantom.hospital_files import mask_suffix, write_recording
 from isthmus.phantom.latents import RENDERED, Group, read_group
 from isthmus.phantom.medium import Plane
 from isthmus.phantom.modalities import render
-from isthmus.phantom.recording import Frame, Mask, Recording, Scene
+from isthmus.phantom.recording import Frame, Recording, Scene
 from isthmus.phantom.streams import stream
 from isthmus.tables.cohort import format_box
 
@@ -44,7 +44,7 @@ class _Sight:
         def draw() -> Iterator[Frame]:
             self.boxes.clear()
             for frame in recording:
-                self.boxes.append(_bounding_box(frame.lesion))
+                self.boxes.append(box_of(frame.lesion))
                 self.calcified |= frame.calcifications is not None and bool(frame.calcifications.any())
                 yield frame
 
@@ -167,13 +167,6 @@ def _record(
         "boxes": boxes,
         "truth": [{"view_id": name, "calcifications": shown, "plane": view["plane"]}],
     }
-
-
-def _bounding_box(mask: Mask) -> Box | None:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
-    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
 def _seed(seed: int, what: str, identifier: str) -> int:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.imaging.clip import Box
+from isthmus.imaging.clip import Box, box_of
 
 OVERHANG: Final = 1.0
 """How far, in pixels, a shape may leave its picture and is clipped: tools round, and let the cursor end on the border.
@@ -169,10 +169,10 @@ def laid_mask(part: NDArray[np.bool_], left: int, top: int) -> Drawer:
 
 def mask_box(mask: NDArray[np.bool_]) -> Box:
     """Return the box of a mask's pixels; x1 and y1 are exclusive; an empty mask is refused."""
-    lines, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(lines):
+    box = box_of(mask)
+    if box is None:
         raise OutlineEmpty("the mask is empty")
-    return float(columns[0]), float(lines[0]), float(columns[-1] + 1), float(lines[-1] + 1)
+    return box
 
 
 def check_size(found: tuple[int, int], height: int, width: int, what: str) -> None:

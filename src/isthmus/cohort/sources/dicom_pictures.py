@@ -22,7 +22,7 @@ from isthmus.cohort.sources.dicom_screen import Shown, look_at
 from isthmus.cohort.table_boxes import FrameBoxes, around, box_inside, frames_inside
 from isthmus.errors import PictureError
 from isthmus.imaging.burned_in import painted
-from isthmus.imaging.clip import Box, ClipInfo, OpenClip
+from isthmus.imaging.clip import Box, ClipInfo, OpenClip, box_of
 from isthmus.imaging.dicom import open_dicom
 from isthmus.imaging.limits import Limits
 
@@ -184,11 +184,7 @@ class _Drawn:
             return around(box for _, box in self.frame_boxes)
         if self.box is not None or self.mask is None:
             return self.box
-        columns = np.flatnonzero(self.mask.reshape(-1, self.mask.shape[-1]).any(0))
-        lines = np.flatnonzero(self.mask.any(-1).reshape(-1, self.mask.shape[-2]).any(0))
-        if not len(columns):
-            return None
-        return float(columns[0]), float(lines[0]), float(columns[-1] + 1), float(lines[-1] + 1)
+        return box_of(self.mask)
 
 
 def _region(shown: Shown, drawn: _Drawn) -> tuple[Box, str | None]:

@@ -17,7 +17,7 @@ from isthmus.cohort.table_boxes import FrameBoxes, around, box_inside, frames_in
 from isthmus.errors import PictureError
 from isthmus.imaging.bare_file import is_bare
 from isthmus.imaging.burned_in import find_words, painted
-from isthmus.imaging.clip import Box, ClipInfo, OpenClip
+from isthmus.imaging.clip import Box, ClipInfo, OpenClip, box_of
 from isthmus.imaging.key_frames import brightest_of
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.read import clip_hash, open_clip
@@ -41,11 +41,7 @@ class _Lesion:
             return around(box for _, box in self.frame_boxes)
         if self.box is not None or self.mask is None:
             return self.box
-        columns = np.flatnonzero(self.mask.reshape(-1, self.mask.shape[-1]).any(0))
-        lines = np.flatnonzero(self.mask.any(-1).reshape(-1, self.mask.shape[-2]).any(0))
-        if not len(columns):
-            return None
-        return float(columns[0]), float(lines[0]), float(columns[-1] + 1), float(lines[-1] + 1)
+        return box_of(self.mask)
 
 
 @dataclass
