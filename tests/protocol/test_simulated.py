@@ -34,13 +34,6 @@ def cohort(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ISTHMUS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="module")
 def finished(cohort, cache, tmp_path_factory):
     said: list[str] = []
     out = tmp_path_factory.mktemp("runs") / "blobs"
