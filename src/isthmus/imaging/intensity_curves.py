@@ -217,7 +217,7 @@ class _Sums:
         box = self.track.boxes[frame]
         if np.isnan(box).any():
             return
-        left, top, right, bottom = self.panel
+        left, top, right, bottom = self._window(box)
         mask = self._mask(frame, box)[top:bottom, left:right]
         area = int(np.count_nonzero(mask))
         if area < FEWEST_PIXELS:
@@ -237,6 +237,16 @@ class _Sums:
         if area > self._largest:
             self._largest = area
             self._shares = {name: self._cells.share_of(region, *middle) for name, region in regions.items()}
+
+    def _window(self, box: NDArray[np.float64]) -> tuple[int, int, int, int]:
+        """Return the part of the panel that the map of cells covers around a box."""
+        x, y = (box[:2] + box[2:]) / 2
+        across, down = self._cells.reach
+        left, top, right, bottom = self.panel
+        return (
+            max(left, int(x - across)), max(top, int(y - down)),
+            max(left, min(right, int(x + across) + 1)), max(top, min(bottom, int(y + down) + 1)),
+        )  # fmt: skip
 
     @cached_property
     def _cells(self) -> CellMap:

@@ -42,6 +42,11 @@ class CellMap:
         self._cells = (-(-across // self.side), -(-down // self.side))
         self._frames: list[Cells] = []
 
+    @property
+    def reach(self) -> tuple[int, int]:
+        """How far from the lesion's middle the map may reach, across and down, in pixels."""
+        return self._cells[0] * self.side // 2 + 1, self._cells[1] * self.side // 2 + 1
+
     def add(self, linear: NDArray[np.float32], x: float, y: float) -> None:
         """Add a frame's linear intensity [H, W]; ``x``, ``y`` is the lesion's middle in it. Beyond it all is dark."""
         self._frames.append(self._reduced(linear, x, y))
