@@ -1,0 +1,82 @@
+"""What the page says of the members of fused arms: how far each moved the score."""
+
+from typing import Any, Final
+
+from pandas import DataFrame
+
+from isthmus.report.analysis_table import AnalysisTable
+from isthmus.report.context import ReportContext
+from isthmus.report.figure_style import Drawn
+from isthmus.report.figures_attribution import draw_attribution
+from isthmus.report.page_tables import Cell, Row, Table
+from isthmus.report.reading import count, interval
+from isthmus.report.subject import Painters, Shown, Study, Subject
+
+KEY: Final = "attribution"
+_NOTE: Final = (
+    "Shapley values (SHAP) of held-out nodules in log odds, summed over the features of each member: what the score "
+    "would be without them, all orders of leaving out counted, with values of the head's own training patients in "
+    "their place. Exact for classifiers that add up their features. A member that moves the score is not thereby "
+    "right: whether it helps is what the comparison of the arms says. Intervals count patients."
+)
+
+
+def compute(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
+    """Return nothing: it takes the heads, and a run with fused arms adds what it found."""
+    return {}
+
+
+def frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:
+    """Return no tables: each fused arm's ``explanations/ARM/attribution.csv`` has the rows."""
+    return {}
+
+
+def show(context: ReportContext) -> Shown | None:
+    """Return the section; None where no arm was fused."""
+    found = context.evidence.get(KEY)
+    if not found:
+        return None
+    said = [f"{context.title_of(arm)}. {facts['sentence']}" for arm, facts in found.items()]
+    classes = list(dict.fromkeys(name for facts in found.values() for entry in facts["members"].values()
+                                 for name in entry["classes"]))  # fmt: skip
+    rows = [
+        Row(
+            f"{context.title_of(arm)}: {context.title_of(member)}",
+            [
+                Cell(interval(entry["share"])),
+                Cell(interval(entry["size"])),
+                *(Cell(interval(entry["classes"].get(name))) for name in classes),
+            ],
+        )
+        for arm, facts in found.items()
+        for member, entry in facts["members"].items()
+    ]
+    columns = ["Share of what moved the score", "Mean size, log odds", *(f"Mean in {name}" for name in classes)]
+    sizes = "; ".join(
+        f"{context.title_of(arm)}: {count(facts['cases'])} nodules of {count(facts['groups'])} patients"
+        for arm, facts in found.items()
+    )
+    table = Table("What each member brought", columns, rows, [f"{sizes}.", _NOTE], first="Fused arm: member")
+    return Shown(said, ("attribution",), [table])
+
+
+def paint(context: ReportContext, table: AnalysisTable | None) -> Painters:
+    """Return the figure's painter."""
+    return {"attribution": lambda: _figure(context)}
+
+
+def _figure(context: ReportContext) -> Drawn | None:
+    found = context.evidence.get(KEY)
+    if not found:
+        return None
+    names = [*found, *(member for facts in found.values() for member in facts["members"])]
+    title = "What each member brought to the fused score: a dot is a held-out nodule, the bar the mean of its class."
+    spoken = "; ".join(
+        f"{context.title_of(arm)}, {context.title_of(member)}: share {interval(entry['share'])}"
+        for arm, facts in found.items()
+        for member, entry in facts["members"].items()
+    )
+    return draw_attribution(found, {name: context.title_of(name) for name in names}), title, f"{title} {spoken}."
+
+
+SUBJECT: Final = Subject(KEY, "What each member brought to the fused score", compute, show, frames, paint)
