@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isthmus.explain.localisation import centred_gaussian, clustered_mean, heat_share, pointing_game, signed, told_from
+from isthmus.explain.localisation import centred_gaussian, heat_share, pointing_game, resampled_mean, signed, told_from
 
 SPECK = 9
 """The disc's diameter is the side of the crop by this: 7 pixels of 64, 25 of 224; twice a coarse calcification."""
@@ -124,11 +124,11 @@ def summarise_baselines(rows: pd.DataFrame, groups: Sequence[str]) -> dict[str, 
     used, codes = rows[known], np.asarray(groups, dtype=str)[known]
     heat = used["heat_in_calcifications"].to_numpy(np.float64)
     values = {name: used[column].to_numpy(np.float64) for name, column in zip(BASELINES, columns, strict=True)}
-    found: dict[str, Any] = {name: clustered_mean(own, codes).as_dict() for name, own in values.items()}
+    found: dict[str, Any] = {name: resampled_mean(own, codes).as_dict() for name, own in values.items()}
     found["groups"] = len(set(codes))
-    found["specks_pointing"] = clustered_mean(used["specks_pointing"].to_numpy(np.float64), codes).as_dict()
-    found["above_coarse_specks"] = clustered_mean(heat - values["coarse_specks"], codes).as_dict()
-    found["above_gaussian"] = clustered_mean(heat - values["gaussian"], codes).as_dict()
+    found["specks_pointing"] = resampled_mean(used["specks_pointing"].to_numpy(np.float64), codes).as_dict()
+    found["above_coarse_specks"] = resampled_mean(heat - values["coarse_specks"], codes).as_dict()
+    found["above_gaussian"] = resampled_mean(heat - values["gaussian"], codes).as_dict()
     return {**found, "sentence": _sentence(float(heat.mean()), found)}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isthmus.explain.localisation import clustered_mean, heat_share, pointing_game
+from isthmus.explain.localisation import heat_share, pointing_game, resampled_mean
 from isthmus.explain.seen_views import looked_at
 from isthmus.statistics.proportions import clustered_proportion
 
@@ -128,8 +128,8 @@ def summarise_calcifications(rows: pd.DataFrame, groups: Sequence[str]) -> dict[
     return {
         "views": len(used),
         "groups": len(set(codes)),
-        "heat_in_calcifications": clustered_mean(heat, codes).as_dict(),
-        "calcification_area": clustered_mean(area, codes).as_dict(),
-        "difference": clustered_mean(heat - area, codes).as_dict(),
+        "heat_in_calcifications": resampled_mean(heat, codes).as_dict(),
+        "calcification_area": resampled_mean(area, codes).as_dict(),
+        "difference": resampled_mean(heat - area, codes).as_dict(),
         "pointing": clustered_proportion(used["calcification_pointing"].to_numpy() == 1.0, codes).as_dict(),
     }

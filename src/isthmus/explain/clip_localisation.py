@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isthmus.explain.localisation import FEWEST, clustered_mean, signed
+from isthmus.explain.localisation import FEWEST, resampled_mean, signed
 
 SOUGHT = {"calcified": "a calcification", "lesion": "the nodule"}
 """What frames may show: the columns' ending, and the words."""
@@ -149,10 +149,10 @@ def summarise_frames(rows: pd.DataFrame, groups: Sequence[str]) -> dict[str, dic
                 rows[known][column].to_numpy(np.float64) for column in (f"top_frame_{name}", f"frames_{name}")
             )
             found |= {
-                "top": clustered_mean(top, codes).as_dict(),
-                "chance": clustered_mean(chance, codes).as_dict(),
-                "difference": clustered_mean(top - chance, codes).as_dict(),
-                "rank": clustered_mean(rank[known], codes).as_dict(),
+                "top": resampled_mean(top, codes).as_dict(),
+                "chance": resampled_mean(chance, codes).as_dict(),
+                "difference": resampled_mean(top - chance, codes).as_dict(),
+                "rank": resampled_mean(rank[known], codes).as_dict(),
             }
         summaries[name] = {**found, "sentence": _sentence(found, words)}
     return summaries

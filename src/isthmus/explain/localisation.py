@@ -166,10 +166,10 @@ def summarise(rows: pd.DataFrame, groups: Sequence[str]) -> dict[str, Any]:
         "groups": len(set(codes)),
         "left_out": int((~known).sum()),
         "gaussian_sigma": GAUSSIAN_SIGMA,
-        "heat_in_lesion": clustered_mean(heat, codes).as_dict(),
-        "gaussian_in_lesion": clustered_mean(gaussian, codes).as_dict(),
-        "lesion_area": clustered_mean(used["lesion_area"].to_numpy(np.float64), codes).as_dict(),
-        "difference": clustered_mean(heat - gaussian, codes).as_dict(),
+        "heat_in_lesion": resampled_mean(heat, codes).as_dict(),
+        "gaussian_in_lesion": resampled_mean(gaussian, codes).as_dict(),
+        "lesion_area": resampled_mean(used["lesion_area"].to_numpy(np.float64), codes).as_dict(),
+        "difference": resampled_mean(heat - gaussian, codes).as_dict(),
         "pointing": clustered_proportion(hits, codes).as_dict(),
         "gaussian_pointing": clustered_proportion(gaussian_hits, codes).as_dict(),
         "pointing_difference": compare_paired_proportions(hits, gaussian_hits, codes).difference.as_dict(),
@@ -177,7 +177,7 @@ def summarise(rows: pd.DataFrame, groups: Sequence[str]) -> dict[str, Any]:
     return {**summary, "sentence": _sentence(summary)}
 
 
-def clustered_mean(values: NDArray[np.float64], groups: NDArray[Any]) -> Interval:
+def resampled_mean(values: NDArray[np.float64], groups: NDArray[Any]) -> Interval:
     """Return the mean of values [N] over views, with the percentiles of 2,000 bootstraps of groups [N]."""
     replicates = group_bootstrap(lambda weights: weights @ values / weights.sum(axis=1), len(values), groups)
     return percentile_interval(float(values.mean()), replicates)
