@@ -148,3 +148,29 @@ def test_the_label_is_no_covariate(cases, split):
     with pytest.raises(InputError, match="no column can enter") as caught:
         fit_clinical_arm(cases, split, columns=["olnm"])
     assert "it is the label itself" in str(caught.value)
+
+
+def test_permuted_labels_leave_nothing_to_find_and_a_model_that_saw_its_cases_finds_it_all_the_same():
+    cases = virtual(80, seed=5)
+    views, columns = cases.views["image"], ("age_years", "size_mm", "sex")
+    halves = cross_validation_split(cases.units, 2, 0)
+    draw = np.random.default_rng(0)
+    held_out, in_sample = [], []
+    for turn in range(50):
+        labels = views["label"].to_numpy()[draw.permutation(len(views))]
+        shuffled = Cases(cases.cohort, cases.target, {"image": views.assign(label=labels)}, cases.left_out)
+        known = known_cases(shuffled)
+        rows = clinical_arm._fold_rows(shuffled, known, halves[halves["fold"] == turn % 2], columns)
+        held_out.append(auc(rows[rows["split"] == "cv"]))
+        if turn < 12:
+            model, _ = clinical_arm.fit_clinical_model(known, "1", columns)
+            in_sample.append(auc(known.assign(p_1=model.probabilities(known))))
+    error = np.std(held_out, ddof=1) / np.sqrt(len(held_out))
+    assert abs(np.mean(held_out) - 0.5) < 3 * error
+    assert np.mean(in_sample) > 0.58  # the leak that this test would see
+
+
+def auc(rows: pd.DataFrame) -> float:
+    truth = (rows["label"] == "1").to_numpy()
+    score = rows["p_1"].to_numpy()
+    return float(np.mean((score[truth][:, None] > score[~truth]) + 0.5 * (score[truth][:, None] == score[~truth])))
