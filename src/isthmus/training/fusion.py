@@ -29,7 +29,7 @@ class FusionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    on: Literal["embeddings", "logits"] = Field(
+    join: Literal["embeddings", "logits"] = Field(
         "embeddings", description="what of the networks is joined: what their last layer sees, or what it says"
     )
     correlation: float | None = Field(
