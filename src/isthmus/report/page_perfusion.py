@@ -89,10 +89,10 @@ def perfusion_sentences(measured: CohortPerfusion) -> list[str]:
 def _tables(measured: CohortPerfusion) -> list[tuple[str, str, str, Table]]:
     """Return heading, introduction, heading of the first column and table."""
     return [
-        ("Features", "Over the clips in which they are known.", "Feature", _feature_table(measured.table)),
+        ("Features", "Over the clips in which they are known.", "Feature", _feature_table(measured)),
         (
             "By clip",
-            "Lesion against the tissue beyond it; the ring against the brighter of core and tissue. – is not known.",
+            "Lesion against tissue, ring against the brighter of core and tissue. – is not known.",
             "Clip",
             _view_table(measured.views),
         ),
@@ -101,9 +101,9 @@ def _tables(measured: CohortPerfusion) -> list[tuple[str, str, str, Table]]:
     ]
 
 
-def _feature_table(table: pd.DataFrame) -> Table:
-    rows = []
-    for name, words in FEATURES.items():
+def _feature_table(measured: CohortPerfusion) -> Table:
+    rows, table = [], measured.table
+    for name, words in FEATURES.items() if measured.views else ():
         known = table[name].dropna().to_numpy(dtype=np.float64)
         if not len(known):
             rows.append(Row(name, [Cell(words), Cell("0"), Cell("–"), Cell("–")]))
@@ -111,7 +111,7 @@ def _feature_table(table: pd.DataFrame) -> Table:
         low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
         cells = [Cell(words), Cell(count(len(known))), Cell(number(middle)), Cell(f"{number(low)} to {number(high)}")]
         rows.append(Row(name, cells))
-    return Table("", ["What", "Clips", "Median", "Quartiles"], rows if len(table.dropna(how="all")) else [])
+    return Table("", ["What", "Clips", "Median", "Quartiles"], rows)
 
 
 def _view_table(views: Sequence[ViewPerfusion]) -> Table:
