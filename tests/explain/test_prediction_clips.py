@@ -4,12 +4,19 @@ import json
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from isthmus.explain.overlay import MARK
 from isthmus.explain.prediction import predict_files
 from isthmus.imaging.frames import FrameSampling
+from isthmus.imaging.prepare import Preparation
+from isthmus.models.bundle import write_bundle
+from isthmus.models.registry import create
 from tests.inference.small_clips import clip, frame_bundle, mask_of_clip, volume_bundle
+from tests.inference.small_models import bundle_spec
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +61,25 @@ def test_a_network_of_frames_explains_each_and_one_frame_of_a_clip_is_drawn_as_a
     assert [file.name for file in done.overlays] == ["001_sweep.png"]
     with Image.open(done.overlays[0]) as drawn:
         assert drawn.width >= 640
+
+
+def test_a_clip_whose_frames_are_channels_becomes_one_strip(recording: tuple[Path, Path], tmp_path: Path) -> None:
+    path, mask = recording
+    torch.manual_seed(0)
+    state = create("resnet18", classes=2, channels=5, width=8).state_dict()
+    state["net.fc.weight"].mul_(20.0)
+    frames = FrameSampling(count=5, stored=5)
+    spec = bundle_spec(
+        network={"name": "resnet18", "options": {"width": 8}, "classes": 2, "channels": 5},
+        requires={"modalities": ["ceus"], "region": "box"},
+        prepare=Preparation(train_size=36, crop_size=32, layout="frames_as_channels", frames=frames),
+        parts=1,
+    )
+    write_bundle(tmp_path / "bundle", spec, [state])
+    done = predict_files(tmp_path / "bundle", [path], tmp_path / "out", mask=mask, explain=True, device="cpu")
+    assert [file.name for file in done.overlays] == ["001_sweep.png"]
+    with Image.open(done.overlays[0]) as drawn:
+        assert drawn.width == 1100
+        pixels = np.asarray(drawn)
+    # One of the five is framed: the one that counted most.
+    assert (pixels[130] == MARK).all(axis=1).any()

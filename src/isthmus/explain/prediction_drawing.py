@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.explain.attention_curve import Attention
+from isthmus.explain.channel_strip import ChannelClip, channel_strip
 from isthmus.explain.clip_film import NARROW, WIDE, SourceClip, film_frames
 from isthmus.explain.clip_localisation import frame_attention
 from isthmus.explain.clip_video import playing_rate, write_gif, write_mp4
 from isthmus.explain.filmstrip import SeenClip, filmstrip
+from isthmus.explain.frame_share import frame_effects
 from isthmus.explain.overlay import MIRRORED, heat_on_source, lesion_on_source, overlay, to_png, window_on_source
-from isthmus.explain.prepared_heat import heat_of_pixels
+from isthmus.explain.prepared_heat import frames_share_a_map, heat_of_pixels
 from isthmus.explain.seen_views import looked_at, middle
 from isthmus.files import atomic_path
 from isthmus.imaging.clip import Lesion
@@ -24,8 +26,15 @@ from isthmus.inference.predictor import Predictor
 def draw_prediction(
     predictor: Predictor, picture: Picture, prediction: Prediction, folder: Path, name: str
 ) -> list[Path]:
-    """Write a prediction's pictures: ``NAME.png``, of a clip its filmstrip, beside it ``NAME.mp4`` and ``NAME.gif``."""
+    """Write a prediction's pictures: ``NAME.png``, of a clip its filmstrip, beside it ``NAME.mp4`` and ``NAME.gif``.
+
+    Of a clip whose frames are channels it is their strip alone: their one map does not move.
+    """
     still = folder / f"{name}.png"
+    if frames_share_a_map(predictor.spec.prepare):
+        with atomic_path(still) as temporary:
+            to_png(_draw_channels(predictor, picture, prediction)).save(temporary, format="PNG")
+        return [still]
     if len(picture.frames) > 1:
         return _draw_clip(predictor, picture, prediction, still)
     with atomic_path(still) as temporary:
@@ -65,6 +74,30 @@ def _draw_clip(predictor: Predictor, picture: Picture, prediction: Prediction, s
     with atomic_path(still) as temporary:
         to_png(filmstrip(seen, lines, target, marks)).save(temporary, format="PNG")
     return [still, film, gif]
+
+
+def _draw_channels(predictor: Predictor, picture: Picture, prediction: Prediction) -> NDArray[np.uint8]:
+    spec, prepared = predictor.spec, picture.prepared
+    own, size = looked_at(spec.prepare), spec.prepare.crop_size
+    effects = frame_effects(
+        predictor.parts,
+        prepared.pixels[None],
+        spec.prepare,
+        len(spec.classes) - 1,
+        masks=prepared.lesion_mask[None].astype(np.uint8),
+        flips=spec.flips,
+        device=predictor.device,
+    )
+    clip = ChannelClip(
+        middle(prepared.pixels[None][:, own], size)[0],
+        middle(prepared.lesion_mask[None][:, own], size)[0].astype(bool),
+        _heat(predictor, picture)[0],
+        effects[0],
+        prepared.frame_indices[own],
+        _rate(picture),
+    )
+    lines = [f"Grad-CAM, model score {_score(predictor, picture, prediction)}; research use only"]
+    return channel_strip(clip, lines, spec.classes[spec.positive], [MARKS[mark] for mark in spec.marks])
 
 
 def _heat(predictor: Predictor, picture: Picture) -> NDArray[np.float32]:
