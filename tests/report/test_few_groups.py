@@ -10,9 +10,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from isthmus.report.context import ReportContext
 from isthmus.report.evaluate import evaluate
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.ideal_observer import ideal_observer_evidence
+from isthmus.report.nearness import nearness_sentences
 from isthmus.report.regions import region_evidence
 from isthmus.statistics.few_groups import METHOD
 from tests.report.made import made_predictions
@@ -140,9 +142,13 @@ def test_boxes_that_move_have_limits_alone() -> None:
 def test_the_gap_to_the_best_possible_is_as_wide_as_the_two_intervals_leave_it(tmp_path: Path) -> None:
     frame = patients(made_predictions(("new",), seeds=(0,), folds=1, split="test"), 9)
     truth = made_truth(tmp_path, frame)
-    facts = ideal_observer_evidence(frame, truth, {"new": ["bmode"]}, bootstrap=50)["arms"]["new"]["splits"]["test"]
+    found = ideal_observer_evidence(frame, truth, {"new": ["bmode"]}, bootstrap=50)
+    facts = found["arms"]["new"]["splits"]["test"]
     gap, arm, observer = (facts[name] for name in ("gap", "arm", "observer"))
     assert gap["estimate"] == pytest.approx(observer["estimate"] - arm["estimate"])
     below, above = observer["estimate"] - observer["low"], arm["high"] - arm["estimate"]
     assert gap["low"] == pytest.approx(gap["estimate"] - (below**2 + above**2) ** 0.5)
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+    context = ReportContext("Made", compute_evidence(frame, bootstrap=10) | {"ideal_observer": found})
+    (sentence,) = nearness_sentences(context)
+    assert "nothing can be concluded from so few" in sentence

@@ -15,6 +15,7 @@ from isthmus.report.reading import (
     splits_of,
 )
 from isthmus.report.truth import LATENTS
+from isthmus.statistics.few_groups import METHOD as WITHOUT_TEST
 
 MODALITIES = {
     "bmode": "B-mode",
@@ -122,6 +123,8 @@ def nearness_sentences(context: ReportContext) -> list[str]:
 
 def _gap(gap: dict[str, Any]) -> str:
     shown = interval(gap)
+    if gap["method"] == WITHOUT_TEST:
+        return f"the gap is {shown}, and nothing can be concluded from so few."
     if gap["low"] > 0:
         return f"{shown} is left to gain."
     if gap["high"] < 0:
