@@ -127,7 +127,7 @@ def test_missing_values_are_filled_with_the_training_mean_and_counted():
 
 def test_odds_ratios_are_stated_for_steps_that_matter():
     row = clinical_evidence(made(), "1", ["size_mm"])["rows"][0]
-    assert (row["what"], row["title"]) == ("per 5", "Size, mm")
+    assert (row["what"], row["title"]) == ("per 5 mm", "Size, mm")
     assert row["multivariable"]["estimate"] == pytest.approx(exp(row["multivariable"]["coefficient"]))
     model, _ = fit_clinical_model(made(), "1", ["size_mm"])
     odds = [log(p / (1 - p)) for p in model.probabilities(pd.DataFrame({"size_mm": [10.0, 15.0]}))]

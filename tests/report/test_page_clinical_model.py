@@ -40,16 +40,16 @@ def test_it_says_what_the_model_knows_and_that_margin_is_no_part_of_it(context):
     whole = " ".join(shown.sentences)
     assert "looks at no picture: it knows size and location" in whole
     assert "0.61 (0.50–0.70)" in whole
-    assert "Margin may be known from the operation only" in whole
+    assert "Margin may be known from the operation only, and so is no part" in whole
     assert "0.66 (0.50–0.70), a difference of 0.050 (−0.010 to 0.110)" in whole
-    assert "size, per 5: odds ratio" in whole
+    assert "size, per 5 mm: odds ratio" in whole
     assert shown.figures == ("nomogram",)
 
 
 def test_levels_of_a_category_stand_under_its_name_with_the_test_of_all_of_them(context, found):
     first, second = show(context).tables
     names = [row.name for row in first.rows]
-    assert names[:2] == ["Size, mm, per 5", "Location"]
+    assert names[:2] == ["Size, per 5 mm", "Location"]
     assert all(name.startswith("\u2003") and " against " in name for name in names[2:])
     header: Row = first.rows[1]
     tests = found["tests"]["location"]

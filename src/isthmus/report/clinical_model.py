@@ -190,7 +190,8 @@ def _tables(terms: Sequence[Term], cases: pd.DataFrame, positive: str, level: fl
 def _described(term: Term, place: int, own: NDArray[np.float64], truth: NDArray[np.bool_]) -> dict[str, Any]:
     row: dict[str, Any] = {"column": term.column, "title": term.title}
     if term.kind == "numeric":
-        return {**row, "what": f"per {term.per:g}", "against": "", "n": truth.size, "positives": int(truth.sum())}
+        step = f"per {term.per:g} {term.title.partition(', ')[2]}".rstrip()
+        return {**row, "what": step, "against": "", "n": truth.size, "positives": int(truth.sum())}
     inside = own[:, place] > 0
     return {
         **row,

@@ -36,7 +36,7 @@ def show(context: ReportContext) -> Shown | None:
 
 
 def _opening(context: ReportContext, found: dict[str, Any]) -> str:
-    titles = list(dict.fromkeys(_in_line(row["title"]) for row in found["rows"]))
+    titles = list(dict.fromkeys(_in_line(row["title"].partition(":")[0]) for row in found["rows"]))
     unit = context.evidence["unit"]
     text = f"The clinical model looks at no picture: it knows {listed(titles)}. It was fitted on the "
     text += f"{plural(found['n'], unit)} of the training patients ({count(found['positives'])} of the positive class); "
@@ -49,13 +49,13 @@ def _in_line(title: str) -> str:
 
 
 def _strongest(found: dict[str, Any]) -> list[str]:
-    """Name what is told apart from no effect, the rest being open."""
+    """Name what is told apart from odds ratios of 1, the rest being open."""
     level = found["level"]
     shown = [row for row in found["rows"] if row["multivariable"]["p"] < 1 - level]
     if not shown:
-        return ["None of them is shown to have an effect beside the others."]
+        return ["None of them is shown to go with the outcome beside the others."]
     words = [f"{_named(row)}: odds ratio {interval(row['multivariable'])}" for row in shown]
-    return [f"Beside the others these are shown to have an effect: {'; '.join(words)}. No other is."]
+    return [f"Beside the others these are shown to go with the outcome: {'; '.join(words)}. No other is."]
 
 
 def _named(row: dict[str, Any]) -> str:
@@ -83,8 +83,11 @@ def _sensitivity(found: dict[str, Any]) -> list[str]:
     part = found["sensitivity"]
     if "columns" not in part:
         return [f"No sensitivity analysis with margin and extrathyroidal extension: {part['why_not']}."]
-    text = f"{_withheld(found).capitalize()} may be known from the operation only and so are no part of the model, of "
-    text += f"any arm or of any contrast. With them the cross-validated AUC would be {interval(part['auc'])}, "
+    are, them = ("is", "it") if len(part["columns"]) == 1 else ("are", "them")
+    text = (
+        f"{_withheld(found).capitalize()} may be known from the operation only, and so {are} no part of the model, of "
+    )
+    text += f"any arm or of any contrast. With {them} the cross-validated AUC would be {interval(part['auc'])}, "
     text += f"a difference of {interval(part['difference'], 3)}."
     return [text + " That figure is no claim on what can be told before an operation."]
 
@@ -103,7 +106,8 @@ def _table(caption: str, found: dict[str, Any]) -> Table:
 
 
 def _one_line(row: dict[str, Any]) -> str:
-    return f"{row['title']}, {row['what']}" + (f" against {row['against']}" if row["against"] else "")
+    title = row["title"] if row["against"] else row["title"].partition(",")[0]
+    return f"{title}, {row['what']}" + (f" against {row['against']}" if row["against"] else "")
 
 
 def _cells(row: dict[str, Any]) -> list[Cell]:
