@@ -20,6 +20,7 @@ from isthmus.statistics.calibration import LogisticCalibration
 from isthmus.statistics.inputs import BoolArray, FloatArray
 
 _FORMAT = "isthmus-fused-head/1.0"
+_ABSENT = "absent:"
 
 Places = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -34,8 +35,13 @@ def component_names(count: int) -> tuple[str, ...]:
 
 
 def member_of(column: str) -> str:
-    """Return which member a column belongs to: ``image`` for ``image:17``."""
-    return column.partition(":")[0]
+    """Return which member a feature came from: ``image`` for ``image:17`` and for ``absent:image``."""
+    return column.removeprefix(_ABSENT).partition(":")[0]
+
+
+def indicator_name(of: str) -> str:
+    """Return the name of the indicator that says that a member, or a column, is absent."""
+    return f"{_ABSENT}{of}"
 
 
 @dataclass(frozen=True, eq=False)

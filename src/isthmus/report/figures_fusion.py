@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isthmus.models.fused import member_of
 from isthmus.report.figure_style import GREY, INK, PALE, Drawn, colour, new_figure, tidy
 
 if TYPE_CHECKING:
@@ -55,11 +56,6 @@ def draw_selection(paths: Mapping[str, Mapping[str, Any]], titles: Mapping[str, 
     _name_members(axes[0][0], tones, titles)
     title = f"Features of {name}: selection by LASSO"
     return figure, title, f"{title}. {' '.join(_spoken(head, lasso, len(chosen)) for head, lasso in chosen.items())}"
-
-
-def member_of(feature: str) -> str:
-    """Return the member that a feature came from: its indicator of absence too; components have none."""
-    return feature.removeprefix("absent:").partition(":")[0]
 
 
 def _members(lassos: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from pandas import DataFrame
 
+from isthmus.models.fused import member_of
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import Drawn
-from isthmus.report.figures_fusion import draw_selection, member_of
+from isthmus.report.figures_fusion import draw_selection
 from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reading import count, number
 from isthmus.report.selection import recurring_in_words

@@ -9,7 +9,16 @@ from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field
 
 from isthmus.errors import InputError
-from isthmus.models.fused import FusedHead, Places, WhereAbsent, checked, component_names, member_of, usable
+from isthmus.models.fused import (
+    FusedHead,
+    Places,
+    WhereAbsent,
+    checked,
+    component_names,
+    indicator_name,
+    member_of,
+    usable,
+)
 from isthmus.models.fused_classifier import one_thread
 from isthmus.statistics.inputs import FloatArray
 from isthmus.training.correlation_cut import uncorrelated
@@ -226,7 +235,7 @@ def _indicators(values: FloatArray, columns: tuple[str, ...]) -> tuple[tuple[str
     found: dict[bytes, tuple[str, int]] = {}
     for place in np.flatnonzero(often).tolist():
         name = members[place] if whole[members[place]] else columns[place]
-        found.setdefault(missing[:, place].tobytes(), (f"absent:{name}", place))
+        found.setdefault(missing[:, place].tobytes(), (indicator_name(name), place))
     return tuple(found.values())
 
 
