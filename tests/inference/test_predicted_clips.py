@@ -81,10 +81,10 @@ class TestAsTheRunScored:
 
     def test_the_mask_reaches_a_network_that_looks_at_it(self, volumes: Predictor, tmp_path: Path) -> None:
         read = volumes.read(clip(tmp_path / "a"), mask=mask_of_clip(tmp_path / "m.tiff"))
-        with_mask = volumes.predict_picture(read).probability
-        without = volumes.score_pixels(read.prepared.pixels[None])[:, 0, 1].mean()
-        assert abs(volumes.predict_picture(read).probabilities["1"] - without) > 1e-6
-        assert with_mask == volumes.predict_picture(read).probability
+        pixels, outline = read.prepared.pixels[None], read.prepared.lesion_mask
+        seen, unseen = (volumes.score_pixels(pixels, given) for given in (outline[None], None))
+        np.testing.assert_array_equal(volumes.score_pictures([read]), seen)
+        assert np.abs(seen - unseen).max() > 1e-6
 
     def test_a_clip_in_memory_gives_what_its_file_gives(self, volumes: Predictor, tmp_path: Path) -> None:
         from_file = volumes.predict([clip(tmp_path / "a")], masks=[mask_of_clip(tmp_path / "m.tiff")])[0]
