@@ -10,6 +10,7 @@ import pytest
 
 from isthmus.report.clinical_model import ClinicalModel, clinical_evidence, fit_clinical_model
 from isthmus.report.clinical_terms import Term, design_of, terms_of
+from tests.statistics.test_firth import EH, HIGH_GRADE, NV, PI
 
 PAPER = json.loads((Path(__file__).parents[1] / "statistics" / "olnm2025_tables.json").read_text(encoding="utf-8"))
 
@@ -57,6 +58,19 @@ def test_peak_intensity_of_the_published_table_is_coded_against_its_most_frequen
     assert iso["univariate"]["estimate"] == pytest.approx(7.5 / 53.5 / (48.5 / 157.5), rel=1e-7)
     assert hyper["univariate"]["estimate"] == pytest.approx(0.5 / 15.5 / (48.5 / 157.5), rel=1e-7)
     assert found["tests"]["peak_intensity"]["univariate"] == found["tests"]["peak_intensity"]["multivariable"] < 0.05
+
+
+def test_the_whole_model_is_that_of_brglm2_and_glm_on_the_published_example():
+    cases = pd.DataFrame({"NV": NV, "PI": PI, "EH": EH, "label": np.array(HIGH_GRADE).astype(str)})
+    model, left_out = fit_clinical_model(cases, "1", ["NV", "PI", "EH"])
+    assert left_out == []
+    assert model.coefficients == pytest.approx([2.9292733531970940, -0.0347517598704338, -2.6041639252936548], rel=1e-9)
+    # R: m <- glm(HG ~ NV + PI + EH, binomial, method = "brglm_fit") with PI and EH centred;
+    # g <- glm(HG ~ offset(lp), binomial), lp the linear predictor of m without its intercept.
+    assert model.intercept == pytest.approx(-1.14509074317147, rel=1e-9)
+    assert model.probabilities(cases)[[0, 21, 78]] == pytest.approx(
+        [0.281604181872591, 0.946279889607846, 0.604855025939795], rel=1e-8
+    )
 
 
 def test_the_mean_risk_is_the_share_of_positives():
