@@ -25,28 +25,31 @@ from isthmus.statistics.interval import Interval
 from isthmus.statistics.means import clustered_mean, compare_clustered_means
 
 SMALLEST = 16
-"""Pixels of a lesion that are cut into halves at least."""
+"""Pixels of a lesion that are cut into halves, at least."""
 
 EDGE_COLUMNS = {"heat_at_edge": "evidence for", "against_at_edge": "evidence against"}
 """Columns of shares, and what of a map they count; the second of signed maps only."""
 
 _BASELINES = ("gaussian_at_edge", "edge_on_grid", "centre_on_grid")
+EVERY_EDGE_COLUMN = (*EDGE_COLUMNS, *_BASELINES)
 
 
-def edge_band(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+def edge_band(mask: NDArray[np.bool_], size: int | None = None) -> NDArray[np.float32]:
     """Return how much of each pixel belongs to the outer half of a lesion's area.
 
     Parameters
     ----------
-    mask : ndarray of bool, shape [h, w]
-        True inside the lesion. Where the picture cuts it off there is no edge.
+    mask : ndarray of bool, shape [S, S]
+        True inside the lesion, which ends where the picture ends.
+    size : int, optional
+        Side of the middle part that is halved, the whole by default. Distances are to the outline as it is, beyond the
+        part too.
 
     Returns
     -------
-    ndarray of float32, shape [h, w]
+    ndarray of float32, shape [size, size]
         1 in the band, 0 elsewhere; the pixels that lie just at the cut share what is left, so that the sum is exactly
-        half the lesion's area. All 0 without an outline: a lesion of fewer than :data:`SMALLEST` pixels, or one that
-        fills the picture.
+        half the area of the lesion in the part. All 0 for fewer than :data:`SMALLEST` pixels.
 
     Notes
     -----
@@ -60,36 +63,23 @@ def edge_band(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     >>> edge_band(mask)[1, 1:4], float(edge_band(mask).sum())
     (array([0.9, 0.9, 0.9], dtype=float32), 18.0)
     """
-    band = np.zeros(mask.shape, np.float32)
-    inside = np.asarray(mask, dtype=np.bool_)
-    if inside.sum() < SMALLEST or inside.all():
+    size = len(mask) if size is None else size
+    distance = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    inside, shown = (_middle(np.asarray(values), size) for values in (mask, distance[1:-1, 1:-1]))
+    band = np.zeros(inside.shape, np.float32)
+    if inside.sum() < SMALLEST:
         return band
-    distance = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    own = np.round(np.asarray(distance)[inside], 3)
+    own = np.round(shown[inside], 3)
     half, cut = own.size / 2, float(np.sort(own)[(own.size - 1) // 2])
     nearer, level = own < cut, own == cut
     band[inside] = nearer + level * (half - nearer.sum()) / level.sum()
     return band
 
 
-def edge_share(heat: NDArray[Any], masks: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the share of the heat inside each lesion that lies in the outer half of its area.
-
-    Parameters
-    ----------
-    heat : ndarray, shape [N, h, w] or [N, T, h, w]
-        Heat maps, of clips over all frames together. Negative heat is not counted.
-    masks : ndarray of bool, of the same shape
-        True inside the lesion.
-
-    Returns
-    -------
-    ndarray of float64, shape [N]
-        0 (all in the middle) to 1 (all at the edge); 0.5 of even heat. NaN without heat inside, or without an outline.
-    """
-    if heat.shape != masks.shape:
-        raise InputError(f"heat {list(heat.shape)} and masks {list(masks.shape)}", expected="the same shape")
-    return _share(heat, masks, _bands(masks))
+def _middle(values: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return the middle [..., size, size] of squares [..., S, S], by the rule of ``inference.batch.centre``."""
+    start = (values.shape[-1] - size) // 2
+    return values[..., start : start + size, start : start + size]
 
 
 def _share(heat: NDArray[Any], masks: NDArray[np.bool_], bands: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -100,10 +90,9 @@ def _share(heat: NDArray[Any], masks: NDArray[np.bool_], bands: NDArray[np.float
     return np.where(total > 0, outer / np.where(total > 0, total, 1.0), np.nan)
 
 
-def _bands(masks: NDArray[np.bool_]) -> NDArray[np.float32]:
-    flat = masks.reshape(-1, *masks.shape[-2:])
-    bands = [edge_band(mask) for mask in flat]
-    return np.asarray(bands, np.float32).reshape(masks.shape)
+def _bands(masks: NDArray[np.bool_], size: int) -> NDArray[np.float32]:
+    bands = [edge_band(mask, size) for mask in masks.reshape(-1, *masks.shape[-2:])]
+    return np.asarray(bands, np.float32).reshape(*masks.shape[:-2], size, size)
 
 
 def localise_edges(
@@ -118,8 +107,8 @@ def localise_edges(
     ----------
     heat : ndarray, shape [N, T, h, w]
         Evidence for the class; T is 1 of stills.
-    masks : ndarray of bool, shape [N, T, h, w]
-        The lesion, frame by frame.
+    masks : ndarray of bool, shape [N, T, S, S]
+        The lesion, frame by frame, on the whole prepared picture, of which the heat is on the middle.
     grid : sequence of int
         Size of the maps that the heat is taken from, as for :func:`isthmus.explain.bright_specks.on_grid`.
     against : ndarray, shape [N, T, h, w], optional
@@ -128,11 +117,15 @@ def localise_edges(
     Returns
     -------
     dict of ndarray of float64, shape [N]
-        ``heat_at_edge`` and, where given, ``against_at_edge``; beside them what is to be compared with:
-        ``gaussian_at_edge`` (a Gaussian in the middle of the crop), ``edge_on_grid`` and ``centre_on_grid`` (maps of
-        this grid that lie in one of the two halves alone: the most and the least that such maps can score).
+        ``heat_at_edge`` and, where given, ``against_at_edge``: shares, 0 (all in the middle) to 1 (all at the edge),
+        of clips over all frames together; NaN without heat inside, or without a lesion. Beside them what is to be
+        compared with: ``gaussian_at_edge`` (a Gaussian in the middle of the crop), ``edge_on_grid`` and
+        ``centre_on_grid`` (maps of this grid that lie in one of the two halves alone: the most and the least that such
+        maps can score).
     """
-    bands = _bands(masks)
+    if heat.shape[:2] != masks.shape[:2] or heat.shape[-1] > masks.shape[-1]:
+        raise InputError(f"heat {list(heat.shape)} and masks {list(masks.shape)}", expected="a mask for each map")
+    bands, masks = _bands(masks, heat.shape[-1]), _middle(masks, heat.shape[-1])
     gaussian = np.broadcast_to(centred_gaussian(heat.shape[-1]), heat.shape)
     columns = {"heat_at_edge": _share(heat, masks, bands)}
     if against is not None:

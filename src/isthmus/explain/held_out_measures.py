@@ -13,7 +13,7 @@ from isthmus.errors import InputError
 from isthmus.explain.bright_specks import localise_baselines
 from isthmus.explain.calcifications import Masks, localise_calcifications, masks_on_crops
 from isthmus.explain.clip_localisation import frame_attention, localise_frames
-from isthmus.explain.edge_share import localise_edges
+from isthmus.explain.edge_share import EVERY_EDGE_COLUMN, localise_edges
 from isthmus.explain.fold_networks import FoldNetwork
 from isthmus.explain.frame_share import frame_columns, frame_effects
 from isthmus.explain.localisation import localise
@@ -91,6 +91,10 @@ class HeldOutMeasures:
         if not tables:
             raise InputError("no held-out view to explain", expected="folds with held_out_views")
         joined = pd.concat(tables, ignore_index=True)
+        # The edge of a box is no edge of a lesion.
+        drawn = joined["view_id"].map(views.set_index("view_id")["mask"].notna()).to_numpy()
+        edges = [name for name in joined.columns if name in EVERY_EDGE_COLUMN]
+        joined.loc[~drawn, edges] = np.nan
         return joined[[*_FIRST, *(name for name in joined.columns if name not in _FIRST)]], np.concatenate(kept)
 
     def heat(self, fold: FoldNetwork, ids: Sequence[str], *, signed: bool = False) -> NDArray[np.float32]:
@@ -138,7 +142,7 @@ class HeldOutMeasures:
             on_crops = None if on_crops is None else on_crops[np.arange(len(ids)), place][:, None]
         against = np.maximum(-self.heat(fold, ids, signed=True), 0.0) if self.signed else None
         table = localise(ids, heat, seen.lesions).assign(
-            **localise_edges(heat, seen.lesions, grid, against),
+            **localise_edges(heat, seen.outlines, grid, against),
             seed=fold.seed,
             fold=fold.fold,
             probability=score,

@@ -22,22 +22,27 @@ class SeenViews:
     ----------
     pictures : ndarray of uint8, shape [N, T, h, w, C]
         Centre crops.
-    lesions : ndarray of bool, shape [N, T, h, w]
-        The lesion on them, frame by frame.
+    outlines : ndarray of bool, shape [N, T, S, S]
+        The lesion on the whole prepared pictures, frame by frame.
     frames : ndarray of int64, shape [N, T]
         Their numbers in the source, counted from 0.
     """
 
     pictures: NDArray[np.uint8]
-    lesions: NDArray[np.bool_]
+    outlines: NDArray[np.bool_]
     frames: NDArray[np.int64]
+
+    @property
+    def lesions(self) -> NDArray[np.bool_]:
+        """The lesion on what was seen: bool [N, T, h, w]."""
+        return middle(self.outlines, self.pictures.shape[2])
 
     def only(self, places: NDArray[np.int64]) -> "SeenViews":
         """Return the views as stills: of each the one frame at its place [N]."""
         rows = np.arange(len(places))
         return SeenViews(
             self.pictures[rows, places][:, None],
-            self.lesions[rows, places][:, None],
+            self.outlines[rows, places][:, None],
             self.frames[rows, places][:, None],
         )
 
@@ -58,7 +63,7 @@ def seen_views(store: "PreparedStore", view_ids: Sequence[str], preparation: "Pr
     own = looked_at(preparation)
     return SeenViews(
         middle(np.asarray(store.pixels[places])[:, own], size),
-        middle(np.asarray(store.lesion_masks[places])[:, own], size).astype(bool),
+        np.asarray(store.lesion_masks[places])[:, own].astype(bool),
         np.asarray(store.frame_indices[places])[:, own],
     )
 
