@@ -42,6 +42,8 @@ def test_the_display_is_undone_and_intensities_are_averaged_linearly(tmp_path):
     assert curves.means["lesion"] == pytest.approx(expected, rel=0.03, abs=2e-5)  # a grey level is 0.2 dB, black 1e-5
     assert curves.means["tissue"] == pytest.approx(GLAND.curve(TIMES), rel=0.03)
     assert (curves.dynamic_range_db, curves.outline) == (RANGE_DB, "mask")
+    assert not (curves.map.lesion & curves.map.tissue).any()
+    assert curves.map.lesion.sum() == pytest.approx(lesion.sum() / 4, rel=0.1)  # cells are two pixels wide
 
 
 def test_a_lesion_is_followed_where_it_moves_and_left_out_where_it_is_not_seen(tmp_path):

@@ -31,6 +31,14 @@ def test_gland_is_kept_arteries_and_muscle_are_not(artery, muscle, gain):
     assert not chosen[40:].any()
 
 
+def test_letters_over_the_picture_are_no_tissue():
+    curves = cells(40, 0, 20)
+    letters = np.random.default_rng(1).uniform(0.2, 1.0, (len(TIMES), 15))
+    chosen = comparison_cells(np.concatenate([curves, letters], axis=1), TIMES)
+    assert chosen[:40].mean() > 0.9
+    assert not chosen[40:].any()
+
+
 def test_where_too_little_enhances_there_is_nothing_to_compare_with():
     assert not comparison_cells(cells(5, 3, 40), TIMES).any()
 

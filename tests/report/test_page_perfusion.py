@@ -8,6 +8,7 @@ import pytest
 
 from isthmus.cohort.perfusion import CohortPerfusion, ViewPerfusion
 from isthmus.imaging.intensity_curves import REGIONS, IntensityCurves
+from isthmus.imaging.perfusion_map import PerfusionMap
 from isthmus.report.figure_style import style
 from isthmus.report.figures_perfusion import EACH, draw_curves
 from isthmus.report.page_perfusion import MOST_DRAWN, drawn_views, perfusion_sentences, render_perfusion, summary_facts
@@ -23,7 +24,9 @@ COHORT = SimpleNamespace(name="bubbles <b>", simulated=False)
 def view(number, share=0.5, fit=FIT):
     means = dict.fromkeys(REGIONS, FIT.curve(TIMES))
     features = perfusion_features(dict.fromkeys(REGIONS, fit), dict.fromkeys(REGIONS, 0.02), 0.1, share, DARK)
-    curves = IntensityCurves(TIMES, means, means, DARK, 0.1, share, 55.0, "mask")
+    lesion = np.hypot(*(np.indices((20, 20)) - 9.5)) < 5
+    seen = PerfusionMap(np.where(lesion, 0.02, 0.05).astype(np.float32), lesion, ~lesion)
+    curves = IntensityCurves(TIMES, means, means, DARK, 0.1, share, 55.0, "mask", seen)
     return ViewPerfusion(f"V{number:03}", f"N{number:03}", curves, dict.fromkeys(REGIONS, fit), features)
 
 

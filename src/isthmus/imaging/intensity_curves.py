@@ -20,7 +20,14 @@ from isthmus.imaging.clip import ClipInfo, OpenClip
 from isthmus.imaging.frames import FrameSampling
 from isthmus.imaging.lesion_track import LesionTrack, track_box, track_boxes, track_mask
 from isthmus.imaging.limits import Limits
-from isthmus.imaging.perfusion_map import FEWEST_CELLS, CellMap, Cells, comparison_cells, unenhanced_share
+from isthmus.imaging.perfusion_map import (
+    FEWEST_CELLS,
+    CellMap,
+    Cells,
+    PerfusionMap,
+    comparison_cells,
+    unenhanced_share,
+)
 from isthmus.imaging.prepare_views import CacheItem
 from isthmus.imaging.read import DEFAULT_LIMITS, open_clip
 from isthmus.imaging.region import ScanArea, find_scan_area
@@ -65,6 +72,8 @@ class IntensityCurves:
         By which the compression was undone.
     outline : str
         ``mask``, or ``box``: then the lesion is taken for the ellipse in it.
+    map : PerfusionMap
+        Where lesion and tissue lie.
     """
 
     times_s: NDArray[np.float64]
@@ -75,6 +84,7 @@ class IntensityCurves:
     tissue_share: float
     dynamic_range_db: float
     outline: str
+    map: PerfusionMap
 
 
 def read_intensity_curves(
@@ -285,6 +295,10 @@ class _Sums:
         self.errors["tissue"][self._seen] = tissue.std(axis=1) / np.sqrt(tissue.shape[1])
         dark = unenhanced_share(cells, shares["lesion"] > 0.99, shares["core"] > 0.99)
         outline = "box" if self.track.outlines is None else "mask"
+        compared = np.zeros(around.shape, np.bool_)
+        compared[around] = chosen
+        seen = PerfusionMap(cells.mean(axis=0), shares["lesion"] > 0.5, compared)
+        share = float(chosen.mean())
         return IntensityCurves(
-            self.times, self.means, self.errors, self.white, dark, float(chosen.mean()), dynamic_range_db, outline
+            self.times, self.means, self.errors, self.white, dark, share, dynamic_range_db, outline, seen
         )

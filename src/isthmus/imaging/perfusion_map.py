@@ -4,6 +4,7 @@ What lies around a thyroid nodule is rarely all gland: the carotid fills earlier
 The tissue to compare a lesion with is found by how it fills, since an outline of the gland is not to be had.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -15,6 +16,8 @@ CELLS: Final = 8
 ENHANCING_DB: Final = -6.0
 """Tissue that enhances lies above this, against the brightest of what surrounds the lesion."""
 _BRIGHTEST: Final = 0.97
+STILL_SHARE: Final = 0.5
+"""What shows this share of its mean intensity in the clip's first tenth does not fill."""
 FEWEST_CELLS: Final = 12
 UNENHANCED_DB: Final = -4.0
 """A part of the core is unenhanced below this, against the lesion's own brighter fifth, over the whole clip. Of -3 to
@@ -24,6 +27,23 @@ EARLY_SHARE, ARTERIAL_LEAD_S = 0.2, 3.0
 _BOTH: Final = 0.1  # the least share of either group
 
 Cells = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class PerfusionMap:
+    """What was taken for what, to be looked at.
+
+    Parameters
+    ----------
+    level : float32 array [Y, X]
+        Mean linear intensity of each cell over the clip.
+    lesion, tissue : bool array [Y, X]
+        Cells that are mostly lesion, and the cells that it is compared with.
+    """
+
+    level: Cells
+    lesion: NDArray[np.bool_]
+    tissue: NDArray[np.bool_]
 
 
 class CellMap:
@@ -73,9 +93,10 @@ class CellMap:
 def comparison_cells(curves: NDArray[np.floating], times_s: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return which cells around a lesion are the tissue to compare it with: they enhance, and are no artery.
 
-    Cells darker than :data:`ENHANCING_DB` over the whole clip are left out. Of the others the early group is left out
-    where there are two: the cut of the times at which they have shown a fifth of their agent that parts them best
-    (Otsu, IEEE Trans. Syst. Man Cybern. 9 (1979) 62-66), if it parts them by :data:`ARTERIAL_LEAD_S`.
+    What is bright from the start, and cells darker than :data:`ENHANCING_DB` over the whole clip, are left out. Of the
+    others the early group is left out where there are two: the cut of the times at which they have shown a fifth of
+    their agent that parts them best (Otsu, IEEE Trans. Syst. Man Cybern. 9 (1979) 62-66), if it parts them by
+    :data:`ARTERIAL_LEAD_S`.
 
     Parameters
     ----------
@@ -90,7 +111,14 @@ def comparison_cells(curves: NDArray[np.floating], times_s: NDArray[np.float64])
         None of them where fewer than :data:`FEWEST_CELLS` would be left.
     """
     level = curves.mean(axis=0)
-    enhancing = np.flatnonzero(level >= np.quantile(level, _BRIGHTEST) * 10.0 ** (ENHANCING_DB / 10.0))
+    # Letters, ticks and a clock are as bright before the agent as after; a clip that begins with the agent is spared.
+    fills = np.median(curves[: max(3, len(curves) // 10)], axis=0) < STILL_SHARE * level
+    if np.count_nonzero(fills) >= FEWEST_CELLS:
+        level = np.where(fills, level, 0.0)
+    bright = float(np.quantile(level[level > 0], _BRIGHTEST)) if level.any() else 0.0
+    enhancing = np.flatnonzero((level > 0) & (level >= bright * 10.0 ** (ENHANCING_DB / 10.0)))
+    if not len(enhancing):
+        return np.zeros(len(level), np.bool_)
     kept = enhancing[~_early_group(_filled(curves[:, enhancing], times_s))]
     chosen = np.zeros(len(level), np.bool_)
     if len(kept) >= FEWEST_CELLS:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from isthmus.cohort.perfusion import ViewPerfusion
+from isthmus.imaging.perfusion_map import PerfusionMap
 from isthmus.report.figure_style import GREY, INK, PALETTE, Drawn, new_figure, tidy
 from isthmus.statistics.perfusion_features import LEAST_TISSUE
 
@@ -16,9 +17,11 @@ DRAWN: Final = {"lesion": PALETTE[1], "ring": PALETTE[3], "tissue": PALETTE[0]}
 """Regions in a figure, and their colours; the core follows the lesion."""
 ACROSS, ROWS = 3, 2
 EACH: Final = ACROSS * ROWS
-_WIDTH, _HEIGHT = 9.6, 2.35
+_WIDTH, _HEIGHT = 11.4, 2.35
+_WIDTHS: Final = (2.3, 1.0) * ACROSS  # a curve and its map
 _SHOWN_DB: Final = 25.0
 """Below the brightest curve; what lies lower is the dark before the agent."""
+_MAP_DB: Final = 18.0
 
 
 def draw_curves(views: Sequence[ViewPerfusion], number: int, of: int) -> Drawn:
@@ -31,18 +34,23 @@ def draw_curves(views: Sequence[ViewPerfusion], number: int, of: int) -> Drawn:
         Which figure this is, and of how many.
     """
     rows = -(-len(views) // ACROSS)
-    figure, axes = new_figure(_WIDTH, _HEIGHT * rows + 0.45, nrows=rows, ncols=ACROSS, squeeze=False)
-    for place, one in enumerate(axes.flat):
+    figure, axes = new_figure(
+        _WIDTH, _HEIGHT * rows + 0.45, nrows=rows, ncols=2 * ACROSS, squeeze=False, width_ratios=_WIDTHS
+    )
+    for place in range(rows * ACROSS):
+        curve, seen = axes.flat[2 * place : 2 * place + 2]
+        seen.set_axis_off()
         if place < len(views):
-            _draw(one, views[place])
+            _draw(curve, views[place])
+            _draw_map(seen, views[place].curves.map)
         else:
-            one.set_axis_off()
+            curve.set_axis_off()
     for one in axes[:, 0]:
         one.set_ylabel("intensity, dB")
     for column in range(ACROSS):
         lowest = max((row for row in range(rows) if row * ACROSS + column < len(views)), default=None)
         if lowest is not None:
-            axes[lowest, column].set_xlabel("seconds")
+            axes[lowest, 2 * column].set_xlabel("seconds")
     handles = [
         *(axes[0, 0].plot([], [], color=colour, linewidth=1.3)[0] for colour in DRAWN.values()),
         axes[0, 0].plot([], [], "--", color=DRAWN["tissue"], linewidth=1.3)[0],
@@ -52,8 +60,11 @@ def draw_curves(views: Sequence[ViewPerfusion], number: int, of: int) -> Drawn:
     words = [*DRAWN, "tissue, too little of it gland", "measured", "peak, where it is to be trusted"]
     figure.legend(handles, words, loc="outside upper left", ncols=len(words))
     names = ", ".join(view.view_id for view in views)
-    title = f"Time–intensity curves, {number} of {of}: points measured, lines fitted; dB against the brightest point."
-    return figure, title, f"Time-intensity curves of lesion, ring and tissue in the clips {names}."
+    title = (
+        f"Time–intensity curves, {number} of {of}: points measured, lines fitted; dB against the brightest point. "
+        "Beside each, the mean of the clip around the lesion: orange its outline, blue the tissue it is compared with."
+    )
+    return figure, title, f"Time-intensity curves of lesion, ring and tissue in the clips {names}, and where these lie."
 
 
 def _draw(axes: "Axes", view: ViewPerfusion) -> None:
@@ -77,6 +88,19 @@ def _draw(axes: "Axes", view: ViewPerfusion) -> None:
     axes.set_xlim(times[0], times[-1])
     axes.set_title(f"{view.view_id} · {view.nodule_id}", fontsize=9)
     tidy(axes, grid="y")
+
+
+def _draw_map(axes: "Axes", seen: PerfusionMap) -> None:
+    level = _decibels(seen.level / max(float(np.quantile(seen.level, 0.98)), 1e-12))  # letters may be brighter
+    axes.imshow(level, cmap="gray", vmin=-_MAP_DB, vmax=0.0, interpolation="nearest")
+    blue = np.zeros((*seen.tissue.shape, 4))
+    blue[seen.tissue] = (*_rgb(DRAWN["tissue"]), 0.45)
+    axes.imshow(blue, interpolation="nearest")
+    axes.contour(seen.lesion.astype(float), levels=[0.5], colors=[DRAWN["lesion"]], linewidths=1.2)
+
+
+def _rgb(colour: str) -> tuple[float, ...]:
+    return tuple(int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
 
 
 def _points(axes: "Axes", times: np.ndarray, shares: np.ndarray, colour: str) -> None:

@@ -171,7 +171,7 @@ def _methods(measured: CohortPerfusion, dynamic_range_db: float) -> list[str]:
         "wrong, all decibels are too large or too small by its ratio, and times hardly change.",
         f"Lesion: the outline. Ring: {RING:g} radii to either side of it. Core: what lies deeper. Tissue: of what lies "
         f"within {REACH:g} radii beyond the ring, the cells within {-ENHANCING_DB:g} dB of the brightest, "
-        "without those that fill seconds before the others (arteries).",
+        "without what is bright from the start (letters) and what fills seconds before the others (arteries).",
         "Curve: baseline + peak · exp(−ln(x)² / 2σ²), x = (t − delay) / mode: the lognormal bolus of Strouthos et al. "
         "(2010), by least squares weighted for speckle. Arrival is at a tenth of the peak.",
         "A value is left blank where the clip ends before it can be read, begins too late for it, or its standard "
