@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from isthmus.errors import InputError
 from isthmus.report.clinical_model import ClinicalModel, clinical_evidence, fit_clinical_model
 from isthmus.report.clinical_terms import Term, design_of, terms_of
 from tests.statistics.test_firth import EH, HIGH_GRADE, NV, PI
@@ -137,6 +138,13 @@ def test_missing_values_are_filled_with_the_training_mean_and_counted():
     model, _ = fit_clinical_model(cases, "1", ["size_mm"])
     at_mean = pd.DataFrame({"size_mm": [np.nan, float(cases["size_mm"].mean())]})
     np.testing.assert_allclose(*model.probabilities(at_mean), rtol=1e-14)
+
+
+def test_text_where_the_model_knows_numbers_is_refused_by_the_name_of_its_column():
+    model, _ = fit_clinical_model(made(), "1", ["size_mm"])
+    with pytest.raises(InputError, match="column size_mm holds text") as caught:
+        model.probabilities(pd.DataFrame({"size_mm": ["12 mm", "7 mm"]}))
+    assert "numbers, such as " in str(caught.value)
 
 
 def test_odds_ratios_are_stated_for_steps_that_matter():

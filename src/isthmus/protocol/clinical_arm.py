@@ -10,14 +10,12 @@ import pandas as pd
 from isthmus.protocol.case_facts import with_patients
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases
 from isthmus.report.clinical_model import ClinicalModel, clinical_evidence, fit_clinical_model
-from isthmus.report.clinical_terms import PREOPERATIVE
+from isthmus.report.clinical_terms import CLINICAL, PREOPERATIVE
 from isthmus.report.discrimination import auc_difference, auc_of
 from isthmus.report.nomogram import nomogram
 from isthmus.statistics.calibration import LogisticCalibration
 from isthmus.statistics.interval import undefined
 
-ARM: Final = "clinical"
-TITLE: Final = "Clinical model"
 CANDIDATE: Final = "logistic"
 _ROWS: Final = ("target", "cohort", "arm", "candidate", "split", "seed", "fold", "unit", "unit_id", *UNIT_COLUMNS)
 
@@ -143,7 +141,7 @@ def _fold_rows(cases: Cases, known: pd.DataFrame, split: pd.DataFrame, columns: 
 def _scored(cases: Cases, known: pd.DataFrame, model: ClinicalModel, split: str, seed: int, fold: int) -> pd.DataFrame:
     positive = model.probabilities(known)
     rows = known[list(UNIT_COLUMNS)].assign(
-        target=cases.target.name, cohort=cases.cohort.name, arm=ARM, candidate=CANDIDATE, split=split, seed=seed,
+        target=cases.target.name, cohort=cases.cohort.name, arm=CLINICAL, candidate=CANDIDATE, split=split, seed=seed,
         fold=fold, unit="nodule", unit_id=known["nodule_id"],
     )  # fmt: skip
     scores = {f"p_{cases.classes[0]}": 1 - positive, f"p_{cases.classes[-1]}": positive}

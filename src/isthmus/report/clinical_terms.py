@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isthmus.errors import InputError
 from isthmus.report.case_columns import Column, columns_of, values_of
+
+CLINICAL: Final = "clinical"
+CLINICAL_TITLE: Final = "Clinical model"
+"""Key and name of the arm that the clinical model is, and of its columns where they join others."""
 
 PREOPERATIVE: Final = (
     "age_years", "sex", "size_mm", "location", "composition", "echogenicity", "shape", "echogenic_foci",
@@ -73,7 +78,7 @@ class Term:
         if name not in cases.columns and self.column not in cases.columns:
             values = pd.Series(self.fill, index=cases.index)  # a cohort that lacks the column
         else:
-            values = values_of(cases, Column(self.column, self.title, kind, levels, False))
+            values = self._values(cases, Column(self.column, self.title, kind, levels, False))
         known = values.where(values.notna(), self.fill)
         if kind == "numeric":
             numbers = (known.to_numpy(dtype=np.float64) - float(self.fill)) / self.per
@@ -81,9 +86,18 @@ class Term:
         codes = known.map(lambda value: self.joined.get(value, value)).to_numpy(dtype=object)
         return np.column_stack([codes == value for value, _ in self.levels]).astype(np.float64)
 
+    def _values(self, cases: pd.DataFrame, column: Column) -> "pd.Series[Any]":
+        try:
+            return values_of(cases, column)
+        except ValueError as error:
+            raise InputError(
+                f"column {self.column} holds text, and the clinical model was fitted on its numbers",
+                expected=f"numbers, such as {float(self.fill):.4g}",
+            ) from error
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values, as `frozen.json` keeps them."""
-        return asdict(self)
+        return {**asdict(self), "reference": list(self.reference), "levels": [list(level) for level in self.levels]}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Term":

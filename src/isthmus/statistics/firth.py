@@ -13,6 +13,8 @@ from isthmus.statistics.interval import Interval, check_level
 
 METHOD = "profile penalised likelihood"
 _STEPS = 100
+_STEPS_BY_INFORMATION = 6
+"""Enough of the cheap steps where no class is separated; where one is they creep, and Newton's follow."""
 _LARGEST_STEP = 5.0
 """Of a coefficient in one Newton step, as in R logistf: the first ones of separated data are wild."""
 _TOLERANCE = 1e-10
@@ -171,28 +173,35 @@ class _Likelihood:
             return -np.inf
         return float(np.sum(self.truth * linear - np.logaddexp(0, linear)) + log_determinant / 2)
 
-    def slopes(self, coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the score of the penalised likelihood and the negative of its matrix of second derivatives."""
+    def score(self, coefficients: FloatArray) -> FloatArray:
+        """Return the slopes of the penalised likelihood."""
+        fitted = expit(self.x @ coefficients)
+        hat = fitted * (1 - fitted) * np.sum((self.x @ np.linalg.inv(self.information(coefficients))) * self.x, axis=1)
+        found: FloatArray = self.x.T @ (self.truth - fitted + hat * (0.5 - fitted))
+        return found
+
+    def bend(self, coefficients: FloatArray) -> FloatArray:
+        """Return the negative of the matrix of second derivatives."""
         fitted = expit(self.x @ coefficients)
         weights, lean = fitted * (1 - fitted), 1 - 2 * fitted
         inverse = np.linalg.inv(self.information(coefficients))
         hat = weights * np.sum((self.x @ inverse) * self.x, axis=1)
-        score = self.x.T @ (self.truth - fitted + hat * lean / 2)
         moved = np.empty_like(self.x)  # of the hat values, by each coefficient
         for place in range(self.size):
             change = self.x * (weights * lean * self.x[:, place])[:, None]
             inner = inverse @ (change.T @ self.x) @ inverse
             moved[:, place] = lean * hat * self.x[:, place] - weights * np.sum((self.x @ inner) * self.x, axis=1)
-        bend = self.x.T @ (self.x * (weights * (1 + hat))[:, None] - moved * (lean / 2)[:, None])
-        return score, (bend + bend.T) / 2
+        found: FloatArray = self.x.T @ (self.x * (weights * (1 + hat))[:, None] - moved * (lean / 2)[:, None])
+        return (found + found.T) / 2
 
-    def step(self, coefficients: FloatArray, free: NDArray[np.bool_]) -> FloatArray:
-        """Return Newton's step; by the information, as in R logistf, where the likelihood is not concave."""
-        score, bend = self.slopes(coefficients)
-        found, block = np.zeros_like(coefficients), np.ix_(free, free)
-        if np.linalg.eigvalsh(bend[block])[0] <= 0:
-            bend = self.information(coefficients)
-        found[free] = np.linalg.solve(bend[block], score[free])
+    def step(self, coefficients: FloatArray, free: NDArray[np.bool_], *, exact: bool) -> FloatArray:
+        """Return a step by the information, as in R logistf; Newton's own where asked and the likelihood is concave."""
+        block = np.ix_(free, free)
+        bend = self.bend(coefficients)[block] if exact else None
+        if bend is None or np.linalg.eigvalsh(bend)[0] <= 0:
+            bend = self.information(coefficients)[block]
+        found = np.zeros_like(coefficients)
+        found[free] = np.linalg.solve(bend, self.score(coefficients)[free])
         return found / max(1.0, float(np.abs(found).max()) / _LARGEST_STEP)
 
     def maximise(self, free: NDArray[np.bool_], start: FloatArray, tolerance: float = _TOLERANCE) -> FloatArray:
@@ -200,9 +209,9 @@ class _Likelihood:
         coefficients, current = start.copy(), self.value(start)
         if not free.any():
             return coefficients
-        for _ in range(_STEPS):
+        for turn in range(_STEPS):
             try:
-                step = self.step(coefficients, free)
+                step = self.step(coefficients, free, exact=turn >= _STEPS_BY_INFORMATION)
             except np.linalg.LinAlgError:
                 break
             size = 1.0
