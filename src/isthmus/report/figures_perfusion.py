@@ -80,7 +80,7 @@ def _draw(axes: "Axes", view: ViewPerfusion) -> None:
         doubted = name == "tissue" and view.curves.tissue_share < LEAST_TISSUE
         dashes = "--" if doubted else "-"
         axes.plot(fine, _decibels(fit.curve(fine) / top), dashes, color=colour, linewidth=1.3)
-        if "peak" not in fit.doubts and "peak_time_s" not in fit.doubts:
+        if not doubted and not {"peak", "peak_time_s"} & set(fit.doubts):
             at = fit.values["peak_time_s"]
             height = _decibels(fit.curve([at]) / top)
             axes.plot([at], height + 1.2, "v", color=colour, markeredgecolor=INK, markeredgewidth=0.5, markersize=5)
