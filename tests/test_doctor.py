@@ -1,5 +1,6 @@
 """The doctor says what is there and what to do about what is not."""
 
+import builtins
 import importlib.util
 
 from isthmus import doctor
@@ -17,6 +18,22 @@ def test_a_machine_without_torch_is_told_what_to_install(monkeypatch):
     training = next(finding for finding in doctor.examine() if finding.subject == "Training")
     assert training.state == "absent"
     assert "isthmus[train]" in training.sentence
+
+
+def test_a_machine_without_openmp_is_told_what_to_install(monkeypatch):
+    real = builtins.__import__
+
+    def bare(name, *rest):
+        if name == "lightgbm":
+            raise OSError("libgomp.so.1: cannot open shared object file: No such file or directory")
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", bare)
+    found = {finding.subject: finding for finding in doctor.examine()}
+    assert found["LightGBM"].state == "absent"
+    assert "libgomp.so.1: cannot open shared object file" in found["LightGBM"].sentence
+    assert "Debian: libgomp1" in found["LightGBM"].sentence
+    assert found["XGBoost"].state == "ok"
 
 
 def test_a_full_disk_is_a_problem(monkeypatch):

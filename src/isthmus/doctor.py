@@ -10,6 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from isthmus.errors import InputError
+from isthmus.models.fused_classifier import load_lightgbm, load_xgboost
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -50,6 +53,7 @@ def examine() -> list[Finding]:
         Finding("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
         Finding("Isthmus", "ok", _isthmus()),
         _training(),
+        *_boosters(),
         _torchvision(),
         *_devices(),
         *_decoders(),
@@ -70,6 +74,19 @@ def _training() -> Finding:
         sentence = f"missing {', '.join(missing)}: `evaluate` and `cohort` work; for `run` and `predict` "
         return Finding("Training", "absent", sentence + "pip install 'isthmus[train]'")
     return Finding("Training", "ok", f"torch {metadata.version('torch')}, lightning {metadata.version('lightning')}")
+
+
+def _boosters() -> list[Finding]:
+    """Load the two libraries that need the system's OpenMP library, which small systems lack."""
+    found = []
+    for name, load in (("XGBoost", load_xgboost), ("LightGBM", load_lightgbm)):
+        try:
+            found.append(Finding(name, "ok", f"version {load().__version__}, one of the classifiers of fused arms"))
+        except ModuleNotFoundError:
+            continue  # said above
+        except InputError as error:
+            found.append(Finding(name, "absent", f"{error}; fused arms can end in other classifiers"))
+    return found
 
 
 def _torchvision() -> Finding:

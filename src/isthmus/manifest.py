@@ -19,7 +19,8 @@ from isthmus.files import sha256_of_file, write_json
 DISCLAIMER = "Research use only; not a medical device."
 _PACKAGES = (
     "numpy", "scipy", "pandas", "pydicom", "opencv-python-headless", "pillow",
-    "torch", "lightning", "monai", "scikit-learn", "xgboost-cpu", "lightgbm", "matplotlib",
+    "torch", "lightning", "monai", "scikit-learn", "xgboost-cpu", "xgboost", "lightgbm",
+    "matplotlib",
 )  # fmt: skip
 
 

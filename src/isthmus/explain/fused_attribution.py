@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.errors import InputError
-from isthmus.models.fused import FusedHead, member_of
+from isthmus.models.fused import FusedHead
+from isthmus.models.fused_columns import member_of
 from isthmus.statistics.calibration import safe_logit
 from isthmus.statistics.inputs import FloatArray
 from isthmus.statistics.means import clustered_mean

@@ -7,7 +7,7 @@ executed when it is read, and there is no pickle.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -15,33 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from isthmus.errors import BundleError, InputError
 from isthmus.files import make_folder, read_json, write_bytes, write_json
 from isthmus.models.fused_classifier import FittedClassifier, read_model
+from isthmus.models.fused_columns import WhereAbsent, checked, component_names, usable
 from isthmus.models.skops_file import LARGEST_FILE
 from isthmus.statistics.calibration import LogisticCalibration
 from isthmus.statistics.inputs import BoolArray, FloatArray
 
 _FORMAT = "isthmus-fused-head/1.0"
-_ABSENT = "absent:"
 
 Places = np.ndarray[Any, np.dtype[np.int64]]
-
-WhereAbsent = Literal["mean", "leave_out"]
-"""``mean``: an absent member's features stand at their training mean and an indicator says so; ``leave_out``: an
-example that lacks a member is neither fitted on nor scored."""
-
-
-def component_names(count: int) -> tuple[str, ...]:
-    """Return the names of principal components."""
-    return tuple(f"component:{index}" for index in range(count))
-
-
-def member_of(column: str) -> str:
-    """Return which member a feature came from: ``image`` for ``image:17`` and for ``absent:image``."""
-    return column.removeprefix(_ABSENT).partition(":")[0]
-
-
-def indicator_name(of: str) -> str:
-    """Return the name of the indicator that says that a member, or a column, is absent."""
-    return f"{_ABSENT}{of}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,34 +182,6 @@ class FusedHead:
             selected=np.asarray(found.selected, np.int64),
             classifier=_read_classifier(folder, found),
         )
-
-
-def checked(features: FloatArray, columns: tuple[str, ...]) -> FloatArray:
-    """Return features as float64 [N, D].
-
-    Raises
-    ------
-    InputError
-        When they have another shape, or a value is infinite.
-    """
-    values = np.asarray(features, np.float64)
-    if values.ndim != 2 or values.shape[1] != len(columns):
-        raise InputError(f"the features are {list(values.shape)}", expected=f"[N, {len(columns)}], one a column")
-    infinite = np.isinf(values).any(axis=0)
-    if infinite.any():
-        raise InputError("a feature is infinite", where=f"column {columns[int(infinite.argmax())]!r}")
-    return values
-
-
-def usable(features: FloatArray, columns: tuple[str, ...], where_absent: WhereAbsent) -> BoolArray:
-    """Return which examples [N] can be fitted on and scored: one member is there, or all under ``leave_out``.
-
-    A member is absent where all of its columns are NaN.
-    """
-    missing = np.isnan(checked(features, columns))
-    members = np.array([member_of(name) for name in columns])
-    absent = np.stack([missing[:, members == name].all(axis=1) for name in dict.fromkeys(members)], axis=1)
-    return ~np.asarray(absent.any(axis=1) if where_absent == "leave_out" else absent.all(axis=1))
 
 
 class _WrittenClassifier(BaseModel):

@@ -80,7 +80,13 @@ def _thread_pools() -> Any:
 
 
 def load_xgboost() -> Any:
-    """Return the module, or one clear error where the system's OpenMP library is absent."""
+    """Return the module.
+
+    Raises
+    ------
+    InputError
+        When the system lacks the OpenMP library that it needs.
+    """
     with _openmp("XGBoost"):
         import xgboost
 
@@ -88,7 +94,7 @@ def load_xgboost() -> Any:
 
 
 def load_lightgbm() -> Any:
-    """Return the module, or one clear error where the system's OpenMP library is absent."""
+    """Return the module; raises as :func:`load_xgboost` does."""
     with _openmp("LightGBM"):
         import lightgbm
 
@@ -99,9 +105,10 @@ def load_lightgbm() -> Any:
 def _openmp(name: str) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
+    except (OSError, ValueError) as error:  # XGBoost's own error is a ValueError
         raise InputError(
-            f"{name} cannot be loaded: {error}", hint="install the system's OpenMP library (Debian: libgomp1)"
+            f"{name} cannot be loaded: {str(error).strip().splitlines()[0]}",
+            hint="install the system's OpenMP library (Debian: libgomp1; macOS: brew install libomp)",
         ) from error
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.models.fused import member_of
+from isthmus.models.fused_columns import member_of
 from isthmus.report.figure_style import GREY, INK, PALE, Drawn, colour, new_figure, tidy
 
 if TYPE_CHECKING:

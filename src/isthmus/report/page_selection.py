@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pandas import DataFrame
 
-from isthmus.models.fused import member_of
+from isthmus.models.fused_columns import member_of
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import Drawn

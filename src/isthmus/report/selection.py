@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any, Final, NamedTuple
 
-from isthmus.models.fused import member_of
+from isthmus.models.fused_columns import member_of
 from isthmus.report.reading import count, listed
 
 DRAWN: Final = 60

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field
 
 from isthmus.errors import InputError
-from isthmus.models.fused import (
-    FusedHead,
-    Places,
+from isthmus.models.fused import FusedHead, Places
+from isthmus.models.fused_classifier import one_thread
+from isthmus.models.fused_columns import (
     WhereAbsent,
     checked,
     component_names,
@@ -19,10 +19,9 @@ from isthmus.models.fused import (
     member_of,
     usable,
 )
-from isthmus.models.fused_classifier import one_thread
 from isthmus.statistics.inputs import FloatArray
 from isthmus.training.correlation_cut import uncorrelated
-from isthmus.training.fusion_classifiers import Groups, Labels, fit_classifier
+from isthmus.training.fusion_classifiers import Groups, Labels, check_classifiers, fit_classifier
 from isthmus.training.halves import FusionMode
 from isthmus.training.lasso import LassoSettings, select_by_lasso
 
@@ -130,6 +129,7 @@ def fit_heads(
     ProtocolError
         When a classifier is unknown.
     """
+    check_classifiers(classifiers)
     names = tuple(columns)
     values, truth, whole = _examples(features, labels, groups, names, settings.where_absent)
     with one_thread():

@@ -5,7 +5,7 @@ from the seed alone, so the same input gives the same bytes.
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -36,10 +36,30 @@ class FusionClassifier:
         As the report names it.
     fit : callable
         From its key, features [N, S], labels 0 or 1 [N], groups [N] and a seed.
+    load : callable, optional
+        Loads the library that it is from, where that is not scikit-learn.
     """
 
     title: str
     fit: Fit
+    load: Callable[[], Any] | None = None
+
+
+def check_classifiers(names: Sequence[str]) -> None:
+    """Refuse classifiers that are unknown or cannot be loaded here: before networks are trained for them.
+
+    Raises
+    ------
+    ProtocolError
+        When a name is unknown.
+    InputError
+        When its library cannot be loaded.
+    """
+    for name in names:
+        if name not in CLASSIFIERS:
+            raise ProtocolError(f"unknown classifier of fused features '{name}'", expected=", ".join(CLASSIFIERS))
+        if (load := CLASSIFIERS[name].load) is not None:
+            load()
 
 
 def fit_classifier(name: str, features: FloatArray, labels: Labels, groups: Groups, seed: int) -> FittedClassifier:
@@ -56,14 +76,7 @@ def fit_classifier(name: str, features: FloatArray, labels: Labels, groups: Grou
     groups : ndarray [N]
         Folds within the fit keep them whole.
     seed : int
-
-    Raises
-    ------
-    ProtocolError
-        When the name is unknown.
     """
-    if name not in CLASSIFIERS:
-        raise ProtocolError(f"unknown classifier of fused features '{name}'", expected=", ".join(CLASSIFIERS))
     with one_thread():
         return CLASSIFIERS[name].fit(name, np.ascontiguousarray(features), labels, groups, seed)
 
@@ -181,8 +194,8 @@ CLASSIFIERS: dict[str, FusionClassifier] = {
     "knn": FusionClassifier("k nearest neighbours", _fit_knn),
     "random_forest": FusionClassifier("random forest", _weighted(_random_forest)),
     "extra_trees": FusionClassifier("extra trees", _weighted(_extra_trees)),
-    "xgboost": FusionClassifier("XGBoost", _fit_xgboost),
-    "lightgbm": FusionClassifier("LightGBM", _fit_lightgbm),
+    "xgboost": FusionClassifier("XGBoost", _fit_xgboost, load_xgboost),
+    "lightgbm": FusionClassifier("LightGBM", _fit_lightgbm, load_lightgbm),
     "mlp": FusionClassifier("multilayer perceptron", _fit_mlp),
 }
 """Key to classifier, in the order of the paper's figure 3."""
