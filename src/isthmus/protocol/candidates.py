@@ -1,7 +1,7 @@
 """Which of an arm's candidates is the arm: chosen on the training patients, or, as published, on the test set."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,11 +11,10 @@ from isthmus.errors import CohortError
 from isthmus.files import write_json
 from isthmus.imaging.cache import PreparedCache
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items, without_failures
-from isthmus.protocol.chosen import FILE, chosen_networks
-from isthmus.protocol.fits import fit_folder
+from isthmus.protocol.chosen import FILE
 from isthmus.protocol.fold_scores import mean_fold_scores
 from isthmus.protocol.frozen import Lock, freeze
-from isthmus.protocol.gather import gather_views, nodule_predictions
+from isthmus.protocol.gather import nodule_predictions
 from isthmus.protocol.schema import Protocol
 from isthmus.report.candidates import candidate_evidence
 from isthmus.tables.check import write_table
@@ -30,113 +29,129 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Choice:
-    """A protocol whose arms have one network each, its fits, and how those were chosen.
+    """What was chosen among candidates so far: first networks, then the classifiers of fusions.
 
     Parameters
     ----------
-    protocol : Protocol
-        With each arm's chosen network in the arm's place.
-    fits : list of FitSpec
-        Those of the chosen networks.
     evidence : dict, optional
-        As :func:`isthmus.report.candidates.candidate_evidence` returns it; None where no arm has candidates.
+        As :func:`isthmus.report.candidates.candidate_evidence` returns it; None where nothing had candidates.
     frozen : dict
         What was frozen of the candidates before the test set was opened to choose among them; empty otherwise.
+    rows : DataFrame
+        What every candidate says of the held-out patients.
     """
 
-    protocol: Protocol
-    fits: list[FitSpec]
-    evidence: dict[str, Any] | None
-    frozen: dict[str, Any]
+    evidence: dict[str, Any] | None = None
+    frozen: Mapping[str, Any] = field(default_factory=dict)
+    rows: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def chosen(self, name: str, candidate: str) -> bool:
+        """Whether an arm's candidate is the arm; one without others is."""
+        arms = {} if self.evidence is None else self.evidence["arms"]
+        return name not in arms or arms[name]["chosen"] == candidate
 
 
-def choose_candidates(
-    run_folder: Path,
-    protocol: Protocol,
-    cases: Cases,
-    fits: Sequence[FitSpec],
-    unseen: Mapping[str, Cases],
-    cache: PreparedCache,
-    facts: Mapping[str, Any],
-    progress: Progress | None = None,
-) -> Choice:
-    """Compare every arm's candidates and choose one by the protocol's rule; writes `candidates.json`.
+@dataclass(frozen=True)
+class Chooser:
+    """How a run chooses.
 
     Parameters
     ----------
     run_folder : Path
         With the finished fits.
     protocol : Protocol
-        Its `select` says by which rule.
+        As it was asked for; its `select` says by which rule.
     cases : Cases
         What was trained on.
-    fits : sequence of FitSpec
-        Of all candidates.
     unseen : mapping
         The parts that were set aside; of these the rule `paper` opens `test`.
-    cache : PreparedCache
-        For its pictures.
     facts : mapping
         What is frozen beside the arms.
-    progress : callable, optional
-        Called with what, done, total.
-
-    Raises
-    ------
-    CohortError
-        When the rule asks for a test set and the cohort has none.
     """
-    several = {key: arm for key, arm in protocol.arms.items() if len(arm.candidates) > 1}
-    if not several:
-        return Choice(protocol, list(fits), None, {})
-    own = [fit for fit in fits if fit.arm in several]
-    rows = gather_views({fit_folder(run_folder, fit): fit for fit in own}, cases)
-    predictions, frozen = nodule_predictions(rows, cases), {}
-    if protocol.select.rule == "paper":
-        frozen = freeze(_as_arms(predictions), cases.classes, protocol.threshold, facts)
-        test = _open_test(run_folder, protocol, own, unseen, cache, frozen, progress)
-        predictions = pd.concat([predictions, nodule_predictions(test, cases)], ignore_index=True)
-    write_predictions(run_folder / PREDICTIONS, predictions)
-    kept = read_predictions(run_folder / PREDICTIONS)
-    evidence = candidate_evidence(
-        kept[kept["split"] != "tune"],
-        rule=protocol.select.rule,
-        positive=cases.classes[-1],
-        titles={key: arm.title or key for key, arm in several.items()},
-    )
-    write_json(run_folder / FILE, {"format": "isthmus-candidates/1.0", **evidence})
-    chosen = chosen_networks(run_folder, protocol)
-    taken = {(key, found["chosen"]) for key, found in evidence["arms"].items()}
-    left = [fit for fit in fits if fit.arm not in several or (fit.arm, fit.candidate) in taken]
-    return Choice(chosen, left, evidence, frozen)
+
+    run_folder: Path
+    protocol: Protocol
+    cases: Cases
+    unseen: Mapping[str, Cases]
+    facts: Mapping[str, Any]
+
+    def choose(self, what: str, rows: pd.DataFrame, score: Callable[[Cases], pd.DataFrame], before: Choice) -> Choice:
+        """Choose among the candidates of some arms and write `candidates.json`.
+
+        Parameters
+        ----------
+        what : str
+            `networks` or `classifiers`.
+        rows : DataFrame
+            Tuning and held-out rows of all candidates, in the columns of `gather_views`.
+        score : callable
+            Gives the test rows of all candidates' models of the first seed.
+        before : Choice
+            What was chosen before.
+
+        Raises
+        ------
+        CohortError
+            When the rule asks for a test set and the cohort has none.
+        """
+        counts = rows.groupby("arm")["candidate"].nunique()
+        several = [str(name) for name in self.protocol.names if counts.get(name, 0) > 1]
+        if not several:
+            return before
+        own, frozen = rows[rows["arm"].isin(several)], dict(before.frozen)
+        predictions = nodule_predictions(own, self.cases)
+        rule = self.protocol.select.rule
+        if rule == "paper":
+            frozen = freeze(_as_arms(predictions), self.cases.classes, self.protocol.threshold, self.facts)
+            new = sorted(frozen["arms"])
+            frozen["arms"] = {**before.frozen.get("arms", {}), **frozen["arms"]}
+            test = self._open_test(what, score, frozen, new)
+            test = test[test["arm"].isin(several)]
+            predictions = pd.concat([predictions, nodule_predictions(test, self.cases)], ignore_index=True)
+        predictions = pd.concat([before.rows, predictions], ignore_index=True)
+        write_predictions(self.run_folder / PREDICTIONS, predictions)
+        kept = read_predictions(self.run_folder / PREDICTIONS)
+        found = candidate_evidence(
+            kept[(kept["split"] != "tune") & kept["arm"].isin(several)],
+            rule=rule,
+            positive=self.cases.classes[-1],
+            titles={name: self.protocol.title_of(name) for name in several},
+        )
+        earlier = {} if before.evidence is None else before.evidence["arms"]
+        evidence = {"rule": rule, "arms": {**earlier, **found["arms"]}}
+        write_json(self.run_folder / FILE, {"format": "isthmus-candidates/1.0", **evidence})
+        return Choice(evidence, frozen, predictions)
+
+    def _open_test(
+        self, what: str, score: Callable[[Cases], pd.DataFrame], frozen: Mapping[str, Any], new: Sequence[str]
+    ) -> pd.DataFrame:
+        """Let every candidate's model of the first seed meet the test set; logged as one opening, by all of them."""
+        if "test" not in self.unseen:
+            raise CohortError(
+                f"{what} are to be chosen on the test set (select.rule: paper) and there is none",
+                where="splits.test",
+                hint="set select.rule to cross_validation, which needs none",
+            )
+        path, cases = self.run_folder / "opened" / f"{what}-test.parquet", self.unseen["test"]
+        if path.is_file():
+            return read_predictions(path).drop(columns=["unit", "unit_id"])
+        Lock(self.run_folder).freeze(dict(frozen))
+        Lock(self.run_folder).open("test", cases.cohort.name, new)
+        rows = score(cases)
+        write_table(path, rows.assign(unit="view", unit_id=rows["view_id"]))
+        return rows
 
 
-def _as_arms(predictions: pd.DataFrame) -> pd.DataFrame:
-    return predictions.assign(arm=predictions["arm"] + "/" + predictions["candidate"])
-
-
-def _open_test(
+def network_test_rows(
     run_folder: Path,
     protocol: Protocol,
     fits: Sequence[FitSpec],
-    unseen: Mapping[str, Cases],
     cache: PreparedCache,
-    frozen: Mapping[str, Any],
     progress: Progress | None,
+    cases: Cases,
 ) -> pd.DataFrame:
-    """Let every candidate's model of the first seed meet the test set; logged as one opening, by all of them."""
-    if "test" not in unseen:
-        raise CohortError(
-            "the networks are to be chosen on the test set (select.rule: paper) and there is none",
-            where="splits.test",
-            hint="set select.rule to cross_validation, which needs none",
-        )
-    path, cases = run_folder / "opened" / "candidates-test.parquet", unseen["test"]
-    if path.is_file():
-        return read_predictions(path).drop(columns=["unit", "unit_id"])
-    Lock(run_folder).freeze(dict(frozen))
-    Lock(run_folder).open("test", cases.cohort.name, sorted(frozen["arms"]))
-    first = [fit for fit in fits if fit.seed == protocol.splits.seeds[0]]
+    """Return what every candidate network's model of the first seed says of the test set."""
+    first = [fit for fit in fits if fit.seed == protocol.splits.seeds[0] and len(protocol.arms[fit.arm].candidates) > 1]
     models = list(dict.fromkeys((fit.arm, fit.candidate) for fit in first))
     tables = []
     for arm, candidate in models:
@@ -150,6 +165,8 @@ def _open_test(
         tables.append(named.assign(split="test", seed=own[0].seed, fold=0))
         if progress is not None:
             progress("candidates on the test set", len(tables), len(models))
-    rows = pd.concat(tables, ignore_index=True)
-    write_table(path, rows.assign(unit="view", unit_id=rows["view_id"]))
-    return rows
+    return pd.concat(tables, ignore_index=True)
+
+
+def _as_arms(predictions: pd.DataFrame) -> pd.DataFrame:
+    return predictions.assign(arm=predictions["arm"] + "/" + predictions["candidate"])

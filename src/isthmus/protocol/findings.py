@@ -42,6 +42,7 @@ def write_evidence(
     secondary: Sequence[Mapping[str, Any]] = (),
     seed_rows: pd.DataFrame | None = None,
     candidates: dict[str, Any] | None = None,
+    clinical: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Compute every estimate with its interval, and write `evidence.json` and `tables/`.
 
@@ -76,6 +77,8 @@ def write_evidence(
 
     candidates : dict, optional
         How each arm's network was chosen, where it was chosen among several.
+    clinical : dict, optional
+        The clinical model in odds ratios, and its nomogram.
 
     Returns
     -------
@@ -121,10 +124,15 @@ def write_evidence(
         evidence["descriptors"] = descriptors
     if outside:
         evidence["external"] = dict(outside)
+    if clinical is not None:
+        evidence["clinical_model"] = clinical
     if leak is not None:
         evidence["leak"] = asdict(leak)
     if truth is not None:
-        shown = {key: observed(arm) for key, arm in protocol.arms.items()}
+        shown = {key: observed(arm) for key, arm in protocol.arms.items()} | {
+            key: observed_together([protocol.arms[arm] for arm in fusion.fuse])
+            for key, fusion in protocol.fusions.items()
+        }
         evidence["ideal_observer"] = ideal_observer_evidence(
             own,
             truth,
@@ -145,6 +153,13 @@ def observed(arm: Arm) -> tuple[list[str], str]:
     """Return the modalities whose ideal observer an arm stands beside, and a remark on it."""
     frames = arm.prepare.frames
     return modalities_shown(arm.view.modality, None if frames is None else frames.count, oracle=arm.oracle)
+
+
+def observed_together(arms: Sequence[Arm]) -> tuple[list[str], str]:
+    """Return the modalities whose ideal observer a fusion of arms stands beside, and the arms' remarks."""
+    each = [observed(arm) for arm in arms]
+    modalities = list(dict.fromkeys(name for names, _ in each for name in names))
+    return modalities, " ".join(dict.fromkeys(remark for _, remark in each if remark))
 
 
 def reads_of_the_target(reads: pd.DataFrame | None, cases: Cases, own: pd.DataFrame) -> pd.DataFrame | None:

@@ -60,9 +60,9 @@ def list_fits(
         for candidate in arm.variants():
             own = arithmetic[arithmetic_key(key, arm, candidate)]
             for seed, fold in split[["seed", "fold"]].drop_duplicates().to_numpy().tolist():
-                part_of = views["group_id"].map(_sides(split, seed, fold))
+                part_of = views["group_id"].map(sides(split, seed, fold))
                 place = key, candidate, seed, fold
-                fits.append(_spec(protocol, cases, place, part_of, store_keys[key], own))
+                fits.append(fit_spec(protocol, cases, place, part_of, store_keys[key], own))
     return fits
 
 
@@ -84,17 +84,18 @@ def list_picture_level_fits(
     (candidate,) = protocol.arms[key].variants()
     fits = []
     for fold in range(folds):
-        part_of, place = views["view_id"].map(_sides(split, seed, fold)), (key, candidate, seed, fold)
-        fits.append(_spec(protocol, cases, place, part_of, store_keys[key], arithmetic[key], divided="pictures"))
+        part_of, place = views["view_id"].map(sides(split, seed, fold)), (key, candidate, seed, fold)
+        fits.append(fit_spec(protocol, cases, place, part_of, store_keys[key], arithmetic[key], divided="pictures"))
     return fits
 
 
-def _sides(split: pd.DataFrame, seed: int, fold: int) -> dict[str, str]:
+def sides(split: pd.DataFrame, seed: int, fold: int) -> dict[str, str]:
+    """Return the part of each group in a fold of a seed."""
     parts = split[(split["seed"] == seed) & (split["fold"] == fold)]
     return dict(zip(parts["group_id"].tolist(), parts["part"].tolist(), strict=True))
 
 
-def _spec(
+def fit_spec(
     protocol: Protocol,
     cases: Cases,
     place: tuple[str, str, int, int],
@@ -102,6 +103,7 @@ def _spec(
     store_key: str,
     arithmetic: Arithmetic,
     divided: Literal["groups", "pictures"] = "groups",
+    half: Literal["a", "b"] | None = None,
 ) -> FitSpec:
     """Return one fit; `place` is (arm, candidate, seed, fold), `part_of` the part of each view, NaN where none."""
     key, candidate, seed, fold = place
@@ -118,6 +120,7 @@ def _spec(
         seed=seed,
         fold=fold,
         divided=divided,
+        half=half,
         network=arm.network,
         options=arm.options,
         weights=arm.weights,

@@ -1,7 +1,7 @@
 """What a run will do and what it will cost, in numbers and in words."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -65,6 +65,7 @@ class Plan:
     positives: int
     left_out: int
     fits: int
+    halves: int
     picture_level: int
     pending: int
     epochs: int
@@ -85,8 +86,9 @@ class Plan:
         lines = [
             f"{self.protocol}, profile {self.profile}, on cohort {self.cohort}: {self.groups} patients, "
             f"{self.nodules} nodules ({self.positives} positive), {self.views} views; {self.left_out} views left out",
-            f"{self.fits} fits ({self.pending} to do{self._picture_level()}), up to {self.epochs} epochs each; "
-            f"about {self.disk_mib:.0f} MiB of disk; expected time of training: {_duration(self.seconds)}",
+            f"{self.fits} fits ({self.pending} to do{self._picture_level()}){self._halves()}, "
+            f"up to {self.epochs} epochs each; about {self.disk_mib:.0f} MiB of disk; "
+            f"expected time of training: {_duration(self.seconds)}",
             "precision: " + ", ".join(f"{arm} {value}" for arm, value in self.precisions.items()),
             *self.descriptors,
             *(one.line() for one in self.outside),
@@ -95,6 +97,9 @@ class Plan:
             lines.append(f"profile {self.profile} changes {len(self.reductions)} values of the published protocol:")
             lines += [f"  {line}" for line in self.reductions]
         return lines
+
+    def _halves(self) -> str:
+        return f" and {self.halves} on halves of the training patients, for fused arms" if self.halves else ""
 
     def _picture_level(self) -> str:
         if not self.picture_level:
@@ -128,6 +133,15 @@ def make_plan(
         for candidate, variant in arm.variants().items()
     }
     weights = sum(4.0 * parameters[fit.arm, fit.candidate] for fit in fits)
+    joined = [fusion.fuse for fusion in protocol.fusions.values() if fusion.settings.mode == "cross_fit"]
+    crossed = sorted({key for members in joined for key in members})
+
+    def seconds(fit: FitSpec) -> float:
+        if fit.weights_of is not None:
+            return 0.0
+        own = arithmetic[arithmetic_key(fit.arm, protocol.arms[fit.arm], fit.candidate)]
+        return own.seconds_an_epoch(len(fit.train_views), fit.train.batch) * fit.train.epochs
+
     return Plan(
         protocol=protocol.protocol,
         profile=protocol.profile,
@@ -138,23 +152,26 @@ def make_plan(
         positives=int((units["label"] == cases.classes[-1]).sum()),
         left_out=cases.left_out["view_id"].nunique(),
         fits=len(fits),
+        halves=2 * len(crossed) * len({(fit.seed, fit.fold) for fit in fits if fit.divided == "groups"}),
         picture_level=sum(fit.divided == "pictures" for fit in fits),
         pending=len(pending),
         epochs=max(fit.train.epochs for fit in fits),
         # Weights, their copy in the bundle, one checkpoint (weights and two moments), and the prepared pictures.
         disk_mib=2.0 * weights + 3.0 * weights / len(fits) + 2.0 * len(views) * sum(pixels.values()) / 2**20,
-        seconds=sum(
-            arithmetic[arithmetic_key(fit.arm, protocol.arms[fit.arm], fit.candidate)].seconds_an_epoch(
-                len(fit.train_views), fit.train.batch
-            )
-            * fit.train.epochs
-            for fit in pending
-            if fit.weights_of is None
-        ),
+        seconds=sum(seconds(fit) for fit in pending) + sum(_half_seconds(key, fits, seconds) for key in crossed),
         precisions={arm: chosen.precision for arm, chosen in arithmetic.items()},
         descriptors=tuple(f"{', '.join(arms)}: {words}" for words, arms in _same(descriptor_sentences(protocol, fits))),
-        reductions=tuple(reductions(name, protocol.profile, protocol.arms)),
+        reductions=tuple(reductions(name, protocol.profile, protocol.names)),
     )
+
+
+def _half_seconds(key: str, fits: Sequence[FitSpec], seconds: Callable[[FitSpec], float]) -> float:
+    """Return the time of both halves of all folds, which is that of the folds, of the slowest candidate."""
+    totals: dict[str, float] = {}
+    for fit in fits:
+        if fit.arm == key and fit.divided == "groups":
+            totals[fit.candidate] = totals.get(fit.candidate, 0.0) + seconds(fit)
+    return max(totals.values(), default=0.0)
 
 
 def _parameters_millions(arm: Arm, classes: int) -> float:

@@ -18,6 +18,8 @@ from isthmus.protocol.parts import holds_out_a_part, test_rule
 from isthmus.protocol.resolve import reductions
 from isthmus.protocol.schema import Protocol
 from isthmus.protocol.shared_files import groups_sharing_a_file
+from isthmus.protocol.short_clips import short_clip_checks
+from isthmus.report.clinical_terms import CLINICAL, CLINICAL_TITLE
 from isthmus.report.context import (
     ArmFacts,
     Check,
@@ -32,7 +34,9 @@ from isthmus.report.context import (
     ReportContext,
     SplitFacts,
 )
+from isthmus.report.reading import listed
 from isthmus.report.truth import Truth
+from isthmus.training.fusion_classifiers import CLASSIFIERS
 from isthmus.training.spec import FitSpec
 
 
@@ -106,7 +110,7 @@ def report_context(
             title=protocol.title,
             citation=protocol.cite,
             profile=protocol.profile,
-            reductions=reductions(protocol_name, protocol.profile, protocol.arms),
+            reductions=reductions(protocol_name, protocol.profile, protocol.names),
         ),
         cohort=cohort_facts(cases, failures),
         splits=SplitFacts(
@@ -118,7 +122,9 @@ def report_context(
             test_rule=_test_rule(protocol, cases),
             fingerprint=split_fingerprint,
         ),
-        arms={key: _arm_facts(protocol, key, fits, folder) for key in protocol.arms},
+        arms={key: _arm_facts(protocol, key, fits, folder) for key in protocol.arms}
+        | {key: _fusion_facts(protocol, key) for key in protocol.fusions}
+        | ({CLINICAL: _clinical_facts(evidence)} if protocol.clinical else {}),
         learning=_learning(fits, folder),
         localisation=dict(localisation),
         gallery=list(gallery),
@@ -129,6 +135,7 @@ def report_context(
         manifest=manifest,
         checks=[
             *_checks(protocol, cases, split, failures, openings),
+            *short_clip_checks(manifest, protocol),
             *(check for one in outside for check in one.checks()),
         ],
         openings=openings_in_words(openings, protocol),
@@ -229,6 +236,33 @@ def _arm_facts(protocol: Protocol, key: str, fits: Sequence[FitSpec], folder: Pa
         weights=weights["name"] if weights else "none (random initialisation)",
         description=known.summary if known else "a network of the user's own",
         descriptors=descriptor_sentences(protocol, fits).get(key, ""),
+    )
+
+
+def _fusion_facts(protocol: Protocol, key: str) -> ArmFacts:
+    fusion, (classifier,) = protocol.fusions[key], protocol.fusions[key].candidates
+    members = listed([protocol.title_of(arm) for arm in fusion.fuse])
+    joined = "the embeddings" if fusion.settings.join == "embeddings" else "the log odds"
+    columns = f", with {listed(fusion.columns)} of the tables" if fusion.columns else ""
+    learnt = (
+        "its head learnt only from patients that its networks never saw (cross-fitting: networks of one half of the "
+        "training patients, head of the other, and the reverse; the mean of both)"
+        if fusion.settings.mode == "cross_fit"
+        else "its head learnt from the very patients that its networks were trained on, as published: in-sample"
+    )
+    return ArmFacts(
+        title=fusion.title or key,
+        network=f"{classifier} on {len(fusion.fuse)} networks",
+        weights="those of its members",
+        description=f"joins {joined} of {members}{columns}; {learnt}; ends in {CLASSIFIERS[classifier].title}",
+    )
+
+
+def _clinical_facts(evidence: Mapping[str, Any]) -> ArmFacts:
+    model = evidence["clinical_model"]["model"]
+    names = listed([term["title"] for term in model["terms"]])
+    return ArmFacts(
+        title=CLINICAL_TITLE, network="logistic", weights="none", description=f"{model['method']}; on {names}"
     )
 
 

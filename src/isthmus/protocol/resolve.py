@@ -6,6 +6,7 @@ no layers left; it is what a run folder keeps as ``protocol.yaml``.
 
 import copy
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import UnionType
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from isthmus.errors import ProtocolError
 from isthmus.files import read_yaml
 from isthmus.protocol.schema import Protocol
+from isthmus.report.clinical_terms import CLINICAL
 
 SHIPPED = Path(__file__).parent / "shipped"
 PROFILES = ("paper", "small", "smoke")
@@ -117,16 +119,16 @@ def with_arms(protocol: Protocol, only: object, where: str) -> Protocol:
     if not isinstance(only, list) or not only:
         raise ProtocolError(f"only is {only!r}", where=where, expected="a list of arms")
     for arm in only:
-        if arm not in protocol.arms:
-            raise ProtocolError(f"no arm is called {arm!r}", where=where, hint=_nearest(str(arm), protocol.arms))
+        if arm not in protocol.names:
+            raise ProtocolError(f"no arm is called {arm!r}", where=where, hint=_nearest(str(arm), protocol.names))
     for arm in only:
-        source = protocol.arms[arm].networks_of
-        if source is not None and source not in only:
-            raise ProtocolError(
-                f"arm {arm} takes the networks of {source}, which is not among the chosen arms",
-                where=where,
-                expected=f"{source} and {arm}",
-            )
+        for source in _sources(protocol, arm):
+            if source not in only:
+                raise ProtocolError(
+                    f"arm {arm} takes the networks of {source}, which is not among the chosen arms",
+                    where=where,
+                    expected=f"{source} and {arm}",
+                )
     primary = [protocol.primary.arm, protocol.primary.against]
     absent = [arm for arm in primary if arm not in only]
     if absent:
@@ -141,19 +143,38 @@ def with_arms(protocol: Protocol, only: object, where: str) -> Protocol:
     return narrowed(protocol, only)
 
 
+def _sources(protocol: Protocol, name: str) -> list[str]:
+    """Return the arms whose networks an arm or a fusion takes."""
+    if name in protocol.fusions:
+        return protocol.fusions[name].fuse
+    source = protocol.arms[name].networks_of if name in protocol.arms else None
+    return [] if source is None else [source]
+
+
 def narrowed(protocol: Protocol, arms: Iterable[str]) -> Protocol:
-    """Return the protocol with these of its arms, wherever it names arms but in the primary contrast."""
+    """Return the protocol with these of its arms and fusions, wherever it names them but in the primary contrast."""
     chosen = set(arms)
     kept = {arm: content for arm, content in protocol.arms.items() if arm in chosen}
+    fusions = {key: fusion for key, fusion in protocol.fusions.items() if key in chosen and set(fusion.fuse) <= chosen}
+    clinical = protocol.clinical if CLINICAL in chosen else None
+    left = [*kept, *fusions, *([CLINICAL] if clinical else [])]
     explained = [arm for arm in protocol.explain.arms if arm in kept]
     leak = protocol.leak if protocol.leak and protocol.leak.arm in kept else None
     explain = protocol.explain.model_copy(update={"arms": explained})
     secondary = [
         contrast.model_copy(update={"against": against})
         for contrast in protocol.secondary
-        if contrast.arm in kept and (against := [arm for arm in contrast.against if arm in kept])
+        if contrast.arm in left and (against := [arm for arm in contrast.against if arm in left])
     ]
-    return protocol.model_copy(update={"arms": kept, "explain": explain, "leak": leak, "secondary": secondary})
+    changed = {
+        "arms": kept,
+        "fusions": fusions,
+        "clinical": clinical,
+        "explain": explain,
+        "leak": leak,
+        "secondary": secondary,
+    }
+    return protocol.model_copy(update=changed)
 
 
 def validate(content: Mapping[str, Any], where: str) -> Protocol:
@@ -210,16 +231,19 @@ def reductions(name: str, profile: str, arms: Iterable[str] | None = None) -> li
         The arms that the run has; by default those of the profile.
     """
     published, used = resolve_protocol(name), resolve_protocol(name, profile)
-    chosen = list(used.arms if arms is None else arms)
-    if not set(chosen) <= set(used.arms):  # the caller has arms that the profile leaves out
+    chosen = list(used.names if arms is None else arms)
+    if not set(chosen) <= set(used.names):  # the caller has arms that the profile leaves out
         used = resolve_protocol(name, profile, ["only=null"])
-    missing = [arm for arm in published.arms if arm not in chosen]
+    missing = [arm for arm in published.names if arm not in chosen]
     lines: dict[str, None] = dict.fromkeys([f"arms left out: {', '.join(missing)}"] if missing else [])
     paper, reduced = (narrowed(one, chosen).model_dump(mode="json") for one in (published, used))
     changes = {key: words for key, words in _changes(paper, reduced) if key not in ("profile", "claims")}
     for key, words in changes.items():
         step, _, rest = key.partition(".")
         own = rest.partition(".")[2]
+        shared = re.sub(r"^candidates\.[^.]+\.", "", own)
+        if step == "arms" and shared != own and changes.get(f"arms.{rest.partition('.')[0]}.{shared}") == words:
+            continue  # the arm says it of all of its candidates
         alike = [arm for arm in paper["arms"] if changes.get(f"arms.{arm}.{own}") == words] if step == "arms" else []
         if len(alike) == len(paper["arms"]):
             lines[f"every arm's {own}: {words}"] = None

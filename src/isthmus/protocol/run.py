@@ -1,7 +1,8 @@
 """A run, from a protocol and a cohort to a report: the stages in the order of a methods section."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,9 +15,11 @@ from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.manifest import Manifest
 from isthmus.protocol.arithmetic import choose_arithmetic
 from isthmus.protocol.bundles import write_bundles
-from isthmus.protocol.candidates import PREDICTIONS, Choice, choose_candidates
+from isthmus.protocol.candidates import PREDICTIONS, Choice, Chooser, network_test_rows
 from isthmus.protocol.case_facts import case_facts
 from isthmus.protocol.cases import Cases, find_cases
+from isthmus.protocol.chosen import with_choice
+from isthmus.protocol.clinical_arm import ClinicalArm, fit_clinical_arm
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.descriptors import descriptor_evidence
 from isthmus.protocol.external import Outside, check_all_given, find_outside, keep_comparisons
@@ -24,10 +27,15 @@ from isthmus.protocol.findings import write_evidence
 from isthmus.protocol.finished import check_finished
 from isthmus.protocol.fits import fit_folder, list_fits, list_picture_level_fits
 from isthmus.protocol.frozen import Lock, calls, freeze
+from isthmus.protocol.fused_attributions import attribute_fusions
+from isthmus.protocol.fused_fits import FusedFit, fit_fusions, list_fused_fits
+from isthmus.protocol.fused_scores import gather_fused
+from isthmus.protocol.fused_selection import add_selection
 from isthmus.protocol.gather import gather_views, nodule_predictions, write_view_rows
+from isthmus.protocol.half_fits import list_half_fits
 from isthmus.protocol.heat_maps import draw_heat_maps
 from isthmus.protocol.leak import demonstrate_leak
-from isthmus.protocol.opening import open_cohort
+from isthmus.protocol.opening import Opener
 from isthmus.protocol.oracle import without_oracles
 from isthmus.protocol.overlap import keep_digests
 from isthmus.protocol.parts import divide, keep_split, set_aside, split_fingerprint
@@ -40,7 +48,9 @@ from isthmus.protocol.report_facts import report_context
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run_folder import SEEDS, Run, claim_folder, go_on, open_run
 from isthmus.protocol.schema import Protocol
+from isthmus.protocol.short_clips import short_clip_lines, short_clips
 from isthmus.protocol.simulated import true_calcifications
+from isthmus.report.clinical_terms import CLINICAL
 from isthmus.report.page import write_report
 from isthmus.report.truth import read_truth
 from isthmus.tables.predictions import read_predictions, write_predictions
@@ -125,6 +135,8 @@ def run(
 _NO_RULES: Final[Any] = {
     "secondary": True,
     "arms": True,
+    "fusions": True,
+    "clinical": True,
     "explain": True,
     "leak": True,
     "report": {"table1", "table1_mode"},
@@ -145,7 +157,9 @@ class _Work:
     say: Say
     record: Manifest = field(init=False)
     cache: PreparedCache = field(init=False)
+    chooser: Chooser = field(init=False)
     choice: Choice = field(init=False)
+    clinical: ClinicalArm | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.record = Manifest(f"run {self.protocol.protocol} --profile {self.protocol.profile}")
@@ -158,15 +172,28 @@ class _Work:
             stores, usable, failures = prepare_pictures(self.protocol, self.cases, self.cache, self.progress)
             for view, reason in sorted(failures.items()):
                 self.say(f"left out: view {view}: {reason}")
+            if short := short_clips(stores):
+                self.record.facts["short_clips"] = short
+            for line in short_clip_lines(short, self.protocol):
+                self.say(line)
         training, unseen = set_aside(usable, aside)
+        if self.protocol.clinical is not None:
+            with self.record.stage(
+                "clinical model"
+            ):  # quick: a cohort that lacks its columns is refused before training
+                self.clinical = fit_clinical_arm(training, split, self.protocol.clinical.columns)
         with self.record.stage("fits"):
             fits, picture_level = self.fit(split, stores, training)
         with self.record.stage("choice of networks"):
-            fits = self.choose(fits, training, unseen)
+            fits = self.choose_networks(fits, training, unseen)
+        with self.record.stage("fusions"):
+            fused = self.fuse(split, stores, fits, training, unseen)
         with self.record.stage("predictions"):
-            rows, frozen = self.predict(fits, training)
+            rows, frozen = self.predict(fits, fused, training)
             write_bundles(self.folder, self.protocol, training, fits, frozen)
-            rows, seed_rows = self.open_sets(rows, fits, unseen)
+            rows, seed_rows = self.open_sets(
+                rows, Opener(self.folder, self.protocol, fits, fused, self.cache, self.progress), unseen
+            )
             predictions = self.write_predictions(rows, training, frozen)
             by_seed = self.write_seeds(seed_rows, training)
         with self.record.stage("boxes moved and scaled"):
@@ -193,11 +220,14 @@ class _Work:
                 secondary=[contrast.model_dump() for contrast in self.protocol.secondary],
                 seed_rows=by_seed,
                 candidates=self.choice.evidence,
+                clinical=None if self.clinical is None else self.clinical.to_evidence(frozen["arms"][CLINICAL]),
             )
         with self.record.stage("heat maps"):
             masks = None if truth is None else true_calcifications(truth)
             heat = draw_heat_maps(self.folder, self.protocol, training, fits, stores, frozen, masks, self.progress)
             heat.write(self.folder, evidence)
+            attribute_fusions(self.folder, training, fused, stores, evidence, self.progress)
+            add_selection(self.folder, fused, evidence)
         self.record.facts |= run_facts(self.protocol, self.cases, self.outside, split, failures)
         with self.record.stage("report"):
             context = report_context(
@@ -240,6 +270,14 @@ class _Work:
         plan = make_plan(self.name, self.protocol, usable, [job.spec for job in jobs], pending, arithmetic)
         for line in plan.lines():
             self.say(line)
+        self.train([job.spec for job in jobs], stores)
+        self.record.facts["arithmetic"] = {arm: asdict(chosen) for arm, chosen in arithmetic.items()}
+        return fits, picture_level
+
+    def train(self, fits: Sequence[FitSpec], stores: Mapping[str, PreparedStore]) -> None:
+        """Run those of the fits that are not done."""
+        jobs = [Fit(fit, fit_folder(self.folder, fit)) for fit in fits]
+        pending = [job.spec for job in pending_fits(jobs)]
         failed = run_pending(jobs, {store.key: store for store in stores.values()}, steps_of(pending, self.progress))
         if failed:
             reasons = "; ".join(f"{failure.fit.spec.name}: {failure.reason}" for failure in failed)
@@ -248,16 +286,41 @@ class _Work:
                 where=str(self.folder / "arms"),
                 hint="mend the cause and repeat the command with --resume: finished fits are kept",
             )
-        self.record.facts["arithmetic"] = {arm: asdict(chosen) for arm, chosen in arithmetic.items()}
-        return fits, picture_level
 
-    def choose(self, fits: list[FitSpec], usable: Cases, unseen: Mapping[str, Cases]) -> list[FitSpec]:
+    def choose_networks(self, fits: list[FitSpec], usable: Cases, unseen: Mapping[str, Cases]) -> list[FitSpec]:
         """Choose among the arms' candidates; from here on each arm has one network."""
-        self.choice = choose_candidates(
-            self.folder, self.protocol, usable, fits, unseen, self.cache, self.frozen_facts(usable), self.progress
+        self.chooser = Chooser(self.folder, self.protocol, usable, unseen, self.frozen_facts(usable))
+        rows = gather_views({fit_folder(self.folder, fit): fit for fit in fits}, usable)
+        score = partial(network_test_rows, self.folder, self.protocol, fits, self.cache, self.progress)
+        self.choice = self.chooser.choose("networks", rows, score, Choice())
+        self.protocol = with_choice(self.protocol, self.choice.evidence)
+        return [fit for fit in fits if self.choice.chosen(fit.arm, fit.candidate)]
+
+    def fuse(
+        self,
+        split: pd.DataFrame,
+        stores: Mapping[str, PreparedStore],
+        fits: list[FitSpec],
+        usable: Cases,
+        unseen: Mapping[str, Cases],
+    ) -> list[FusedFit]:
+        """Train the members of fusions on halves, fit their heads, and choose among their classifiers."""
+        if not self.protocol.fusions:
+            return []
+        arithmetic = choose_arithmetic(self.folder, self.protocol, len(usable.classes))
+        keys = {arm: store.key for arm, store in stores.items()}
+        halves = list_half_fits(self.protocol, usable, split, keys, arithmetic)
+        check_finished(self.folder, halves)
+        self.train(halves, stores)
+        fused = list_fused_fits(self.protocol, usable, split, fits, halves)
+        fit_fusions(self.folder, usable, fused, stores, self.progress)
+        asked = self.protocol
+        opener = Opener(self.folder, asked, fits, fused, self.cache, self.progress)
+        self.choice = self.chooser.choose(
+            "classifiers", gather_fused(self.folder, usable, fused), opener.fused_candidates, self.choice
         )
-        self.protocol = self.choice.protocol
-        return self.choice.fits
+        self.protocol = with_choice(asked, self.choice.evidence)
+        return [replace(fit, fusion=self.protocol.fusions[fit.key]) for fit in fused]
 
     def frozen_facts(self, usable: Cases) -> dict[str, Any]:
         """Return what is frozen beside the arms."""
@@ -268,17 +331,23 @@ class _Work:
             "rules": sha256_of_json(self.protocol.model_dump(mode="json", exclude=_NO_RULES)),
         }
 
-    def predict(self, fits: list[FitSpec], usable: Cases) -> tuple[pd.DataFrame, dict[str, Any]]:
+    def predict(self, fits: list[FitSpec], fused: list[FusedFit], usable: Cases) -> tuple[pd.DataFrame, dict[str, Any]]:
         """Collect the out-of-fold scores and freeze what is chosen on them."""
         rows = gather_views({fit_folder(self.folder, fit): fit for fit in fits}, usable)
-        nodules, facts = nodule_predictions(rows, usable), self.frozen_facts(usable)
+        rows = pd.concat([rows, gather_fused(self.folder, usable, fused)], ignore_index=True)
+        if self.clinical is not None:
+            own = self.clinical.rows.drop(columns=["unit", "unit_id"])
+            rows = pd.concat([rows, own.assign(view_id=own["nodule_id"])], ignore_index=True)
+        nodules, facts = nodule_predictions(rows, usable), self.chooser.facts
         frozen = freeze(nodules, usable.classes, self.protocol.threshold, facts)
         frozen["arms"] = {**self.choice.frozen.get("arms", {}), **frozen["arms"]}
+        if self.clinical is not None:
+            frozen["arms"][CLINICAL] = self.clinical.frozen(frozen["arms"][CLINICAL])
         Lock(self.folder).freeze(frozen)
         return rows, frozen
 
     def open_sets(
-        self, rows: pd.DataFrame, fits: list[FitSpec], unseen: Mapping[str, Cases]
+        self, rows: pd.DataFrame, opener: Opener, unseen: Mapping[str, Cases]
     ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """Let the bundles meet the parts that were set aside and the external cohorts, once.
 
@@ -286,10 +355,7 @@ class _Work:
         """
         sets = [(split, cases, cases.cohort.fingerprint()) for split, cases in unseen.items()]
         sets += [("external", one.cases, one.key) for one in self.outside]
-        opened = [
-            open_cohort(self.folder, split, cases, self.protocol, fits, self.cache, self.progress, key=key)
-            for split, cases, key in sets
-        ]
+        opened = [opener.open(split, cases, key) for split, cases, key in sets]
         if not opened or self.protocol.splits.open_with == "first_seed":
             return pd.concat([rows, *opened], ignore_index=True), None
         met = pd.concat(opened, ignore_index=True)

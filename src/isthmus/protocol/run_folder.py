@@ -156,7 +156,7 @@ def _keep_protocol(folder: Path, protocol: Protocol) -> None:
 
 def _check_protocol(folder: Path, kept: Protocol, asked: Protocol) -> None:
     """Let arms be added to a run, and nothing else be changed."""
-    shared = narrowed(kept, asked.arms), narrowed(asked, kept.arms)
+    shared = narrowed(kept, asked.names), narrowed(asked, kept.names)
     if shared[0] != shared[1]:
         changed = _first_difference(shared[0].model_dump(mode="json"), shared[1].model_dump(mode="json"))
         raise OutputError(
@@ -164,7 +164,7 @@ def _check_protocol(folder: Path, kept: Protocol, asked: Protocol) -> None:
             where=str(folder),
             hint="repeat the first call's protocol, --profile and --set, or choose another --out",
         )
-    gone = [arm for arm in kept.arms if arm not in asked.arms]
+    gone = [arm for arm in kept.names if arm not in asked.names]
     if gone:
         raise OutputError(
             f"this run has arms that are not asked for now: {', '.join(gone)}; arms are added to a run, never removed",

@@ -5,6 +5,9 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from isthmus.protocol.arm import Arm, Part
+from isthmus.report.clinical_terms import CLINICAL, CLINICAL_TITLE, WITHHELD
+from isthmus.training.fusion import FusionSettings
+from isthmus.training.fusion_classifiers import CLASSIFIERS
 
 
 class CrossValidation(Part):
@@ -99,6 +102,56 @@ class Select(Part):
     )
 
 
+class Fusion(Part):
+    """Several arms joined into one: their networks' embeddings or logits, selected, and a classifier on them.
+
+    The training patients are halved; a head learns only from patients that its networks never saw (cross-fitting).
+    """
+
+    title: str = Field("", description="name in tables and figures; default: the fusion's key")
+    fuse: list[str] = Field(min_length=1, description="arms whose networks are joined")
+    columns: list[str] = Field(
+        default=[], description="columns of nodules.csv and patients.csv that join them, known before an operation"
+    )
+    settings: FusionSettings = FusionSettings()
+    candidates: list[str] = Field(
+        default=["logistic"], min_length=1, description="classifiers; `select` says which is the fusion's"
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> "Fusion":
+        unknown = [name for name in self.candidates if name not in CLASSIFIERS]
+        if unknown:
+            raise ValueError(f"no classifier is called {unknown[0]!r}; expected some of {', '.join(CLASSIFIERS)}")
+        for what, names in (("fuse", self.fuse), ("columns", self.columns), ("candidates", self.candidates)):
+            if len(set(names)) < len(names):
+                raise ValueError(f"a name stands twice in {what}")
+        _refuse_withheld(self.columns)
+        return self
+
+
+class Clinical(Part):
+    """A logistic model of what the tables know of a case, as an arm beside the others."""
+
+    columns: list[str] | None = Field(
+        None, description="columns of nodules.csv and patients.csv; default: those known before an operation"
+    )
+
+    @model_validator(mode="after")
+    def _preoperative(self) -> "Clinical":
+        _refuse_withheld(self.columns or [])
+        return self
+
+
+def _refuse_withheld(columns: list[str]) -> None:
+    withheld = [name for name in columns if name in WITHHELD]
+    if withheld:
+        raise ValueError(
+            f"columns holds {' and '.join(withheld)}, which may be known from the operation only; "
+            "what they would add is shown beside the clinical model"
+        )
+
+
 class Leak(Part):
     """What the AUC would have looked like if pictures, not patients, had been divided: the error, run to be shown.
 
@@ -150,6 +203,8 @@ class Protocol(Part):
     )
     select: Select = Select()
     arms: dict[str, Arm] = Field(min_length=1)
+    fusions: dict[str, Fusion] = Field(default={}, description="arms that join other arms")
+    clinical: Clinical | None = Field(None, description="adds the arm `clinical`")
     explain: Explain = Explain()
     leak: Leak | None = Field(None, description="one arm with pictures instead of patients divided, as a warning")
     report: ReportSettings = ReportSettings()
@@ -177,9 +232,37 @@ class Protocol(Part):
             named |= {f"secondary[{number}].arm": contrast.arm}
             named |= {f"secondary[{number}].against[{index}]": arm for index, arm in enumerate(contrast.against)}
         for place, arm in named.items():
-            if arm not in self.arms:
-                raise ValueError(f"{place} is {arm!r}, which is no arm of this protocol ({', '.join(self.arms)})")
+            known = list(self.arms) if place.startswith(("explain", "leak")) else self.names
+            if arm not in known:
+                raise ValueError(f"{place} is {arm!r}, which is no arm of this protocol ({', '.join(known)})")
         return self
+
+    @model_validator(mode="after")
+    def _fusions_join_arms(self) -> "Protocol":
+        for key, fusion in self.fusions.items():
+            if key in self.arms:
+                raise ValueError(f"{key!r} is an arm and a fusion; give one another name")
+            if CLINICAL in (key, *self.arms):
+                raise ValueError(f"no arm or fusion may be called {CLINICAL!r}: it is the clinical model's name")
+            for arm in fusion.fuse:
+                if arm not in self.arms:
+                    raise ValueError(f"fusions.{key}.fuse names {arm!r}, which is no arm ({', '.join(self.arms)})")
+                if self.arms[arm].networks_of is not None:
+                    raise ValueError(f"fusions.{key}.fuse names {arm!r}, which trains no networks of its own")
+                if self.arms[arm].oracle:
+                    raise ValueError(f"fusions.{key}.fuse names {arm!r}, which is told the truth of a simulation")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """All that has predictions of its own: arms, fusions, the clinical model."""
+        return [*self.arms, *self.fusions, *([CLINICAL] if self.clinical else [])]
+
+    def title_of(self, name: str) -> str:
+        """Return how one of `names` is shown."""
+        if name == CLINICAL:
+            return CLINICAL_TITLE
+        return (self.arms[name].title if name in self.arms else self.fusions[name].title) or name
 
     @model_validator(mode="after")
     def _networks_are_those_of_a_trained_arm(self) -> "Protocol":

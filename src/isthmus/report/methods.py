@@ -80,8 +80,15 @@ def methods_paragraphs(context: ReportContext) -> list[str]:
     if protocol:
         paragraphs.append(_design(context, protocol))
         paragraphs += _models(context, protocol)
+        paragraphs.append(_without_networks(context))
     paragraphs.append(statistics_paragraph(context.evidence))
     return [text for text in paragraphs if text]
+
+
+def _without_networks(context: ReportContext) -> str:
+    """Say what the arms that train no network of their own are: fusions of others, the clinical model."""
+    own = [facts for facts in context.arms.values() if facts.description and facts.parameters_millions is None]
+    return " ".join(f"{facts.title}: {facts.description}." for facts in own)
 
 
 def _design(context: ReportContext, protocol: dict[str, Any]) -> str:

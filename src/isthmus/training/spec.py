@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from isthmus.files import read_yaml, sha256_of_json, write_yaml
 from isthmus.imaging.prepare import Preparation
@@ -51,6 +51,10 @@ class FitSpec(BaseModel):
     divided: Literal["groups", "pictures"] = Field(
         "groups", description="what was dealt into parts; pictures: a group stands on both sides, to show that error"
     )
+    half: Literal["a", "b"] | None = Field(
+        None,
+        description="trained on this half of the fold's training groups: the other half is for a fused model's head",
+    )
     network: str = Field(description="name in the registry, or file.py:function")
     options: dict[str, Any] = Field(default_factory=dict, description="options of the network")
     weights: str | None = Field(None, description="initial weights, by name or path; null starts from random ones")
@@ -73,6 +77,12 @@ class FitSpec(BaseModel):
     weights_of: str | None = Field(
         None, description="another fit of the run whose trained network is taken over, to score the views otherwise"
     )
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Fits that are no halves go on having the fingerprint that they had before there were halves.
+        kept: dict[str, Any] = handler(self)
+        return {name: value for name, value in kept.items() if name != "half" or value is not None}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -100,7 +110,8 @@ class FitSpec(BaseModel):
     def name(self) -> str:
         """Short name for messages and progress bars."""
         split = f"seed-{self.seed}" if self.divided == "groups" else "picture-level"
-        return f"{self.arm}/{self.candidate}/{split}/fold-{self.fold}"
+        half = f"/half-{self.half}" if self.half else ""
+        return f"{self.arm}/{self.candidate}/{split}/fold-{self.fold}{half}"
 
     @property
     def channels(self) -> int:

@@ -1,0 +1,193 @@
+"""The fused models of a run: for each fold their networks and heads, fitted once and kept."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from isthmus.errors import FitError
+from isthmus.files import read_json, sha256_of_json, write_json
+from isthmus.imaging.cache import PreparedStore
+from isthmus.models.fused import FusedHead
+from isthmus.protocol.cases import Cases
+from isthmus.protocol.clinical_arm import known_cases
+from isthmus.protocol.fits import sides
+from isthmus.protocol.fused_features import member_features, side_by_side
+from isthmus.protocol.half_fits import pairs_of_fold
+from isthmus.protocol.schema import Fusion, Protocol
+from isthmus.report.clinical_terms import CLINICAL, Term, design_of, names_of, terms_of
+from isthmus.tables.check import write_table
+from isthmus.training.fusion import fit_heads
+from isthmus.training.halves import Pair, check_unseen
+from isthmus.training.seeds import seed_of
+from isthmus.training.spec import FitSpec
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class FusedFit:
+    """A fusion in one fold of one seed.
+
+    Parameters
+    ----------
+    key : str
+        The fusion's.
+    fusion : Fusion
+        What it joins, and how.
+    seed, fold : int
+        Which division.
+    part_of : mapping
+        Group to `train`, `tune` or `cv`.
+    pairs : tuple of Pair
+        Whose networks go with whose head.
+    networks : mapping
+        For each pair's name its members' fits.
+    """
+
+    key: str
+    fusion: Fusion
+    seed: int
+    fold: int
+    part_of: Mapping[str, str]
+    pairs: tuple[Pair, ...]
+    networks: Mapping[str, Mapping[str, FitSpec]]
+
+    def folder(self, run_folder: Path, classifier: str) -> Path:
+        """Return where the fold's heads with this classifier lie."""
+        return run_folder / "arms" / self.key / classifier / f"seed-{self.seed}" / f"fold-{self.fold}"
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 of all that the heads depend on."""
+        fits = {name: {arm: fit.fingerprint() for arm, fit in own.items()} for name, own in self.networks.items()}
+        rules = self.fusion.model_dump(mode="json", exclude={"title", "candidates"})
+        return sha256_of_json([rules, self.seed, self.fold, dict(self.part_of), fits])
+
+
+def list_fused_fits(
+    protocol: Protocol, cases: Cases, split: pd.DataFrame, fits: Sequence[FitSpec], halves: Sequence[FitSpec]
+) -> list[FusedFit]:
+    """List every fusion in every fold: `fits` are the arms' own, `halves` those of half the training groups."""
+    place_of = {(fit.arm, fit.seed, fit.fold, str(fit.half or "all")): fit for fit in [*fits, *halves]}
+    found = []
+    for key, fusion in protocol.fusions.items():
+        for seed, fold in split[["seed", "fold"]].drop_duplicates().to_numpy().tolist():
+            part_of = sides(split, seed, fold)
+            pairs = pairs_of_fold(cases, part_of, fusion.settings.mode, seed, fold)
+            networks = {pair.name: {arm: place_of[arm, seed, fold, pair.name] for arm in fusion.fuse} for pair in pairs}
+            found.append(FusedFit(key, fusion, seed, fold, part_of, pairs, networks))
+    return found
+
+
+def fit_fusions(
+    run_folder: Path,
+    cases: Cases,
+    fused: Sequence[FusedFit],
+    stores: Mapping[str, PreparedStore],
+    progress: Progress | None = None,
+) -> None:
+    """Fit the heads that are not there yet, and score each fold's tuning and held-out nodules with them.
+
+    Leaves for each fusion, classifier, seed and fold `pair-<name>/` (the head, and how its columns are coded),
+    `path.json` (what was selected, and how), `predictions.csv` (`nodule_id`, `part`, `p_<class>`) and `done.json`.
+
+    Raises
+    ------
+    InputError, FitError
+        When a head cannot be fitted, or a folder holds another fit.
+    """
+    for number, fit in enumerate(fused, start=1):
+        folders = {name: fit.folder(run_folder, name) for name in fit.fusion.candidates}
+        missing = [name for name, folder in folders.items() if not _done(folder, fit)]
+        if missing:
+            _fit_fold(run_folder, cases, fit, missing, stores)
+        if progress is not None:
+            progress("joining arms", number, len(fused))
+
+
+def _done(folder: Path, fit: FusedFit) -> bool:
+    if not (folder / "done.json").is_file():
+        return False
+    if read_json(folder / "done.json", name="fused-fit-done")["fit"] != fit.fingerprint():
+        raise FitError("the folder holds another fused fit", where=str(folder), hint="remove it, or start a new run")
+    return True
+
+
+def _fit_fold(
+    run_folder: Path, cases: Cases, fit: FusedFit, classifiers: Sequence[str], stores: Mapping[str, PreparedStore]
+) -> None:
+    known = known_cases(cases)
+    known = known[known["group_id"].isin(list(fit.part_of))].reset_index(drop=True)
+    part = known["group_id"].map(fit.part_of)
+    judged = known[part.isin(["tune", "cv"])]
+    positives = (known["label"] == cases.classes[-1]).to_numpy(dtype=np.int64)
+    scores: dict[str, list[NDArray[np.float64]]] = {name: [] for name in classifiers}
+    paths: dict[str, dict[str, Any]] = {name: {} for name in classifiers}
+    for pair in fit.pairs:
+        taught = known["group_id"].isin(pair.head).to_numpy()
+        if fit.fusion.settings.mode == "cross_fit":
+            check_unseen(pair.networks, pair.head, f"{fit.key}, pair {pair.name}: its head and its networks")
+        check_unseen([*pair.networks, *pair.head], judged["group_id"].tolist(), f"{fit.key}, fold {fit.fold}")
+        terms, _ = terms_of(known[taught], fit.fusion.columns) if fit.fusion.columns else ([], [])
+        values, columns = features_of(run_folder, fit, pair, terms, known, cases, stores)
+        seed = seed_of(fit.seed, fit.fold, pair.name) % 2**31
+        groups = known["group_id"].to_numpy(dtype=object)
+        heads = fit_heads(
+            values[taught], positives[taught], groups[taught], columns, classifiers, fit.fusion.settings, seed
+        )
+        for name, fitted in heads.items():
+            folder = fit.folder(run_folder, name) / f"pair-{pair.name}"
+            fitted.head.write(folder)
+            write_json(
+                folder / "columns.json",
+                {"format": "isthmus-fused-columns/1.0", "terms": [term.to_json() for term in terms]},
+            )
+            scores[name].append(fitted.head.probabilities(values[judged.index]))
+            paths[name][pair.name] = fitted.path
+    for name in classifiers:
+        folder = fit.folder(run_folder, name)
+        rows = _scored(judged[["nodule_id"]].assign(part=part[judged.index]), scores[name], cases)
+        write_table(folder / "predictions.csv", rows)
+        write_json(folder / "path.json", {"format": "isthmus-fused-path/1.0", "pairs": paths[name]})
+        write_json(folder / "done.json", {"format": "isthmus-fused-fit-done/1.0", "fit": fit.fingerprint()})
+
+
+def features_of(
+    run_folder: Path,
+    fit: FusedFit,
+    pair: Pair,
+    terms: Sequence[Term],
+    known: pd.DataFrame,
+    cases: Cases,
+    stores: Mapping[str, PreparedStore],
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return what a pair's networks and the coded columns say of some nodules: values [N, D] and their names."""
+    views = {arm: cases.views[arm][cases.views[arm]["nodule_id"].isin(known["nodule_id"])] for arm in fit.fusion.fuse}
+    blocks = [
+        member_features(run_folder, network, views[arm], stores[arm], fit.fusion.settings.join)
+        for arm, network in fit.networks[pair.name].items()
+    ]
+    values, columns = side_by_side(blocks, known["nodule_id"].tolist())
+    if terms:
+        values = np.concatenate([values, design_of(terms, known)], axis=1)
+        columns = (*columns, *(f"{CLINICAL}:{name}" for name in names_of(terms)))
+    return values, columns
+
+
+def read_pair(folder: Path, pair: Pair) -> tuple[FusedHead, list[Term]]:
+    """Read a pair's head and how its columns are coded."""
+    place = folder / f"pair-{pair.name}"
+    coded = read_json(place / "columns.json", name="fused-columns")["terms"]
+    return FusedHead.read(place), [Term.from_json(term) for term in coded]
+
+
+def _scored(rows: pd.DataFrame, scores: Sequence[NDArray[np.float64]], cases: Cases) -> pd.DataFrame:
+    """Return the rows with the pairs' mean probability; those that no pair scores are left out."""
+    positive = np.mean(scores, axis=0)
+    named = {f"p_{cases.classes[0]}": 1.0 - positive, f"p_{cases.classes[-1]}": positive}
+    there = np.flatnonzero(~np.isnan(positive))
+    return rows.assign(**named).iloc[there].sort_values(["part", "nodule_id"], ignore_index=True)

@@ -1,0 +1,192 @@
+"""Fused arms in a run: cross-fitted on halves, chosen among classifiers, frozen, and met by the test set once."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from isthmus.errors import FitError, ProtocolError
+from isthmus.files import read_json, write_yaml
+from isthmus.protocol import fused_fits
+from isthmus.protocol.frozen import Lock
+from isthmus.protocol.resolve import resolve_protocol
+from isthmus.protocol.run import run
+from isthmus.training.spec import FitSpec
+
+PROTOCOL = {
+    "format": "isthmus-protocol/1.0",
+    "protocol": "joined",
+    "title": "Two looks joined",
+    "question": "Do two looks at one picture tell more than one?",
+    "cite": "none",
+    "target": ["tirads_4a_or_higher"],
+    "primary": {"arm": "combined", "against": "lesion"},
+    "splits": {"cross_validation": {"folds": 2}, "seeds": [0], "test": {"fraction": 0.3}},
+    "defaults": {
+        "network": "resnet18",
+        "options": {"width": 16},
+        "prepare": {"train_size": 40, "crop_size": 32},
+        "train": {"optimiser": "adam", "rate": 0.001, "epochs": 1, "batch": 8, "precision": "fp32"},
+    },
+    "arms": {"lesion": {"prepare": {"crop": "lesion"}}, "picture": {"prepare": {"crop": "scan_area"}}},
+    "fusions": {
+        "combined": {
+            "title": "Both looks",
+            "fuse": ["lesion", "picture"],
+            "columns": ["age_years", "sex"],
+            "settings": {"lasso": {"cv": 3}},
+            "candidates": ["logistic", "knn"],
+        },
+        "stacked": {"fuse": ["lesion", "picture"], "settings": {"join": "logits", "lasso": None}},
+    },
+    "clinical": {"columns": ["age_years", "sex"]},
+}
+
+
+@pytest.fixture(scope="module")
+def protocol(tmp_path_factory):
+    path = tmp_path_factory.mktemp("protocol") / "joined.yaml"
+    write_yaml(path, PROTOCOL)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def checked_pairs():
+    """What a spy saw: on one side whom something was fitted on, on the other whom it scores."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def joined(protocol, cohorts, cache, checked_pairs, tmp_path_factory):
+    own = fused_fits.check_unseen
+
+    def spy(seen, scored, where):
+        checked_pairs.append((set(seen), set(scored)))
+        own(seen, scored, where)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fused_fits, "check_unseen", spy)
+        said: list[str] = []
+        out = tmp_path_factory.mktemp("runs") / "joined"
+        result = run(protocol, cohorts[0], out, external=cohorts[1], say=said.append)
+    return result, said
+
+
+def test_the_plan_counts_the_fits_on_halves(joined):
+    assert "4 fits (4 to do) and 8 on halves of the training patients, for fused arms" in " ".join(joined[1])
+
+
+def test_networks_of_one_half_and_the_head_of_the_other_share_no_patient(joined):
+    folder = joined[0].folder
+    split = pd.read_csv(folder / "split.csv", dtype={"group_id": str})
+    for fold in (0, 1):
+        parts = split[split["fold"] == fold].set_index("group_id")["part"]
+        halves = [
+            FitSpec.read(
+                folder / "arms" / "lesion" / "resnet18" / "seed-0" / f"fold-{fold}" / f"half-{name}" / "fit.yaml"
+            )
+            for name in "ab"
+        ]
+        trained = [{half.groups[view] for view in half.train_views} for half in halves]
+        assert not trained[0] & trained[1]
+        assert trained[0] | trained[1] == set(parts.index[parts == "train"])
+        for half in halves:
+            assert {half.groups[view] for view in half.held_out_views} == set(parts.index[parts == "cv"])
+
+
+def test_a_spy_sees_that_nothing_scores_whom_it_was_fitted_on(joined, checked_pairs):
+    # Two checks (networks against head, both against the judged) for two pairs of two folds of two fusions.
+    assert len(checked_pairs) == 16
+    assert all(seen and scored and not seen & scored for seen, scored in checked_pairs)
+
+
+def test_a_head_that_would_score_its_own_patients_is_refused():
+    with pytest.raises(FitError, match="scored by what was fitted on them"):
+        fused_fits.check_unseen(["a", "b"], ["b", "c"], "here")
+
+
+def test_fused_arms_stand_beside_their_members_in_every_table(joined):
+    evidence = joined[0].evidence
+    for name in ("lesion", "picture", "combined", "stacked", "clinical"):
+        assert set(evidence["arms"][name]) == {"cv", "test", "external"}, name
+    counts = joined[0].predictions.groupby(["arm", "split"])["unit_id"].nunique().unstack()
+    assert (counts["test"] == counts.loc["lesion", "test"]).all()
+    assert (counts["cv"] == counts.loc["lesion", "cv"]).all()
+    held_out = joined[0].predictions.query("split in ['cv', 'test', 'external']")
+    assert (held_out["call"] != "").all()
+    frozen = read_json(joined[0].folder / "frozen.json", name="frozen")["arms"]
+    assert set(frozen["combined"]["folds"]) == {"0/0", "0/1"}
+    assert "model" in frozen["clinical"]
+
+
+def test_the_classifier_is_chosen_by_cross_validation_and_the_others_never_meet_the_test_set(joined):
+    found = joined[0].evidence["candidates"]["arms"]["combined"]
+    assert set(found["candidates"]) == {"logistic", "knn"}
+    assert set(joined[0].predictions.query("arm == 'combined'")["candidate"]) == {found["chosen"]}
+    assert [opening["arms"] for opening in Lock(joined[0].folder).openings()] == [
+        ["lesion", "picture", "combined", "stacked", "clinical"]
+    ] * 2
+
+
+def test_a_stacked_model_has_a_head_a_fold_and_half_that_sees_one_log_odds_a_member(joined):
+    from isthmus.models.fused import FusedHead
+
+    folder = joined[0].folder
+    heads = sorted((folder / "arms" / "stacked" / "logistic").glob("seed-0/fold-*/pair-*"))
+    assert [head.parts[-2:] for head in heads] == [
+        ("fold-0", "pair-a"), ("fold-0", "pair-b"), ("fold-1", "pair-a"), ("fold-1", "pair-b")
+    ]  # fmt: skip
+    columns = {FusedHead.read(head).columns for head in heads}
+    assert columns == {("lesion:log_odds", "picture:log_odds")}
+
+
+def test_columns_of_the_tables_join_as_they_were_coded_on_the_heads_own_patients(joined, cohorts):
+    folder = joined[0].folder
+    place = folder / "arms" / "combined" / "logistic" / "seed-0" / "fold-0" / "pair-a"
+    terms = read_json(place / "columns.json", name="fused-columns")["terms"]
+    taught = FitSpec.read(folder / "arms" / "lesion" / "resnet18" / "seed-0" / "fold-0" / "half-b" / "fit.yaml")
+    groups = {taught.groups[view] for view in taught.train_views}  # the head of pair a learns from the networks' b
+    patients = pd.read_csv(cohorts[0] / "patients.csv", dtype={"patient_id": str})
+    ages = patients.loc[patients["patient_id"].isin(groups), "age_years"]
+    assert terms[0]["column"] == "age_years"
+    assert terms[0]["fill"] == pytest.approx(ages.mean())
+
+
+def test_a_finished_run_with_fusions_is_resumed_to_the_same_bytes(joined, protocol, cohorts, cache):
+    folder = joined[0].folder
+    before = (folder / "predictions.csv").read_bytes()
+    done = folder / "arms" / "combined" / "knn" / "seed-0" / "fold-1" / "done.json"
+    done.unlink()
+    run(protocol, cohorts[0], folder, external=cohorts[1], resume=True)
+    assert done.is_file()
+    assert (folder / "predictions.csv").read_bytes() == before
+    assert len(Lock(folder).openings()) == 2
+
+
+def test_the_report_names_members_classifier_and_how_the_head_learnt(joined):
+    page = joined[0].report.read_text(encoding="utf-8")
+    assert "Both looks" in page
+    assert "its head learnt only from patients that its networks never saw" in page
+
+
+def test_in_sample_heads_are_said_to_be_in_sample(protocol, cohorts, cache, tmp_path):
+    settings = ["fusions.combined.settings.mode=paper", "only=[lesion, picture, combined]", "splits.test=null"]
+    result = run(protocol, cohorts[0], tmp_path / "run", settings=settings)
+    assert "as published: in-sample" in result.report.read_text(encoding="utf-8")
+    assert not list((result.folder / "arms").glob("**/half-*"))
+    assert np.isfinite(result.evidence["arms"]["combined"]["cv"]["auc"]["estimate"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("fusions.combined.fuse=[lesion, other]", "'other', which is no arm"),
+        ("fusions.combined.candidates=[oracle]", "no classifier is called 'oracle'"),
+        ("fusions.combined.columns=[margin]", "may be known from the operation only"),
+        ("clinical.columns=[extrathyroidal_extension]", "may be known from the operation only"),
+        ("primary.arm=joined", "'joined', which is no arm of this protocol"),
+        ("only=[lesion, combined]", "takes the networks of picture"),
+    ],
+)
+def test_a_fusion_of_what_is_not_there_is_refused_before_anything_is_read(protocol, setting, words):
+    with pytest.raises(ProtocolError, match=words):
+        resolve_protocol(protocol, settings=[setting])
