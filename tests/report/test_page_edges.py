@@ -50,7 +50,7 @@ def test_each_class_has_its_share_its_patients_and_their_difference(context) -> 
     assert shown is not None
     edges, counted = shown.tables
     assert edges.columns == [
-        "Evidence", "OLNM −", "OLNM <+>", "Difference", "A centred Gaussian", "Maps of this grid",
+        "Evidence", "OLNM −", "OLNM <+>", "Difference", "A centred Gaussian", "The halves on the maps' grid",
     ]  # fmt: skip
     towards, against = edges.rows
     assert [cell.main for cell in towards.cells] == [

@@ -6,8 +6,8 @@ counted nothing. Here a lesion's pixels are ordered by their distance to its out
 area, so that even heat scores 0.5 whatever the lesion's size and shape. Only heat inside the lesion counts: how much of
 it lies there at all is asked elsewhere (:mod:`isthmus.explain.localisation`).
 
-A network's maps are a coarse grid, and a band narrower than a cell cannot be told from what lies beside it. What a map
-of that grid scores that lies in the band alone, or in the middle alone, therefore stands beside every figure.
+A network's maps are a coarse grid, and a band narrower than a cell cannot be told from what lies beside it. What the
+two halves themselves score when they are drawn on that grid therefore stands beside every figure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -120,8 +120,8 @@ def localise_edges(
         ``heat_at_edge`` and, where given, ``against_at_edge``: shares, 0 (all in the middle) to 1 (all at the edge),
         of clips over all frames together; NaN without heat inside, or without a lesion. Beside them what is to be
         compared with: ``gaussian_at_edge`` (a Gaussian in the middle of the crop), ``edge_on_grid`` and
-        ``centre_on_grid`` (maps of this grid that lie in one of the two halves alone: the most and the least that such
-        maps can score).
+        ``centre_on_grid`` (the outer and the inner half themselves, drawn on this grid as if they were heat; a map that
+        leaves out some of a half's cells can score beyond them).
     """
     if heat.shape[:2] != masks.shape[:2] or heat.shape[-1] > masks.shape[-1]:
         raise InputError(f"heat {list(heat.shape)} and masks {list(masks.shape)}", expected="a mask for each map")
@@ -198,8 +198,8 @@ def _sentence(facts: dict[str, Any], words: str, positive: str) -> str:
         parts.append(f"{share['estimate']:.2f}{limits} in {name} ({own['groups']} patients)")
     said = (
         f"Of the {words} {positive} inside the lesion, the outer half of its area held {' and '.join(parts)}; even "
-        f"heat scores 0.50, a Gaussian in the middle {facts['gaussian']:.2f}, and maps this coarse between "
-        f"{facts['centre_on_grid']:.2f} and {facts['edge_on_grid']:.2f}."
+        f"heat scores 0.50, a Gaussian in the middle {facts['gaussian']:.2f}. On the grid of the maps the outer half "
+        f"itself scores {facts['edge_on_grid']:.2f} and the inner {facts['centre_on_grid']:.2f}."
     )
     return said + _verdict(facts, positive)
 

@@ -1,4 +1,4 @@
-"""The figure of heat at the lesion's edge: a row a class and arm, between what the maps' grid allows."""
+"""The figure of heat at the lesion's edge: a row a class and arm, between the halves on the maps' grid."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -17,8 +17,8 @@ _COUNTED: Final = {"heat_at_edge": "for", "against_at_edge": "against"}
 _NOTE: Final = (
     "A lesion's pixels are ordered by their distance to its outline and cut into two halves of equal area; the share "
     "is that of the outer half in the heat inside the lesion, so that even heat scores 0.50. Intervals and differences "
-    "count patients, not views. Maps of this grid: what a map scores that lies in the inner or in the outer half "
-    "alone, drawn as coarsely as the network's. The classes are those of the label, not of the call."
+    "count patients, not views. The halves on the maps' grid: what the inner and the outer half score "
+    "when they are drawn as coarsely as the network's maps. The classes are those of the label, not of the call."
 )
 _FRAMES_NOTE: Final = (
     "Frames that are channels of one picture share one heat map. What each brought is asked of the score: the frame is "
@@ -51,7 +51,7 @@ def show(context: ReportContext) -> Shown | None:
     tables = []
     if edges:
         names = list(dict.fromkeys(name for _, facts in _facts(context) for name in facts["classes"]))
-        columns = ["Evidence", *names, "Difference", "A centred Gaussian", "Maps of this grid"]
+        columns = ["Evidence", *names, "Difference", "A centred Gaussian", "The halves on the maps' grid"]
         tables.append(Table("Share of the heat in the outer half of the lesion", columns, edges, [_NOTE]))
     if counted:
         most = max(len(row.cells) for row in counted) - 1
@@ -102,7 +102,7 @@ def _figure(context: ReportContext) -> Drawn | None:
         return None
     title = (
         "Share of the heat in the outer half of the lesion, mean by class with its interval. Dashed: even heat; grey: "
-        "what maps as coarse as the network's can score."
+        "from the inner to the outer half themselves, drawn as coarsely as the network's maps."
     )
     spoken = "; ".join(
         f"{context.title_of(arm)}: "
