@@ -1,92 +1,82 @@
-"""A cohort of small contrast-enhanced clips whose curves are known: blobs that fill and empty as bolus curves say."""
+"""A small cohort of one still and one contrast-enhanced clip a patient, some with occult metastasis: noise and discs.
+
+The clip's nodule lights up and fades; with a metastasis it does so earlier, and its rim shines. One patient in eight
+lacks the clip, and the clip of the first is shorter than five samples.
+"""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
-from isthmus.cohort.description import Description, Target, write_description
-from isthmus.imaging.clip_masks import write_clip_mask
-from isthmus.statistics.bolus import BolusFit
+from isthmus.files import write_yaml
 from isthmus.tables.check import write_table
 
-SIDE, FRAMES, RATE_HZ, RANGE_DB = 72, 80, 2.0, 50.0
-GLAND = BolusFit(1e-5, 0.05, 5.0, 8.0, 0.6, 1.0)
-LESION = BolusFit(1e-5, 0.02, 7.0, 8.0, 0.45, 1.0)
-"""4 dB weaker, 2 s later, faster gone."""
+SIZE, SECONDS, RATE_HZ = 72, 24, 1.0
+SHORT_SECONDS = 6
 
 
-def disc(x: float = SIDE / 2, y: float = SIDE / 2, radius: float = 14.0) -> np.ndarray:
-    lines, columns = np.mgrid[:SIDE, :SIDE] + 0.5
-    return np.hypot(columns - x, lines - y) < radius
-
-
-def grey(power: np.ndarray) -> np.ndarray:
-    """Linear intensity as a display of RANGE_DB shows it."""
-    shown = np.clip(1 + 10 * np.log10(np.maximum(power, 1e-12)) / RANGE_DB, 0, 1)
-    return np.rint(255 * shown).astype(np.uint8)
-
-
-def contrast_clip(lesion: np.ndarray, inside: BolusFit = LESION, frames: int = FRAMES) -> np.ndarray:
-    """Frames [T, H, W, 1]: gland around, the lesion's own curve inside, a muscle that never enhances on top."""
-    times = np.arange(frames) / RATE_HZ
-    outlines = np.broadcast_to(lesion, (frames, SIDE, SIDE))
-    power = np.where(outlines, inside.curve(times)[:, None, None], GLAND.curve(times)[:, None, None])
-    power[:, :8] = 1e-5
-    return grey(power)[..., None]
-
-
-def write_contrast_cohort(folder: Path, *, faults: bool = False) -> Path:
-    """Write nodules N1 and N2 with clips V1 (mask) and V2 (a box a frame), and with ``faults`` one bad clip each.
-
-    Faults, in order of their ids X1 …: a still, no lesion, constant, ends before the peak, no frame rate, a lesion
-    that fills the frame, a file that is no clip, a range that is no number.
-    """
-    lesion = disc()
-    (folder / "clips").mkdir(parents=True)
-    (folder / "masks").mkdir()
-    rows = [_view(folder, "V1", contrast_clip(lesion), lesion), _view(folder, "V2", contrast_clip(lesion), None)]
-    boxes = [{"view_id": "V2", "frame": frame, "box": "22 22 50 50"} for frame in range(FRAMES)]
-    if faults:
-        rows += _faults(folder, lesion)
-    views = pd.DataFrame(rows).assign(modality="ceus")
-    nodules = pd.DataFrame({"nodule_id": views["nodule_id"], "patient_id": "P" + views["nodule_id"].str[1:]})
-    write_table(folder / "views.csv", views)
-    write_table(folder / "nodules.csv", nodules.assign(malignant=["0", "1"] * (len(views) // 2), reference="surgery"))
-    write_table(folder / "patients.csv", pd.DataFrame({"patient_id": nodules["patient_id"], "site": "A"}))
-    write_table(folder / "boxes.csv", pd.DataFrame(boxes))
-    target = Target(
-        name="malignant", column="malignant", table="nodules", unit="nodule",
-        classes={"0": "benign", "1": "malignant"}, reference="surgery",
+def write_contrast_cohort(folder: Path, patients: int = 40, seed: int = 0) -> Path:
+    """Write it: every third patient of the positive class, every fourth in the test part."""
+    generator = np.random.default_rng(seed)
+    (folder / "pictures").mkdir(parents=True)
+    people, nodules, views = [], [], []
+    for number in range(patients):
+        name, positive, male = f"P{number:02d}", number % 3 == 0, bool(generator.random() < 0.3)
+        people.append(
+            {
+                "patient_id": name, "site": f"centre-{number % 2 + 1}", "sex": "M" if male else "F",
+                "age_years": round(float(generator.normal(42, 11)), 1), "olnm": int(positive),
+            }
+        )  # fmt: skip
+        nodules.append(
+            {
+                "nodule_id": f"N{number:02d}", "patient_id": name, "group_id": name, "reference": "surgery",
+                "sampling": "consecutive", "split": "test" if number % 4 == 3 else "train",
+                "size_mm": round(float(generator.normal(10 + 3 * positive, 3)), 1),
+                "margin": "irregular" if number % 5 else "smooth",
+                "echogenic_foci": "punctate" if generator.random() < 0.4 + 0.2 * positive else "none",
+            }
+        )  # fmt: skip
+        views += _views(folder, number, positive, generator)
+    write_table(folder / "patients.csv", pd.DataFrame(people))
+    write_table(folder / "nodules.csv", pd.DataFrame(nodules))
+    write_table(folder / "views.csv", pd.DataFrame(views))
+    write_yaml(
+        folder / "cohort.yaml",
+        {
+            "format": "isthmus-cohort/1.0", "name": "discs that shine", "licence": "CC0-1.0", "citation": "a test",
+            "simulated": True, "patient_ids": "real",
+            "targets": {
+                "olnm": {
+                    "column": "olnm", "table": "patients", "unit": "patient",
+                    "classes": {"0": "no occult metastasis", "1": "occult metastasis"},
+                    "aggregation": {"nodule": "mean", "patient": "maximum"}, "reference": "surgery",
+                }
+            },
+        },
     )  # fmt: skip
-    write_description(
-        folder,
-        Description(name="bubbles", licence="none", citation="none", simulated=True, targets={"malignant": target}),
-    )
     return folder
 
 
-def _view(folder: Path, view: str, frames: np.ndarray, lesion: np.ndarray | None, **changed: object) -> dict:
-    np.save(folder / "clips" / f"{view}.npy", frames)
-    row = {"view_id": view, "nodule_id": f"N{view}", "path": f"clips/{view}.npy", "frame_rate_hz": str(RATE_HZ)}
-    row["region"] = f"0 0 {SIDE} {SIDE}"
-    if lesion is not None:
-        write_clip_mask(folder / "masks" / f"{view}.tiff", [lesion] * len(frames))
-        row["mask"] = f"masks/{view}.tiff"
-    return row | {"dynamic_range_db": ""} | changed
-
-
-def _faults(folder: Path, lesion: np.ndarray) -> list[dict]:
-    clip = contrast_clip(lesion)
-    rows = [
-        _view(folder, "X1", clip[:1], lesion),
-        _view(folder, "X2", clip, None),
-        _view(folder, "X3", np.full_like(clip, 90), lesion),
-        _view(folder, "X4", clip[:20], lesion),
-        _view(folder, "X5", clip, lesion, frame_rate_hz=""),
-        _view(folder, "X6", clip, np.ones_like(lesion)),
-        _view(folder, "X7", clip, lesion),
-        _view(folder, "X8", clip, lesion, dynamic_range_db="many"),
-    ]
-    (folder / "clips" / "X7.npy").write_bytes(b"no clip at all")
-    return rows
+def _views(folder: Path, number: int, positive: bool, generator: np.random.Generator) -> list[dict[str, str]]:
+    centre, radius = generator.uniform(30, 42, 2), generator.uniform(10, 15)
+    y, x = np.mgrid[:SIZE, :SIZE]
+    distance = np.hypot(x - centre[0], y - centre[1])
+    box = " ".join(str(round(float(edge))) for edge in (*(centre - radius), *(centre + radius)))
+    shared = {"nodule_id": f"N{number:02d}", "plane": "transverse", "box": box, "region": f"0 0 {SIZE} {SIZE}"}
+    shared |= {"region_source": "drawn", "acquisition_id": f"A{number:02d}"}
+    still = 110 * generator.rayleigh(0.6, (SIZE, SIZE)) * np.where(distance < radius, 0.5, 1.0)
+    Image.fromarray(np.clip(still, 1, 255).astype(np.uint8)).save(folder / "pictures" / f"B{number:02d}.png")
+    found = [{**shared, "view_id": f"B{number:02d}", "modality": "bmode", "path": f"pictures/B{number:02d}.png"}]
+    if number % 8 == 5:
+        return found
+    seconds = np.arange((SHORT_SECONDS if number == 0 else SECONDS) * RATE_HZ) / RATE_HZ
+    arrival = 5 if positive else 8
+    uptake = np.clip(seconds - arrival, 0, None) * np.exp(-np.clip(seconds - arrival, 0, None) / 5)
+    shine = np.where(distance < radius, 1.0, 0.6) + (positive * 0.5) * (np.abs(distance - radius) < 2)
+    frames = 20 * generator.rayleigh(0.6, (len(seconds), SIZE, SIZE)) + 60 * uptake[:, None, None] * shine
+    np.save(folder / "pictures" / f"C{number:02d}.npy", np.clip(frames, 1, 255).astype(np.uint8)[..., None])
+    clip = {"view_id": f"C{number:02d}", "modality": "ceus", "path": f"pictures/C{number:02d}.npy"}
+    return [*found, {**shared, **clip, "frame_rate_hz": str(RATE_HZ)}]

@@ -1,0 +1,86 @@
+"""The shipped protocol of stills and contrast-enhanced clips, from a cohort to its report."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from isthmus.files import read_json
+from isthmus.protocol.resolve import resolve_protocol
+from isthmus.protocol.run import run
+from tests.contrast_cohort import write_contrast_cohort
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    return write_contrast_cohort(tmp_path_factory.mktemp("contrast") / "cohort")
+
+
+@pytest.fixture(scope="module")
+def finished(cohort, cache, tmp_path_factory):
+    said: list[str] = []
+    candidates = "{resnet18: {network: resnet18}, densenet121: {network: densenet121}}"
+    settings = [f"arms.{arm}.candidates={candidates}" for arm in ("image", "ceus_video")]
+    out = tmp_path_factory.mktemp("runs") / "olnm2025"
+    return run("olnm2025", cohort, out, profile="smoke", settings=settings, say=said.append), said
+
+
+def test_five_key_frames_are_five_channels(finished):
+    fit = next((finished[0].folder / "arms" / "ceus_video").glob("*/seed-0/fold-0/fit.yaml"))
+    assert "frames_as_channels" in fit.read_text(encoding="utf-8")
+    bundle = finished[0].bundle("ceus_video")
+    assert bundle.parts[0].inputs[0].channels == 5
+
+
+def test_a_clip_of_fewer_samples_than_key_frames_is_kept_and_told(finished):
+    assert any("fewer" in line or "repeat" in line for line in finished[1])
+    assert finished[0].predictions.query("arm == 'ceus_video' and nodule_id == 'N00'").shape[0] > 0
+
+
+def test_a_patient_without_a_clip_is_kept_by_the_fused_arm_and_missing_from_the_clips(finished):
+    held_out = finished[0].predictions.query("split in ['cv', 'test']")
+    without = {f"N{number:02d}" for number in range(40) if number % 8 == 5}
+    assert not without & set(held_out.query("arm == 'ceus_video'")["nodule_id"])
+    assert without <= set(held_out.query("arm == 'combined'")["nodule_id"])
+    assert without <= set(held_out.query("arm == 'image'")["nodule_id"])
+
+
+def test_every_arm_and_contrast_of_the_paper_is_there(finished):
+    evidence = finished[0].evidence
+    assert set(evidence["arms"]) == {"image", "ceus_video", "combined", "clinical"}
+    pairs = {(one["a"], one["b"]) for one in evidence["comparisons"]}
+    assert ("combined", "image") in pairs
+    assert set(evidence["candidates"]["arms"]) == {"image", "ceus_video", "combined"}
+
+
+def test_what_the_heads_selected_and_what_each_member_brought_is_shown(finished):
+    evidence, folder = finished[0].evidence, finished[0].folder
+    assert set(evidence["selection"]) == {"combined"}
+    attribution = pd.read_csv(folder / "explanations" / "combined" / "attribution.csv")
+    assert {"image", "ceus_video"} <= set(attribution.columns)
+    assert np.isfinite(attribution[["image", "ceus_video"]]).all().all()
+    page = finished[0].report.read_text(encoding="utf-8")
+    for words in ("Choice of networks", "Clinical model", "dissection"):
+        assert words in page, words
+
+
+def test_the_clinical_model_is_frozen_and_leaves_out_what_the_operation_tells(finished):
+    model = read_json(finished[0].folder / "frozen.json", name="frozen")["arms"]["clinical"]["model"]
+    columns = {term["column"].partition("=")[0] for term in model["terms"]}
+    assert columns <= {"age_years", "sex", "size_mm", "echogenic_foci"}
+    assert "margin" not in columns
+
+
+def test_the_published_form_has_the_papers_networks_and_joins_them_as_stated():
+    protocol = resolve_protocol("olnm2025")
+    for arm in ("image", "ceus_video"):
+        assert list(protocol.arms[arm].candidates) == [
+            "densenet121",
+            "densenet169",
+            "densenet201",
+            "resnet18",
+            "resnet34",
+        ]
+        assert {one.weights for one in protocol.arms[arm].candidates.values()} == {"imagenet"}
+    assert protocol.arms["ceus_video"].prepare.input_channels == 5
+    assert protocol.fusions["combined"].candidates[-1] == "mlp"
+    assert protocol.select.rule == "cross_validation"
