@@ -11,13 +11,13 @@ from isthmus.cli import app
 from isthmus.cli.perfusion import cohort_perfusion
 from isthmus.errors import OutputError
 from isthmus.imaging.intensity_curves import DYNAMIC_RANGE_DB
-from tests.contrast_cohort import RANGE_DB, write_contrast_cohort
+from tests.perfused_clips import RANGE_DB, write_perfused_cohort
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("perfusion")
-    write_contrast_cohort(folder / "cohort", faults=True)
+    write_perfused_cohort(folder / "cohort", faults=True)
     return folder, invoke(folder, "--json")
 
 

@@ -7,12 +7,12 @@ from isthmus.cohort.cohort import load_cohort
 from isthmus.cohort.perfusion import COLUMNS, measure_perfusion
 from isthmus.errors import CohortError, InputError
 from isthmus.statistics.perfusion_features import FEATURES
-from tests.contrast_cohort import GLAND, LESION, RANGE_DB, write_contrast_cohort
+from tests.perfused_clips import GLAND, LESION, RANGE_DB, write_perfused_cohort
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    cohort = load_cohort(write_contrast_cohort(tmp_path_factory.mktemp("faulty") / "cohort", faults=True))
+    cohort = load_cohort(write_perfused_cohort(tmp_path_factory.mktemp("faulty") / "cohort", faults=True))
     seen = []
     found = measure_perfusion(
         cohort, dynamic_range_db=RANGE_DB, progress=lambda done, total: seen.append((done, total))
@@ -60,7 +60,7 @@ def test_a_clip_without_a_peak_keeps_its_row_and_says_what_it_lacks(measured):
 
 
 def test_a_cohort_without_contrast_is_refused_and_so_is_a_range_that_is_none(tmp_path):
-    cohort = load_cohort(write_contrast_cohort(tmp_path / "cohort"))
+    cohort = load_cohort(write_perfused_cohort(tmp_path / "cohort"))
     with pytest.raises(InputError, match="dynamic range of 3 dB"):
         measure_perfusion(cohort, dynamic_range_db=3)
     cohort.views["modality"] = "bmode"
@@ -69,7 +69,7 @@ def test_a_cohort_without_contrast_is_refused_and_so_is_a_range_that_is_none(tmp
 
 
 def test_a_range_in_the_table_counts_before_the_one_given(tmp_path):
-    cohort = load_cohort(write_contrast_cohort(tmp_path / "cohort"))
+    cohort = load_cohort(write_perfused_cohort(tmp_path / "cohort"))
     cohort.views["dynamic_range_db"] = [str(RANGE_DB), None]
     first, second = measure_perfusion(cohort, dynamic_range_db=25).views
     assert (first.curves.dynamic_range_db, second.curves.dynamic_range_db) == (RANGE_DB, 25)

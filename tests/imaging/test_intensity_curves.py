@@ -7,12 +7,13 @@ import pytest
 
 from isthmus.errors import LimitError, PictureError
 from isthmus.imaging.clip_masks import write_clip_mask
-from isthmus.imaging.intensity_curves import REGIONS, read_intensity_curves, regions_of
+from isthmus.imaging.intensity_curves import read_intensity_curves
+from isthmus.imaging.lesion_regions import REGIONS
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.prepare_views import CacheItem
 from isthmus.statistics.bolus import fit_bolus, speckle_weights
 from isthmus.statistics.perfusion_features import perfusion_features
-from tests.contrast_cohort import FRAMES, GLAND, LESION, RANGE_DB, RATE_HZ, SIDE, contrast_clip, disc, grey
+from tests.perfused_clips import FRAMES, GLAND, LESION, RANGE_DB, RATE_HZ, SIDE, contrast_clip, disc, grey
 from tests.phantom.scenes import record, small_device, small_scene
 
 TIMES = np.arange(FRAMES) / RATE_HZ
@@ -100,23 +101,12 @@ def test_no_more_frames_are_read_than_a_bolus_needs(tmp_path):
     assert fit_bolus(curves.times_s, curves.means["lesion"]).peak == pytest.approx(LESION.peak, rel=0.03)
 
 
-def test_ring_core_and_tissue_lie_around_the_outline():
-    lesion = disc(radius=20.0)
-    regions = regions_of(lesion)
-    assert set(regions) == set(REGIONS)
-    distance = np.hypot(*(np.indices(lesion.shape) + 0.5 - SIDE / 2))
-    assert (regions["core"] <= (distance < 18.5)).all()
-    assert (regions["ring"] <= ((distance > 15.5) & (distance < 24.5))).all()
-    assert (regions["tissue"] <= ((distance > 21.5) & (distance < 36.5))).all()
-    assert not (regions["ring"] & (regions["core"] | regions["tissue"])).any()
-
-
 @pytest.mark.parametrize(
     ("frames", "mask", "rate", "reason"),
     [
         (1, disc(), RATE_HZ, "a still"),
         (5, disc(), RATE_HZ, "it has 5 frames"),
-        (FRAMES, disc(), None, "its frame rate is not known"),
+        (FRAMES, disc(), None, "does not say how many frames"),
         (FRAMES, None, RATE_HZ, "no lesion is given"),
         (FRAMES, np.ones((SIDE, SIDE), np.bool_), RATE_HZ, "fills the picture"),
         (FRAMES, disc(radius=2), RATE_HZ, "30 pixels or more is seen in 0 frames"),

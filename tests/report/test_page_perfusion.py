@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from isthmus.cohort.perfusion import CohortPerfusion, ViewPerfusion
-from isthmus.imaging.intensity_curves import REGIONS, IntensityCurves
+from isthmus.imaging.intensity_curves import IntensityCurves
+from isthmus.imaging.lesion_regions import REGIONS
 from isthmus.imaging.perfusion_map import PerfusionMap
 from isthmus.report.figure_style import style
 from isthmus.report.figures_perfusion import EACH, draw_curves

@@ -11,12 +11,8 @@ from numpy.typing import NDArray
 
 from isthmus.cohort.cohort import Cohort
 from isthmus.errors import CohortError, InputError
-from isthmus.imaging.intensity_curves import (
-    DYNAMIC_RANGE_DB,
-    REGIONS,
-    IntensityCurves,
-    read_intensity_curves,
-)
+from isthmus.imaging.intensity_curves import DYNAMIC_RANGE_DB, IntensityCurves, read_intensity_curves
+from isthmus.imaging.lesion_regions import REGIONS
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.prepare_views import CacheItem
 from isthmus.imaging.read import DEFAULT_LIMITS

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from isthmus.errors import PictureError
 from isthmus.imaging.clip import ClipInfo, OpenClip
 from isthmus.imaging.frames import FrameSampling
+from isthmus.imaging.key_frames import frame_times
+from isthmus.imaging.lesion_regions import OUTLINED, REACH, REGIONS, RING, regions_of
 from isthmus.imaging.lesion_track import LesionTrack, track_box, track_boxes, track_mask
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.perfusion_map import (
@@ -34,13 +36,6 @@ from isthmus.imaging.region import ScanArea, find_scan_area
 
 DYNAMIC_RANGE_DB: Final = 60.0
 """Of a contrast display that does not say; the clinical settings that Payen et al. measured are 60 and 80 dB."""
-REGIONS: Final = ("lesion", "ring", "core", "tissue")
-"""The whole outline; a band on both sides of it; what lies deeper; and of what lies beyond, what enhances as gland."""
-OUTLINED: Final = ("lesion", "ring", "core")
-RING: Final = 0.15
-"""Half the width of the ring, in radii of the lesion (of the circle of its area), at least 2 pixels."""
-REACH: Final = 0.6
-"""How far from the outline the tissue beyond reaches, in radii: near enough to lie at the lesion's depth."""
 FEWEST_FRAMES: Final = 8
 FEWEST_PIXELS: Final = 30
 MOST_HZ: Final = 5.0
@@ -138,15 +133,10 @@ def _times(info: ClipInfo, frame_rate_hz: float | None) -> NDArray[np.float64]:
         raise PictureError(
             f"it has {info.frames} frames", where=info.source, expected=f"at least {FEWEST_FRAMES} for a curve"
         )
-    if info.frame_times_s is not None:
-        times = np.asarray(info.frame_times_s, dtype=np.float64)
-        if (np.diff(times) > 0).all():
-            return np.asarray(times - times[0])
-    if frame_rate_hz is None or not frame_rate_hz > 0:
-        raise PictureError(
-            "its frame rate is not known", where=info.source, expected="seconds", hint="frame_rate_hz in views.csv"
-        )
-    return np.arange(info.frames) / frame_rate_hz
+    times = frame_times(info, frame_rate_hz)
+    if (np.diff(times) <= 0).any():
+        raise PictureError("its frame times do not ascend", where=info.source, hint="export the clip again")
+    return np.asarray(times - times[0])
 
 
 def _track(item: CacheItem, info: ClipInfo, limits: Limits) -> LesionTrack:
@@ -187,21 +177,6 @@ def _panel(item: CacheItem, source: OpenClip, track: LesionTrack) -> tuple[int, 
 def _linear(dynamic_range_db: float) -> NDArray[np.float32]:
     """Return the linear intensity of each of 256 grey values."""
     return (10.0 ** ((np.arange(256) / 255.0 - 1.0) * dynamic_range_db / 10.0)).astype(np.float32)
-
-
-def regions_of(lesion: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
-    """Return the masks [H, W] of :data:`REGIONS` around a lesion's mask [H, W]; tissue: all that is near enough."""
-    inside = lesion.astype(np.uint8)
-    radius = float(np.sqrt(np.count_nonzero(inside) / np.pi))
-    width = max(2.0, RING * radius)
-    depth = cv2.distanceTransform(cv2.copyMakeBorder(inside, 1, 1, 1, 1, cv2.BORDER_REPLICATE), cv2.DIST_L2, 5)
-    depth, away = depth[1:-1, 1:-1], cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
-    return {
-        "lesion": lesion,
-        "ring": np.asarray((lesion & (depth <= width)) | (~lesion & (away <= width))),
-        "core": np.asarray(lesion & (depth > width)),
-        "tissue": np.asarray((away > width) & (away <= width + REACH * radius)),
-    }
 
 
 @dataclass(eq=False)

@@ -52,7 +52,7 @@ def frame_times(info: ClipInfo, frame_rate_hz: float | None) -> NDArray[np.float
         raise PictureError(
             "the file does not say how many frames it has a second",
             where=info.source,
-            expected="a frame rate: key frames are so many seconds apart",
+            expected="a frame rate: clips are followed by seconds, not by frames",
             hint="fill in frame_rate_hz in views.csv; isthmus predict takes --frame-rate",
         )
     return np.arange(info.frames) / (frame_rate_hz or 1.0)

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from isthmus.cohort.cohort import Cohort
 from isthmus.cohort.perfusion import CohortPerfusion, ViewPerfusion
-from isthmus.imaging.intensity_curves import MOST_HZ, REACH, RING
+from isthmus.imaging.intensity_curves import MOST_HZ
+from isthmus.imaging.lesion_regions import REACH, RING
 from isthmus.imaging.perfusion_map import ENHANCING_DB, UNENHANCED_DB
 from isthmus.manifest import DISCLAIMER, version
 from isthmus.report.figure_style import FigureFile, inline_svg

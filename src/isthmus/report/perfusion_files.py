@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from isthmus.cohort.cohort import Cohort
 from isthmus.cohort.perfusion import CohortPerfusion, ViewPerfusion
 from isthmus.files import new_folder, write_json, write_text
-from isthmus.imaging.intensity_curves import REGIONS
+from isthmus.imaging.lesion_regions import REGIONS
 from isthmus.manifest import DISCLAIMER, Manifest
 from isthmus.report.figure_style import FigureFile, save, style
 from isthmus.report.figures_perfusion import EACH, draw_curves
