@@ -3,17 +3,18 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.error_rates import FEATURES, TITLES
+from isthmus.tables import coded_columns
 from isthmus.tables.cases import IDENTIFIERS
+from isthmus.tables.coded_columns import Kind
+from isthmus.tables.coded_columns import as_level as as_level
 from isthmus.tables.vocabulary import MULTI_VALUED, SEX
-
-Kind = Literal["numeric", "categorical"]
 
 PATIENTS_OWN: Final = ("age_years", "sex", "site")
 """Columns that belong to the patient: each patient counts once in them."""
@@ -105,18 +106,7 @@ def columns_of(units: pd.DataFrame, asked: tuple[str, ...] | None = None) -> tup
 
 def values_of(units: pd.DataFrame, column: Column) -> "pd.Series[Any]":
     """Return a column's values: numbers, or the text of its levels; missing ones stay missing."""
-    name, _, code = column.name.partition("=")
-    values = units[column.name] if column.name in units else units[name]
-    if column.kind == "numeric":
-        return values.astype("float64")
-    if code and column.name not in units:
-        return values.map(lambda text: "yes" if code in str(text).split(" ") else "no", na_action="ignore")
-    return values.map(as_level, na_action="ignore")
-
-
-def as_level(value: Any) -> str:
-    """Return a category as text: 1.0 is ``1``."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return coded_columns.values_of(units, column.name, column.kind)
 
 
 def title_of(name: str) -> str:
