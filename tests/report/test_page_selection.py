@@ -59,7 +59,7 @@ def test_a_fused_arm_s_features_are_counted_from_all_to_those_selected(context: 
     assert table.rows[0].cells[4].small == "none in 1"
     assert "In 1 of 4 heads it left none" in shown.sentences[0]
     assert "clinical size_mm (3 of 4)" in shown.sentences[0]
-    assert "No features were selected: all go into the classifier." in shown.sentences[1]
+    assert "No LASSO: all that are neither constant nor repeat another go into the classifier." in shown.sentences[1]
     assert shown.figures == ("selection",)
 
 

@@ -18,6 +18,7 @@ from isthmus.protocol.plan import Plan, PlannedOutside, make_plan
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run_folder import claim_folder
 from isthmus.protocol.schema import Protocol
+from isthmus.training.fusion_classifiers import check_classifiers
 
 
 def plan_run(
@@ -89,3 +90,15 @@ def check_weights(protocol: Protocol) -> None:
         for one in arm.variants().values():
             if one.weights is not None:
                 locate(one.weights, network=one.network if ":" not in one.network else None)
+
+
+def check_libraries(protocol: Protocol) -> None:
+    """Stop before any training when a classifier of a fused arm cannot be loaded here.
+
+    Raises
+    ------
+    InputError
+        With what to install.
+    """
+    for fusion in protocol.fusions.values():
+        check_classifiers(fusion.candidates)

@@ -42,7 +42,7 @@ from isthmus.protocol.parts import divide, keep_split, set_aside, split_fingerpr
 from isthmus.protocol.perturbation import perturbed_predictions
 from isthmus.protocol.pictures import cache_folder, prepare_pictures
 from isthmus.protocol.plan import make_plan
-from isthmus.protocol.planning import check_weights
+from isthmus.protocol.planning import check_libraries, check_weights
 from isthmus.protocol.record import run_facts, steps_of
 from isthmus.protocol.report_facts import report_context
 from isthmus.protocol.resolve import resolve_protocol
@@ -121,6 +121,7 @@ def run(
     folder, folders = Path(out), [external] if isinstance(external, str | Path) else list(external)
     said = {} if correspondence is None else read_correspondences(correspondence)
     check_weights(resolved)
+    check_libraries(resolved)
     outside = find_outside(resolved, folders, cases, said, folder, progress)
     claim_folder(folder, resolved, cases.cohort.fingerprint(), resume)
     check_all_given(folder, cases.cohort, outside)

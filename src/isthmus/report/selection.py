@@ -109,7 +109,7 @@ def _sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     features = _range([row["features"] for row in rows])
     said = f"{heads}, each fitted on {_range([row['examples'] for row in rows])} cases of {features} features."
     if not chosen:
-        return f"{said} No features were selected: all go into the classifier."
+        return f"{said} No LASSO: all that are neither constant nor repeat another go into the classifier."
     empty = sum(row["fallback"] for row in chosen)
     said += f" The LASSO left {_range([row['selected'] for row in chosen])}"
     said += f" (median {median(row['selected'] for row in chosen):g})." if len(chosen) > 1 else "."
