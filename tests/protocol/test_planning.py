@@ -20,5 +20,5 @@ def test_a_fused_arm_s_classifier_that_cannot_be_loaded_here_is_refused_with_wha
     check_libraries(resolve_protocol("olnm2025", "paper", []))
     monkeypatch.setattr(builtins, "__import__", bare)
     check_libraries(resolve_protocol("olnm2025", "smoke", []))
-    with pytest.raises(InputError, match="LightGBM cannot be loaded: libgomp.* Next: install the system's OpenMP"):
+    with pytest.raises(InputError, match=r"LightGBM cannot be loaded: libgomp.* Next: install the system's OpenMP"):
         check_libraries(resolve_protocol("olnm2025", "paper", []))
