@@ -43,7 +43,13 @@ def test_each_member_has_its_share_its_size_and_its_mean_by_class(context) -> No
     shares = [float(row.cells[0].main.split()[0]) for row in table.rows]
     assert sum(shares) == pytest.approx(1.0, abs=0.011)
     assert table.notes[0] == "New $net: 30 nodules of 30 patients."
-    assert shown.sentences[0].startswith("New $net. Of what moved the fused score of 30 patients")
+    assert shown.sentences[0].startswith(
+        "Of what moved the score of New $net, the share of each member was: clinical 0.5"
+    )
+    still = {"members": {"old": {"size": None, "share": None, "classes": {}}}, "cases": 2, "groups": 2}
+    unmoved = show(replace(context, evidence={**context.evidence, "attribution": {"new": still}}))
+    assert unmoved is not None
+    assert unmoved.sentences == ["New $net: no member moved its score."]
 
 
 def test_without_fused_arms_there_is_nothing(full_context) -> None:

@@ -180,8 +180,8 @@ def summarise_members(
     -------
     dict
         ``cases``, ``groups`` and, by member, ``size`` (mean without sign), ``share`` (of all members' sizes, case by
-        case; cases that no member moved are left out) and ``classes`` (name to the signed mean), as cluster-robust t
-        intervals; ``sentence``.
+        case; cases that no member moved are left out, and it is None where none moved any) and ``classes`` (name to the
+        signed mean), as cluster-robust t intervals.
     """
     codes, known = np.asarray(groups, dtype=str), np.asarray(labels, dtype=str)
     total = np.sum([np.abs(values) for values in by_member.values()], axis=0)
@@ -195,21 +195,4 @@ def summarise_members(
             if (known == code).any()
         }
         members[member] = {"size": clustered_mean(np.abs(values), codes).as_dict(), "share": share, "classes": means}
-    return {
-        "cases": len(known),
-        "groups": len(set(codes)),
-        "members": members,
-        "sentence": _sentence(members, len(set(codes))),
-    }
-
-
-def _sentence(members: Mapping[str, Mapping[str, Any]], patients: int) -> str:
-    parts = []
-    for member, facts in sorted(members.items(), key=lambda one: -one[1]["size"]["estimate"]):
-        share = facts["share"]
-        if share is not None:
-            limits = "" if share["low"] is None else f" ({share['low']:.2f} to {share['high']:.2f})"
-            parts.append(f"{member} {share['estimate']:.2f}{limits}")
-    if not parts:
-        return "No member moved the fused score."
-    return f"Of what moved the fused score of {patients} patients, the share of each member: {', '.join(parts)}."
+    return {"cases": len(known), "groups": len(set(codes)), "members": members}

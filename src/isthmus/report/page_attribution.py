@@ -36,7 +36,7 @@ def show(context: ReportContext) -> Shown | None:
     found = context.evidence.get(KEY)
     if not found:
         return None
-    said = [f"{context.title_of(arm)}. {facts['sentence']}" for arm, facts in found.items()]
+    said = [_sentence(context, arm, facts) for arm, facts in found.items()]
     classes = list(dict.fromkeys(name for facts in found.values() for entry in facts["members"].values()
                                  for name in entry["classes"]))  # fmt: skip
     rows = [
@@ -58,6 +58,15 @@ def show(context: ReportContext) -> Shown | None:
     )
     table = Table("What each member brought", columns, rows, [f"{sizes}.", _NOTE], first="Fused arm: member")
     return Shown(said, ("attribution",), [table])
+
+
+def _sentence(context: ReportContext, arm: str, facts: dict[str, Any]) -> str:
+    moved = {member: entry["share"] for member, entry in facts["members"].items() if entry["share"] is not None}
+    if not moved:
+        return f"{context.title_of(arm)}: no member moved its score."
+    order = sorted(moved, key=lambda member: -moved[member]["estimate"])
+    parts = [f"{context.title_of(member)} {interval(moved[member])}" for member in order]
+    return f"Of what moved the score of {context.title_of(arm)}, the share of each member was: {'; '.join(parts)}."
 
 
 def paint(context: ReportContext, table: AnalysisTable | None) -> Painters:
