@@ -137,8 +137,8 @@ def test_the_mark_that_a_member_is_absent_is_that_member_s() -> None:
     cases = CASES.copy()
     cases[0, 2:4] = np.nan
     found = attribute(marked, cases, TRAINED)
-    assert (found.names, found.members) == (("ceus:0", "absent:ceus"), ("ceus", "ceus"))
-    assert list(found.by_member()) == ["ceus"]
+    assert (found.names, found.owners) == (("ceus:0", "absent:ceus"), ("ceus", "ceus"))
+    assert list(found.by_member()) == list(found.members) == ["image", "ceus", "clinical"]
     # No case of the background lacks it: the mark turns from 0 to 1, and the feature from its mean to its mean.
     np.testing.assert_allclose(found.values[0], [0.0, 2.0 / 0.5], atol=1e-9)
 

@@ -47,8 +47,10 @@ class Attribution:
     ----------
     names : tuple of P str
         Features that the head kept and that its classifier uses, marks of absence among them.
-    members : tuple of P str
-        Whose each is.
+    owners : tuple of P str
+        The member that each belongs to.
+    members : tuple of str
+        All that the head knows, used or not.
     values : ndarray of float64, shape [N, P]
         What each feature brought; a row sums to its log odds less ``base``.
     scores : ndarray of float64, shape [N, P]
@@ -60,6 +62,7 @@ class Attribution:
     """
 
     names: tuple[str, ...]
+    owners: tuple[str, ...]
     members: tuple[str, ...]
     values: FloatArray
     scores: FloatArray
@@ -67,9 +70,9 @@ class Attribution:
     base: float
 
     def by_member(self) -> dict[str, FloatArray]:
-        """Return what each member brought [N], members in the order of their features."""
-        members = np.array(self.members)
-        return {str(one): self.values[:, members == one].sum(axis=1) for one in dict.fromkeys(members)}
+        """Return what each member brought [N]: 0 where the classifier uses none of its features."""
+        owners = np.array(self.owners)
+        return {one: self.values[:, owners == one].sum(axis=1) for one in self.members}
 
 
 def attribute(head: FusedHead, features: FloatArray, background: FloatArray, seed: int = 0) -> Attribution:
@@ -108,6 +111,7 @@ def attribute(head: FusedHead, features: FloatArray, background: FloatArray, see
     return Attribution(
         tuple(name for name, _ in used),
         tuple(member for _, member in used),
+        tuple(dict.fromkeys(member_of(name) for name in head.columns)),
         values,
         cases[:, places],
         _log_odds(head, cases),
@@ -154,7 +158,7 @@ def _walked(
 def mean_by_member(attributions: Sequence[Attribution]) -> dict[str, FloatArray]:
     """Return what each member brought [N] to the mean log odds of several heads, of the same cases.
 
-    A member that a head does not use brought it nothing.
+    A member that a head does not know (columns that were constant where it was fitted) brought it nothing.
     """
     parts = [one.by_member() for one in attributions]
     nothing = np.zeros(len(attributions[0].log_odds))
