@@ -14,7 +14,7 @@ from isthmus.explain.attention_curve import Attention, draw_curve
 from isthmus.explain.clip_film import SourceClip, film_frames
 from isthmus.explain.clip_video import playing_rate, write_gif, write_mp4
 from isthmus.explain.filmstrip import COLUMNS, SeenClip, filmstrip, shown_places
-from isthmus.explain.overlay import MARK
+from isthmus.explain.legend import MARK
 
 FRAMES = 6
 

@@ -11,13 +11,12 @@ from PIL import Image
 
 from isthmus.errors import InputError
 from isthmus.explain.gallery import GalleryCase, gallery
+from isthmus.explain.legend import colours_of_heat, legend
 from isthmus.explain.overlay import (
     blend,
-    colours_of_heat,
     crop_panel,
     draw_outline,
     heat_on_source,
-    legend,
     lesion_on_source,
     overlay,
     window_on_source,

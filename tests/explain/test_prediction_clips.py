@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from isthmus.explain.overlay import MARK
+from isthmus.explain.legend import MARK
 from isthmus.explain.prediction import predict_files
 from isthmus.imaging.frames import FrameSampling
 from isthmus.imaging.prepare import Preparation

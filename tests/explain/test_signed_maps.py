@@ -9,7 +9,8 @@ from PIL import Image
 
 from isthmus.errors import InputError
 from isthmus.explain.channel_strip import ChannelClip, channel_strip
-from isthmus.explain.overlay import MARK, STRONGEST, colours_of_heat
+from isthmus.explain.legend import MARK, colours_of_heat
+from isthmus.explain.overlay import STRONGEST
 from isthmus.explain.signed_maps import (
     AGAINST,
     EVEN,

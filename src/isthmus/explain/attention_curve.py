@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.explain.overlay import INK, MARK, PAPER, QUIET, Colours, font
+from isthmus.explain.legend import INK, MARK, PAPER, QUIET, Colours, font
 
 if TYPE_CHECKING:
     from PIL import ImageDraw

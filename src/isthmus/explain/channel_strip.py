@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.explain.frame_share import frame_shares
-from isthmus.explain.overlay import INK, MARK, PAPER, QUIET, Colours, blend, font, legend
+from isthmus.explain.legend import INK, MARK, PAPER, QUIET, Colours, font, legend
+from isthmus.explain.overlay import blend
 from isthmus.explain.signed_maps import EVEN, FIVE_FRAMES, SignedCase, signed_legend
 
 _WIDTH, _GAP, _HEAD, _FOOT = 1100, 6, 22, 40

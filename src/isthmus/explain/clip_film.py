@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.explain.attention_curve import Attention, draw_curve
-from isthmus.explain.overlay import Colours, draw_heat, heat_on_source, legend, marked_lines, window_on_source
+from isthmus.explain.legend import Colours, legend
+from isthmus.explain.overlay import draw_heat, heat_on_source, marked_lines, window_on_source
 from isthmus.imaging.clip import Box
 
 WIDE, NARROW = 318, 220

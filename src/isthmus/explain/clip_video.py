@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.errors import InputError
-from isthmus.explain.overlay import Colours, to_png
+from isthmus.explain.legend import Colours
+from isthmus.explain.overlay import to_png
 from isthmus.files import atomic_path
 
 SLOWEST, FASTEST = Fraction(2), Fraction(12)

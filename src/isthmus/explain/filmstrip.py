@@ -8,18 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.explain.attention_curve import Attention, draw_curve
-from isthmus.explain.overlay import (
-    INK,
-    MARK,
-    PAPER,
-    Colours,
-    as_colour,
-    blend,
-    draw_outline,
-    font,
-    legend,
-    resized,
-)
+from isthmus.explain.legend import INK, MARK, PAPER, Colours, font, legend
+from isthmus.explain.overlay import as_colour, blend, draw_outline, resized
 
 COLUMNS = 8
 """Frames shown: evenly spaced, with the hottest, and one that shows a calcification, in place of their neighbours."""

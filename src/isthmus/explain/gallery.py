@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.errors import InputError
-from isthmus.explain.overlay import Colours, crop_panel, font, legend, to_png
+from isthmus.explain.legend import Colours, font, legend
+from isthmus.explain.overlay import crop_panel, to_png
 from isthmus.files import atomic_path
 
 COLUMNS = 4

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from isthmus.explain.case_drawing import CaseDrawer, heat_in_words
 from isthmus.explain.cases import wrong_cases
-from isthmus.explain.overlay import crop_panel, legend, to_png
+from isthmus.explain.legend import legend
+from isthmus.explain.overlay import crop_panel, to_png
 from isthmus.files import atomic_path
 from isthmus.inference.output import MARKS
 from isthmus.inference.prediction import call_in_words

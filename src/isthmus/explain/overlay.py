@@ -5,7 +5,6 @@ stays visible. Words and scale stand under the picture, never on it.
 """
 
 from collections.abc import Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -13,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.errors import InputError
+from isthmus.explain.legend import Colours, colours_of_heat, legend
 from isthmus.imaging.clip import Box, Lesion
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 STRONGEST = 0.65
 """Opacity of the hottest point; the tissue under it still shows."""
@@ -28,19 +27,8 @@ SMALLEST_WIDTH = 640
 MIRRORED = "; the score is a mean with its mirror image, the heat is of the picture as it is"
 """What stands after a score that is a mean over mirror images."""
 
-PAPER, INK, QUIET, MARK = (255, 255, 255), (26, 26, 26), (95, 95, 95), (178, 62, 0)
 _OUTLINE, _OUTLINE_EDGE = (255, 255, 255), (0, 0, 0)
 _FRAME = (150, 150, 150)
-_LINE = 20
-_MARGIN = 16
-Colours = NDArray[np.uint8]
-
-
-def colours_of_heat(heat: NDArray[Any]) -> Colours:
-    """Return the colour of each heat value in [0, 1]: uint8 [..., 3], red, green, blue."""
-    levels = np.round(np.clip(heat, 0.0, 1.0) * 255).astype(np.uint8)
-    table = cv2.applyColorMap(np.arange(256, dtype=np.uint8).reshape(-1, 1), cv2.COLORMAP_INFERNO)
-    return np.asarray(np.asarray(table)[:, 0, ::-1][levels], dtype=np.uint8)
 
 
 def as_colour(picture: NDArray[np.uint8]) -> Colours:
@@ -204,47 +192,6 @@ def draw_heat(
     if mask is not None and mask.any():
         drawn = draw_outline(drawn, resized(mask, size))
     return drawn
-
-
-def legend(width: int, lines: Sequence[str], marks: Sequence[str] = (), hottest: str = "point here") -> Colours:
-    """Return a white strip with the colour scale, lines of words wrapped to the width, and marks that stand out."""
-    from PIL import Image, ImageDraw
-
-    letters = font(14)
-    inks = [INK, *[QUIET] * (len(lines) - 1), *[MARK] * len(marks)]
-    text = [(part, ink) for line, ink in zip([*lines, *marks], inks, strict=True) for part in wrapped(line, width)]
-    scale_width = min(240, width - 2 * _MARGIN)
-    height = 2 * _MARGIN + 2 * _LINE + 4 + _LINE * len(text)
-    strip = Image.new("RGB", (width, height), PAPER)
-    draw = ImageDraw.Draw(strip)
-    bar = np.repeat(colours_of_heat(np.linspace(0, 1, scale_width))[None], 12, axis=0)
-    strip.paste(Image.fromarray(bar), (_MARGIN, _MARGIN))
-    draw.text((_MARGIN, _MARGIN + 15), "0: none", INK, font=letters)
-    draw.text((_MARGIN + scale_width, _MARGIN + 15), f"1: hottest {hottest}", INK, font=letters, anchor="ra")
-    for row, (line, ink) in enumerate(text):
-        draw.text((_MARGIN, _MARGIN + 2 * _LINE + 4 + row * _LINE), line, ink, font=letters)
-    return np.asarray(strip, dtype=np.uint8)
-
-
-@cache
-def font(size: int) -> "FreeTypeFont | ImageFont":
-    """Return the letters that Pillow brings along, the same on every machine."""
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size)
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """Return a line of words as the lines that fit a strip of this width, its margins kept free."""
-    letters, room = font(14), width - 2 * _MARGIN
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and letters.getbbox(longer)[2] > room:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines
 
 
 def lesion_on_source(lesion: Lesion | None, shape: tuple[int, int]) -> NDArray[np.bool_] | None:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from isthmus.errors import InputError
 from isthmus.explain.case_drawing import enlarged
 from isthmus.explain.kept_pictures import FILE
-from isthmus.explain.overlay import Colours, as_colour, blend, to_png
+from isthmus.explain.legend import Colours
+from isthmus.explain.overlay import as_colour, blend, to_png
 from isthmus.files import new_folder, sha256_of_json, write_json, write_text
 from isthmus.manifest import DISCLAIMER, version
 from isthmus.tables.check import write_table

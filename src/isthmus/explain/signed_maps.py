@@ -16,21 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.errors import InputError
-from isthmus.explain.overlay import (
-    INK,
-    MARK,
-    PAPER,
-    QUIET,
-    STRONGEST,
-    Colours,
-    as_colour,
-    blend,
-    colours_of_heat,
-    draw_outline,
-    font,
-    resized,
-    wrapped,
-)
+from isthmus.explain.legend import INK, MARK, PAPER, QUIET, Colours, colours_of_heat, font, wrapped
+from isthmus.explain.overlay import STRONGEST, as_colour, blend, draw_outline, resized
 
 FOR, AGAINST = (213, 94, 0), (0, 114, 178)
 """Vermillion and blue, which readers of any colour vision tell apart (M. Okabe, K. Ito, 2008)."""

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from isthmus.errors import InputError
-from isthmus.explain.overlay import INK, PAPER, QUIET, Colours, font, to_png
+from isthmus.explain.legend import INK, PAPER, QUIET, Colours, font
+from isthmus.explain.overlay import to_png
 from isthmus.explain.signed_maps import EVEN, ONE_FRAME, SignedCase, signed_legend
 from isthmus.files import atomic_path
 
