@@ -1,7 +1,6 @@
 """The page's part on the members of fused arms."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 
 from isthmus.explain.fused_attribution import summarise_members
 from isthmus.report.context import ReportContext
-from isthmus.report.page import write_report
+from isthmus.report.page import render_page
 from isthmus.report.page_attribution import SUBJECT, paint, show
 
 CLASSES = {"0": "OLNM −", "1": "OLNM <+>"}
@@ -58,10 +57,10 @@ def test_without_fused_arms_there_is_nothing(full_context) -> None:
     assert SUBJECT.frames({}) == {}
 
 
-def test_the_page_shows_the_section_with_its_figure(context, tmp_path: Path) -> None:
-    folder = tmp_path / "report"
-    folder.mkdir()
-    html = write_report(folder, context).read_text(encoding="utf-8")
+def test_the_page_shows_the_section_and_the_figure_is_drawn(context) -> None:
+    html = render_page(context, {}, [])
     assert ">What each member brought to the fused score</h2>" in html
-    assert 'id="figure-attribution"' in html
     assert "OLNM &lt;+&gt;" in html
+    drawn = paint(context, None)["attribution"]()
+    assert drawn is not None
+    assert "Old <net>: share 0." in drawn[2]
