@@ -36,7 +36,9 @@ class Prediction:
         Of a model with descriptor heads: descriptor to code to the parts' mean probability, over several pictures
         their mean too. Learnt from readers' words, not calibrated.
     frames : tuple of tuple of int
-        Of a model of clips, for each source: the frames that the network looked at, counted from 0.
+        Of a model of clips, for each source: the frames that the network looked at, counted from 0; of a still none.
+    case : str
+        The case's name, where it was given one.
     """
 
     sources: tuple[str, ...]
@@ -51,6 +53,7 @@ class Prediction:
     notes: tuple[str, ...] = ()
     descriptors: dict[str, dict[str, float]] = field(default_factory=dict)
     frames: tuple[tuple[int, ...], ...] = ()
+    case: str = ""
 
 
 @dataclass(frozen=True)

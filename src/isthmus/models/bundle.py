@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from isthmus.models.classifier import Classifier
 
-_LARGEST_YAML = 4 * 1024**2
+LARGEST_YAML = 4 * 1024**2
 
 
 def write_bundle(
@@ -93,7 +93,7 @@ def read_bundle(folder: Path) -> BundleSpec:
     path = folder / "bundle.yaml"
     if not path.is_file():
         raise BundleError("this is no bundle", where=str(folder), expected="a folder with bundle.yaml")
-    if path.stat().st_size > _LARGEST_YAML:
+    if path.stat().st_size > LARGEST_YAML:
         raise BundleError(f"bundle.yaml has {path.stat().st_size} bytes", where=str(path), expected="a few thousand")
     try:
         spec = BundleSpec.model_validate(read_yaml(path, name="bundle"))

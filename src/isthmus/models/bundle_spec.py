@@ -14,12 +14,14 @@ Option = bool | int | float | str | list[int]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Facts(BaseModel):
+class Facts(BaseModel):
+    """What a bundle says: it does not change once read."""
+
     # A newer minor version may add keys; one that changed what others mean would be a newer major.
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class NetworkSpec(_Facts):
+class NetworkSpec(Facts):
     """Which network, with which options; ``file_sha256`` of a network of the user's own."""
 
     name: str
@@ -29,14 +31,14 @@ class NetworkSpec(_Facts):
     file_sha256: Sha256 | None = None
 
 
-class Requires(_Facts):
+class Requires(Facts):
     """What a case must bring: modalities, and a region for networks trained on lesion crops."""
 
     modalities: list[str] = Field(min_length=1)
     region: Literal["none", "box", "mask"]
 
 
-class Part(_Facts):
+class Part(Facts):
     """One fold model. ``file`` and ``sha256`` are filled in by :func:`write_bundle`."""
 
     log_prior_shift: list[float]
@@ -44,7 +46,7 @@ class Part(_Facts):
     sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
 
 
-class Calibration(_Facts):
+class Calibration(Facts):
     """``logit(p calibrated) = intercept + slope * logit(p)`` of the positive class's mean probability.
 
     The fields of ``isthmus.statistics.calibration.LogisticCalibration.as_dict()`` go in as they are.
@@ -56,7 +58,7 @@ class Calibration(_Facts):
     fitted_on: str = ""
 
 
-class Thresholds(_Facts):
+class Thresholds(Facts):
     """The frozen operating point: positive at ``value`` or above."""
 
     rule: str
@@ -65,7 +67,7 @@ class Thresholds(_Facts):
     chosen_on: str
 
 
-class CohortFacts(_Facts):
+class CohortFacts(Facts):
     """What the model was trained on, and what its labels rest on."""
 
     name: str
@@ -75,7 +77,7 @@ class CohortFacts(_Facts):
     reference: Literal["surgery", "cytology", "follow_up", "tirads", "mixed"]
 
 
-class WeightsFacts(_Facts):
+class WeightsFacts(Facts):
     """Where the weights started from."""
 
     origin: str = "random initial weights"
@@ -84,7 +86,7 @@ class WeightsFacts(_Facts):
     notes: list[str] = []
 
 
-class BundleSpec(_Facts):
+class BundleSpec(Facts):
     """The content of ``bundle.yaml``.
 
     Parameters
@@ -159,4 +161,9 @@ class BundleSpec(_Facts):
     @property
     def marks(self) -> list[str]:
         """``SIMULATED`` and ``SMOKE`` where they apply; they stand on everything made from this model."""
-        return [mark for mark, applies in (("SIMULATED", self.cohort.simulated), ("SMOKE", self.smoke)) if applies]
+        return marks_of(self.cohort, self.smoke)
+
+
+def marks_of(cohort: CohortFacts, smoke: bool) -> list[str]:
+    """Return the marks of a model that was trained on a cohort, in a rehearsal or not."""
+    return [mark for mark, applies in (("SIMULATED", cohort.simulated), ("SMOKE", smoke)) if applies]

@@ -8,7 +8,7 @@ from isthmus.manifest import DISCLAIMER
 if TYPE_CHECKING:
     from isthmus.models.bundle_spec import BundleSpec
 
-_REFERENCES = {
+REFERENCES = {
     "surgery": "Labels rest on the pathology of surgical specimens.",
     "cytology": "Labels rest on fine-needle cytology, which itself errs.",
     "follow_up": "Labels rest on follow-up without biopsy.",
@@ -18,7 +18,7 @@ _REFERENCES = {
     ),
     "mixed": "Labels rest on different references for different patients.",
 }
-_REGIONS = {
+REGIONS = {
     "none": "no region",
     "box": "a box around the lesion, given or drawn; without one it refuses",
     "mask": "an outline of the lesion, given or drawn; without one it refuses",
@@ -27,7 +27,7 @@ _VIEWS = {
     "mean": "Several views of a nodule: the mean of their probabilities.",
     "maximum": "Several views of a nodule: the probabilities of the view that scores highest.",
 }
-_MARKS = {
+MARKS = {
     "SIMULATED": "**SIMULATED**: trained on a virtual cohort; it has seen no patient.",
     "SMOKE": "**SMOKE**: a rehearsal of the program; none of its numbers mean anything.",
 }
@@ -37,7 +37,7 @@ def render_card(spec: "BundleSpec") -> str:
     """Return the model card as Markdown."""
     sections = [
         f"# {spec.name}",
-        *(_MARKS[mark] for mark in spec.marks),
+        *(MARKS[mark] for mark in spec.marks),
         f"**{DISCLAIMER}**",
         _intended_use(spec),
         _label(spec),
@@ -65,7 +65,7 @@ def _label(spec: "BundleSpec") -> str:
     cohort = spec.cohort
     return (
         "## Data and labels\n\n"
-        f"{_REFERENCES[cohort.reference]}\n\n"
+        f"{REFERENCES[cohort.reference]}\n\n"
         f"- cohort: {cohort.name} (fingerprint {cohort.fingerprint[:12]})\n"
         f"- licence of the data: {cohort.licence}\n"
         f"- initial weights: {spec.weights.origin}; licence: {spec.weights.licence}"
@@ -82,7 +82,7 @@ def _input(spec: "BundleSpec") -> str:
     )
     return (
         "## Input\n\n"
-        f"It needs {_REGIONS[spec.requires.region]}. It sees {crop}, resized to {prepare.train_size} and cropped to "
+        f"It needs {REGIONS[spec.requires.region]}. It sees {crop}, resized to {prepare.train_size} and cropped to "
         f"{prepare.crop_size} pixels, {prepare.channels}, normalised by `{prepare.normalise}`, "
         f"denoised by `{prepare.denoise}`.{_frames(spec)}"
     )

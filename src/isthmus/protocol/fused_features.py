@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from isthmus.explain.held_out import read_fold
 from isthmus.imaging.cache import PreparedStore
-from isthmus.inference.embeddings import unit_means, view_embeddings
+from isthmus.inference.embeddings import unit_means
+from isthmus.inference.member_values import MemberViews, member_values
 from isthmus.protocol.fits import fit_folder
 from isthmus.training.spec import FitSpec
-
-_BLOCK: Final = 256
 
 
 class Block(NamedTuple):
@@ -56,22 +55,11 @@ def member_features(
     from isthmus.training.engine import default_device
 
     network, device = read_fold(fit_folder(run_folder, fit)), default_device()
-    rows = store.rows(views["view_id"].tolist())
-    found: list[np.ndarray[Any, Any]] = []
-    for start in range(0, len(rows), _BLOCK):
-        chunk = rows[start : start + _BLOCK]
-        embeddings, logits = view_embeddings(
-            network.classifier,
-            store.pixels[chunk],
-            fit.prepare,
-            device,
-            store.lesion_masks[chunk],
-            flips=network.flips,
-            frame_scores=network.frame_scores,
-        )
-        found.append(embeddings if on == "embeddings" else logits[:, -1:] - logits[:, :1])
-    width = network.classifier.classes if not found else found[0].shape[1]
-    values = np.concatenate(found) if found else np.zeros((0, width), np.float32)
+    rows = np.asarray(store.rows(views["view_id"].tolist()), np.int64)
+    seen = MemberViews(store.pixels, store.lesion_masks, rows, np.arange(len(rows)))
+    values = member_values(
+        network.classifier, seen, fit.prepare, on, device, flips=network.flips, frame_scores=network.frame_scores
+    )
     units, means = unit_means(values, views["nodule_id"].to_numpy(dtype=object))
     names = [str(place) for place in range(values.shape[1])] if on == "embeddings" else ["log_odds"]
     return Block(units, means, tuple(f"{fit.arm}:{name}" for name in names))

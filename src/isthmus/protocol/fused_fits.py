@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from isthmus.errors import FitError
 from isthmus.files import read_json, sha256_of_json, write_json
 from isthmus.imaging.cache import PreparedStore
-from isthmus.models.fused import FusedHead
+from isthmus.models.coded_head import CodedHead
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.clinical_arm import known_cases
 from isthmus.protocol.fits import sides
 from isthmus.protocol.fused_features import member_features, side_by_side
+from isthmus.protocol.fused_perfusion import perfusion_block
 from isthmus.protocol.half_fits import pairs_of_fold
 from isthmus.protocol.schema import Fusion, Protocol
 from isthmus.report.clinical_terms import CLINICAL, Term, design_of, names_of, terms_of
@@ -140,12 +141,7 @@ def _fit_fold(
             values[taught], positives[taught], groups[taught], columns, classifiers, fit.fusion.settings, seed
         )
         for name, fitted in heads.items():
-            folder = fit.folder(run_folder, name) / f"pair-{pair.name}"
-            fitted.head.write(folder)
-            write_json(
-                folder / "columns.json",
-                {"format": "isthmus-fused-columns/1.0", "terms": [term.to_json() for term in terms]},
-            )
+            CodedHead(fitted.head, terms).write(fit.folder(run_folder, name) / f"pair-{pair.name}")
             scores[name].append(fitted.head.probabilities(values[judged.index]))
             paths[name][pair.name] = fitted.path
     for name in classifiers:
@@ -165,12 +161,14 @@ def features_of(
     cases: Cases,
     stores: Mapping[str, PreparedStore],
 ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Return what a pair's networks and the coded columns say of some nodules: values [N, D] and their names."""
+    """Return what a pair's networks, the perfusion and the coded columns say of nodules: values [N, D] and names."""
     views = {arm: cases.views[arm][cases.views[arm]["nodule_id"].isin(known["nodule_id"])] for arm in fit.fusion.fuse}
     blocks = [
         member_features(run_folder, network, views[arm], stores[arm], fit.fusion.settings.join)
         for arm, network in fit.networks[pair.name].items()
     ]
+    if fit.fusion.perfusion:
+        blocks.append(perfusion_block(run_folder, cases))
     values, columns = side_by_side(blocks, known["nodule_id"].tolist())
     if terms:
         values = np.concatenate([values, design_of(terms, known)], axis=1)
@@ -178,11 +176,9 @@ def features_of(
     return values, columns
 
 
-def read_pair(folder: Path, pair: Pair) -> tuple[FusedHead, list[Term]]:
+def read_pair(folder: Path, pair: Pair) -> CodedHead:
     """Read a pair's head and how its columns are coded."""
-    place = folder / f"pair-{pair.name}"
-    coded = read_json(place / "columns.json", name="fused-columns")["terms"]
-    return FusedHead.read(place), [Term.from_json(term) for term in coded]
+    return CodedHead.read(folder / f"pair-{pair.name}")
 
 
 def _scored(rows: pd.DataFrame, scores: Sequence[NDArray[np.float64]], cases: Cases) -> pd.DataFrame:

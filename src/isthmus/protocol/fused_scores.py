@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from isthmus.imaging.cache import PreparedStore
+from isthmus.inference.fused_predictor import FusedPredictor
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases
 from isthmus.protocol.clinical_arm import known_cases
 from isthmus.protocol.fused_fits import FusedFit, features_of, read_pair
@@ -68,6 +70,29 @@ def fused_view_rows(
     named = {f"p_{cases.classes[0]}": 1.0 - positive, f"p_{cases.classes[-1]}": positive}
     rows = known[list(UNIT_COLUMNS)].assign(**named)[~np.isnan(positive)]
     return _named(rows, cases, fused[0], classifier).assign(split=split, fold=0)
+
+
+def bundle_rows(
+    predictor: FusedPredictor, stores: Mapping[str, PreparedStore], cases: Cases, facts: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Return what a fused bundle says of a set, in the columns of `gather_views`.
+
+    Parameters
+    ----------
+    predictor : FusedPredictor
+        The model.
+    stores : mapping
+        Each member's prepared pictures of the set.
+    cases : Cases
+        Of the set; views whose pictures could not be prepared are left out.
+    facts : mapping
+        `arm`, `candidate`, `split`, `seed`.
+    """
+    known = known_cases(cases)
+    scores = predictor.score_stores(stores, cases.views, known)
+    rows = known[list(UNIT_COLUMNS)].merge(scores, on="nodule_id", validate="one_to_one")
+    own = {"target": cases.target.name, "cohort": cases.cohort.name, "fold": 0, **facts}
+    return rows.assign(**own, view_id=rows["nodule_id"])
 
 
 def _named(rows: pd.DataFrame, cases: Cases, fit: FusedFit, classifier: str) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from isthmus.imaging.cache import PreparedCache, PreparedStore
+from isthmus.inference.fused_predictor import load_fused_bundle
 from isthmus.inference.predictor import load_bundle
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items, without_failures
 from isthmus.protocol.clinical_arm import clinical_predictions
@@ -15,7 +16,7 @@ from isthmus.protocol.fits import own_file
 from isthmus.protocol.fold_scores import mean_fold_scores
 from isthmus.protocol.frozen import Lock
 from isthmus.protocol.fused_fits import FusedFit
-from isthmus.protocol.fused_scores import fused_view_rows
+from isthmus.protocol.fused_scores import bundle_rows, fused_view_rows
 from isthmus.protocol.schema import Protocol
 from isthmus.report.reading import SPLIT_NAMES, listed, plural
 from isthmus.tables.check import write_table
@@ -97,22 +98,47 @@ class Opener:
         return opened
 
     def fused_rows(self, name: str, split: str, cases: Cases, classifier: str, seeds: Sequence[int]) -> pd.DataFrame:
-        """Return what a fusion with one of its classifiers says of a set, seed by seed."""
-        stores = {arm: self._store(arm, cases) for arm in self.protocol.fusions[name].fuse}
-        there = {arm: without_failures(cases.views[arm], store.failures) for arm, store in stores.items()}
-        usable = replace(cases, views={**cases.views, **there})
-        folds = [[fit for fit in self.fused if (fit.key, fit.seed) == (name, seed)] for seed in seeds]
-        rows = [fused_view_rows(self.run_folder, usable, own, classifier, stores, split) for own in folds]
-        return pd.concat(rows, ignore_index=True)
+        """Return what a fusion says of a set, seed by seed; the first seed's model is the bundle."""
+        stores, usable = self._fused_stores(name, cases)
+        first = [seed for seed in seeds if seed == self.protocol.splits.seeds[0]]
+        rows = [self._by_bundle(name, split, usable, classifier, seed, stores) for seed in first]
+        others = [seed for seed in seeds if seed not in first]
+        return pd.concat([*rows, *self._by_folds(name, split, usable, classifier, others, stores)], ignore_index=True)
 
     def fused_candidates(self, cases: Cases) -> pd.DataFrame:
         """Return what every fusion with each of its classifiers, of the first seed, says of the test set."""
-        rows = [
-            self.fused_rows(name, "test", cases, classifier, self.protocol.splits.seeds[:1])
-            for name, fusion in self.protocol.fusions.items()
-            for classifier in fusion.candidates
-        ]
+        rows = []
+        for name, fusion in self.protocol.fusions.items():
+            stores, usable = self._fused_stores(name, cases)
+            for classifier in fusion.candidates:
+                rows += self._by_folds(name, "test", usable, classifier, self.protocol.splits.seeds[:1], stores)
         return pd.concat(rows, ignore_index=True)
+
+    def _fused_stores(self, name: str, cases: Cases) -> tuple[dict[str, PreparedStore], Cases]:
+        """Return the members' prepared pictures, and the cases without those that could not be prepared."""
+        stores = {arm: self._store(arm, cases) for arm in self.protocol.fusions[name].fuse}
+        there = {arm: without_failures(cases.views[arm], store.failures) for arm, store in stores.items()}
+        return stores, replace(cases, views={**cases.views, **there})
+
+    def _by_bundle(
+        self, name: str, split: str, cases: Cases, classifier: str, seed: int, stores: Mapping[str, PreparedStore]
+    ) -> pd.DataFrame:
+        own = {arm: file for arm in stores if (file := own_file(self.protocol.arms[arm])) is not None}
+        predictor = load_fused_bundle(self.run_folder / "arms" / name / "bundle", own_networks=own)
+        facts = {"arm": name, "candidate": classifier, "split": split, "seed": seed}
+        return bundle_rows(predictor, stores, cases, facts)
+
+    def _by_folds(
+        self,
+        name: str,
+        split: str,
+        cases: Cases,
+        classifier: str,
+        seeds: Sequence[int],
+        stores: Mapping[str, PreparedStore],
+    ) -> list[pd.DataFrame]:
+        folds = [[fit for fit in self.fused if (fit.key, fit.seed) == (name, seed)] for seed in seeds]
+        return [fused_view_rows(self.run_folder, cases, own, classifier, stores, split) for own in folds]
 
     @property
     def _seeds(self) -> list[int]:

@@ -191,7 +191,7 @@ class _Work:
             fused = self.fuse(split, stores, fits, training, unseen)
         with self.record.stage("predictions"):
             rows, frozen = self.predict(fits, fused, training)
-            write_bundles(self.folder, self.protocol, training, fits, frozen)
+            write_bundles(self.folder, self.protocol, training, fits, fused, frozen)
             rows, seed_rows = self.open_sets(
                 rows, Opener(self.folder, self.protocol, fits, fused, self.cache, self.progress), unseen
             )

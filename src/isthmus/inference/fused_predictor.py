@@ -1,0 +1,273 @@
+"""A fused bundle in memory: cases with the pictures of several members in, calibrated probabilities out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from isthmus.errors import InputError
+from isthmus.inference.clip_proposal import Proposer
+from isthmus.inference.fused_case import Case, views_by_member
+from isthmus.inference.given_columns import checked_columns
+from isthmus.inference.member_values import MemberViews, means_of_cases, member_values
+from isthmus.inference.pictures import Picture
+from isthmus.inference.prediction import FailedPicture, Prediction, Predictions, call_in_words
+from isthmus.inference.predictor import Predictor, device_here, load_bundle
+from isthmus.models.coded_head import CodedHead
+from isthmus.models.fused_bundle import load_heads, member_folder, read_fused_bundle
+from isthmus.models.fused_bundle_spec import FusedBundleSpec
+from isthmus.models.fused_columns import indicator_name
+from isthmus.statistics.calibration import LogisticCalibration
+from isthmus.statistics.inputs import FloatArray
+
+if TYPE_CHECKING:
+    from isthmus.imaging.cache import PreparedStore
+
+Progress = Callable[[str, int, int], None]
+OwnNetworks = Path | Mapping[str, Path] | None
+"""The Python file of the members' own network, or one a member."""
+
+_BLOCK: Final = 16
+"""Cases that are held and scored at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class FusedPredictor:
+    """A model of several arms in memory; made by :func:`load_fused_bundle`.
+
+    Parameters
+    ----------
+    spec : FusedBundleSpec
+        What the bundle says of itself.
+    members : mapping
+        Member to its networks: part n of each belongs to head n.
+    heads : sequence of CodedHead
+        Their probabilities are averaged.
+    device : str
+        Where the networks compute.
+    """
+
+    spec: FusedBundleSpec
+    members: Mapping[str, Predictor]
+    heads: Sequence[CodedHead]
+    device: str
+
+    def predict(
+        self, cases: Sequence[Case], *, localiser: Proposer | None = None, progress: Progress | None = None
+    ) -> Predictions:
+        """Score cases.
+
+        Parameters
+        ----------
+        cases : sequence of Case
+            One a nodule.
+        localiser : Proposer, optional
+            Proposes the region of pictures that have neither box nor mask, where a member needs one.
+        progress : callable, optional
+            Called with what, done, total.
+
+        Returns
+        -------
+        Predictions
+            One a case, in order. A case of which a picture cannot be read, or a column is wrong, stands in
+            ``.failures``: leaving out what was given would be another answer. The others go on.
+
+        Raises
+        ------
+        InputError
+            When there is no case, or no case at all could be scored (then with the first one's error).
+        """
+        if not cases:
+            raise InputError("no case was given", expected="at least one")
+        found: list[Prediction] = []
+        failures: list[FailedPicture] = []
+        waiting: list[_Read] = []
+        for number, case in enumerate(cases, start=1):
+            read = self._read(case, localiser)
+            if isinstance(read, FailedPicture):
+                failures.append(read)
+            else:
+                waiting.append(read)
+            if len(waiting) == _BLOCK or (number == len(cases) and waiting):
+                scores = self._score_read(waiting)
+                found += [self._prediction(one, scores[:, place]) for place, one in enumerate(waiting)]
+                waiting = []
+            if progress is not None:
+                progress("cases", number, len(cases))
+        if not found:
+            raise failures[0].error
+        return Predictions(found, failures)
+
+    def score_stores(
+        self, stores: "Mapping[str, PreparedStore]", views: Mapping[str, pd.DataFrame], cases: pd.DataFrame
+    ) -> pd.DataFrame:
+        """Score nodules of picture caches.
+
+        Parameters
+        ----------
+        stores : mapping
+            For each member a store that was prepared as its bundle says.
+        views : mapping
+            For each member `view_id` and `nodule_id`.
+        cases : DataFrame
+            One row a nodule: `nodule_id` and what the tables know of it.
+
+        Returns
+        -------
+        DataFrame
+            `nodule_id` and `p_<class>`, the mean of the pairs, not calibrated, as `predictions.csv` holds it; nodules
+            that lack what the model cannot do without have no row.
+        """
+        place_of = {nodule: place for place, nodule in enumerate(cases["nodule_id"].tolist())}
+        own: dict[str, MemberViews] = {}
+        for arm in self.members:
+            there = views[arm][views[arm]["nodule_id"].isin(list(place_of))]
+            if len(there):
+                rows = np.asarray(stores[arm].rows(there["view_id"].tolist()), np.int64)
+                places = there["nodule_id"].map(place_of).to_numpy(dtype=np.int64)
+                own[arm] = MemberViews(stores[arm].pixels, stores[arm].lesion_masks, rows, places)
+        positive = self.score(own, cases).mean(axis=0)
+        names = list(self.spec.classes)
+        rows_of = cases[["nodule_id"]].assign(**{f"p_{names[0]}": 1.0 - positive, f"p_{names[-1]}": positive})
+        scored: pd.DataFrame = rows_of[~np.isnan(positive)].reset_index(drop=True)
+        return scored
+
+    def score(self, views: Mapping[str, MemberViews], cases: pd.DataFrame) -> FloatArray:
+        """Return each pair's uncalibrated probability of the positive class: float64 [heads, N].
+
+        Parameters
+        ----------
+        views : mapping
+            Member to its views of the N cases; a member without any may be left out.
+        cases : DataFrame
+            N rows: what is known of them.
+        """
+        scores = []
+        for number, head in enumerate(self.heads):
+            blocks = {}
+            for arm, own in views.items():
+                member = self.members[arm]
+                values = member_values(
+                    member.parts[number],
+                    own,
+                    member.spec.prepare,
+                    self.spec.join,
+                    self.device,
+                    flips=member.spec.flips,
+                    frame_scores=member.spec.frame_scores,
+                )
+                blocks[arm] = means_of_cases(values, own.cases, len(cases))
+            scores.append(head.head.probabilities(head.features(blocks, cases)))
+        return np.stack(scores)
+
+    @property
+    def calibration(self) -> LogisticCalibration:
+        """Of the positive class."""
+        said = self.spec.calibration
+        return LogisticCalibration(said.intercept, said.slope, said.method)
+
+    def _read(self, case: Case, localiser: Proposer | None) -> "_Read | FailedPicture":
+        try:
+            given = views_by_member(case, self.spec)
+            known, notes = checked_columns(self.spec.columns, case.columns, case.shown)
+        except InputError as error:
+            return FailedPicture(case.shown, error)
+        pictures: dict[str, list[Picture]] = {}
+        for arm, views in given.items():
+            for view in views:
+                try:
+                    picture = self.members[arm].read(
+                        view.path,
+                        box=view.box,
+                        mask=view.mask,
+                        scan_area=view.scan_area,
+                        localiser=localiser,
+                        frame_rate_hz=view.frame_rate_hz,
+                    )
+                except InputError as error:
+                    return FailedPicture(f"{case.name}: {view.name}" if case.name else view.name, error)
+                pictures.setdefault(arm, []).append(picture)
+        return _Read(case, pictures, known, [*(self._absent(arm) for arm in given if arm not in pictures), *notes])
+
+    def _absent(self, arm: str) -> str:
+        """Return what is said of a score without a member."""
+        marked = any(indicator_name(arm) in dict(head.head.indicators) for head in self.heads)
+        learnt = "" if marked else ", and the model learnt from no case without it"
+        return f"{arm} is absent: it counts as that of an average training case{learnt}"
+
+    def _score_read(self, waiting: "Sequence[_Read]") -> FloatArray:
+        views: dict[str, MemberViews] = {}
+        for arm in self.members:
+            own = [(place, picture) for place, one in enumerate(waiting) for picture in one.pictures.get(arm, ())]
+            if own:
+                pixels = np.stack([picture.prepared.pixels for _, picture in own])
+                masks = np.stack([picture.prepared.lesion_mask for _, picture in own])
+                places = np.array([place for place, _ in own], np.int64)
+                views[arm] = MemberViews(pixels, masks, np.arange(len(own), dtype=np.int64), places)
+        names = [column.name for column in self.spec.columns]
+        return self.score(views, pd.DataFrame([one.known for one in waiting], columns=names, index=range(len(waiting))))
+
+    def _prediction(self, read: "_Read", pairs: FloatArray) -> Prediction:
+        """Join the pairs' probabilities of the positive class [heads] of one case."""
+        spec, mean = self.spec, float(pairs.mean())
+        probability, each = float(self.calibration.apply(np.array([mean]))[0]), self.calibration.apply(pairs)
+        threshold, names = spec.thresholds.value, list(spec.classes)
+        pictures = {picture.source: picture for own in read.pictures.values() for picture in own}
+        clips = {picture.source: picture.frames for own in read.pictures.values() for picture in own if picture.frames}
+        notes = [f"{arm}: {note}" for arm, own in read.pictures.items() for picture in own for note in picture.notes]
+        call = spec.positive if probability >= threshold else names[0]
+        above = int((each >= threshold).sum())
+        if 0 < above < len(each):
+            notes.append(f"{above} of {len(each)} pairs lie at or above the threshold, the others below")
+        return Prediction(
+            sources=tuple(pictures),
+            probabilities={names[0]: 1.0 - mean, names[-1]: mean},
+            probability=probability,
+            calibrated=True,
+            call=call,
+            words=call_in_words(call, spec.classes, spec.cohort.reference),
+            threshold=threshold,
+            member_range=(float(each.min()), float(each.max())),
+            region_source="/".join(sorted({one.region_source for own in read.pictures.values() for one in own})),
+            notes=(*read.notes, *dict.fromkeys(notes)),
+            frames=tuple(clips.get(source, ()) for source in pictures) if clips else (),
+            case=read.case.name,
+        )
+
+
+class _Read(NamedTuple):
+    case: Case
+    pictures: dict[str, list[Picture]]
+    known: dict[str, str | float | None]
+    notes: list[str]
+
+
+def load_fused_bundle(folder: str | Path, device: str = "auto", *, own_networks: OwnNetworks = None) -> FusedPredictor:
+    """Load a fused bundle once, for any number of cases.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The bundle.
+    device : str
+        As for :func:`isthmus.inference.predictor.load_bundle`.
+    own_networks : Path or mapping, optional
+        The Python file of a network of the user's own, or one for each member that has such.
+
+    Raises
+    ------
+    BundleError
+        When the folder is no fused bundle, is incomplete or altered.
+    InputError
+        When the device is not there.
+    """
+    folder = Path(folder)
+    spec, place, members = read_fused_bundle(folder), device_here(device), dict[str, Predictor]()
+    for member in spec.members:
+        arm = member.arm
+        own = own_networks.get(arm) if isinstance(own_networks, Mapping) else own_networks
+        members[arm] = load_bundle(member_folder(folder, arm), place, own_network=own)
+    return FusedPredictor(spec, members, load_heads(folder, spec), place)
