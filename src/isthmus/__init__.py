@@ -3,7 +3,7 @@
 The public face, each name imported when it is first used:
 
 ``load_cohort(folder)``, ``run(protocol, cohort, out)``, ``open_run(folder)``, ``evaluate(table)``,
-``load_bundle(folder).predict(paths)``.
+``load_bundle(folder).predict(paths)``, of a fused model ``.predict(cases)``.
 """
 
 from importlib import import_module
@@ -14,7 +14,7 @@ _FACE = {
     "run": "isthmus.protocol.run",
     "open_run": "isthmus.protocol.run_folder",
     "evaluate": "isthmus.report.evaluate",
-    "load_bundle": "isthmus.inference.predictor",
+    "load_bundle": "isthmus.inference.any_bundle",
 }
 __all__ = ["evaluate", "load_bundle", "load_cohort", "open_run", "run"]
 

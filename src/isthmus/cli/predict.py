@@ -10,16 +10,38 @@ from isthmus.cli.app import JsonOption, OutOption, app, progress_bars, show
 
 @app.command()
 def predict(
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder: RUN/arms/ARM/bundle.")],
-    inputs: Annotated[list[Path], typer.Argument(help="Pictures, or clips for a model of clips; or folders of them.")],
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder: RUN/arms/ARM/bundle, of an arm or a fusion.")],
     out: OutOption,
-    box: Annotated[str | None, typer.Option("--box", help="Lesion box x0,y0,x1,y1 in the picture's pixels.")] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Pictures, or clips for a model of clips; or folders of them. Of one case of a fused model "
+            "MODALITY=FILE each; several files of a modality are averaged."
+        ),
+    ] = None,
+    box: Annotated[
+        list[str] | None,
+        typer.Option("--box", help="Lesion box [MODALITY=]x0,y0,x1,y1 in the picture's pixels; once a file."),
+    ] = None,
     mask: Annotated[
-        Path | None, typer.Option("--mask", help="Lesion mask of the same size; of a clip a page a frame.")
+        list[str] | None,
+        typer.Option("--mask", help="Lesion mask [MODALITY=]FILE of the same size; of a clip a page a frame."),
     ] = None,
     scan_area: Annotated[
-        str | None,
-        typer.Option("--scan-area", help="Where the ultrasound picture lies, x0,y0,x1,y1; else it is found."),
+        list[str] | None,
+        typer.Option("--scan-area", help="Where the ultrasound picture lies, [MODALITY=]x0,y0,x1,y1; else found."),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", help="What is known of the case, NAME=VALUE, for fused models with such columns."),
+    ] = None,
+    cases: Annotated[
+        Path | None,
+        typer.Option(
+            "--cases",
+            help="CSV of cases in the place of files: case_id, modality, path, mask, box, scan_area, frame_rate_hz; "
+            "other columns are known of the case. A row a file.",
+        ),
     ] = None,
     localiser: Annotated[
         Path | None,
@@ -30,7 +52,8 @@ def predict(
         typer.Option("--frame-rate", min=0.1, help="Frames a second of clips whose files do not say, such as folders."),
     ] = None,
     network: Annotated[
-        Path | None, typer.Option("--network", help="The Python file of a bundle's own network; never run unasked.")
+        list[str] | None,
+        typer.Option("--network", help="The Python file of a bundle's own network, [MEMBER=]FILE; never run unasked."),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Add a Grad-CAM overlay for each picture.")] = False,
     as_json: JsonOption = False,
@@ -43,21 +66,26 @@ def predict(
     A model trained on outlined nodules never scores a picture without a region: give --box or --mask, or --localiser
     (made by `isthmus localiser train`). A region that it proposes is marked `proposed` in every output, with its box
     and confidence; a picture in which it finds none is listed as not scored, never scored whole.
+
+    A fused model scores cases: `isthmus predict BUNDLE bmode=still.png ceus=clip.avi --mask bmode=m.png --mask
+    ceus=m.tiff --column age_years=44 --out DIR`, or a table of them with --cases. A member that a case lacks is said.
     """
-    from isthmus.explain.prediction import predict_files
+    from isthmus.explain.prediction_cases import predict_given
 
     with progress_bars(as_json) as progress:
-        done = predict_files(
+        done = predict_given(
             bundle,
-            inputs,
+            inputs or [],
             out,
-            box=box,
-            mask=mask,
-            scan_area=scan_area,
+            boxes=box or [],
+            masks=mask or [],
+            scan_areas=scan_area or [],
+            columns=column or [],
+            table=cases,
             localiser=localiser,
             frame_rate_hz=frame_rate,
             explain=explain,
-            own_network=network,
+            networks=network or [],
             progress=progress,
         )
     show(done.to_json(), as_json, done.lines())

@@ -11,7 +11,7 @@ from isthmus.explain.prediction_drawing import draw_prediction
 from isthmus.files import new_folder, refuse_existing
 from isthmus.inference.input_files import find_clips, find_pictures
 from isthmus.inference.localiser import Localiser, load_localiser
-from isthmus.inference.output import MARKS, model_facts, prediction_as_json, remarks, write_predictions
+from isthmus.inference.output import MARKS, Spec, model_facts, prediction_as_json, remarks, write_predictions
 from isthmus.inference.pictures import Picture
 from isthmus.inference.prediction import FailedPicture, Predictions
 from isthmus.inference.predictor import Predictor, load_bundle
@@ -32,7 +32,7 @@ class PredictedFiles:
         With ``predictions.csv``, ``predictions.json``, ``manifest.json`` and, where asked for, ``overlays/``.
     predictions : Predictions
         In the order of the files.
-    spec : BundleSpec
+    spec : BundleSpec or FusedBundleSpec
         The model's.
     overlays : tuple of Path
         One PNG a prediction, of a clip its filmstrip with an MP4 and a GIF; or none.
@@ -42,7 +42,7 @@ class PredictedFiles:
 
     folder: Path
     predictions: Predictions
-    spec: BundleSpec
+    spec: Spec
     overlays: tuple[Path, ...] = ()
     localiser: dict[str, Any] | None = None
 
@@ -67,13 +67,15 @@ class PredictedFiles:
     def lines(self) -> list[str]:
         """Return what the command prints in words."""
         lines = []
+        parts = "fold models" if isinstance(self.spec, BundleSpec) else "pairs"
         for prediction in self.predictions:
             low, high = prediction.member_range
             kind = "calibrated probability" if prediction.calibrated else "score, not calibrated,"
             at = "" if prediction.threshold is None else f"; threshold {prediction.threshold:.3f}"
+            files = "; ".join(prediction.sources)
+            name = f"{prediction.case} ({files})" if prediction.case else files
             lines.append(
-                f"{'; '.join(prediction.sources)}: {kind} {prediction.probability:.3f}, {prediction.words}{at}; "
-                f"fold models {low:.3f} to {high:.3f}"
+                f"{name}: {kind} {prediction.probability:.3f}, {prediction.words}{at}; {parts} {low:.3f} to {high:.3f}"
             )
             lines += [f"  {in_words(prediction.descriptors)}"] if prediction.descriptors else []
             lines += [f"  {_frames_in_words(prediction.frames)}"] if prediction.frames else []
@@ -214,5 +216,6 @@ def _draw_all(
 
 
 def _frames_in_words(frames: Sequence[Sequence[int]]) -> str:
-    shown = "; ".join(", ".join(map(str, one)) for one in frames)
-    return f"{'frames' if len(frames[0]) > 1 else 'frame'} {shown} (counted from 0)"
+    clips = [one for one in frames if one]  # of a case with stills too
+    shown = "; ".join(", ".join(map(str, one)) for one in clips)
+    return f"{'frames' if len(clips[0]) > 1 else 'frame'} {shown} (counted from 0)"

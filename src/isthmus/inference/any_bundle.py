@@ -7,7 +7,8 @@ from isthmus.errors import InputError
 from isthmus.inference.fused_predictor import FusedPredictor, OwnNetworks, load_fused_bundle
 from isthmus.inference.predictor import Predictor
 from isthmus.inference.predictor import load_bundle as load_single_bundle
-from isthmus.models.fused_bundle import is_fused_bundle
+from isthmus.models.bundle import read_bundle
+from isthmus.models.fused_bundle import is_fused_bundle, read_fused_bundle
 
 
 def load_bundle(
@@ -48,3 +49,17 @@ def load_bundle(
     if isinstance(own_network, Mapping):
         raise InputError("a file for each member was given, and the bundle is of one arm", expected="one file")
     return load_single_bundle(folder, device, own_network=own_network)
+
+
+def modalities_of(folder: Path) -> list[str]:
+    """Return what a bundle looks at, without loading its networks.
+
+    Raises
+    ------
+    BundleError
+        When the folder is no bundle.
+    """
+    if not is_fused_bundle(folder):
+        return list(read_bundle(folder).requires.modalities)
+    members = read_fused_bundle(folder).members
+    return list(dict.fromkeys(name for member in members for name in member.requires.modalities))

@@ -65,7 +65,7 @@ class FusedPredictor:
         cases : sequence of Case
             One a nodule.
         localiser : Proposer, optional
-            Proposes the region of pictures that have neither box nor mask, where a member needs one.
+            Proposes the region of B-mode pictures and clips that have neither box nor mask, where a member needs one.
         progress : callable, optional
             Called with what, done, total.
 
@@ -184,13 +184,17 @@ class FusedPredictor:
                         box=view.box,
                         mask=view.mask,
                         scan_area=view.scan_area,
-                        localiser=localiser,
+                        localiser=localiser if self._is_b_mode(arm) else None,
                         frame_rate_hz=view.frame_rate_hz,
                     )
                 except InputError as error:
                     return FailedPicture(f"{case.name}: {view.name}" if case.name else view.name, error)
                 pictures.setdefault(arm, []).append(picture)
         return _Read(case, pictures, known, [*(self._absent(arm) for arm in given if arm not in pictures), *notes])
+
+    def _is_b_mode(self, arm: str) -> bool:
+        """Whether a localiser, which learns from B-mode, may propose a member's regions."""
+        return self.spec.member(arm).requires.modalities[0] in ("bmode", "cine")
 
     def _absent(self, arm: str) -> str:
         """Return what is said of a score without a member."""

@@ -11,6 +11,7 @@ from isthmus.inference.prediction import Prediction, Predictions
 from isthmus.manifest import DISCLAIMER
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.descriptors import in_words
+from isthmus.models.fused_bundle_spec import FusedBundleSpec
 from isthmus.tables.check import write_table
 
 TIRADS = (
@@ -18,6 +19,7 @@ TIRADS = (
     "a call says that a picture looks suspicious to such a reader, and nothing more."
 )
 _TOGETHER = {"3d": "as one volume", "frames_as_channels": "as channels of one picture"}
+Spec = BundleSpec | FusedBundleSpec
 MARKS = {
     "SIMULATED": "SIMULATED: the model was trained on a virtual cohort and has seen no patient.",
     "SMOKE": "SMOKE: the model is a rehearsal of the program; no number means anything.",
@@ -25,7 +27,7 @@ MARKS = {
 
 
 def write_predictions(
-    out: Path, predictions: Predictions, spec: BundleSpec, *, localiser: dict[str, Any] | None = None
+    out: Path, predictions: Predictions, spec: Spec, *, localiser: dict[str, Any] | None = None
 ) -> list[Path]:
     """Write ``predictions.csv`` and ``predictions.json``.
 
@@ -61,7 +63,7 @@ def write_predictions(
     return [table, page]
 
 
-def model_facts(spec: BundleSpec) -> dict[str, Any]:
+def model_facts(spec: Spec) -> dict[str, Any]:
     """Return what a result says of its model, for ``predictions.json`` and ``manifest.json``."""
     thresholds, calibration = spec.thresholds, spec.calibration
     return {
@@ -71,13 +73,25 @@ def model_facts(spec: BundleSpec) -> dict[str, Any]:
         "positive": spec.positive,
         "reference": spec.cohort.reference,
         "trained_on": {"cohort": spec.cohort.name, "fingerprint": spec.cohort.fingerprint},
-        "parts": {part.file: part.sha256 for part in spec.parts},
-        **({} if spec.prepare.frames is None else {"looks_at": frames_in_words(spec)}),
+        **(_fused_facts(spec) if isinstance(spec, FusedBundleSpec) else _part_facts(spec)),
         "calibration": None if calibration is None else calibration.model_dump(mode="json"),
         "threshold": None if thresholds is None else thresholds.model_dump(mode="json"),
         "marks": spec.marks,
         "remarks": remarks(spec),
     }
+
+
+def _part_facts(spec: BundleSpec) -> dict[str, Any]:
+    looks = {} if spec.prepare.frames is None else {"looks_at": frames_in_words(spec)}
+    return {"parts": {part.file: part.sha256 for part in spec.parts}, **looks}
+
+
+def _fused_facts(spec: FusedBundleSpec) -> dict[str, Any]:
+    parts = {f"members/{member.arm}/bundle.yaml": member.sha256 for member in spec.members}
+    for number, head in enumerate(spec.heads):
+        parts |= {f"fusion/{number}/{file}": sha256 for file, sha256 in head.sha256.items()}
+    members = {member.arm: member.requires.modalities[0] for member in spec.members}
+    return {"parts": parts, "members": members, "columns": [column.name for column in spec.columns]}
 
 
 def frames_in_words(spec: BundleSpec) -> str:
@@ -95,7 +109,7 @@ def frames_in_words(spec: BundleSpec) -> str:
     return f"{sampling.count} frames evenly spread {within}; {how}"
 
 
-def remarks(spec: BundleSpec) -> list[str]:
+def remarks(spec: Spec) -> list[str]:
     """Return the sentences that stand beside every number of this model."""
     sentences = [MARKS[mark] for mark in spec.marks]
     return [*sentences, TIRADS] if spec.cohort.reference == "tirads" else sentences
@@ -104,6 +118,7 @@ def remarks(spec: BundleSpec) -> list[str]:
 def prediction_as_json(prediction: Prediction) -> dict[str, Any]:
     """Return a prediction as plain values."""
     return {
+        **({"case": prediction.case} if prediction.case else {}),
         "files": list(prediction.sources),
         "probability": prediction.probability,
         "calibrated": prediction.calibrated,
@@ -119,7 +134,7 @@ def prediction_as_json(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def as_frame(predictions: Predictions, spec: BundleSpec) -> pd.DataFrame:
+def as_frame(predictions: Predictions, spec: Spec) -> pd.DataFrame:
     """Return one row a prediction, then one a picture that failed, with its ``error``."""
     rows = [_row(prediction, spec) for prediction in predictions]
     rows += [{"file": failure.source, "error": failure.reason} for failure in predictions.failures]
@@ -127,9 +142,10 @@ def as_frame(predictions: Predictions, spec: BundleSpec) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _row(prediction: Prediction, spec: BundleSpec) -> dict[str, Any]:
+def _row(prediction: Prediction, spec: Spec) -> dict[str, Any]:
     low, high = prediction.member_range
     return {
+        **({"case": prediction.case} if prediction.case else {}),
         "file": "; ".join(prediction.sources),
         "probability": prediction.probability,
         "calibrated": prediction.calibrated,

@@ -1,0 +1,145 @@
+"""A fused model scores cases: of all members, of some, with what is known of them, and says what was missing."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit, logit
+
+import isthmus
+from isthmus.errors import InputError, RegionMissing
+from isthmus.inference.embeddings import view_embeddings
+from isthmus.inference.fused_case import Case, View
+from isthmus.inference.fused_predictor import FusedPredictor
+from isthmus.inference.predictor import load_bundle
+from tests.inference.small_clips import clip
+from tests.inference.small_fused import WIDTH, fused_bundle
+from tests.inference.small_models import BOX, picture
+
+KNOWN = {"age_years": "44", "sex": "M"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fused_bundle(tmp_path_factory.mktemp("fused") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def predictor(folder: Path) -> FusedPredictor:
+    found = isthmus.load_bundle(folder, "cpu")
+    assert isinstance(found, FusedPredictor)
+    return found
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    place = tmp_path_factory.mktemp("files")
+    stills = {name: picture(place / f"{name}.png", seed) for seed, name in enumerate(("still", "other"))}
+    return {**stills, "clip": clip(place / "clip")}
+
+
+def full(files: dict[str, Path], **changes: object) -> Case:
+    views = {"bmode": [View(files["still"], box=BOX)], "ceus": [View(files["clip"])]}
+    return Case(**{"views": views, "columns": KNOWN, "name": "", **changes})  # type: ignore[arg-type]
+
+
+def by_hand(predictor: FusedPredictor, folder: Path, given: dict[str, list[View]], known: dict[str, object]) -> float:
+    """Return the mean over the pairs, from the members' own bundles, one network after the other."""
+    scores = []
+    for number, (head, terms) in enumerate(predictor.heads):
+        row = np.full((1, len(head.columns)), np.nan)
+        for start, arm in ((0, "image"), (WIDTH, "ceus_video")):
+            member = load_bundle(folder / "members" / arm, "cpu")
+            pictures = [member.read(view.path, box=view.box).prepared for view in given.get(arm, [])]
+            if pictures:
+                pixels = np.stack([one.pixels for one in pictures])
+                embeddings, _ = view_embeddings(member.parts[number], pixels, member.spec.prepare)
+                row[0, start : start + WIDTH] = embeddings.mean(axis=0)
+        row[0, 2 * WIDTH :] = np.concatenate([term.design(pd.DataFrame([known]))[0] for term in terms])
+        scores.append(head.probabilities(row)[0])
+    return float(np.mean(scores))
+
+
+def test_a_case_is_scored_by_every_pair_and_their_mean_is_calibrated(
+    predictor: FusedPredictor, folder: Path, files: dict[str, Path]
+) -> None:
+    (found,) = predictor.predict([full(files)])
+    views = {"image": [View(files["still"], box=BOX)], "ceus_video": [View(files["clip"])]}
+    mean = by_hand(predictor, folder, views, {"age_years": 44.0, "sex": "M"})
+    assert found.probabilities["1"] == pytest.approx(mean, abs=1e-6)
+    assert found.probability == pytest.approx(expit(0.3 + 1.2 * logit(mean)), abs=1e-6)
+    assert found.call == ("1" if found.probability >= 0.5 else "0")
+    assert found.member_range[0] < found.probability < found.member_range[1]
+    assert found.sources == ("still.png", "clip")
+    assert found.frames[0] == ()
+    assert len(found.frames[1]) == 3
+    assert not any("absent" in note or "not known" in note for note in found.notes)
+
+
+def test_views_of_one_modality_are_averaged_and_cases_do_not_change_each_other(
+    predictor: FusedPredictor, folder: Path, files: dict[str, Path]
+) -> None:
+    two = [View(files["still"], box=BOX), View(files["other"], box=BOX)]
+    case = full(files, views={"bmode": two, "ceus": [View(files["clip"])]}, name="two views")
+    found = predictor.predict([full(files), case, full(files, views={"image": two[1:]})])
+    views = {"image": two, "ceus_video": [View(files["clip"])]}
+    assert found[1].probabilities["1"] == pytest.approx(
+        by_hand(predictor, folder, views, {"age_years": 44.0, "sex": "M"}), abs=1e-6
+    )
+    assert found[1].case == "two views"
+    alone = by_hand(predictor, folder, {"image": two[1:]}, {"age_years": 44.0, "sex": "M"})
+    assert found[2].probabilities["1"] == pytest.approx(alone, abs=1e-6)
+
+
+def test_a_member_or_a_column_that_is_missing_is_said(predictor: FusedPredictor, files: dict[str, Path]) -> None:
+    (found,) = predictor.predict([full(files, views={"bmode": [View(files["still"], box=BOX)]}, columns={})])
+    assert "ceus_video is absent: it counts as that of an average training case" in found.notes
+    assert "age_years is not known: it counts as the training cases' mean, about 50" in found.notes
+    (found,) = predictor.predict([full(files, views={"ceus": [View(files["clip"])]})])
+    assert "image is absent: it counts as that of an average training case, and the model learnt from no case without it" in found.notes  # fmt: skip  # noqa: E501
+    (found,) = predictor.predict([full(files, columns={"age_years": 95, "sex": None})])
+    assert "age_years 95 lies outside the training cases' 20 to 80" in found.notes
+
+
+def test_a_model_that_knows_no_absence_refuses_it(tmp_path: Path, files: dict[str, Path]) -> None:
+    strict = isthmus.load_bundle(fused_bundle(tmp_path / "bundle", where_absent="leave_out"), "cpu")
+    with pytest.raises(InputError, match="no picture for ceus_video"):
+        strict.predict([full(files, views={"bmode": [View(files["still"], box=BOX)]})])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"views": {"cine": []}}, r"looks at no 'cine'.*expected bmode, ceus, image, ceus_video"),
+        ({"views": {}}, "the case has no picture"),
+        ({"columns": {"size_mm": 3}}, r"knows no column 'size_mm'.*expected age_years, sex"),
+        ({"columns": {"age_years": "old"}}, r"column age_years holds 'old'.*expected a number"),
+        ({"columns": {"sex": "female"}}, r"column sex holds 'female'.*expected F or M"),
+    ],
+)
+def test_what_a_model_cannot_take_is_one_clear_error(
+    predictor: FusedPredictor, files: dict[str, Path], changes: dict[str, object], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        predictor.predict([full(files, **changes)])
+
+
+def test_pictures_that_nobody_looks_at_are_refused(predictor: FusedPredictor, files: dict[str, Path]) -> None:
+    view = [View(files["still"], box=BOX)]
+    with pytest.raises(InputError, match="for 'bmode' and for every member that looks at it"):
+        predictor.predict([full(files, views={"bmode": view, "image": view})])
+
+
+def test_a_case_with_a_bad_picture_is_listed_and_the_others_go_on(
+    predictor: FusedPredictor, files: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    without = full(files, views={"bmode": [View(files["still"])]}, name="b")
+    broken = full(files, views={"bmode": [View(tmp_path / "bad.png", box=BOX)]}, name="c")
+    found = predictor.predict([full(files), without, broken])
+    assert len(found) == 1
+    assert [one.source for one in found.failures] == ["b: still.png", "c: bad.png"]
+    assert isinstance(found.failures[0].error, RegionMissing)
+    with pytest.raises(RegionMissing):
+        predictor.predict([without])
