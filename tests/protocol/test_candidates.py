@@ -61,6 +61,13 @@ def test_a_network_beside_candidates_must_be_one_of_them(protocol):
         resolve_protocol(str(protocol), settings=["arms.image.network=alexnet"])
 
 
+def test_fewer_candidates_may_be_asked_for_by_name(protocol):
+    arm = resolve_protocol(str(protocol), settings=["select.among=[densenet121]"]).arms["image"]
+    assert (list(arm.candidates), arm.network) == (["densenet121"], "densenet121")
+    with pytest.raises(ProtocolError, match="no arm's candidate"):
+        resolve_protocol(str(protocol), settings=["select.among=[alexnet]"])
+
+
 def test_every_candidate_is_trained_and_the_best_in_cross_validation_is_the_arm(by_cross_validation):
     folder = by_cross_validation.folder
     found = read_json(folder / "candidates.json", name="candidates")
@@ -83,7 +90,7 @@ def test_candidates_that_were_not_chosen_never_meet_the_test_set(by_cross_valida
 
 def test_the_report_says_how_it_was_chosen_and_what_that_flatters(by_cross_validation):
     page = by_cross_validation.report.read_text(encoding="utf-8")
-    assert "Choice of networks" in page
+    assert "What was chosen, and what that flatters" in page
     assert "once freed from having been chosen" in page
     notes = by_cross_validation.evidence["arms"]["image"]["cv"]["notes"]
     assert any(note.startswith("optimistic") for note in notes)

@@ -18,8 +18,8 @@ def cohort(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(cohort, cache, tmp_path_factory):
     said: list[str] = []
-    candidates = "{resnet18: {network: resnet18}, densenet121: {network: densenet121}}"
-    settings = [f"arms.{arm}.candidates={candidates}" for arm in ("image", "ceus_video")]
+    settings = ["select.among=[resnet18, densenet121]"]
+    settings.append("only=[image, ceus_video, combined, combined_clinical, clinical]")
     out = tmp_path_factory.mktemp("runs") / "olnm2025"
     return run("olnm2025", cohort, out, profile="smoke", settings=settings, say=said.append), said
 
@@ -46,7 +46,7 @@ def test_a_patient_without_a_clip_is_kept_by_the_fused_arm_and_missing_from_the_
 
 def test_every_arm_and_contrast_of_the_paper_is_there(finished):
     evidence = finished[0].evidence
-    assert set(evidence["arms"]) == {"image", "ceus_video", "combined", "clinical"}
+    assert set(evidence["arms"]) == {"image", "ceus_video", "combined", "combined_clinical", "clinical"}
     pairs = {(one["a"], one["b"]) for one in evidence["comparisons"]}
     assert ("combined", "image") in pairs
     assert set(evidence["candidates"]["arms"]) == {"image", "ceus_video", "combined"}
@@ -54,12 +54,12 @@ def test_every_arm_and_contrast_of_the_paper_is_there(finished):
 
 def test_what_the_heads_selected_and_what_each_member_brought_is_shown(finished):
     evidence, folder = finished[0].evidence, finished[0].folder
-    assert set(evidence["selection"]) == {"combined"}
+    assert set(evidence["selection"]) == {"combined", "combined_clinical"}
     attribution = pd.read_csv(folder / "explanations" / "combined" / "attribution.csv")
     assert {"image", "ceus_video"} <= set(attribution.columns)
     assert np.isfinite(attribution[["image", "ceus_video"]]).all().all()
     page = finished[0].report.read_text(encoding="utf-8")
-    for words in ("Choice of networks", "Clinical model", "dissection"):
+    for words in ("What was chosen, and what that flatters", "Clinical model", "dissection"):
         assert words in page, words
 
 

@@ -92,6 +92,7 @@ def render_ceus(
         frame_times_s=times,
         spacing_mm=view.spacing_mm,
         region=screen.region,
+        dynamic_range_db=_RANGE_DB,
     )
 
 

@@ -105,6 +105,8 @@ class Recording:
         The ultrasound picture inside the frame.
     colour_box : Box, optional
         Where colour (flow or stiffness) may lie.
+    dynamic_range_db : float, optional
+        Of the display, where grey is a known measure of power: contrast mode.
     """
 
     modality: str
@@ -116,6 +118,7 @@ class Recording:
     spacing_mm: Spacing
     region: Box
     colour_box: Box | None = None
+    dynamic_range_db: float | None = None
 
     def __post_init__(self) -> None:
         if self.frame_times_s.shape != self.shape[:1]:

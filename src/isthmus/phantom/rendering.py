@@ -154,6 +154,7 @@ def _record(
         "spacing_mm": round(float(recording.spacing_mm[0]), 6),
         "frame_rate_hz": recording.frame_rate_hz,
         "device": view["device"],
+        **({} if recording.dynamic_range_db is None else {"dynamic_range_db": recording.dynamic_range_db}),
     }
     moving = len(sight.boxes) > 1
     boxes = [

@@ -116,6 +116,7 @@ class Chooser:
             rule=rule,
             positive=self.cases.classes[-1],
             titles={name: self.protocol.title_of(name) for name in several},
+            kind="network" if what == "networks" else "classifier",
         )
         earlier = {} if before.evidence is None else before.evidence["arms"]
         evidence = {"rule": rule, "arms": {**earlier, **found["arms"]}}

@@ -186,7 +186,7 @@ def result_in_words(finished: Run) -> str:
         one for one in evidence["comparisons"] if one["primary"] and one["split"] == split and one["measure"] == "auc"
     )
     aucs = {key: evidence["arms"][key][split]["auc"] for key in (primary.arm, primary.against)}
-    names = {key: finished.protocol.arms[key].title or key for key in aucs}
+    names = {key: finished.protocol.title_of(key) for key in aucs}
     words = " against ".join(f"{names[key]} {interval(auc)}" for key, auc in aucs.items())
     ideal = evidence["ideal_observer"]["arms"][primary.arm]["splits"][split]["observer"]["estimate"]
     sizes = {evidence["arms"][key][split]["n"] for key in aucs}

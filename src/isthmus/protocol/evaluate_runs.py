@@ -113,7 +113,7 @@ def _contrasts_of(run: Run, names: dict[str, str]) -> dict[str, Any]:
             {"title": one.title, "arm": names[one.arm], "against": [names[arm] for arm in one.against]}
             for one in secondary
         ],
-        "oracles": [name for key, name in names.items() if run.protocol.arms[key].oracle],
+        "oracles": [name for key, name in names.items() if key in run.protocol.arms and run.protocol.arms[key].oracle],
     }
 
 
@@ -277,13 +277,13 @@ def _other_folds(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 
 def _facts(source: _Source, arm: str, named: bool) -> ArmFacts:
     assert source.run is not None
-    recipe = source.run.chosen.arms[arm]
-    title = recipe.title or arm
-    return ArmFacts(
-        title=f"{title} ({source.name})" if named else title,
-        network=recipe.network,
-        weights=recipe.weights or "none (random initialisation)",
-    )
+    protocol = source.run.chosen
+    title = f"{protocol.title_of(arm)} ({source.name})" if named else protocol.title_of(arm)
+    if arm in protocol.arms:
+        recipe = protocol.arms[arm]
+        return ArmFacts(title=title, network=recipe.network, weights=recipe.weights or "none (random initialisation)")
+    joined = protocol.fusions.get(arm)
+    return ArmFacts(title=title, network="logistic" if joined is None else f"{joined.candidates[0]}, fused")
 
 
 def _reference(sources: list[_Source], otherwise: str) -> str:

@@ -12,7 +12,9 @@ from isthmus.protocol.fits import fit_folder
 from isthmus.protocol.gather import gather_views
 from isthmus.protocol.schema import Protocol
 from isthmus.report.context import LeakDemonstration
+from isthmus.report.discrimination import groups_of_classes
 from isthmus.statistics.cross_validated import compare_cross_validated_aucs, cross_validated_auc
+from isthmus.statistics.few_groups import unless_few
 from isthmus.training.spec import FitSpec
 
 
@@ -57,9 +59,10 @@ def demonstrate_leak(
     aucs = [
         cross_validated_auc(truth, one[score], one["fold"], seeds, groups).auc.as_dict() for one in (leaking, honest)
     ]
-    comparison = compare_cross_validated_aucs(
+    compared = compare_cross_validated_aucs(
         truth, leaking[score], honest[score], leaking["fold"], seeds, groups, folds_b=honest["fold"]
     )
+    comparison = unless_few(compared, *groups_of_classes(truth, groups))
     return LeakDemonstration(
         arm=key,
         title=protocol.arms[key].title or key,

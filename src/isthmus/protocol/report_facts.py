@@ -243,7 +243,9 @@ def _fusion_facts(protocol: Protocol, key: str) -> ArmFacts:
     fusion, (classifier,) = protocol.fusions[key], protocol.fusions[key].candidates
     members = listed([protocol.title_of(arm) for arm in fusion.fuse])
     joined = "the embeddings" if fusion.settings.join == "embeddings" else "the log odds"
-    columns = f", with {listed(fusion.columns)} of the tables" if fusion.columns else ""
+    more = [f"{listed(fusion.columns)} of the tables"] if fusion.columns else []
+    more += ["the measured perfusion of its contrast-enhanced clips"] if fusion.perfusion else []
+    columns = f", with {' and '.join(more)}" if more else ""
     learnt = (
         "its head learnt only from patients that its networks never saw (cross-fitting: networks of one half of the "
         "training patients, head of the other, and the reverse; the mean of both)"

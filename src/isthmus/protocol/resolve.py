@@ -102,8 +102,30 @@ def resolve_protocol(name: str, profile: str = "paper", settings: Iterable[str] 
         merged = deep_merge(merged, {key: value for key, value in layer.items() if key not in ("defaults", "arms")})
     only = merged.pop("only", None)
     merged |= {"arms": resolved_arms, "profile": profile}
-    protocol = validate(merged, path.name)
+    protocol = _among(validate(merged, path.name), path.name)
     return protocol if only is None else with_arms(protocol, only, path.name)
+
+
+def _among(protocol: Protocol, where: str) -> Protocol:
+    """Return the protocol with those candidates of its arms that `select.among` names."""
+    names = protocol.select.among
+    if names is None:
+        return protocol
+    known = list(dict.fromkeys(name for arm in protocol.arms.values() for name in arm.candidates))
+    for name in names:
+        if name not in known:
+            raise ProtocolError(
+                f"select.among names {name!r}, which is no arm's candidate", where=where, expected=", ".join(known),
+                hint=_nearest(name, known),
+            )  # fmt: skip
+    arms = {}
+    for key, arm in protocol.arms.items():
+        left = {name: one for name, one in arm.candidates.items() if name in names}
+        if arm.candidates and not left:
+            raise ProtocolError(f"select.among leaves arm {key} no candidate", where=where)
+        first = dict(next(iter(left.values()))) if left else {}
+        arms[key] = arm.model_copy(update={**first, "candidates": left}) if left else arm
+    return protocol.model_copy(update={"arms": arms})
 
 
 def with_arms(protocol: Protocol, only: object, where: str) -> Protocol:

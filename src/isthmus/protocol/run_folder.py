@@ -89,7 +89,7 @@ class Run:
 
     def lines(self) -> list[str]:
         """Return what the command prints in words."""
-        lines = evidence_lines(self.evidence, {key: arm.title or key for key, arm in self.protocol.arms.items()})
+        lines = evidence_lines(self.evidence, {name: self.protocol.title_of(name) for name in self.protocol.names})
         if not self.protocol.claims:
             lines.append("SMOKE: every stage ran; no number means anything.")
         return [*lines, f"Report: {self.report}"]

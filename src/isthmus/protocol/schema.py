@@ -100,6 +100,9 @@ class Select(Part):
         description="the largest cross-validated AUC on the training patients; paper: the largest AUC on the test set, "
         "as published studies have done, which makes that AUC too good; the report says so",
     )
+    among: list[str] | None = Field(
+        None, min_length=1, description="of the arms' candidates only these, by name; default all"
+    )
 
 
 class Fusion(Part):
@@ -112,6 +115,9 @@ class Fusion(Part):
     fuse: list[str] = Field(min_length=1, description="arms whose networks are joined")
     columns: list[str] = Field(
         default=[], description="columns of nodules.csv and patients.csv that join them, known before an operation"
+    )
+    perfusion: bool = Field(
+        False, description="what `isthmus cohort perfusion` measures in contrast-enhanced clips joins them"
     )
     settings: FusionSettings = FusionSettings()
     candidates: list[str] = Field(

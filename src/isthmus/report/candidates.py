@@ -15,7 +15,13 @@ Rule = Literal["cross_validation", "paper"]
 
 
 def candidate_evidence(
-    predictions: DataFrame, *, rule: Rule, positive: str, titles: dict[str, str], level: float = 0.95
+    predictions: DataFrame,
+    *,
+    rule: Rule,
+    positive: str,
+    titles: dict[str, str],
+    kind: Literal["network", "classifier"],
+    level: float = 0.95,
 ) -> dict[str, Any]:
     """Compare each arm's candidates and choose one.
 
@@ -29,7 +35,9 @@ def candidate_evidence(
     positive : str
         The positive class.
     titles : dict
-        Arm to its name as shown.
+        Arm to its name as shown, in the order in which they are.
+    kind : {'network', 'classifier'}
+        What is chosen among.
     level : float
         Of all intervals.
 
@@ -37,13 +45,14 @@ def candidate_evidence(
     -------
     dict
         ``rule``, and for each arm ``chosen``, ``by_cross_validation``, ``corrected`` (the cross-validated AUC of what
-        that rule chooses, freed from the choice), ``title`` and ``candidates``: name to ``auc`` by split, ``how_often``
-        (share of bootstraps in which cross-validation would choose it) and ``roc`` by split (sensitivity on the grid
-        0, 0.01, …, 1 of false positive rates).
+        that rule chooses, freed from the choice), ``title``, ``kind`` and ``candidates``: name to ``auc`` by split,
+        ``how_often`` (share of bootstraps in which cross-validation would choose it) and ``roc`` by split (sensitivity
+        on the grid 0, 0.01, …, 1 of false positive rates).
     """
     found = {}
-    for arm, rows in predictions.groupby("arm", sort=False):
-        found[str(arm)] = {"title": titles[str(arm)], **_of_arm(rows, rule, positive, level)}
+    for arm, title in titles.items():
+        rows = predictions[predictions["arm"] == arm]
+        found[arm] = {"title": title, "kind": kind, **_of_arm(rows, rule, positive, level)}
     return {"rule": rule, "arms": found}
 
 
@@ -86,7 +95,7 @@ def optimism_note(candidates: dict[str, Any] | None, arm: str, split: str) -> st
         return None
     several = len(found["candidates"])
     if split == "test" and candidates is not None and candidates["rule"] == "paper":
-        return f"too good: its network was chosen among {several} on this very test set"
+        return f"too good: its {found['kind']} was chosen among {several} on this very test set"
     if split == "cv":
-        return f"optimistic: its network was chosen among {several} on these predictions; see the choice of networks"
+        return f"optimistic: its {found['kind']} was chosen among {several} on these predictions; see what was chosen"
     return None

@@ -48,18 +48,18 @@ def _sentence(context: ReportContext, rule: str, arm: dict[str, Any]) -> str:
     looked = arm["candidates"][arm["by_cross_validation"]]["auc"]["cv"]
     fair = arm["corrected"]
     correction = (
-        f"Its cross-validated AUC is {interval(looked)}, and "
+        f"That one's cross-validated AUC is {interval(looked)}, and "
         f"{interval(fair)} once freed from having been chosen; it would be chosen again in {100 * share:.0f}\u202f% "
         "of resamplings."
     )
     if rule == "cross_validation":
-        return f"{arm['title']} is {chosen}, chosen among {others + 1} networks on the training patients. {correction}"
-    found = arm["candidates"][chosen]["auc"]["test"]
-    same = chosen == arm["by_cross_validation"]
+        several = f"{others + 1} {arm['kind']}s"
+        return f"{arm['title']} is {chosen}, chosen among {several} on the training patients. {correction}"
+    found, own = arm["candidates"][chosen]["auc"]["test"], arm["by_cross_validation"]
+    instead = f"the same {arm['kind']}" if own == chosen else own
     return (
         f"{arm['title']} is {chosen}, because it has the largest of {others + 1} AUCs on the test set, "
-        f"{interval(found)}. On the training patients alone "
-        f"{'the same network' if same else arm['by_cross_validation']} would have been chosen. {correction}"
+        f"{interval(found)}. On the training patients alone {instead} would have been chosen. {correction}"
     )
 
 
@@ -81,7 +81,7 @@ def _tables(found: dict[str, Any]) -> list[Table]:
         ]
         columns = [*(f"AUC, {split_name(split)}" for split in splits), "Chosen in", "Corrected"]
         caption = f"{arm['title']}: {plural(len(arm['candidates']), 'candidate')}, the chosen one marked"
-        tables.append(Table(caption, columns, rows, first="Network"))
+        tables.append(Table(caption, columns, rows, first=arm["kind"].capitalize()))
     return tables
 
 
@@ -136,4 +136,4 @@ def _drawn(found: dict[str, Any], split: str) -> Drawn:
     return draw_candidates(found["arms"], split), title, f"{title} AUC: {spoken}."
 
 
-SUBJECT: Final = Subject(KEY, "Choice of networks", compute, show, frames, paint)
+SUBJECT: Final = Subject(KEY, "What was chosen, and what that flatters", compute, show, frames, paint)

@@ -1,0 +1,43 @@
+"""Quantitative perfusion as a member of a fusion: features of each nodule's contrast-enhanced clips."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from isthmus.cohort.perfusion import measure_perfusion
+from isthmus.protocol.cases import Cases
+from isthmus.protocol.fused_features import Block
+from isthmus.statistics.perfusion_features import FEATURES
+from isthmus.tables.check import write_table
+
+PERFUSION: Final = "perfusion"
+"""The member that these features are."""
+
+
+def perfusion_block(run_folder: Path, cases: Cases) -> Block:
+    """Return the perfusion features of a cohort's nodules; measured once and kept in the run folder.
+
+    No label is looked at. A feature that a clip does not show is NaN, and so are all features of a clip that could not
+    be measured; several clips of a nodule are averaged.
+
+    Parameters
+    ----------
+    run_folder : Path
+        Keeps `perfusion/<cohort>.csv`.
+    cases : Cases
+        Their cohort is measured whole.
+
+    Raises
+    ------
+    CohortError
+        When the cohort has no contrast-enhanced clip.
+    """
+    path = run_folder / PERFUSION / f"{cases.cohort.fingerprint()[:16]}.csv"
+    if not path.is_file():
+        write_table(path, measure_perfusion(cases.cohort).table)
+    table = pd.read_csv(path, dtype={"view_id": str, "nodule_id": str})
+    means = table.groupby("nodule_id", sort=True)[list(FEATURES)].mean()
+    units = [str(name) for name in means.index]
+    return Block(units, means.to_numpy(dtype=np.float64), tuple(f"{PERFUSION}:{name}" for name in FEATURES))
