@@ -12,8 +12,10 @@ from isthmus.imaging.prepare import Preparation
 from isthmus.models.coded_head import CodedHead
 from isthmus.models.fused_bundle import Member, write_fused_bundle
 from isthmus.models.fused_bundle_spec import FusedBundleSpec
+from isthmus.models.fused_columns import PERFUSION
 from isthmus.models.registry import create
 from isthmus.report.clinical_terms import CLINICAL, design_of, names_of, terms_of
+from isthmus.statistics.perfusion_features import FEATURES
 from isthmus.training.fusion import FusionSettings, fit_head
 from tests.inference.small_models import bundle_spec
 
@@ -51,7 +53,7 @@ def member(arm: str, parts: int = 2) -> Member:
     return spec, states
 
 
-def head(number: int, *, where_absent: str = "mean", lacking: int = 8) -> CodedHead:
+def head(number: int, *, where_absent: str = "mean", lacking: int = 8, perfusion: bool = False) -> CodedHead:
     """Return a head fitted on noise; of 40 examples the first `lacking` have no clip."""
     rng = np.random.default_rng(number)
     cases = pd.DataFrame(
@@ -60,8 +62,11 @@ def head(number: int, *, where_absent: str = "mean", lacking: int = 8) -> CodedH
     terms, _ = terms_of(cases, ["age_years", "sex"])
     values = rng.normal(size=(40, 2 * WIDTH))
     values[:lacking, WIDTH:] = np.nan
-    features = np.concatenate([values, design_of(terms, cases)], axis=1)
     columns = [f"{arm}:{place}" for arm in REQUIRES for place in range(WIDTH)]
+    if perfusion:
+        values = np.concatenate([values, rng.normal(size=(40, len(FEATURES)))], axis=1)
+        columns += [f"{PERFUSION}:{name}" for name in FEATURES]
+    features = np.concatenate([values, design_of(terms, cases)], axis=1)
     columns += [f"{CLINICAL}:{name}" for name in names_of(terms)]
     settings = FusionSettings.model_validate({"lasso": None, "pca": 6, "where_absent": where_absent})
     labels, groups = np.arange(40) % 2, np.arange(40)
@@ -100,7 +105,7 @@ def fused_bundle(folder: Path, **changes: Any) -> Path:
     """Write a fused bundle of untrained networks and of heads that were fitted on noise."""
     spec = fused_spec(**changes)
     members = {arm: _of_reference(member(arm), spec) for arm in REQUIRES}
-    heads = [head(number, where_absent=spec.where_absent) for number in range(2)]
+    heads = [head(number, where_absent=spec.where_absent, perfusion=spec.perfusion) for number in range(2)]
     write_fused_bundle(folder, spec, members, heads)
     return folder
 

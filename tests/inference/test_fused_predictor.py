@@ -8,14 +8,17 @@ import pytest
 from scipy.special import expit, logit
 
 import isthmus
+from isthmus.cohort.perfusion import measure_perfusion
 from isthmus.errors import InputError, RegionMissing
 from isthmus.inference.embeddings import view_embeddings
 from isthmus.inference.fused_case import Case, View
 from isthmus.inference.fused_predictor import FusedPredictor
 from isthmus.inference.predictor import load_bundle
+from isthmus.statistics.perfusion_features import FEATURES
 from tests.inference.small_clips import clip
 from tests.inference.small_fused import WIDTH, fused_bundle
 from tests.inference.small_models import BOX, picture
+from tests.perfused_clips import RANGE_DB, RATE_HZ, write_perfused_cohort
 
 KNOWN = {"age_years": "44", "sex": "M"}
 
@@ -143,3 +146,33 @@ def test_a_case_with_a_bad_picture_is_listed_and_the_others_go_on(
     assert isinstance(found.failures[0].error, RegionMissing)
     with pytest.raises(RegionMissing):
         predictor.predict([without])
+
+
+def test_perfusion_is_measured_in_the_case_as_in_a_cohort(
+    predictor: FusedPredictor, tmp_path: Path, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measuring = isthmus.load_bundle(fused_bundle(tmp_path / "bundle", perfusion=True), "cpu")
+    cohort = isthmus.load_cohort(write_perfused_cohort(tmp_path / "cohort"))
+    table = measure_perfusion(cohort, dynamic_range_db=RANGE_DB).table.set_index("view_id")
+    row = cohort.views.set_index("view_id").loc["V1"]
+    path, mask = cohort.folder / row["path"], cohort.folder / row["mask"]
+    seen: list[np.ndarray] = []
+    own = FusedPredictor.score
+    monkeypatch.setattr(
+        FusedPredictor,
+        "score",
+        lambda self, views, cases, measured: seen.append(measured) or own(self, views, cases, measured),
+    )
+    still = [View(files["still"], box=BOX)]
+    area = row["region"].replace(" ", ",")
+    given = View(path, mask=mask, scan_area=area, frame_rate_hz=RATE_HZ, dynamic_range_db=RANGE_DB)
+    found = measuring.predict([full(files, views={"bmode": still, "ceus": [given]})])
+    np.testing.assert_allclose(seen[0][0], table.loc["V1", list(FEATURES)].to_numpy(float), rtol=1e-12)
+    assert not any("perfusion" in note for note in found[0].notes)
+    short = full(files)  # 12 frames, no outline
+    found = measuring.predict([short, full(files, views={"bmode": still})])
+    assert any("the perfusion of clip was not measured" in note for note in found[0].notes)
+    assert any("perfusion is absent" in note for note in found[1].notes)
+    assert np.isnan(seen[1]).all()
+    with pytest.raises(InputError, match="its perfusion was not measured"):
+        measuring.predict([full(files, views={"perfusion": [View(files["clip"])]}, columns={})])

@@ -158,21 +158,35 @@ def _measured(
         )
         own = _text(row, _RANGE)
         rate = _text(row, "frame_rate_hz")
-        curves = read_intensity_curves(
+        found = measure_clip(
             item,
             None if rate is None else float(rate),
-            dynamic_range_db if own is None else _range(own),
+            dynamic_range_db if own is None else dynamic_range(own),
             limits,
         )
     except InputError as error:
         return str(type(error)(error.what, expected=error.expected, hint=error.hint))
+    return ViewPerfusion(view, str(row["nodule_id"]), *found)
+
+
+def measure_clip(
+    item: CacheItem,
+    frame_rate_hz: float | None = None,
+    dynamic_range_db: float = DYNAMIC_RANGE_DB,
+    limits: Limits = DEFAULT_LIMITS,
+) -> tuple[IntensityCurves, dict[str, BolusFit], PerfusionFeatures]:
+    """Return the curves of a clip, their fits by region, and what they say of the lesion.
+
+    Parameters and errors as for :func:`isthmus.imaging.intensity_curves.read_intensity_curves`.
+    """
+    curves = read_intensity_curves(item, frame_rate_hz, dynamic_range_db, limits)
     fits = {
         region: fit_bolus(curves.times_s, curves.means[region], speckle_weights(curves.errors[region]))
         for region in REGIONS
     }
     whole = {region: _mean(values) for region, values in curves.means.items()}
     features = perfusion_features(fits, whole, curves.unenhanced_share, curves.tissue_share, curves.saturated)
-    return ViewPerfusion(view, str(row["nodule_id"]), curves, fits, features)
+    return curves, fits, features
 
 
 def _mean(values: NDArray[np.float64]) -> float:
@@ -185,7 +199,8 @@ def _text(row: Mapping[Any, Any], name: str) -> str | None:
     return None if value is None or pd.isna(value) else str(value)
 
 
-def _range(text: str) -> float:
+def dynamic_range(text: str) -> float:
+    """Return the display's range in decibels from a cell of text; refuse what is none."""
     try:
         value = float(text)
     except ValueError:

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Final
 
+from isthmus.cohort.perfusion import dynamic_range
 from isthmus.errors import InputError, TableError
 from isthmus.inference.fused_case import Case, View
 from isthmus.tables.text import Cells, read_cells
 
 REQUIRED: Final = ("case_id", "modality", "path")
-OF_THE_VIEW: Final = (*REQUIRED, "box", "mask", "scan_area", "frame_rate_hz")
+OF_THE_VIEW: Final = (*REQUIRED, "box", "mask", "scan_area", "frame_rate_hz", "dynamic_range_db")
 """Columns of the file; every other one is known of the case."""
 
 _SHOWN: Final = 20
@@ -21,8 +22,8 @@ def read_case_table(path: Path) -> list[Case]:
     ----------
     path : Path
         Comma-delimited UTF-8: `case_id`, `modality` (or a member's name), `path`; optionally `box`, `mask`,
-        `scan_area`, `frame_rate_hz`; every other column is known of the case, and stands in one of its rows or is the
-        same in all. Files are found from the table's folder.
+        `scan_area`, `frame_rate_hz`, `dynamic_range_db`; every other column is known of the case, and stands in one of
+        its rows or is the same in all. Files are found from the table's folder.
 
     Returns
     -------
@@ -70,13 +71,14 @@ def _view(row: dict[str, str], folder: Path) -> View:
     for name in REQUIRED:
         if not row[name]:
             raise InputError(f"{name} is empty")
-    mask, rate = row.get("mask"), row.get("frame_rate_hz")
+    mask, rate, decibels = row.get("mask"), row.get("frame_rate_hz"), row.get("dynamic_range_db")
     return View(
         _there(folder / row["path"]),
         row.get("box") or None,
         _there(folder / mask) if mask else None,
         row.get("scan_area") or None,
         _rate(rate) if rate else None,
+        dynamic_range(decibels) if decibels else None,
     )
 
 

@@ -8,6 +8,7 @@ from isthmus.errors import InputError
 from isthmus.inference.boxes import BoxLike
 from isthmus.inference.input_files import name_of
 from isthmus.models.fused_bundle_spec import FusedBundleSpec
+from isthmus.models.fused_columns import PERFUSION
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class View:
         A still, or a clip for members that look at clips.
     box, mask, scan_area, frame_rate_hz : optional
         As for :func:`isthmus.inference.pictures.read_picture`.
+    dynamic_range_db : float, optional
+        Of the display of a contrast-enhanced clip, for models that measure perfusion.
     """
 
     path: str | Path
@@ -27,6 +30,7 @@ class View:
     mask: str | Path | None = None
     scan_area: BoxLike | None = None
     frame_rate_hz: float | None = None
+    dynamic_range_db: float | None = None
 
     @property
     def name(self) -> str:
@@ -60,7 +64,7 @@ class Case:
 
 
 def views_by_member(case: Case, spec: FusedBundleSpec) -> dict[str, list[View]]:
-    """Return the views of each member, none where it is absent.
+    """Return the views of each member, none where it is absent; measured perfusion is a member that looks at CEUS.
 
     Raises
     ------
@@ -69,6 +73,7 @@ def views_by_member(case: Case, spec: FusedBundleSpec) -> dict[str, list[View]]:
         at all, or a member is absent and the model was trained on cases that had all.
     """
     modality_of = {member.arm: member.requires.modalities[0] for member in spec.members}
+    modality_of |= {PERFUSION: "ceus"} if spec.perfusion else {}
     known = ", ".join(dict.fromkeys([*modality_of.values(), *modality_of]))
     for name in case.views:
         if name not in modality_of and name not in modality_of.values():

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from isthmus.errors import InputError
+from isthmus.inference.case_perfusion import case_perfusion
 from isthmus.inference.clip_proposal import Proposer
 from isthmus.inference.fused_case import Case, views_by_member
 from isthmus.inference.given_columns import checked_columns
@@ -19,7 +20,7 @@ from isthmus.inference.predictor import Predictor, device_here, load_bundle
 from isthmus.models.coded_head import CodedHead
 from isthmus.models.fused_bundle import load_heads, member_folder, read_fused_bundle
 from isthmus.models.fused_bundle_spec import FusedBundleSpec
-from isthmus.models.fused_columns import indicator_name
+from isthmus.models.fused_columns import PERFUSION, indicator_name
 from isthmus.statistics.calibration import LogisticCalibration
 from isthmus.statistics.inputs import FloatArray
 
@@ -92,8 +93,11 @@ class FusedPredictor:
             else:
                 waiting.append(read)
             if len(waiting) == _BLOCK or (number == len(cases) and waiting):
-                scores = self._score_read(waiting)
-                found += [self._prediction(one, scores[:, place]) for place, one in enumerate(waiting)]
+                for one, scores in zip(waiting, self._score_read(waiting).T, strict=True):
+                    if np.isnan(scores).any():
+                        failures.append(FailedPicture(one.case.shown, _unmeasured()))
+                    else:
+                        found.append(self._prediction(one, scores))
                 waiting = []
             if progress is not None:
                 progress("cases", number, len(cases))
@@ -102,7 +106,11 @@ class FusedPredictor:
         return Predictions(found, failures)
 
     def score_stores(
-        self, stores: "Mapping[str, PreparedStore]", views: Mapping[str, pd.DataFrame], cases: pd.DataFrame
+        self,
+        stores: "Mapping[str, PreparedStore]",
+        views: Mapping[str, pd.DataFrame],
+        cases: pd.DataFrame,
+        measured: FloatArray | None = None,
     ) -> pd.DataFrame:
         """Score nodules of picture caches.
 
@@ -114,6 +122,8 @@ class FusedPredictor:
             For each member `view_id` and `nodule_id`.
         cases : DataFrame
             One row a nodule: `nodule_id` and what the tables know of it.
+        measured : float64 array [N, features], optional
+            The nodules' perfusion, for a model that takes it.
 
         Returns
         -------
@@ -129,13 +139,15 @@ class FusedPredictor:
                 rows = np.asarray(stores[arm].rows(there["view_id"].tolist()), np.int64)
                 places = there["nodule_id"].map(place_of).to_numpy(dtype=np.int64)
                 own[arm] = MemberViews(stores[arm].pixels, stores[arm].lesion_masks, rows, places)
-        positive = self.score(own, cases).mean(axis=0)
+        positive = self.score(own, cases, measured).mean(axis=0)
         names = list(self.spec.classes)
         rows_of = cases[["nodule_id"]].assign(**{f"p_{names[0]}": 1.0 - positive, f"p_{names[-1]}": positive})
         scored: pd.DataFrame = rows_of[~np.isnan(positive)].reset_index(drop=True)
         return scored
 
-    def score(self, views: Mapping[str, MemberViews], cases: pd.DataFrame) -> FloatArray:
+    def score(
+        self, views: Mapping[str, MemberViews], cases: pd.DataFrame, measured: FloatArray | None = None
+    ) -> FloatArray:
         """Return each pair's uncalibrated probability of the positive class: float64 [heads, N].
 
         Parameters
@@ -144,10 +156,12 @@ class FusedPredictor:
             Member to its views of the N cases; a member without any may be left out.
         cases : DataFrame
             N rows: what is known of them.
+        measured : float64 array [N, features], optional
+            Their perfusion.
         """
         scores = []
         for number, head in enumerate(self.heads):
-            blocks = {}
+            blocks = {} if measured is None else {PERFUSION: measured}
             for arm, own in views.items():
                 member = self.members[arm]
                 values = member_values(
@@ -175,6 +189,9 @@ class FusedPredictor:
             known, notes = checked_columns(self.spec.columns, case.columns, case.shown)
         except InputError as error:
             return FailedPicture(case.shown, error)
+        clips = given.pop(PERFUSION, [])
+        absent = [arm for arm, views in given.items() if not views]
+        absent += [PERFUSION] if self.spec.perfusion and not clips else []
         pictures: dict[str, list[Picture]] = {}
         for arm, views in given.items():
             for view in views:
@@ -190,7 +207,10 @@ class FusedPredictor:
                 except InputError as error:
                     return FailedPicture(f"{case.name}: {view.name}" if case.name else view.name, error)
                 pictures.setdefault(arm, []).append(picture)
-        return _Read(case, pictures, known, [*(self._absent(arm) for arm in given if arm not in pictures), *notes])
+        measured, doubts = case_perfusion(clips) if self.spec.perfusion else (None, [])
+        if not pictures and measured is not None and np.isnan(measured).all():
+            return FailedPicture(case.shown, _unmeasured())
+        return _Read(case, pictures, known, measured, [*map(self._absent, absent), *notes, *doubts])
 
     def _is_b_mode(self, arm: str) -> bool:
         """Whether a localiser, which learns from B-mode, may propose a member's regions."""
@@ -212,7 +232,9 @@ class FusedPredictor:
                 places = np.array([place for place, _ in own], np.int64)
                 views[arm] = MemberViews(pixels, masks, np.arange(len(own), dtype=np.int64), places)
         names = [column.name for column in self.spec.columns]
-        return self.score(views, pd.DataFrame([one.known for one in waiting], columns=names, index=range(len(waiting))))
+        cases = pd.DataFrame([one.known for one in waiting], columns=names, index=range(len(waiting)))
+        measured = [one.measured for one in waiting if one.measured is not None]
+        return self.score(views, cases, np.stack(measured) if measured else None)
 
     def _prediction(self, read: "_Read", pairs: FloatArray) -> Prediction:
         """Join the pairs' probabilities of the positive class [heads] of one case."""
@@ -246,7 +268,12 @@ class _Read(NamedTuple):
     case: Case
     pictures: dict[str, list[Picture]]
     known: dict[str, str | float | None]
+    measured: FloatArray | None
     notes: list[str]
+
+
+def _unmeasured() -> InputError:
+    return InputError("its perfusion was not measured, and the model cannot do without", expected="another clip")
 
 
 def load_fused_bundle(folder: str | Path, device: str = "auto", *, own_networks: OwnNetworks = None) -> FusedPredictor:

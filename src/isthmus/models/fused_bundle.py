@@ -18,8 +18,9 @@ from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.coded_head import CodedHead
 from isthmus.models.fused_bundle_spec import FusedBundleSpec, HeadFacts
 from isthmus.models.fused_card import render_fused_card
-from isthmus.models.fused_columns import member_of
+from isthmus.models.fused_columns import PERFUSION, member_of
 from isthmus.models.skops_file import LARGEST_FILE
+from isthmus.statistics.perfusion_features import FEATURES
 from isthmus.tables.coded_columns import CLINICAL
 
 if TYPE_CHECKING:
@@ -143,7 +144,11 @@ def _load_head(place: Path, facts: HeadFacts, spec: FusedBundleSpec) -> CodedHea
         _unaltered(place / name, sha256, LARGEST_FILE)
     found = CodedHead.read(place)
     seen = list(dict.fromkeys(member_of(name) for name in found.head.columns))
-    known = [*(member.arm for member in spec.members), *([CLINICAL] if found.terms else [])]
+    measured = [PERFUSION] if spec.perfusion else []
+    known = [*(member.arm for member in spec.members), *measured, *([CLINICAL] if found.terms else [])]
+    features = [name for name in found.head.columns if member_of(name) == PERFUSION]
+    if spec.perfusion and features != [f"{PERFUSION}:{name}" for name in FEATURES]:
+        raise BundleError("this head knows other features of perfusion than are measured", where=str(place))
     if seen != known:
         raise BundleError(
             f"this head joins {', '.join(seen)}", where=str(place), expected=", ".join(known), hint=_AGAIN

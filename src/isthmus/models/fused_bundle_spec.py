@@ -62,6 +62,8 @@ class FusedBundleSpec(Facts):
         What happens to a case that lacks a member.
     mode : {'cross_fit', 'paper'}
         Whether the heads learnt from patients that their networks never saw.
+    perfusion : bool
+        Whether what is measured in the case's contrast-enhanced clips joins the members.
     classes, target, unit, aggregation, calibration, thresholds, cohort, versions, smoke
         As :class:`isthmus.models.bundle_spec.BundleSpec` has them; the views of a nodule are averaged before the heads.
     """
@@ -78,6 +80,7 @@ class FusedBundleSpec(Facts):
     classifier: str
     where_absent: WhereAbsent
     mode: Literal["cross_fit", "paper"]
+    perfusion: bool = False
     columns: list[ColumnFacts] = Field([], max_length=1000)
     aggregation: dict[Literal["nodule", "patient"], Literal["mean", "maximum"]]
     calibration: Calibration

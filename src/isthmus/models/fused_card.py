@@ -68,6 +68,8 @@ def _input(spec: "FusedBundleSpec", members: "Sequence[BundleSpec]") -> str:
         f"`{own.network.name}` (`members/{facts.arm}/card.md`)"
         for facts, own in zip(spec.members, members, strict=True)
     ]
+    if spec.perfusion:
+        lines.append("- the perfusion that is measured in contrast-enhanced clips with an outline or box")
     lines += [f"- column `{column.name}`: {column_in_words(column)}" for column in spec.columns]
     return f"## Input\n\n{_ABSENT[spec.where_absent]}\n\n" + "\n".join(lines)
 

@@ -1,6 +1,6 @@
 """The columns of fused features: whose they are, what they are called, and which examples have them."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -8,6 +8,8 @@ from isthmus.errors import InputError
 from isthmus.statistics.inputs import BoolArray, FloatArray
 
 _ABSENT = "absent:"
+PERFUSION: Final = "perfusion"
+"""The member that is no network: what is measured in contrast-enhanced clips."""
 
 WhereAbsent = Literal["mean", "leave_out"]
 """``mean``: an absent member's features stand at their training mean and an indicator says so; ``leave_out``: an

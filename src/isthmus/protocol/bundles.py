@@ -118,6 +118,7 @@ def _write_fused(
         classifier=classifier,
         where_absent=fusion.settings.where_absent,
         mode=fusion.settings.mode,
+        perfusion=fusion.perfusion,
         columns=_columns([head.terms for head in heads]),
         aggregation=dict(cases.target.aggregation),
         calibration=Calibration(**frozen["calibration"], fitted_on=frozen["chosen_on"]),

@@ -11,7 +11,9 @@ from isthmus.imaging.cache import PreparedStore
 from isthmus.inference.fused_predictor import FusedPredictor
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases
 from isthmus.protocol.clinical_arm import known_cases
+from isthmus.protocol.fused_features import side_by_side
 from isthmus.protocol.fused_fits import FusedFit, features_of, read_pair
+from isthmus.protocol.fused_perfusion import perfusion_block
 
 
 def gather_fused(run_folder: Path, cases: Cases, fused: Sequence[FusedFit]) -> pd.DataFrame:
@@ -73,7 +75,7 @@ def fused_view_rows(
 
 
 def bundle_rows(
-    predictor: FusedPredictor, stores: Mapping[str, PreparedStore], cases: Cases, facts: Mapping[str, Any]
+    predictor: FusedPredictor, stores: Mapping[str, PreparedStore], cases: Cases, facts: Mapping[str, Any], kept: Path
 ) -> pd.DataFrame:
     """Return what a fused bundle says of a set, in the columns of `gather_views`.
 
@@ -87,9 +89,13 @@ def bundle_rows(
         Of the set; views whose pictures could not be prepared are left out.
     facts : mapping
         `arm`, `candidate`, `split`, `seed`.
+    kept : Path
+        The run folder, or another, in which the measured perfusion of a cohort is kept.
     """
-    known = known_cases(cases)
-    scores = predictor.score_stores(stores, cases.views, known)
+    known, measured = known_cases(cases), None
+    if predictor.spec.perfusion:
+        measured, _ = side_by_side([perfusion_block(kept, cases)], known["nodule_id"].tolist())
+    scores = predictor.score_stores(stores, cases.views, known, measured)
     rows = known[list(UNIT_COLUMNS)].merge(scores, on="nodule_id", validate="one_to_one")
     own = {"target": cases.target.name, "cohort": cases.cohort.name, "fold": 0, **facts}
     return rows.assign(**own, view_id=rows["nodule_id"])

@@ -126,7 +126,7 @@ class Opener:
         own = {arm: file for arm in stores if (file := own_file(self.protocol.arms[arm])) is not None}
         predictor = load_fused_bundle(self.run_folder / "arms" / name / "bundle", own_networks=own)
         facts = {"arm": name, "candidate": classifier, "split": split, "seed": seed}
-        return bundle_rows(predictor, stores, cases, facts)
+        return bundle_rows(predictor, stores, cases, facts, self.run_folder)
 
     def _by_folds(
         self,
