@@ -18,7 +18,7 @@ from tests.ddti_tree import write_ddti_tree
 COMMANDS = (
     ["cohort", "import"], ["cohort", "check"], ["run"], ["evaluate"], ["predict"], ["protocols"], ["models"],
     ["weights", "list"], ["weights", "fetch"], ["weights", "import"], ["doctor"], ["demo"], ["rate", "form"],
-    ["rate", "analyse"],
+    ["rate", "analyse"], ["cohort", "perfusion"],
 )  # fmt: skip
 
 
