@@ -144,3 +144,13 @@ def tidy(axes: "Axes", *, grid: str = "") -> None:
     if grid:
         axes.set_axisbelow(True)
         axes.grid(visible=True, axis=grid, color="#e8e8e8", linewidth=0.7)  # type: ignore[arg-type]
+
+
+def unit_square(axes: "Axes") -> None:
+    """Make both axes run from 0 to 1 in a square, as for ROC, precision-recall and calibration curves."""
+    axes.set_box_aspect(1)
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(-0.01, 1.01)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    tidy(axes)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isthmus.report.curves import CalibrationCurve, RocSummary
-from isthmus.report.figure_style import GREY, INK, PALE, colour, new_figure, tidy
+from isthmus.report.figure_style import GREY, INK, PALE, colour, new_figure, tidy, unit_square
 from isthmus.report.reading import interval, number, ranking_measure, split_name
 
 if TYPE_CHECKING:
@@ -95,12 +95,7 @@ def draw_roc(bands: dict[str, RocSummary], titles: dict[str, str], marks: dict[s
             axis.plot(*marks[arm], "o", markersize=6, markerfacecolor="white", markeredgecolor=INK, markeredgewidth=1.3)
         axis.set_title(_wrapped(titles.get(arm, arm), 26))
         axis.text(0.97, 0.05, f"AUC {band.auc_text}", ha="right", va="bottom", fontsize=8.5)
-        axis.set_box_aspect(1)
-        axis.set_xlim(-0.01, 1.01)
-        axis.set_ylim(-0.01, 1.01)
-        axis.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-        axis.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
-        tidy(axis)
+        unit_square(axis)
     for axis in axes.flat[len(bands) :]:
         axis.set_visible(False)
     figure.supxlabel("1 − specificity", fontsize=9)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.report.figure_style import GREY, PALE, colour, new_figure, tidy
+from isthmus.report.figure_style import GREY, PALE, colour, new_figure, unit_square
 from isthmus.report.reading import number
 
 if TYPE_CHECKING:
@@ -43,12 +43,7 @@ def draw_candidates(arms: dict[str, dict[str, Any]], split: str) -> "Figure":
                 0.98, 0.04 + 0.075 * line, words, ha="right", va="bottom", fontsize=7.5, color=tone, weight=weight
             )
         axis.set_title(fill(arm["title"], 30))
-        axis.set_box_aspect(1)
-        axis.set_xlim(-0.01, 1.01)
-        axis.set_ylim(-0.01, 1.01)
-        axis.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-        axis.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
-        tidy(axis)
+        unit_square(axis)
     for axis in axes.flat[len(arms) :]:
         axis.set_visible(False)
     figure.supxlabel("1 − specificity", fontsize=9)

@@ -4,7 +4,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 from isthmus.report.curves import PrecisionRecallSummary
-from isthmus.report.figure_style import GREY, PALE, colour, new_figure, tidy
+from isthmus.report.figure_style import GREY, PALE, colour, new_figure, unit_square
 from isthmus.report.reading import number
 
 if TYPE_CHECKING:
@@ -41,12 +41,7 @@ def draw_precision_recall(
         axis.text(0.02, curve.chance - 0.02, words, ha="left", va="top", fontsize=8, color=GREY)
         axis.text(0.97, 0.05, f"AP {texts[arm]}", ha="right", va="bottom", fontsize=8.5, transform=axis.transAxes)
         axis.set_title(fill(titles.get(arm, arm), 26))
-        axis.set_box_aspect(1)
-        axis.set_xlim(-0.01, 1.01)
-        axis.set_ylim(-0.01, 1.01)
-        axis.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-        axis.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
-        tidy(axis)
+        unit_square(axis)
     for axis in axes.flat[len(curves) :]:
         axis.set_visible(False)
     figure.supxlabel("Recall (sensitivity)", fontsize=9)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.report.figure_style import GREY, colour, new_figure, tidy
+from isthmus.report.figure_style import GREY, colour, new_figure, unit_square
 from isthmus.report.reading import interval
 
 if TYPE_CHECKING:
@@ -39,12 +39,7 @@ def draw_flexible_curves(entries: dict[str, dict[str, Any]], titles: dict[str, s
         axis.plot(curve["predicted"], curve["observed"], color=tone, linewidth=1.9)
         axis.set_title(_wrapped(titles[arm]))
         axis.text(0.03, 0.97, f"ICI {interval(entry['ici'])}", va="top", fontsize=8.5, transform=axis.transAxes)
-        axis.set_box_aspect(1)
-        axis.set_xlim(-0.01, 1.01)
-        axis.set_ylim(-0.01, 1.01)
-        axis.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-        axis.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
-        tidy(axis)
+        unit_square(axis)
     for axis in axes.flat[len(entries) :]:
         axis.set_visible(False)
     figure.supxlabel("Probability given", fontsize=9)
