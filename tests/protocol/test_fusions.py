@@ -1,15 +1,21 @@
 """Fused arms in a run: cross-fitted on halves, chosen among classifiers, frozen, and met by the test set once."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from isthmus.errors import FitError, ProtocolError
+import isthmus
+from isthmus.errors import FitError, InputError, ProtocolError
 from isthmus.files import read_json, write_yaml
+from isthmus.inference.fused_case import Case, View
+from isthmus.inference.fused_predictor import FusedPredictor
 from isthmus.protocol import fused_fits
 from isthmus.protocol.frozen import Lock
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run import run
+from isthmus.protocol.validate import validate
 from isthmus.training.spec import FitSpec
 
 PROTOCOL = {
@@ -40,6 +46,8 @@ PROTOCOL = {
     },
     "clinical": {"columns": ["age_years", "sex"]},
 }
+
+COLUMNS = ("age_years", "sex")
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +157,75 @@ def test_columns_of_the_tables_join_as_they_were_coded_on_the_heads_own_patients
     ages = patients.loc[patients["patient_id"].isin(groups), "age_years"]
     assert terms[0]["column"] == "age_years"
     assert terms[0]["fill"] == pytest.approx(ages.mean())
+
+
+def cases_of(cohort, nodules):
+    """Return the nodules as files with regions, and what the tables know of them."""
+    known = cohort.nodules.merge(cohort.patients, on="patient_id").set_index("nodule_id")
+    views = cohort.examples("tirads_4a_or_higher")
+    cases = []
+    for nodule in nodules:
+        own = views[views["nodule_id"] == nodule].itertuples()
+        files = [View(row.path, mask=row.mask, scan_area=row.region) for row in own]
+        columns = {name: None if pd.isna(known.loc[nodule, name]) else known.loc[nodule, name] for name in COLUMNS}
+        cases.append(Case({"bmode": files}, columns, nodule))
+    return cases
+
+
+@pytest.mark.parametrize(("arm", "split"), [("combined", "test"), ("stacked", "test"), ("combined", "external")])
+def test_a_fused_bundle_scores_files_as_the_run_scored_its_sets(joined, cohorts, arm, split):
+    # Contract 3: `predict` on a run's test nodules equals its predictions.csv to 1e-5.
+    cohort = isthmus.load_cohort(cohorts[0] if split == "test" else cohorts[1])
+    table = joined[0].predictions
+    rows = table[(table["split"] == split) & (table["arm"] == arm)].sort_values("nodule_id")
+    predictor = joined[0].bundle(arm)
+    assert isinstance(predictor, FusedPredictor)
+    cases = cases_of(cohort, rows["nodule_id"])
+    if arm == "stacked":
+        cases = [Case(case.views, {}, case.name) for case in cases]
+    predictions = predictor.predict(cases)
+    assert len(rows) > 5
+    assert [one.case for one in predictions] == rows["nodule_id"].tolist()
+    assert max(abs(one.probabilities["1"] - p) for one, p in zip(predictions, rows["p_1"], strict=True)) < 1e-5
+    assert [one.call for one in predictions] == rows["call"].tolist()
+
+
+def test_a_bundle_keeps_what_was_frozen_and_how_its_heads_learnt(joined):
+    spec, frozen = joined[0].bundle("combined").spec, read_json(joined[0].folder / "frozen.json")["arms"]["combined"]
+    assert spec.thresholds.value == frozen["threshold"]
+    assert spec.calibration.slope == frozen["calibration"]["slope"]
+    assert spec.classifier == frozen["candidate"]
+    assert [(head.fold, head.pair) for head in spec.heads] == [(0, "a"), (0, "b"), (1, "a"), (1, "b")]
+    assert [column.name for column in spec.columns] == list(COLUMNS)
+    assert [column.kind for column in spec.columns] == ["numeric", "unused"]  # nearly all are women
+    assert spec.mode == "cross_fit"
+    with pytest.raises(InputError, match="'clinical' has no bundle"):
+        joined[0].bundle("clinical")
+    with pytest.raises(InputError, match="no arm is called"):
+        joined[0].bundle("other")
+
+
+def test_a_validation_finds_of_fusions_and_the_clinical_model_what_the_run_found(joined, cohorts, tmp_path):
+    shutil.copytree(joined[0].folder, tmp_path / "run")
+    evidence = validate(tmp_path / "run", cohorts[1], tmp_path / "out")
+    assert set(evidence["arms"]) == {"lesion", "picture", "combined", "stacked", "clinical"}
+    rows = {}
+    for name, place in (("run", joined[0].folder), ("validation", tmp_path / "out")):
+        table = pd.read_csv(place / "predictions.csv", dtype=str)
+        rows[name] = table[table["split"] == "external"].sort_values(["arm", "unit_id"]).reset_index(drop=True)
+    shared = ["cohort", "arm", "candidate", "unit_id", "label", "call", "p_1"]
+    pd.testing.assert_frame_equal(rows["run"][shared], rows["validation"][shared])
+    assert set(Lock(tmp_path / "run").openings()[-1]["arms"]) == set(evidence["arms"])
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Both looks" in page
+    assert "Clinical model" in page
+
+
+def test_a_fused_bundle_alone_is_validated(joined, cohorts, tmp_path):
+    bundle = joined[0].folder / "arms" / "combined" / "bundle"
+    evidence = validate(bundle, cohorts[1], tmp_path / "out")
+    found, known = (one["arms"]["combined"]["external"]["auc"] for one in (evidence, joined[0].evidence))
+    assert found == known
 
 
 def test_a_finished_run_with_fusions_is_resumed_to_the_same_bytes(joined, protocol, cohorts, cache):

@@ -10,7 +10,7 @@ from isthmus.cli.app import JsonOption, OutOption, app, progress_bars, show
 
 @app.command()
 def validate(
-    model: Annotated[Path, typer.Argument(help="A run folder (all of its arms), or one bundle.")],
+    model: Annotated[Path, typer.Argument(help="A run folder (all its arms, fusions, clinical model), or one bundle.")],
     cohort: Annotated[Path, typer.Option("--cohort", help="Cohort of other patients.", show_default=False)],
     out: OutOption,
     correspondence: Annotated[

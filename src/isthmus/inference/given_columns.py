@@ -41,6 +41,10 @@ def checked_columns(
     notes: list[str] = []
     for column in columns:
         value = given.get(column.name)
+        if column.kind == "unused":
+            values[column.name] = None
+            notes += [] if value is None else [f"{column.name} is of no effect in this model"]
+            continue
         if value is None or str(value).strip() == "":
             values[column.name] = None
             notes.append(f"{column.name} is not known: it counts as {column.missing}")

@@ -38,11 +38,11 @@ class ColumnFacts(Facts):
 
     name: str = Field(min_length=1, max_length=200)
     title: str
-    kind: Literal["numeric", "categorical"]
+    kind: Literal["numeric", "categorical", "unused"]
     values: list[str] = Field([], max_length=1000)
     low: float | None = Field(None, allow_inf_nan=False)
     high: float | None = Field(None, allow_inf_nan=False)
-    missing: str
+    missing: str = "what most training cases have"
 
 
 class FusedBundleSpec(Facts):

@@ -76,6 +76,8 @@ def _input(spec: "FusedBundleSpec", members: "Sequence[BundleSpec]") -> str:
 
 def column_in_words(column: "ColumnFacts") -> str:
     """Return what a column may hold, and what it counts as where it is not known."""
+    if column.kind == "unused":
+        return "of no effect: too few training cases differed in it"
     if column.kind == "numeric":
         held = f"a number (training cases: {column.low:g} to {column.high:g})"
     else:

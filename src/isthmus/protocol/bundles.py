@@ -31,6 +31,7 @@ from isthmus.protocol.cases import Cases
 from isthmus.protocol.fits import fit_folder
 from isthmus.protocol.fused_fits import FusedFit, read_pair
 from isthmus.protocol.schema import Protocol
+from isthmus.report.case_columns import title_of
 from isthmus.tables.coded_columns import Term
 from isthmus.tables.vocabulary import MULTI_VALUED
 from isthmus.training.spec import FitSpec
@@ -119,7 +120,7 @@ def _write_fused(
         where_absent=fusion.settings.where_absent,
         mode=fusion.settings.mode,
         perfusion=fusion.perfusion,
-        columns=_columns([head.terms for head in heads]),
+        columns=_columns(fusion.columns, [head.terms for head in heads]),
         aggregation=dict(cases.target.aggregation),
         calibration=Calibration(**frozen["calibration"], fitted_on=frozen["chosen_on"]),
         thresholds=Thresholds(rule=frozen["rule"], value=frozen["threshold"], chosen_on=frozen["chosen_on"]),
@@ -130,9 +131,9 @@ def _write_fused(
     write_fused_bundle(_anew(run_folder, key), spec, members, heads)
 
 
-def _columns(heads: Sequence[Sequence[Term]]) -> list[ColumnFacts]:
+def _columns(asked: Sequence[str], heads: Sequence[Sequence[Term]]) -> list[ColumnFacts]:
     """Return what the heads know of each column; they were coded on different patients."""
-    by_name: dict[str, list[Term]] = {}
+    by_name: dict[str, list[Term]] = {name: [] for name in asked}
     for terms in heads:
         for term in terms:
             by_name.setdefault(term.column.partition("=")[0], []).append(term)
@@ -140,6 +141,8 @@ def _columns(heads: Sequence[Sequence[Term]]) -> list[ColumnFacts]:
 
 
 def _column(name: str, terms: Sequence[Term]) -> ColumnFacts:
+    if not terms:
+        return ColumnFacts(name=name, title=title_of(name), kind="unused")
     title = terms[0].title.partition(":")[0]
     numbers = [term for term in terms if term.kind == "numeric"]
     if numbers:
@@ -159,7 +162,6 @@ def _column(name: str, terms: Sequence[Term]) -> ColumnFacts:
             title=title,
             kind="categorical",
             values=sorted({*values, "none"}),
-            missing="what most training cases have",
         )
     known = {value for term in terms for value in _values(term)}
     ((fill, _),) = Counter(str(term.fill) for term in terms).most_common(1)

@@ -90,7 +90,7 @@ class Opener:
             elif name in self.protocol.fusions:
                 tables.append(self.fused_rows(name, split, cases, frozen[name]["candidate"], self._seeds))
             else:
-                tables.append(_clinical_rows(frozen[name]["model"], cases, split, self._seeds))
+                tables.append(clinical_rows(frozen[name]["model"], cases, split, self._seeds))
             if self.progress is not None:
                 self.progress(f"predicting the {SPLIT_NAMES[split]}", done, len(new))
         opened = pd.concat(tables, ignore_index=True)
@@ -169,7 +169,8 @@ class Opener:
         return mean_fold_scores(self.run_folder, fits, store, view_ids)
 
 
-def _clinical_rows(model: Mapping[str, Any], cases: Cases, split: str, seeds: Sequence[int]) -> pd.DataFrame:
+def clinical_rows(model: Mapping[str, Any], cases: Cases, split: str, seeds: Sequence[int]) -> pd.DataFrame:
+    """Return what a frozen clinical model says of a set, in the columns of `gather_views`."""
     rows = clinical_predictions(model, cases, split, seeds).drop(columns=["unit", "unit_id"])
     return rows.assign(view_id=rows["nodule_id"])
 

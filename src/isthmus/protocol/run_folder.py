@@ -17,6 +17,7 @@ from isthmus.report.summary import evidence_lines
 from isthmus.tables.predictions import read_predictions
 
 if TYPE_CHECKING:
+    from isthmus.inference.fused_predictor import FusedPredictor
     from isthmus.inference.predictor import Predictor
 
 SEEDS: Final = "predictions_seeds.csv"
@@ -60,21 +61,35 @@ class Run:
         """The report's page."""
         return self.folder / "report.html"
 
-    def bundle(self, arm: str) -> "Predictor":
-        """Load an arm's model.
+    def bundle(self, arm: str) -> "Predictor | FusedPredictor":
+        """Load the model of an arm or of a fusion.
 
         Raises
         ------
         InputError
-            When the run has no such arm.
+            When the run has no such arm, or it is the clinical model, whose coefficients stand in `frozen.json`.
         """
-        from isthmus.inference.predictor import load_bundle
+        from isthmus.inference.any_bundle import load_bundle
 
-        if arm not in self.protocol.arms:
+        known = [*self.protocol.arms, *self.protocol.fusions]
+        if arm not in known:
             raise InputError(
-                f"no arm is called {arm!r}", where=str(self.folder), expected=", ".join(self.protocol.arms)
+                f"{arm!r} has no bundle" if arm in self.protocol.names else f"no arm is called {arm!r}",
+                where=str(self.folder),
+                expected=", ".join(known),
             )
-        return load_bundle(self.folder / "arms" / arm / "bundle", own_network=own_file(self.chosen.arms[arm]))
+        return load_bundle(self.bundle_folder(arm), own_network=self.own_networks(arm))
+
+    def bundle_folder(self, arm: str) -> Path:
+        """Where the bundle of an arm or a fusion lies."""
+        return self.folder / "arms" / arm / "bundle"
+
+    def own_networks(self, arm: str) -> "Path | dict[str, Path] | None":
+        """Return the file of an arm's network where it is the user's own; of a fusion those of its members."""
+        if arm in self.protocol.arms:
+            return own_file(self.chosen.arms[arm])
+        members = {key: own_file(self.chosen.arms[key]) for key in self.protocol.fusions[arm].fuse}
+        return {key: file for key, file in members.items() if file is not None}
 
     def to_json(self) -> dict[str, Any]:
         """Return what the command prints with `--json`."""

@@ -8,28 +8,37 @@ from typing import Any
 import pandas as pd
 
 from isthmus.cohort.cohort import Cohort, load_cohort
-from isthmus.cohort.description import Target
-from isthmus.errors import CohortError, InputError
+from isthmus.errors import CohortError
 from isthmus.files import locked, new_folder, refuse_existing, write_json
 from isthmus.imaging.cache import PreparedCache
-from isthmus.inference.predictor import Predictor, load_bundle
+from isthmus.inference.any_bundle import load_bundle
+from isthmus.inference.fused_predictor import FusedPredictor, OwnNetworks
+from isthmus.inference.output import Spec
+from isthmus.inference.predictor import Predictor
 from isthmus.manifest import DISCLAIMER, Manifest
-from isthmus.models.bundle import read_bundle
-from isthmus.models.bundle_spec import BundleSpec
 from isthmus.protocol.case_facts import case_facts
-from isthmus.protocol.cases import UNIT_COLUMNS, Cases, Look, cache_items, without_failures
+from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items, without_failures
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.external import Outside, answered
 from isthmus.protocol.findings import reads_of_the_target
-from isthmus.protocol.fits import own_file
 from isthmus.protocol.frozen import Lock, calls
+from isthmus.protocol.fused_scores import bundle_rows
 from isthmus.protocol.gather import nodule_predictions, write_view_rows
+from isthmus.protocol.opening import clinical_rows
 from isthmus.protocol.overlap import DIGESTS, refusal, refuse_overlap, run_compares_ids, shared_with_run
 from isthmus.protocol.pictures import Progress, cache_folder
-from isthmus.protocol.run_folder import Run, open_run
+from isthmus.protocol.run_folder import Run
+from isthmus.protocol.validated_models import (
+    finished_models,
+    frozen_choices,
+    frozen_clinical,
+    looks_of_models,
+    target_of,
+)
 from isthmus.protocol.validation_regions import changed_predictions, validation_regions
-from isthmus.protocol.validation_report import Model, validation_context
+from isthmus.protocol.validation_report import clinical_facts, validation_context
 from isthmus.report.analysis_table import analysis_table
+from isthmus.report.clinical_terms import CLINICAL
 from isthmus.report.error_rates import error_rates
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.page import write_report
@@ -46,7 +55,7 @@ def validate(
     *,
     correspondence: Path | str | None = None,
     training_cohort: Path | str | None = None,
-    own_network: Path | None = None,
+    own_network: OwnNetworks = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Let finished models meet a cohort of other patients; nothing is fitted or chosen on it.
@@ -54,18 +63,19 @@ def validate(
     Parameters
     ----------
     model : Path
-        A finished run, all of whose arms are validated, or one bundle.
+        A finished run, all of whose arms, fusions and clinical model are validated, or one bundle.
     cohort : Path
         Cohort folder.
     out : Path
         A new folder: `predictions.csv`, `predictions_views.parquet`, `evidence.json`, `tables/`, `figures/`,
-        `report.html`, `manifest.json`. In a run the validation is logged among its openings too.
+        `report.html`, `manifest.json`, and `perfusion/` where a model measures it. In a run the validation is logged
+        among its openings too.
     correspondence : Path, optional
         YAML that says which target and classes of the cohort stand for those of the models, where they differ.
     training_cohort : Path, optional
         What the models were trained on: copies of its pictures are looked for, not only the pictures themselves.
-    own_network : Path, optional
-        The Python file of a bundle's own network.
+    own_network : Path or mapping, optional
+        The Python file of a bundle's own network; of a fused one also one for each member that has such.
     progress : callable, optional
         Called with what, done, total.
 
@@ -83,30 +93,37 @@ def validate(
     """
     out, record = Path(out), Manifest("validate")
     refuse_existing(out)
-    run, models = _models(Path(model), own_network)
+    run, models = finished_models(Path(model), own_network)
     specs = {arm: one.spec for arm, one in models.items()}
+    frozen, clinical = frozen_choices(specs), None if run is None else frozen_clinical(run)
     if run is not None:
-        Lock(run.folder).check_models(_frozen(specs)["arms"])
+        Lock(run.folder).check_models(frozen["arms"])
+    if clinical is not None:
+        frozen["arms"][CLINICAL] = {name: clinical[name] for name in ("calibration", "threshold", "rule", "chosen_on")}
     said = {} if correspondence is None else read_correspondences(correspondence)
-    outside = answered(_looks(specs), load_cohort(cohort), _asked(specs), said)
+    outside = answered(looks_of_models(specs), load_cohort(cohort), target_of(specs), said)
     with record.stage("overlap"):
         outside = _apart(outside, run, specs, training_cohort, out, progress)
     if run is not None:
         with locked(run.folder / ".lock", seconds=10):  # two validations at once must both be counted
-            Lock(run.folder).open(SPLIT, outside.name, list(models))
+            Lock(run.folder).open(SPLIT, outside.name, list(frozen["arms"]))
     with new_folder(out) as folder:
         with record.stage("predictions"):
-            cache, frozen = PreparedCache(cache_folder()), _frozen(specs)
+            cache = PreparedCache(cache_folder())
             predictors = {arm: load_bundle(one.folder, own_network=one.own_network) for arm, one in models.items()}
-            views, failures = _predicted(predictors, outside.cases, cache, progress)
+            views, failures = _predicted(predictors, outside.cases, cache, folder, progress)
+            if clinical is not None:
+                views = pd.concat([views, clinical_rows(clinical["model"], outside.cases, SPLIT, [0])])
+                views = views.reset_index(drop=True)
             write_view_rows(folder / "predictions_views.parquet", views)
             nodules = nodule_predictions(views, outside.cases)
             nodules = nodules.assign(call=calls(nodules, outside.cases.classes, frozen))
             write_predictions(folder / "predictions.csv", nodules)
             predictions = read_predictions(folder / "predictions.csv")
         with record.stage("boxes moved and scaled"):
-            columns = {arm: _run_columns(outside.cases, arm, one) for arm, one in predictors.items()}
-            changed = changed_predictions(predictors, outside.cases, columns, frozen, cache, progress)
+            single = {arm: one for arm, one in predictors.items() if isinstance(one, Predictor)}
+            columns = {arm: _run_columns(outside.cases, arm, one) for arm, one in single.items()}
+            changed = changed_predictions(single, outside.cases, columns, frozen, cache, progress)
         with record.stage("evidence"):
             evidence = _evidence(predictions, outside, frozen, run)
             evidence["regions"] = validation_regions(changed, predictions, outside.cases, SPLIT)
@@ -121,61 +138,23 @@ def validate(
             "excluded_views": dict(sorted(failures.items())),
         }
         with record.stage("report"):
-            write_report(folder, validation_context(models, outside, run, evidence, predictions, frozen, failures))
+            context = validation_context(models, outside, run, evidence, predictions, frozen, failures)
+            if clinical is not None:
+                context.arms[CLINICAL] = clinical_facts(clinical["model"])
+            write_report(folder, context)
         record.write(folder, [path for path in folder.rglob("*") if path.is_file()])
     return evidence
 
 
-def _trained_on(spec: BundleSpec) -> dict[str, str]:
+def _trained_on(spec: Spec) -> dict[str, str]:
     """Return which cohort a model was trained on."""
     return {"name": spec.cohort.name, "fingerprint": spec.cohort.fingerprint}
-
-
-def _models(folder: Path, own_network: Path | None) -> tuple[Run | None, dict[str, Model]]:
-    if (folder / "bundle.yaml").is_file():
-        spec = read_bundle(folder)
-        name = spec.name.rpartition("/")[2]
-        return None, {name: Model(name, folder, spec, own_network)}
-    if not (folder / "protocol.yaml").is_file():
-        raise InputError(
-            "this is neither a run nor a bundle", where=str(folder), expected="protocol.yaml or bundle.yaml"
-        )
-    run, models = open_run(folder), {}
-    for key, arm in run.chosen.arms.items():
-        place = folder / "arms" / key / "bundle"
-        models[key] = Model(arm.title or key, place, read_bundle(place), own_network or own_file(arm))
-    return run, models
-
-
-def _looks(specs: Mapping[str, BundleSpec]) -> dict[str, Look]:
-    return {
-        arm: Look(
-            spec.requires.modalities[0],
-            lesion=spec.requires.region != "none",
-            oracle=spec.prepare.frames is not None and spec.prepare.frames.pick == "calcification_richest",
-        )
-        for arm, spec in specs.items()
-    }
-
-
-def _asked(specs: Mapping[str, BundleSpec]) -> Target:
-    """Return the target that the models answer; the arms of a run share it."""
-    spec = next(iter(specs.values()))
-    return Target(
-        name=spec.target,
-        column=spec.target,
-        table="nodules" if spec.unit == "nodule" else "patients",
-        unit=spec.unit,
-        classes=spec.classes,
-        aggregation=dict(spec.aggregation),
-        reference=spec.cohort.reference,
-    )
 
 
 def _apart(
     outside: Outside,
     run: Run | None,
-    specs: Mapping[str, BundleSpec],
+    specs: Mapping[str, Spec],
     training_cohort: Path | str | None,
     out: Path,
     progress: Progress | None,
@@ -214,16 +193,30 @@ def _training(cohort: Cohort, fingerprint: str) -> Cohort:
 
 
 def _predicted(
-    predictors: Mapping[str, Predictor], cases: Cases, cache: PreparedCache, progress: Progress | None
+    predictors: Mapping[str, Predictor | FusedPredictor],
+    cases: Cases,
+    cache: PreparedCache,
+    folder: Path,
+    progress: Progress | None,
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the view rows of every model, and the views whose pictures could not be prepared."""
     tables, failures = [], dict[str, str]()
     for arm, predictor in predictors.items():
-        store = cache.store(cache_items(cases.views[arm]), predictor.spec.prepare, progress=progress)
-        views = without_failures(cases.views[arm], store.failures)
-        failures |= store.failures
-        rows = predictor.score_store(store, list(views["view_id"])).merge(
-            views[["view_id", *UNIT_COLUMNS]], on="view_id", how="left", validate="one_to_one"
+        members = predictor.members if isinstance(predictor, FusedPredictor) else {arm: predictor}
+        stores = {
+            key: cache.store(cache_items(cases.views[key]), member.spec.prepare, progress=progress)
+            for key, member in members.items()
+        }
+        views = {key: without_failures(cases.views[key], store.failures) for key, store in stores.items()}
+        for store in stores.values():
+            failures |= store.failures
+        if isinstance(predictor, FusedPredictor):
+            usable = replace(cases, views={**cases.views, **views})
+            facts = {"arm": arm, "candidate": predictor.spec.classifier, "split": SPLIT, "seed": 0}
+            tables.append(bundle_rows(predictor, stores, usable, facts, folder))
+            continue
+        rows = predictor.score_store(stores[arm], list(views[arm]["view_id"])).merge(
+            views[arm][["view_id", *UNIT_COLUMNS]], on="view_id", how="left", validate="one_to_one"
         )
         tables.append(rows.assign(**_run_columns(cases, arm, predictor)))
     return pd.concat(tables, ignore_index=True), failures
@@ -234,21 +227,6 @@ def _run_columns(cases: Cases, arm: str, predictor: Predictor) -> dict[str, Any]
         "target": cases.target.name, "cohort": cases.cohort.name, "arm": arm, "split": SPLIT,
         "candidate": predictor.spec.network.name, "seed": 0, "fold": 0,
     }  # fmt: skip
-
-
-def _frozen(specs: Mapping[str, BundleSpec]) -> dict[str, Any]:
-    """Return the models' calibrations and thresholds as `frozen.json` has them."""
-    arms = {}
-    for arm, spec in specs.items():
-        if spec.calibration is None or spec.thresholds is None:
-            raise InputError("this bundle has no frozen calibration and threshold", where=spec.name)
-        arms[arm] = {
-            "calibration": spec.calibration.model_dump(),
-            "threshold": spec.thresholds.value,
-            "rule": spec.thresholds.rule,
-            "chosen_on": spec.thresholds.chosen_on,
-        }
-    return {"arms": arms}
 
 
 def _reads(cases: Cases, predictions: pd.DataFrame) -> pd.DataFrame | None:

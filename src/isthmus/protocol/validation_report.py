@@ -7,13 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from isthmus.models.bundle_spec import BundleSpec
+from isthmus.inference.fused_predictor import OwnNetworks
+from isthmus.inference.output import Spec
+from isthmus.models.fused_bundle_spec import FusedBundleSpec
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.external import Outside
 from isthmus.protocol.frozen import Lock
 from isthmus.protocol.opening import openings_in_words
 from isthmus.protocol.report_facts import cohort_facts
 from isthmus.protocol.run_folder import Run
+from isthmus.report.clinical_terms import CLINICAL_TITLE
 from isthmus.report.context import ArmFacts, Check, Failure, ReportContext
 
 
@@ -23,8 +26,8 @@ class Model:
 
     title: str
     folder: Path
-    spec: BundleSpec
-    own_network: Path | None
+    spec: Spec
+    own_network: OwnNetworks
 
 
 def validation_context(
@@ -75,6 +78,13 @@ def _openings(run: Run, cohort: str) -> str:
 
 def _arm_facts(model: Model) -> ArmFacts:
     spec = model.spec
+    if isinstance(spec, FusedBundleSpec):
+        return ArmFacts(
+            title=model.title,
+            network=f"{spec.classifier} on {len(spec.members)} networks",
+            weights="those of its members",
+            description=f"{len(spec.heads)} pairs of networks and head, averaged; trained on {spec.cohort.name}",
+        )
     return ArmFacts(
         title=model.title,
         network=spec.network.name,
@@ -83,7 +93,12 @@ def _arm_facts(model: Model) -> ArmFacts:
     )
 
 
-def _marks(specs: Sequence[BundleSpec], cases: Cases, run: Run | None) -> list[str]:
+def clinical_facts(model: Mapping[str, Any]) -> ArmFacts:
+    """Return how a run's clinical model is shown."""
+    return ArmFacts(title=CLINICAL_TITLE, network="logistic", weights="none", description=str(model["method"]))
+
+
+def _marks(specs: Sequence[Spec], cases: Cases, run: Run | None) -> list[str]:
     marks = list(dict.fromkeys(mark for spec in specs for mark in spec.marks))
     if cases.cohort.simulated and "SIMULATED" not in marks:
         marks.append("SIMULATED")

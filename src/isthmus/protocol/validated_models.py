@@ -1,0 +1,95 @@
+"""The finished models that are validated: of a run or one bundle, and what they look at, ask and have frozen."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from isthmus.cohort.description import Target
+from isthmus.errors import InputError
+from isthmus.files import read_json
+from isthmus.inference.fused_predictor import OwnNetworks
+from isthmus.inference.output import Spec
+from isthmus.models.bundle import read_bundle
+from isthmus.models.fused_bundle import is_fused_bundle, read_fused_bundle
+from isthmus.models.fused_bundle_spec import FusedBundleSpec
+from isthmus.protocol.cases import Look
+from isthmus.protocol.run_folder import Run, open_run
+from isthmus.protocol.validation_report import Model
+from isthmus.report.clinical_terms import CLINICAL
+
+
+def finished_models(folder: Path, own_network: OwnNetworks) -> tuple[Run | None, dict[str, Model]]:
+    """Return a run with the bundles of its arms and fusions, or the one bundle that a folder is.
+
+    Raises
+    ------
+    InputError
+        When the folder is neither, or a bundle cannot be read.
+    """
+    if (folder / "bundle.yaml").is_file():
+        spec = _spec(folder)
+        name = spec.name.rpartition("/")[2]
+        return None, {name: Model(name, folder, spec, own_network)}
+    if not (folder / "protocol.yaml").is_file():
+        raise InputError(
+            "this is neither a run nor a bundle", where=str(folder), expected="protocol.yaml or bundle.yaml"
+        )
+    run, models = open_run(folder), {}
+    for key in (*run.protocol.arms, *run.protocol.fusions):
+        place = run.bundle_folder(key)
+        models[key] = Model(run.protocol.title_of(key), place, _spec(place), own_network or run.own_networks(key))
+    return run, models
+
+
+def _spec(folder: Path) -> Spec:
+    return read_fused_bundle(folder) if is_fused_bundle(folder) else read_bundle(folder)
+
+
+def looks_of_models(specs: Mapping[str, Spec]) -> dict[str, Look]:
+    """Return what the models look at, by arm; of a fused one its members."""
+    looks: dict[str, Look] = {}
+    for arm, spec in specs.items():
+        if isinstance(spec, FusedBundleSpec):
+            looks |= {one.arm: Look(one.requires.modalities[0], one.requires.region != "none") for one in spec.members}
+        else:
+            frames = spec.prepare.frames
+            oracle = frames is not None and frames.pick == "calcification_richest"
+            looks[arm] = Look(spec.requires.modalities[0], spec.requires.region != "none", oracle)
+    return looks
+
+
+def target_of(specs: Mapping[str, Spec]) -> Target:
+    """Return the target that the models answer; the arms of a run share it."""
+    spec = next(iter(specs.values()))
+    return Target(
+        name=spec.target,
+        column=spec.target,
+        table="nodules" if spec.unit == "nodule" else "patients",
+        unit=spec.unit,
+        classes=spec.classes,
+        aggregation=dict(spec.aggregation),
+        reference=spec.cohort.reference,
+    )
+
+
+def frozen_clinical(run: Run) -> dict[str, Any] | None:
+    """Return the run's clinical model as it was frozen, where it has one."""
+    if run.protocol.clinical is None:
+        return None
+    frozen: dict[str, Any] = read_json(run.folder / "frozen.json", name="frozen")["arms"][CLINICAL]
+    return frozen
+
+
+def frozen_choices(specs: Mapping[str, Spec]) -> dict[str, Any]:
+    """Return the models' calibrations and thresholds as `frozen.json` has them."""
+    arms = {}
+    for arm, spec in specs.items():
+        if spec.calibration is None or spec.thresholds is None:
+            raise InputError("this bundle has no frozen calibration and threshold", where=spec.name)
+        arms[arm] = {
+            "calibration": spec.calibration.model_dump(),
+            "threshold": spec.thresholds.value,
+            "rule": spec.thresholds.rule,
+            "chosen_on": spec.thresholds.chosen_on,
+        }
+    return {"arms": arms}
