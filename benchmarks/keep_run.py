@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.files import read_json, refuse_existing, write_text
-from isthmus.protocol.resolve import reductions
+from isthmus.protocol.reductions import reductions
 from isthmus.protocol.run_folder import Run, open_run
 from isthmus.report.reading import interval, p_value, split_name
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import tables
-from isthmus.protocol.resolve import reductions
+from isthmus.protocol.reductions import reductions
 from isthmus.protocol.run_folder import Run, open_run
 from isthmus.report.reading import interval, p_value
 

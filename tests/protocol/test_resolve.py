@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.errors import InputError, ProtocolError
-from isthmus.protocol.resolve import PROFILES, deep_merge, reductions, resolve_protocol, shipped_protocols, validate
+from isthmus.protocol.reductions import reductions
+from isthmus.protocol.resolve import PROFILES, deep_merge, resolve_protocol, shipped_protocols, validate
 
 values = st.recursive(
     st.integers() | st.lists(st.integers(), max_size=2),

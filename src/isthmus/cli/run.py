@@ -94,7 +94,8 @@ def protocols(
     as_json: JsonOption = False,
 ) -> None:
     """List the shipped protocols, or show one as it will run, or say which of them fit a cohort."""
-    from isthmus.protocol.resolve import reductions, resolve_protocol, shipped_protocols
+    from isthmus.protocol.reductions import reductions
+    from isthmus.protocol.resolve import resolve_protocol, shipped_protocols
 
     if cohort is not None:
         _fitting([name] if name else list(shipped_protocols()), cohort, profile, as_json)

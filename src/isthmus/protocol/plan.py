@@ -12,7 +12,7 @@ from isthmus.protocol.arithmetic import Arithmetic, arithmetic_key
 from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.descriptors import descriptor_sentences
-from isthmus.protocol.resolve import reductions
+from isthmus.protocol.reductions import reductions
 from isthmus.protocol.schema import Protocol
 from isthmus.training.spec import FitSpec
 

@@ -7,21 +7,17 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from isthmus.files import read_json
-from isthmus.models.registry import cards
+from isthmus.protocol.arm_facts import all_arm_facts
 from isthmus.protocol.cases import Cases
-from isthmus.protocol.descriptors import descriptor_sentences
 from isthmus.protocol.external import Outside
 from isthmus.protocol.fits import fit_folder
 from isthmus.protocol.opening import openings_in_words
 from isthmus.protocol.parts import holds_out_a_part, test_rule
-from isthmus.protocol.resolve import reductions
+from isthmus.protocol.reductions import reductions
 from isthmus.protocol.schema import Protocol
 from isthmus.protocol.shared_files import groups_sharing_a_file
 from isthmus.protocol.short_clips import short_clip_checks
-from isthmus.report.clinical_terms import CLINICAL, CLINICAL_TITLE
 from isthmus.report.context import (
-    ArmFacts,
     Check,
     CohortFacts,
     Failure,
@@ -34,9 +30,7 @@ from isthmus.report.context import (
     ReportContext,
     SplitFacts,
 )
-from isthmus.report.reading import listed
 from isthmus.report.truth import Truth
-from isthmus.training.fusion_classifiers import CLASSIFIERS
 from isthmus.training.spec import FitSpec
 
 
@@ -122,9 +116,7 @@ def report_context(
             test_rule=_test_rule(protocol, cases),
             fingerprint=split_fingerprint,
         ),
-        arms={key: _arm_facts(protocol, key, fits, folder) for key in protocol.arms}
-        | {key: _fusion_facts(protocol, key) for key in protocol.fusions}
-        | ({CLINICAL: _clinical_facts(evidence)} if protocol.clinical else {}),
+        arms=all_arm_facts(protocol, fits, folder, evidence),
         learning=_learning(fits, folder),
         localisation=dict(localisation),
         gallery=list(gallery),
@@ -221,51 +213,6 @@ def _flow(cases: Cases, failures: Mapping[str, str]) -> list[FlowStep]:
             [("views that could not be read", len(failures))] if failures else [],
         ),
     ]
-
-
-def _arm_facts(protocol: Protocol, key: str, fits: Sequence[FitSpec], folder: Path) -> ArmFacts:
-    arm = protocol.arms[key]
-    first = next(fit for fit in fits if fit.arm == key)
-    done = read_json(fit_folder(folder, first) / "done.json", name="fit-done")
-    known = cards().get(arm.network)
-    weights = done.get("weights")
-    return ArmFacts(
-        title=arm.title or key,
-        network=first.candidate,
-        parameters_millions=round(done["parameters"] / 1e6, 2),
-        weights=weights["name"] if weights else "none (random initialisation)",
-        description=known.summary if known else "a network of the user's own",
-        descriptors=descriptor_sentences(protocol, fits).get(key, ""),
-    )
-
-
-def _fusion_facts(protocol: Protocol, key: str) -> ArmFacts:
-    fusion, (classifier,) = protocol.fusions[key], protocol.fusions[key].candidates
-    members = listed([protocol.title_of(arm) for arm in fusion.fuse])
-    joined = "the embeddings" if fusion.settings.join == "embeddings" else "the log odds"
-    more = [f"{listed(fusion.columns)} of the tables"] if fusion.columns else []
-    more += ["the measured perfusion of its contrast-enhanced clips"] if fusion.perfusion else []
-    columns = f", with {' and '.join(more)}" if more else ""
-    learnt = (
-        "its head learnt only from patients that its networks never saw (cross-fitting: networks of one half of the "
-        "training patients, head of the other, and the reverse; the mean of both)"
-        if fusion.settings.mode == "cross_fit"
-        else "its head learnt from the very patients that its networks were trained on, as published: in-sample"
-    )
-    return ArmFacts(
-        title=fusion.title or key,
-        network=f"{classifier} on {len(fusion.fuse)} networks",
-        weights="those of its members",
-        description=f"joins {joined} of {members}{columns}; {learnt}; ends in {CLASSIFIERS[classifier].title}",
-    )
-
-
-def _clinical_facts(evidence: Mapping[str, Any]) -> ArmFacts:
-    model = evidence["clinical_model"]["model"]
-    names = listed([term["title"] for term in model["terms"]])
-    return ArmFacts(
-        title=CLINICAL_TITLE, network="logistic", weights="none", description=f"{model['method']}; on {names}"
-    )
 
 
 def _learning(fits: Sequence[FitSpec], folder: Path) -> dict[str, dict[str, pd.DataFrame]]:

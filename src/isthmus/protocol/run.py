@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
 from isthmus.cohort.cohort import load_cohort
-from isthmus.errors import FitError
-from isthmus.files import locked, sha256_of_json
+from isthmus.files import locked
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.manifest import Manifest
 from isthmus.protocol.arithmetic import choose_arithmetic
@@ -27,6 +26,7 @@ from isthmus.protocol.findings import write_evidence
 from isthmus.protocol.finished import check_finished
 from isthmus.protocol.fits import fit_folder, list_fits, list_picture_level_fits
 from isthmus.protocol.frozen import Lock, calls, freeze
+from isthmus.protocol.frozen_facts import frozen_facts
 from isthmus.protocol.fused_attributions import attribute_fusions
 from isthmus.protocol.fused_fits import FusedFit, fit_fusions, list_fused_fits
 from isthmus.protocol.fused_scores import gather_fused
@@ -43,18 +43,19 @@ from isthmus.protocol.perturbation import perturbed_predictions
 from isthmus.protocol.pictures import cache_folder, prepare_pictures
 from isthmus.protocol.plan import make_plan
 from isthmus.protocol.planning import check_libraries, check_weights
-from isthmus.protocol.record import run_facts, steps_of
+from isthmus.protocol.record import run_facts
 from isthmus.protocol.report_facts import report_context
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run_folder import SEEDS, Run, claim_folder, go_on, open_run
 from isthmus.protocol.schema import Protocol
 from isthmus.protocol.short_clips import short_clip_lines, short_clips
 from isthmus.protocol.simulated import true_calcifications
+from isthmus.protocol.train import train
 from isthmus.report.clinical_terms import CLINICAL
 from isthmus.report.page import write_report
 from isthmus.report.truth import read_truth
 from isthmus.tables.predictions import read_predictions, write_predictions
-from isthmus.training.schedule import Fit, run_pending
+from isthmus.training.schedule import Fit
 from isthmus.training.schedule import pending as pending_fits
 from isthmus.training.spec import FitSpec
 
@@ -131,18 +132,6 @@ def run(
         work = _Work(protocol, resolved, cases, outside, folder, progress, say or (lambda line: None))
         work.do()
     return open_run(folder)
-
-
-_NO_RULES: Final[Any] = {
-    "secondary": True,
-    "arms": True,
-    "fusions": True,
-    "clinical": True,
-    "explain": True,
-    "leak": True,
-    "report": {"table1", "table1_mode"},
-}
-"""What of a protocol chooses no threshold and no calibrator."""
 
 
 @dataclass
@@ -271,26 +260,13 @@ class _Work:
         plan = make_plan(self.name, self.protocol, usable, [job.spec for job in jobs], pending, arithmetic)
         for line in plan.lines():
             self.say(line)
-        self.train([job.spec for job in jobs], stores)
+        train(self.folder, [job.spec for job in jobs], stores, self.progress)
         self.record.facts["arithmetic"] = {arm: asdict(chosen) for arm, chosen in arithmetic.items()}
         return fits, picture_level
 
-    def train(self, fits: Sequence[FitSpec], stores: Mapping[str, PreparedStore]) -> None:
-        """Run those of the fits that are not done."""
-        jobs = [Fit(fit, fit_folder(self.folder, fit)) for fit in fits]
-        pending = [job.spec for job in pending_fits(jobs)]
-        failed = run_pending(jobs, {store.key: store for store in stores.values()}, steps_of(pending, self.progress))
-        if failed:
-            reasons = "; ".join(f"{failure.fit.spec.name}: {failure.reason}" for failure in failed)
-            raise FitError(
-                f"{len(failed)} of {len(jobs)} fits failed: {reasons}",
-                where=str(self.folder / "arms"),
-                hint="mend the cause and repeat the command with --resume: finished fits are kept",
-            )
-
     def choose_networks(self, fits: list[FitSpec], usable: Cases, unseen: Mapping[str, Cases]) -> list[FitSpec]:
         """Choose among the arms' candidates; from here on each arm has one network."""
-        self.chooser = Chooser(self.folder, self.protocol, usable, unseen, self.frozen_facts(usable))
+        self.chooser = Chooser(self.folder, self.protocol, usable, unseen, frozen_facts(self.protocol, usable))
         rows = gather_views({fit_folder(self.folder, fit): fit for fit in fits}, usable)
         score = partial(network_test_rows, self.folder, self.protocol, fits, self.cache, self.progress)
         self.choice = self.chooser.choose("networks", rows, score, Choice())
@@ -312,7 +288,7 @@ class _Work:
         keys = {arm: store.key for arm, store in stores.items()}
         halves = list_half_fits(self.protocol, usable, split, keys, arithmetic)
         check_finished(self.folder, halves)
-        self.train(halves, stores)
+        train(self.folder, halves, stores, self.progress)
         fused = list_fused_fits(self.protocol, usable, split, fits, halves)
         fit_fusions(self.folder, usable, fused, stores, self.progress)
         asked = self.protocol
@@ -322,15 +298,6 @@ class _Work:
         )
         self.protocol = with_choice(asked, self.choice.evidence)
         return [replace(fit, fusion=self.protocol.fusions[fit.key]) for fit in fused]
-
-    def frozen_facts(self, usable: Cases) -> dict[str, Any]:
-        """Return what is frozen beside the arms."""
-        return {
-            "target": usable.target.name,
-            "cohort": usable.cohort.fingerprint(),
-            # The rules alone: an arm that is added changes nothing of what was chosen for the others.
-            "rules": sha256_of_json(self.protocol.model_dump(mode="json", exclude=_NO_RULES)),
-        }
 
     def predict(self, fits: list[FitSpec], fused: list[FusedFit], usable: Cases) -> tuple[pd.DataFrame, dict[str, Any]]:
         """Collect the out-of-fold scores and freeze what is chosen on them."""
