@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from isthmus.explain.prediction_cases import predict_given
 from isthmus.files import read_json
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run import run
@@ -84,3 +85,26 @@ def test_the_published_form_has_the_papers_networks_and_joins_them_as_stated():
     assert protocol.arms["ceus_video"].prepare.input_channels == 5
     assert protocol.fusions["combined"].candidates[-1] == "mlp"
     assert protocol.select.rule == "cross_validation"
+
+
+def test_a_table_of_cases_is_scored_as_the_run_scored_them(finished, cohort, tmp_path):
+    # Contract 3, of stills, clips, measured perfusion and columns together; one case in eight has no clip.
+    rows = finished[0].predictions.query("arm == 'combined_clinical' and split == 'test'").set_index("nodule_id")
+    nodules = pd.read_csv(cohort / "nodules.csv", dtype=str).merge(pd.read_csv(cohort / "patients.csv", dtype=str))
+    views = pd.read_csv(cohort / "views.csv", dtype=str)
+    bundle = finished[0].folder / "arms" / "combined_clinical" / "bundle"
+    names = [column.name for column in finished[0].bundle("combined_clinical").spec.columns]
+    known = [name for name in names if name in nodules]
+    table = views[views["nodule_id"].isin(rows.index)].merge(nodules[["nodule_id", *known]], on="nodule_id")
+    table = table.rename(columns={"nodule_id": "case_id", "region": "scan_area"}).sort_values(["case_id", "view_id"])
+    table = table.assign(box=table["box"].str.replace(" ", ","), scan_area=table["scan_area"].str.replace(" ", ","))
+    of_the_view = ["case_id", "modality", "path", "box", "scan_area", "frame_rate_hz"]
+    table[[*of_the_view, *known]].to_csv(cohort / "cases.csv", index=False)
+    done = predict_given(bundle, [], tmp_path / "out", table=cohort / "cases.csv")
+    scored = {one.case: one for one in done.predictions}
+    assert done.failed == []
+    assert set(scored) == set(rows.index)
+    assert max(abs(scored[name].probabilities["1"] - row["p_1"]) for name, row in rows.iterrows()) < 1e-5
+    assert all(scored[name].call == row["call"] for name, row in rows.iterrows())
+    without = [name for name in scored if int(name[1:]) % 8 == 5]
+    assert all("ceus_video is absent" in " ".join(scored[name].notes) for name in without)

@@ -59,8 +59,6 @@ def write_bundle(
 
     if len(parts) != len(spec.parts):
         raise BundleError(f"{len(parts)} state dictionaries for {len(spec.parts)} parts", where=spec.name)
-    if any(set(part) != set(parts[0]) for part in parts):
-        raise BundleError("the parts have different parameter names", where=spec.name, expected="one network")
     folder, network = Path(folder), spec.network
     if is_own_file(network.name):
         file, _, function = network.name.rpartition(":")
@@ -70,7 +68,13 @@ def write_bundle(
     with new_folder(folder) as partial:
         (partial / "parts").mkdir()
         written = []
-        for index, (state, part) in enumerate(zip(parts, spec.parts, strict=True)):
+        names: set[str] = set()
+        # One at a time: parts that are read as they are asked for need not be in memory together.
+        for index, part in enumerate(spec.parts):
+            state = parts[index]
+            names = names or set(state)
+            if set(state) != names:
+                raise BundleError("the parts have different parameter names", where=spec.name, expected="one network")
             content = save({name: value.detach().cpu().contiguous() for name, value in state.items()})
             file = f"parts/{index}.safetensors"
             write_bytes(partial / file, content)

@@ -7,7 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +35,9 @@ from isthmus.report.case_columns import title_of
 from isthmus.tables.coded_columns import Term
 from isthmus.tables.vocabulary import MULTI_VALUED
 from isthmus.training.spec import FitSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def write_bundles(
@@ -87,12 +90,24 @@ def _model(
     frozen: dict[str, Any] | None,
 ) -> Member:
     """Return a bundle of some fits of an arm: its specification and its parts."""
-    from safetensors.torch import load_file
-
     folders = [fit_folder(run_folder, fit) for fit in fits]
     done = [read_json(folder / "done.json", name="fit-done") for folder in folders]
-    states = [load_file(folder / "weights.safetensors") for folder in folders]
-    return _spec(protocol, cases, fits[0], name, done, frozen), states
+    return _spec(protocol, cases, fits[0], name, done, frozen), _Weights(folders)
+
+
+class _Weights(Sequence[Mapping[str, "Tensor"]]):
+    """The weights of some fits, read when they are asked for."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = folders
+
+    def __len__(self) -> int:
+        return len(self._folders)
+
+    def __getitem__(self, place: Any) -> Any:
+        from safetensors.torch import load_file
+
+        return load_file(self._folders[place] / "weights.safetensors")
 
 
 def _write_fused(

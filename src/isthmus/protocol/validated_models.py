@@ -37,6 +37,12 @@ def finished_models(folder: Path, own_network: OwnNetworks) -> tuple[Run | None,
     run, models = open_run(folder), {}
     for key in (*run.protocol.arms, *run.protocol.fusions):
         place = run.bundle_folder(key)
+        if not place.is_dir():
+            raise InputError(
+                f"this run has no bundle of {key}",
+                where=str(folder),
+                hint="repeat `isthmus run ... --resume`: it writes the bundles anew",
+            )
         models[key] = Model(run.protocol.title_of(key), place, _spec(place), own_network or run.own_networks(key))
     return run, models
 
