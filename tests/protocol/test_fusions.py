@@ -1,5 +1,6 @@
 """Fused arms in a run: cross-fitted on halves, chosen among classifiers, frozen, and met by the test set once."""
 
+import re
 import shutil
 
 import numpy as np
@@ -80,7 +81,11 @@ def joined(protocol, cohorts, cache, checked_pairs, tmp_path_factory):
 
 
 def test_the_plan_counts_the_fits_on_halves(joined):
-    assert "4 fits (4 to do) and 8 on halves of the training patients, for fused arms" in " ".join(joined[1])
+    said = " ".join(joined[1])
+    assert "4 fits (4 to do) and 8 on halves of the training patients, for fused arms" in said
+    stated = float(re.search(r"about (\d+) MiB of disk", said)[1])
+    weights = sum(path.stat().st_size for path in joined[0].folder.glob("**/*.safetensors")) / 2**20
+    assert weights < stated < 2 * weights
 
 
 def test_networks_of_one_half_and_the_head_of_the_other_share_no_patient(joined):

@@ -157,12 +157,31 @@ def make_plan(
         pending=len(pending),
         epochs=max(fit.train.epochs for fit in fits),
         # Weights, their copy in the bundle, one checkpoint (weights and two moments), and the prepared pictures.
-        disk_mib=2.0 * weights + 3.0 * weights / len(fits) + 2.0 * len(views) * sum(pixels.values()) / 2**20,
+        disk_mib=2.0 * weights
+        + 3.0 * weights / len(fits)
+        + _fused_mib(protocol, fits, parameters)
+        + 2.0 * len(views) * sum(pixels.values()) / 2**20,
         seconds=sum(seconds(fit) for fit in pending) + sum(_half_seconds(key, fits, seconds) for key in crossed),
         precisions={arm: chosen.precision for arm, chosen in arithmetic.items()},
         descriptors=tuple(f"{', '.join(arms)}: {words}" for words, arms in _same(descriptor_sentences(protocol, fits))),
         reductions=tuple(reductions(name, protocol.profile, protocol.names)),
     )
+
+
+def _fused_mib(protocol: Protocol, fits: Sequence[FitSpec], parameters: Mapping[tuple[str, str], float]) -> float:
+    """Return the disk of the halves' weights and of their copies in the fused bundles, of the largest candidates."""
+    largest: dict[str, float] = {}
+    for (key, _), millions in parameters.items():
+        largest[key] = max(largest.get(key, 0.0), 4.0 * millions)
+    folds = {(fit.seed, fit.fold) for fit in fits if fit.divided == "groups"}
+    first = sum(seed == protocol.splits.seeds[0] for seed, _ in folds)
+    crossed = {key for one in protocol.fusions.values() if one.settings.mode == "cross_fit" for key in one.fuse}
+    copies = sum(
+        (2 if fusion.settings.mode == "cross_fit" else 1) * first * largest[key]
+        for fusion in protocol.fusions.values()
+        for key in fusion.fuse
+    )
+    return 2.0 * len(folds) * sum(largest[key] for key in crossed) + copies
 
 
 def _half_seconds(key: str, fits: Sequence[FitSpec], seconds: Callable[[FitSpec], float]) -> float:
