@@ -1,5 +1,7 @@
 """The shipped protocol of stills and contrast-enhanced clips, from a cohort to its report."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,6 +64,15 @@ def test_what_the_heads_selected_and_what_each_member_brought_is_shown(finished)
     page = finished[0].report.read_text(encoding="utf-8")
     for words in ("What was chosen, and what that flatters", "Clinical model", "dissection"):
         assert words in page, words
+
+
+def test_measured_perfusion_and_coded_columns_are_members_beside_the_networks(finished):
+    folder = finished[0].folder
+    table = pd.read_csv(next((folder / "perfusion").glob("*.csv")))
+    assert len(table) == 35  # every clip, once
+    head = json.loads(next((folder / "arms" / "combined_clinical").glob("**/pair-a/head.json")).read_text())
+    members = {column.partition(":")[0] for column in head["columns"]}
+    assert members == {"image", "ceus_video", "perfusion", "clinical"}
 
 
 def test_the_clinical_model_is_frozen_and_leaves_out_what_the_operation_tells(finished):
