@@ -128,6 +128,11 @@ def test_what_a_model_cannot_take_is_one_clear_error(
         predictor.predict([full(files, **changes)])
 
 
+def test_files_are_refused_where_cases_are_expected(predictor: FusedPredictor, files: dict[str, Path]) -> None:
+    with pytest.raises(InputError, match="scores cases, not files"):
+        predictor.predict([files["still"]])  # type: ignore[list-item]
+
+
 def test_pictures_that_nobody_looks_at_are_refused(predictor: FusedPredictor, files: dict[str, Path]) -> None:
     view = [View(files["still"], box=BOX)]
     with pytest.raises(InputError, match="for 'bmode' and for every member that looks at it"):

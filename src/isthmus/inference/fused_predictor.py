@@ -83,6 +83,12 @@ class FusedPredictor:
         """
         if not cases:
             raise InputError("no case was given", expected="at least one")
+        if not all(isinstance(case, Case) for case in cases):
+            raise InputError(
+                "this model of several arms scores cases, not files",
+                where=self.spec.name,
+                expected="isthmus.inference.fused_case.Case, which says what each file shows",
+            )
         found: list[Prediction] = []
         failures: list[FailedPicture] = []
         waiting: list[_Read] = []
