@@ -1,19 +1,16 @@
 """Quantitative perfusion as a member of a fusion: features of each nodule's contrast-enhanced clips."""
 
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from isthmus.cohort.perfusion import measure_perfusion
+from isthmus.models.fused_columns import PERFUSION
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.fused_features import Block
 from isthmus.statistics.perfusion_features import FEATURES
 from isthmus.tables.check import write_table
-
-PERFUSION: Final = "perfusion"
-"""The member that these features are."""
 
 
 def perfusion_block(run_folder: Path, cases: Cases) -> Block:
