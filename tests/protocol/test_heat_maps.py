@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from isthmus.explain.case_drawing import DrawnCase
 from isthmus.explain.held_out import HeldOutHeat
-from isthmus.explain.signed_drawing import DrawnStrip
 from isthmus.files import read_json
 from isthmus.protocol.heat_maps import HeatMaps, _add
 
@@ -23,7 +23,7 @@ def found(**changes: object) -> HeatMaps:
 
 
 def test_one_strip_a_heading_and_the_signed_sheet_stand_among_the_pictures() -> None:
-    strips = [DrawnStrip(Path(f"{number}.png"), heading, f"Case {number}.", "Words.")
+    strips = [DrawnCase(Path(f"{number}.png"), heading, f"Case {number}.", "Words.")
               for number, heading in enumerate(["right", "right", "wrong"])]  # fmt: skip
     pictures = found(strips=strips, signed=Path("signed.png"), frames=COUNTED).gallery
     assert [picture.path.name for picture in pictures] == ["gallery.png", "signed.png", "0.png", "2.png"]

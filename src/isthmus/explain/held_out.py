@@ -21,7 +21,7 @@ from isthmus.explain.held_out_summaries import summarise_held_out
 from isthmus.explain.kept_pictures import keep_pictures
 from isthmus.explain.misclassified import WrongCase, draw_misclassified, recorded_of
 from isthmus.explain.prepared_heat import frames_share_a_map
-from isthmus.explain.signed_drawing import DrawnStrip, SignedDrawer
+from isthmus.explain.signed_drawing import SignedDrawer
 from isthmus.files import atomic_path
 from isthmus.inference.output import MARKS
 from isthmus.tables.check import write_table
@@ -59,7 +59,7 @@ class HeldOutHeat:
         The same cases as films and filmstrips.
     edges : dict or None
         As :func:`isthmus.explain.edge_share.summarise_edges`.
-    strips : list of DrawnStrip
+    strips : list of DrawnCase
         The same cases where the frames of a clip share one map.
     signed : Path or None
         The same cases under their signed heat, where that was asked for and no strip shows it.
@@ -74,7 +74,7 @@ class HeldOutHeat:
     frames: dict[str, Any] | None = None
     clips: list[DrawnClip] = field(default_factory=list)
     edges: dict[str, Any] | None = None
-    strips: list[DrawnStrip] = field(default_factory=list)
+    strips: list[DrawnCase] = field(default_factory=list)
     signed: Path | None = None
 
 
@@ -217,7 +217,7 @@ def _draw_clips(
 
 def _draw_strips(
     drawer: SignedDrawer, chosen: Sequence[tuple[str, int]], rows: pd.DataFrame, progress: Progress | None
-) -> list[DrawnStrip]:
+) -> list[DrawnCase]:
     drawn = []
     for number, (heading, row) in enumerate(chosen, start=1):
         drawn.append(drawer.strip(number, heading, rows.iloc[row].to_dict()))

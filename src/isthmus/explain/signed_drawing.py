@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isthmus.explain.case_drawing import CaseDrawer, frame_of
+from isthmus.explain.case_drawing import CaseDrawer, DrawnCase, frame_of
 from isthmus.explain.channel_strip import ChannelClip, channel_strip
 from isthmus.explain.fold_networks import FoldNetwork
 from isthmus.explain.frame_share import effects_of
@@ -19,16 +19,6 @@ from isthmus.explain.signed_maps import SignedCase
 from isthmus.explain.signed_sheet import SheetCase, signed_sheet
 from isthmus.files import atomic_path
 from isthmus.inference.output import MARKS
-
-
-@dataclass(frozen=True)
-class DrawnStrip:
-    """A strip on disk, with words; ``alternative`` is read out to those who do not see it."""
-
-    path: Path
-    heading: str
-    caption: str
-    alternative: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +36,7 @@ class SignedDrawer:
     cases: CaseDrawer
     measures: HeldOutMeasures
 
-    def strip(self, number: int, heading: str, row: Mapping[Any, Any]) -> DrawnStrip:
+    def strip(self, number: int, heading: str, row: Mapping[Any, Any]) -> DrawnCase:
         """Write ``strips/NN.png`` of a clip whose frames are channels.
 
         Parameters
@@ -71,7 +61,7 @@ class SignedDrawer:
         with atomic_path(path) as temporary:
             to_png(drawn).save(temporary, format="PNG")
         alternative = f"{len(effects)} frames of clip {view_id} with the one Grad-CAM heat map of all. {clip.words()}"
-        return DrawnStrip(path, heading, f"{words} {clip.words()}", alternative)
+        return DrawnCase(path, heading, f"{words} {clip.words()}", alternative)
 
     def sheet(self, chosen: Sequence[tuple[str, int]], rows: pd.DataFrame, title: str) -> Path:
         """Write ``signed.png``: the chosen cases under their signed heat, of clips the frame that the row names."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from isthmus.explain.calcifications import Masks
+from isthmus.explain.case_drawing import DrawnCase
 from isthmus.explain.clip_drawing import DrawnClip
 from isthmus.explain.held_out import HeldOutHeat, explain_held_out, read_fold
-from isthmus.explain.signed_drawing import DrawnStrip
 from isthmus.files import write_json
 from isthmus.imaging.cache import PreparedStore
 from isthmus.protocol.cases import Cases
@@ -20,7 +20,7 @@ from isthmus.statistics.calibration import LogisticCalibration
 from isthmus.training.spec import FitSpec
 
 Progress = Callable[[str, int, int], None]
-_Drawn = TypeVar("_Drawn", DrawnClip, DrawnStrip)
+_Drawn = TypeVar("_Drawn", DrawnClip, DrawnCase)
 SHOWN = 12
 """Wrong calls of an arm that the page may show; the folder holds the others."""
 
