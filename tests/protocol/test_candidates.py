@@ -6,11 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from isthmus.errors import ProtocolError
+from isthmus.errors import CohortError, ProtocolError
 from isthmus.files import read_json, read_yaml, write_yaml
+from isthmus.protocol.candidates import check_test_to_choose_on
 from isthmus.protocol.frozen import Lock
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run import run
+from isthmus.report.candidates import optimism_note
 
 PROTOCOL = {
     "format": "isthmus-protocol/1.0",
@@ -132,6 +134,25 @@ def test_a_run_that_is_resumed_chooses_the_same_and_opens_nothing_anew(as_publis
     run(str(protocol), cohorts[0], as_published.folder, settings=["select.rule=paper"], resume=True)
     assert (as_published.folder / "predictions.csv").read_bytes() == before
     assert json.dumps(Lock(as_published.folder).openings()) == openings
+
+
+def test_a_fusion_of_networks_that_were_chosen_is_as_optimistic_as_they_are():
+    arms = {"image": {"kind": "network", "candidates": {"a": {}, "b": {}}}}
+    found = {"rule": "paper", "arms": arms, "joins": {"stacked": ["image", "clip"], "other": ["clip"]}}
+    assert optimism_note(found, "stacked", "test") == (
+        "too good: the networks that it joins were chosen on this very test set"
+    )
+    assert optimism_note(found, "stacked", "cv").startswith("optimistic: the networks that it joins")
+    assert optimism_note({**found, "rule": "cross_validation"}, "stacked", "test") is None
+    assert optimism_note(found, "other", "cv") is None
+    assert optimism_note(found, "stacked", "external") is None
+
+
+def test_a_cohort_without_a_test_set_is_refused_before_any_training(protocol):
+    asked = resolve_protocol(str(protocol), settings=["select.rule=paper"])
+    with pytest.raises(CohortError, match="this cohort has none"):
+        check_test_to_choose_on(asked, {})
+    check_test_to_choose_on(asked, {"test": ["P1"]})
 
 
 def test_choosing_on_a_test_set_needs_one(protocol):

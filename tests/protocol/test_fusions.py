@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 
 import isthmus
-from isthmus.errors import FitError, InputError, ProtocolError
+from isthmus.cohort.cohort import load_cohort
+from isthmus.errors import CohortError, FitError, InputError, ProtocolError
 from isthmus.files import read_json, write_yaml
 from isthmus.inference.fused_case import Case, View
 from isthmus.inference.fused_predictor import FusedPredictor
 from isthmus.protocol import fused_fits
 from isthmus.protocol.frozen import Lock
+from isthmus.protocol.joined_columns import with_known_columns
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run import run
 from isthmus.protocol.validate import validate
@@ -258,6 +260,19 @@ def test_in_sample_heads_are_said_to_be_in_sample(protocol, cohorts, cache, tmp_
     assert np.isfinite(result.evidence["arms"]["combined"]["cv"]["auc"]["estimate"])
 
 
+def test_a_column_that_no_table_has_is_said_and_left_out(protocol, cohorts):
+    asked = resolve_protocol(protocol, settings=["fusions.combined.columns=[age_years, shoe_size]"])
+    known, lines = with_known_columns(asked, load_cohort(cohorts[0]))
+    assert known.fusions["combined"].columns == ["age_years"]
+    assert lines == ["left out of combined: shoe_size, in neither nodules.csv nor patients.csv"]
+
+
+def test_perfusion_is_refused_before_any_training_where_no_clip_shows_it(protocol, cohorts):
+    asked = resolve_protocol(protocol, settings=["fusions.combined.perfusion=true"])
+    with pytest.raises(CohortError, match="no contrast-enhanced clip"):
+        with_known_columns(asked, load_cohort(cohorts[0]))
+
+
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
@@ -265,6 +280,7 @@ def test_in_sample_heads_are_said_to_be_in_sample(protocol, cohorts, cache, tmp_
         ("fusions.combined.candidates=[oracle]", "no classifier is called 'oracle'"),
         ("fusions.combined.columns=[margin]", "may be known from the operation only"),
         ("clinical.columns=[extrathyroidal_extension]", "may be known from the operation only"),
+        ("fusions.perfusion.fuse=[lesion, picture]", "may be called 'perfusion'"),
         ("primary.arm=joined", "'joined', which is no arm of this protocol"),
         ("only=[lesion, combined]", "takes the networks of picture"),
     ],

@@ -11,6 +11,9 @@ _ABSENT = "absent:"
 PERFUSION: Final = "perfusion"
 """The member that is no network: what is measured in contrast-enhanced clips."""
 
+RESERVED: Final = (PERFUSION, "absent", "component")
+"""Beginnings of columns that are no network's: no arm may be called so."""
+
 WhereAbsent = Literal["mean", "leave_out"]
 """``mean``: an absent member's features stand at their training mean and an indicator says so; ``leave_out``: an
 example that lacks a member is neither fitted on nor scored."""

@@ -89,10 +89,6 @@ class Chooser:
         before : Choice
             What was chosen before.
 
-        Raises
-        ------
-        CohortError
-            When the rule asks for a test set and the cohort has none.
         """
         counts = rows.groupby("arm")["candidate"].nunique()
         several = [str(name) for name in self.protocol.names if counts.get(name, 0) > 1]
@@ -119,7 +115,8 @@ class Chooser:
             kind="network" if what == "networks" else "classifier",
         )
         earlier = {} if before.evidence is None else before.evidence["arms"]
-        evidence = {"rule": rule, "arms": {**earlier, **found["arms"]}}
+        joins = {name: list(fusion.fuse) for name, fusion in self.protocol.fusions.items()}
+        evidence = {"rule": rule, "arms": {**earlier, **found["arms"]}, "joins": joins}
         write_json(self.run_folder / FILE, {"format": "isthmus-candidates/1.0", **evidence})
         return Choice(evidence, frozen, predictions)
 
@@ -127,12 +124,6 @@ class Chooser:
         self, what: str, score: Callable[[Cases], pd.DataFrame], frozen: Mapping[str, Any], new: Sequence[str]
     ) -> pd.DataFrame:
         """Let every candidate's model of the first seed meet the test set; logged as one opening, by all of them."""
-        if "test" not in self.unseen:
-            raise CohortError(
-                f"{what} are to be chosen on the test set (select.rule: paper) and there is none",
-                where="splits.test",
-                hint="set select.rule to cross_validation, which needs none",
-            )
         path, cases = self.run_folder / "opened" / f"{what}-test.parquet", self.unseen["test"]
         if path.is_file():
             return read_predictions(path).drop(columns=["unit", "unit_id"])
@@ -141,6 +132,22 @@ class Chooser:
         rows = score(cases)
         write_table(path, rows.assign(unit="view", unit_id=rows["view_id"]))
         return rows
+
+
+def check_test_to_choose_on(protocol: Protocol, aside: Mapping[str, object]) -> None:
+    """Refuse to train for a choice on a test set that a cohort does not have.
+
+    Raises
+    ------
+    CohortError
+        When the rule asks for a test set and the cohort has none.
+    """
+    if protocol.select.rule == "paper" and "test" not in aside:
+        raise CohortError(
+            "what is chosen is to be chosen on the test set (select.rule: paper), and this cohort has none",
+            where="splits.test",
+            hint="set select.rule to cross_validation, which needs none, or splits.test to {fraction: 0.3}",
+        )
 
 
 def network_test_rows(

@@ -101,6 +101,8 @@ def fit_fusions(
     InputError, FitError
         When a head cannot be fitted, or a folder holds another fit.
     """
+    if any(fit.fusion.perfusion for fit in fused):
+        perfusion_block(run_folder, cases, progress)
     for number, fit in enumerate(fused, start=1):
         folders = {name: fit.folder(run_folder, name) for name in fit.fusion.candidates}
         missing = [name for name, folder in folders.items() if not _done(folder, fit)]

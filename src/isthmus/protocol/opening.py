@@ -16,6 +16,7 @@ from isthmus.protocol.fits import own_file
 from isthmus.protocol.fold_scores import mean_fold_scores
 from isthmus.protocol.frozen import Lock
 from isthmus.protocol.fused_fits import FusedFit
+from isthmus.protocol.fused_perfusion import perfusion_block
 from isthmus.protocol.fused_scores import bundle_rows, fused_view_rows
 from isthmus.protocol.schema import Protocol
 from isthmus.report.reading import SPLIT_NAMES, listed, plural
@@ -100,6 +101,8 @@ class Opener:
     def fused_rows(self, name: str, split: str, cases: Cases, classifier: str, seeds: Sequence[int]) -> pd.DataFrame:
         """Return what a fusion says of a set, seed by seed; the first seed's model is the bundle."""
         stores, usable = self._fused_stores(name, cases)
+        if self.protocol.fusions[name].perfusion:
+            perfusion_block(self.run_folder, cases, self.progress)
         first = [seed for seed in seeds if seed == self.protocol.splits.seeds[0]]
         rows = [self._by_bundle(name, split, usable, classifier, seed, stores) for seed in first]
         others = [seed for seed in seeds if seed not in first]

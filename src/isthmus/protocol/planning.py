@@ -12,6 +12,7 @@ from isthmus.protocol.cases import Cases, find_cases, looks_of
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.external import Outside, answered, check_all_given, check_names
 from isthmus.protocol.fits import fit_folder, list_fits, list_picture_level_fits
+from isthmus.protocol.joined_columns import with_known_columns
 from isthmus.protocol.oracle import without_oracles
 from isthmus.protocol.parts import divide, set_aside
 from isthmus.protocol.plan import Plan, PlannedOutside, make_plan
@@ -48,7 +49,7 @@ def plan_run(
     """
     asked = resolve_protocol(protocol, profile, list(settings))
     loaded = load_cohort(cohort)
-    resolved, _ = without_oracles(asked, loaded)
+    resolved, _ = without_oracles(with_known_columns(asked, loaded)[0], loaded)
     cases = find_cases(resolved, loaded)
     outside = _outside(resolved, cases, external, correspondence)
     folder = None if out is None else Path(out)

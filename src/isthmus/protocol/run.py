@@ -14,7 +14,7 @@ from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.manifest import Manifest
 from isthmus.protocol.arithmetic import choose_arithmetic
 from isthmus.protocol.bundles import write_bundles
-from isthmus.protocol.candidates import PREDICTIONS, Choice, Chooser, network_test_rows
+from isthmus.protocol.candidates import PREDICTIONS, Choice, Chooser, check_test_to_choose_on, network_test_rows
 from isthmus.protocol.case_facts import case_facts
 from isthmus.protocol.cases import Cases, find_cases
 from isthmus.protocol.chosen import with_choice
@@ -34,6 +34,7 @@ from isthmus.protocol.fused_selection import add_selection
 from isthmus.protocol.gather import gather_views, nodule_predictions, write_view_rows
 from isthmus.protocol.half_fits import list_half_fits
 from isthmus.protocol.heat_maps import draw_heat_maps
+from isthmus.protocol.joined_columns import with_known_columns
 from isthmus.protocol.leak import demonstrate_leak
 from isthmus.protocol.opening import Opener
 from isthmus.protocol.oracle import without_oracles
@@ -114,8 +115,9 @@ def run(
     """
     asked = resolve_protocol(protocol, profile, list(settings))
     loaded = load_cohort(cohort)
-    resolved, left_out = without_oracles(asked, loaded)
-    for line in left_out:
+    known, absent = with_known_columns(asked, loaded)
+    resolved, left_out = without_oracles(known, loaded)
+    for line in [*absent, *left_out]:
         if say is not None:
             say(line)
     cases = find_cases(resolved, loaded)
@@ -166,6 +168,7 @@ class _Work:
                 self.record.facts["short_clips"] = short
             for line in short_clip_lines(short, self.protocol):
                 self.say(line)
+        check_test_to_choose_on(self.protocol, aside)
         training, unseen = set_aside(usable, aside)
         if self.protocol.clinical is not None:
             with self.record.stage(

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from isthmus.models.fused_columns import RESERVED
 from isthmus.protocol.arm import Arm, Part
 from isthmus.report.clinical_terms import CLINICAL, CLINICAL_TITLE, WITHHELD
 from isthmus.training.fusion import FusionSettings
@@ -245,11 +246,12 @@ class Protocol(Part):
 
     @model_validator(mode="after")
     def _fusions_join_arms(self) -> "Protocol":
+        taken = [name for name in (*self.arms, *self.fusions) if name in (CLINICAL, *RESERVED)]
+        if taken and (self.fusions or self.clinical):
+            raise ValueError(f"no arm or fusion may be called {taken[0]!r}: fused models have columns of this name")
         for key, fusion in self.fusions.items():
             if key in self.arms:
                 raise ValueError(f"{key!r} is an arm and a fusion; give one another name")
-            if CLINICAL in (key, *self.arms):
-                raise ValueError(f"no arm or fusion may be called {CLINICAL!r}: it is the clinical model's name")
             for arm in fusion.fuse:
                 if arm not in self.arms:
                     raise ValueError(f"fusions.{key}.fuse names {arm!r}, which is no arm ({', '.join(self.arms)})")

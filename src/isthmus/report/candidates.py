@@ -44,16 +44,17 @@ def candidate_evidence(
     Returns
     -------
     dict
-        ``rule``, and for each arm ``chosen``, ``by_cross_validation``, ``corrected`` (the cross-validated AUC of what
-        that rule chooses, freed from the choice), ``title``, ``kind`` and ``candidates``: name to ``auc`` by split,
-        ``how_often`` (share of bootstraps in which cross-validation would choose it) and ``roc`` by split (sensitivity
-        on the grid 0, 0.01, …, 1 of false positive rates).
+        ``rule``, ``joins`` (empty: for the caller who knows of fusions), and for each arm ``chosen``,
+        ``by_cross_validation``, ``corrected`` (the cross-validated AUC of what that rule chooses, freed from the
+        choice), ``title``, ``kind`` and ``candidates``: name to ``auc`` by split, ``how_often`` (share of bootstraps in
+        which cross-validation would choose it) and ``roc`` by split (sensitivity on the grid 0, 0.01, …, 1 of false
+        positive rates).
     """
     found = {}
     for arm, title in titles.items():
         rows = predictions[predictions["arm"] == arm]
         found[arm] = {"title": title, "kind": kind, **_of_arm(rows, rule, positive, level)}
-    return {"rule": rule, "arms": found}
+    return {"rule": rule, "arms": found, "joins": {}}
 
 
 def _of_arm(predictions: DataFrame, rule: Rule, positive: str, level: float) -> dict[str, Any]:
@@ -89,13 +90,24 @@ def _of_arm(predictions: DataFrame, rule: Rule, positive: str, level: float) -> 
 
 
 def optimism_note(candidates: dict[str, Any] | None, arm: str, split: str) -> str | None:
-    """Return what is to be said beside an arm's figures of a split where its network was chosen on that split."""
-    found = (candidates or {"arms": {}})["arms"].get(arm)
-    if found is None:
+    """Return what is to be said beside figures of a split where the arm, or what it joins, was chosen on that split.
+
+    Parameters
+    ----------
+    candidates : dict, optional
+        As :func:`candidate_evidence` returns it, with ``joins``: fusion to the arms that it joins.
+    arm, split : str
+    """
+    if candidates is None or split not in ("cv", "test") or (split == "test" and candidates["rule"] != "paper"):
         return None
-    several = len(found["candidates"])
-    if split == "test" and candidates is not None and candidates["rule"] == "paper":
-        return f"too good: its {found['kind']} was chosen among {several} on this very test set"
-    if split == "cv":
-        return f"optimistic: its {found['kind']} was chosen among {several} on these predictions; see what was chosen"
-    return None
+    found, own = [], candidates["arms"].get(arm)
+    if own is not None:
+        found.append(f"its {own['kind']} was chosen among {len(own['candidates'])}")
+    if any(member in candidates["arms"] for member in candidates["joins"].get(arm, ())):
+        found.append("the networks that it joins were chosen")
+    if not found:
+        return None
+    said = " and ".join(found)
+    if split == "test":
+        return f"too good: {said} on this very test set"
+    return f"optimistic: {said} on these patients; see what was chosen"

@@ -1,0 +1,31 @@
+"""What fusions ask of a cohort beside their arms' pictures: columns of its tables, contrast-enhanced clips."""
+
+from isthmus.cohort.cohort import Cohort
+from isthmus.errors import CohortError
+from isthmus.protocol.schema import Protocol
+
+
+def with_known_columns(protocol: Protocol, cohort: Cohort) -> tuple[Protocol, list[str]]:
+    """Return the protocol whose fusions join only columns that a cohort has, and what to say of the others.
+
+    Raises
+    ------
+    CohortError
+        When a fusion joins measured perfusion and the cohort has no contrast-enhanced clip.
+    """
+    known = {*cohort.nodules.columns, *cohort.patients.columns}
+    fusions, lines = {}, []
+    for key, fusion in protocol.fusions.items():
+        if fusion.perfusion and not (cohort.views["modality"] == "ceus").any():
+            raise CohortError(
+                f"{key} joins measured perfusion, and the cohort has no contrast-enhanced clip",
+                where=f"fusions.{key}.perfusion",
+                expected="views of modality 'ceus'",
+                hint=f"--set fusions.{key}.perfusion=false",
+            )
+        absent = [name for name in fusion.columns if name not in known]
+        if absent:
+            lines.append(f"left out of {key}: {', '.join(absent)}, in neither nodules.csv nor patients.csv")
+        kept = [name for name in fusion.columns if name in known]
+        fusions[key] = fusion.model_copy(update={"columns": kept})
+    return protocol.model_copy(update={"fusions": fusions}), lines
