@@ -58,8 +58,11 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, rate_hz: flo
         When the disk is full, read-only or not ours.
     """
     import av
+    from av.video.reformatter import VideoReformatter
 
     encoding = ENCODINGS[kind]
+    # A frame's own conversion would start a pool of threads anew for each frame.
+    converter = VideoReformatter()
     rate = Fraction(rate_hz).limit_denominator(_LARGEST_RATE_PART)
     with (
         atomic_path(path) as temporary,
@@ -78,7 +81,9 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, rate_hz: flo
                 stream.codec_context.flags |= av.codec.context.Flags.bitexact
                 stream.codec_context.time_base = 1 / rate
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3))))
-            frame = frame.reformat(format="yuv420p", dst_colorspace="ITU601", dst_color_range=encoding.range)
+            frame = converter.reformat(
+                frame, format="yuv420p", dst_colorspace="ITU601", dst_color_range=encoding.range, threads=1
+            )
             frame.pts, frame.time_base = number, 1 / rate
             container.mux(stream.encode(frame))
         if stream is None:
