@@ -4,7 +4,14 @@ import re
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from isthmus.imaging.prepare import Preparation
 from isthmus.models.network_cards import cards
@@ -12,6 +19,7 @@ from isthmus.tables.vocabulary import COLOUR_MODALITIES, DESCRIPTORS
 from isthmus.training.settings import TrainSettings
 
 CLIP_MODALITIES: Final = ("cine", "ceus")
+Modality = Literal["bmode", "cine", "ceus", "smi", "swe", "doppler"]
 LAYOUTS: Final = {2: ("2d", "frames_as_channels"), 3: ("3d",)}
 """How networks of two and of three dimensions take their pictures."""
 
@@ -25,11 +33,51 @@ class Part(BaseModel):
 
 
 class View(Part):
-    """Which pictures an arm looks at."""
+    """Which pictures an arm looks at: those of one modality, or of several that are joined."""
 
-    modality: Literal["bmode", "cine", "ceus", "smi", "swe", "doppler"] = Field(
-        "bmode", description="modality of the stills, or cine and ceus for clips"
+    modality: Modality = Field("bmode", description="modality of the stills, or cine and ceus for clips")
+    modalities: tuple[Modality, ...] = Field(
+        (), description="in the place of `modality` several, of stills; a nodule need not have all of them"
     )
+    join: Literal["branches", "pooled"] | None = Field(
+        None,
+        description="how several are joined; branches: one network with a branch for each modality, which looks at one "
+        "picture of each at once; pooled: one network for the pictures of all, told the modality of each",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_or_several(cls, content: Any) -> Any:
+        """Let `modality` of several be the first, so that what needs any one of them has it."""
+        if not isinstance(content, dict) or not content.get("modalities"):
+            return content
+        if "modality" in content:
+            raise ValueError("give modality, or modalities")
+        first = content["modalities"][0] if isinstance(content["modalities"], list | tuple) else None
+        return {**content, "modality": first}
+
+    @model_validator(mode="after")
+    def _joined_stills(self) -> "View":
+        if bool(self.modalities) != (self.join is not None):
+            raise ValueError("modalities and join belong together: give both, or modality alone")
+        if self.modalities and (len(self.modalities) < 2 or len(set(self.modalities)) < len(self.modalities)):
+            raise ValueError("modalities needs two or more, each once; of one say modality")
+        clips = [name for name in self.modalities if name in CLIP_MODALITIES]
+        if clips:
+            raise ValueError(f"modalities joins stills, and {clips[0]} views are clips")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _one_way_to_say_it(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        kept: dict[str, Any] = handler(self)
+        if self.modalities:
+            return {name: value for name, value in kept.items() if name != "modality"}
+        return {"modality": self.modality}
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """All modalities that the arm looks at."""
+        return self.modalities or (self.modality,)
 
 
 class Descriptors(Part):
@@ -161,9 +209,9 @@ class Arm(Part):
 
     @model_validator(mode="after")
     def _colour_is_no_mark(self) -> "Arm":
-        if self.view.modality in COLOUR_MODALITIES and self.prepare.marks == "erase":
+        coloured = [name for name in self.view.shown if name in COLOUR_MODALITIES]
+        if coloured and self.prepare.marks == "erase":
             raise ValueError(
-                f"prepare.marks is 'erase', which would fill in the colour that {self.view.modality} shows; "
-                "set it to 'keep'"
+                f"prepare.marks is 'erase', which would fill in the colour that {coloured[0]} shows; set it to 'keep'"
             )
         return self

@@ -1,0 +1,39 @@
+"""What an arm looks at: one modality, or several that are joined."""
+
+import pytest
+
+from isthmus.errors import ProtocolError
+from isthmus.protocol.arm import View
+from isthmus.protocol.resolve import resolve_protocol, validate
+
+
+def test_one_modality_is_said_as_it_was() -> None:
+    assert View().model_dump() == {"modality": "bmode"}
+    assert View.model_validate({"modality": "swe"}).shown == ("swe",)
+
+
+def test_several_are_said_with_how_they_are_joined_and_read_back() -> None:
+    view = View.model_validate({"modalities": ["smi", "bmode"], "join": "branches"})
+    assert view.shown == ("smi", "bmode")
+    assert view.modality == "smi"
+    assert view.model_dump(mode="json") == {"modalities": ["smi", "bmode"], "join": "branches"}
+    assert View.model_validate(view.model_dump()) == view
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"modalities": ["bmode", "swe"]}, "give both"),
+        ({"join": "branches"}, "give both"),
+        ({"modalities": ["bmode"], "join": "branches"}, "two or more"),
+        ({"modalities": ["bmode", "bmode"], "join": "pooled"}, "each once"),
+        ({"modalities": ["bmode", "cine"], "join": "pooled"}, "clips"),
+        ({"modality": "bmode", "modalities": ["bmode", "swe"], "join": "pooled"}, "give modality, or modalities"),
+        ({"modalities": ["bmode", "xray"], "join": "branches"}, "xray"),
+    ],
+)
+def test_what_cannot_be_joined_is_refused_in_words(said: dict[str, object], words: str) -> None:
+    content = resolve_protocol("wang2025", "smoke").model_dump(mode="json")
+    content["arms"]["resnet34"]["view"] = said
+    with pytest.raises(ProtocolError, match=words):
+        validate(content, "mine.yaml")
