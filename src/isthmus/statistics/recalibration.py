@@ -74,7 +74,7 @@ def fit_temperature(labels: ArrayLike, probabilities: ArrayLike) -> TemperatureC
         x = safe_logit(as_probabilities(values, truth.size))
         logits, codes = np.stack([np.zeros_like(x), x], axis=1), truth.astype(np.intp)
     else:
-        codes = _class_codes(labels, values)
+        codes = class_codes(labels, values)
         logits = np.log(np.maximum(values, EDGE))
     rows = np.arange(codes.size)
 
@@ -179,7 +179,14 @@ def refit_intercept(labels: ArrayLike, probabilities: ArrayLike) -> LogisticCali
     return fit_intercept(labels, probabilities, "recalibration in the large")
 
 
-def _class_codes(labels: ArrayLike, values: FloatArray) -> IntArray:
+def class_codes(labels: ArrayLike, values: FloatArray) -> IntArray:
+    """Return class codes [N] as indices, checked against probabilities [N, K].
+
+    Raises
+    ------
+    ValueError
+        When they are no whole numbers from 0 to K - 1, or a probability lies outside 0 and 1.
+    """
     codes = np.asarray(labels)
     if codes.dtype.kind not in "iu" or values.ndim != 2 or codes.shape != (len(values),) or codes.size == 0:
         raise ValueError(f"labels {codes.shape} and probabilities {values.shape}: whole class codes [N] and [N, K]")
