@@ -42,15 +42,19 @@ def inputs_of(
     masks : array or tensor of uint8 or bool, shape [N, T, S, S], optional
         1 inside the lesion.
     preparation, centre_crop
-        As in :func:`to_batch`.
+        As in :func:`to_batch`; of a network of several modalities T are its modalities, and one whose picture is black
+        is absent.
 
     Returns
     -------
     dict
-        ``image`` and perhaps ``lesion_mask``, float32 of 0 and 1 with one channel, of the image's shape otherwise.
+        ``image`` and perhaps ``lesion_mask``, float32 of 0 and 1 with one channel, of the image's shape otherwise. Of
+        several modalities an image under the name of each, and ``present``, float32 [N, M].
     """
     from isthmus.models.classifier import IMAGE, LESION_MASK
 
+    if modalities := modalities_seen(classifier):
+        return _of_modalities(modalities, pixels, preparation, centre_crop)
     image = to_batch(pixels, preparation, centre_crop)
     if masks is None or not takes_masks(classifier):
         return {IMAGE: image}
@@ -62,6 +66,36 @@ def takes_masks(classifier: "Classifier") -> bool:
     from isthmus.models.classifier import LESION_MASK
 
     return any(spec.name == LESION_MASK for spec in classifier.inputs)
+
+
+def modalities_seen(classifier: "Classifier") -> tuple[str, ...]:
+    """Return the modalities that a network looks at side by side; none for one of a single picture."""
+    from isthmus.models.classifier import PRESENT
+
+    names = tuple(spec.name for spec in classifier.inputs)
+    return tuple(name for name in names if name != PRESENT) if PRESENT in names else ()
+
+
+def _of_modalities(
+    modalities: tuple[str, ...],
+    pixels: "np.ndarray[Any, Any] | Tensor",
+    preparation: "Preparation",
+    centre_crop: bool,
+) -> "dict[str, Tensor]":
+    import torch
+
+    from isthmus.models.classifier import PRESENT
+
+    tensor = pixels if isinstance(pixels, torch.Tensor) else _tensor(pixels)
+    if tensor.ndim != 5 or tensor.shape[1] != len(modalities):
+        raise InputError(
+            f"prepared pixels have the shape {list(tensor.shape)}",
+            expected=f"[N, {len(modalities)}, S, S, C]: {', '.join(modalities)}",
+        )
+    found = {
+        name: to_batch(tensor[:, place : place + 1], preparation, centre_crop) for place, name in enumerate(modalities)
+    }
+    return {**found, PRESENT: tensor.flatten(2).any(dim=2).to(torch.float32)}
 
 
 def to_batch(pixels: "np.ndarray[Any, Any] | Tensor", preparation: "Preparation", centre_crop: bool = True) -> "Tensor":

@@ -18,6 +18,9 @@ IMAGE = "image"
 LESION_MASK = "lesion_mask"
 """Name of the input that outlines the lesion, 0 or 1, of the main input's shape with one channel."""
 
+PRESENT = "present"
+"""Name of the input that says which modalities are there: 1 or 0, ``[N, M]``."""
+
 
 @dataclass(frozen=True)
 class InputSpec:
@@ -30,7 +33,7 @@ class InputSpec:
     channels : int
         C.
     spatial_dims : int
-        2 for ``[N, C, H, W]``, 3 for ``[N, C, T, H, W]``.
+        2 for ``[N, C, H, W]``, 3 for ``[N, C, T, H, W]``, 0 for ``[N, C]``.
     required : bool
         False for an input that an example may lack.
     """
@@ -146,7 +149,7 @@ class Classifier(nn.Module, ABC):
             shape = tuple(value.shape)
             if len(shape) != spec.spatial_dims + 2 or shape[1] != spec.channels:
                 raise InputError(f"input {spec.name!r} is {list(shape)}", expected=self._shape(spec))
-            if min(shape[-2:]) < self.minimum_size:
+            if spec.spatial_dims and min(shape[-2:]) < self.minimum_size:
                 raise InputError(
                     f"input {spec.name!r} is {shape[-2]}x{shape[-1]} pixels",
                     expected=f"at least {self.minimum_size}x{self.minimum_size}",
@@ -161,7 +164,7 @@ class Classifier(nn.Module, ABC):
 
     @staticmethod
     def _shape(spec: InputSpec) -> str:
-        return f"[N, {spec.channels}, {'T, ' if spec.spatial_dims == 3 else ''}H, W]"
+        return f"[N, {spec.channels}{('', '', ', H, W', ', T, H, W')[spec.spatial_dims]}]"
 
 
 def image_input(channels: int, spatial_dims: int = 2) -> tuple[InputSpec, ...]:
@@ -179,6 +182,19 @@ def pooled(maps: Tensor) -> Tensor:
 def parameter_count(classifier: nn.Module) -> int:
     """Return the number of trainable values."""
     return sum(parameter.numel() for parameter in classifier.parameters())
+
+
+def embedding_size(network: Classifier) -> int:
+    """Return D of the embedding, asked of the network itself: its layers' names are its own business."""
+    side, was_training = network.minimum_size, network.training
+    sizes = {0: (), 2: (side, side), 3: (network.minimum_frames, side, side)}
+    blank = {
+        spec.name: torch.zeros(1, spec.channels, *sizes[spec.spatial_dims]) for spec in network.inputs if spec.required
+    }
+    with torch.no_grad():
+        size = network.eval()(blank).embedding.shape[1]
+    network.train(was_training)
+    return int(size)
 
 
 def initialise(network: nn.Module) -> None:

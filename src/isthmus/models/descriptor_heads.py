@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isthmus.models.classifier import Classifier, Outputs
+from isthmus.models.classifier import Classifier, Outputs, embedding_size
 from isthmus.models.descriptors import DescriptorSpec
+from isthmus.models.join_spec import JoinSpec
+from isthmus.models.joined import joined
 from isthmus.models.registry import create
 from isthmus.tables.vocabulary import MULTI_VALUED
 
@@ -45,7 +47,7 @@ class WithDescriptors(Classifier):
         self.inner, self.descriptors = inner, spec
         self.network, self.options = inner.network, inner.options
         self.stages = tuple(f"inner.{stage}" for stage in inner.stages)
-        size = _embedding_size(inner)
+        size = embedding_size(inner)
         self.heads = nn.ModuleDict({name: nn.Linear(size, len(codes)) for name, codes in spec.heads.items()})
         for head in self.heads.values():
             nn.init.normal_(head.weight, 0, 0.01)  # type: ignore[arg-type]
@@ -93,20 +95,8 @@ def create_classifier(
     channels: int,
     options: Mapping[str, Any],
     descriptors: DescriptorSpec | None = None,
+    join: JoinSpec | None = None,
 ) -> Classifier:
-    """Build a network of the registry, with descriptor heads where there are any."""
-    inner = create(network, classes=classes, channels=channels, **options)
+    """Build a network of the registry, of several modalities and with descriptor heads where there are any."""
+    inner = joined(create(network, classes=classes, channels=channels, **options), join)
     return inner if descriptors is None else WithDescriptors(inner, descriptors)
-
-
-def _embedding_size(inner: Classifier) -> int:
-    """Return D of the embedding, asked of the network itself: its layers' names are its own business."""
-    side, was_training = inner.minimum_size, inner.training
-    sizes = {2: (side, side), 3: (inner.minimum_frames, side, side)}
-    blank = {
-        spec.name: torch.zeros(1, spec.channels, *sizes[spec.spatial_dims]) for spec in inner.inputs if spec.required
-    }
-    with torch.no_grad():
-        size = inner.eval()(blank).embedding.shape[1]
-    inner.train(was_training)
-    return int(size)

@@ -1,0 +1,20 @@
+"""A network of one picture made into one of several modalities."""
+
+from isthmus.models.branches import Branches
+from isthmus.models.classifier import Classifier
+from isthmus.models.join_spec import JoinSpec
+
+
+def joined(network: Classifier, spec: JoinSpec | None) -> Classifier:
+    """Return a network that looks at the modalities of ``spec``; without one, the network itself.
+
+    Parameters
+    ----------
+    network : Classifier
+        Of one picture, with its initial weights: they are those of every branch.
+    spec : JoinSpec, optional
+        Which modalities, and how they are joined.
+    """
+    if spec is None:
+        return network
+    return Branches(network, spec.modalities)
