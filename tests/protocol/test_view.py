@@ -25,8 +25,7 @@ def test_several_are_said_with_how_they_are_joined_and_read_back() -> None:
     [
         ({"modalities": ["bmode", "swe"]}, "give both"),
         ({"join": "branches"}, "give both"),
-        ({"modalities": ["bmode"], "join": "branches"}, "two or more"),
-        ({"modalities": ["bmode", "bmode"], "join": "pooled"}, "each once"),
+        ({"modalities": ["bmode", "bmode"], "join": "pooled"}, "stands twice"),
         ({"modalities": ["bmode", "cine"], "join": "pooled"}, "clips"),
         ({"modality": "bmode", "modalities": ["bmode", "swe"], "join": "pooled"}, "give modality, or modalities"),
         ({"modalities": ["bmode", "xray"], "join": "branches"}, "xray"),

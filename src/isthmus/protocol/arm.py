@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from isthmus.imaging.prepare import Preparation
+from isthmus.models.join_spec import JoinSpec
 from isthmus.models.network_cards import cards
 from isthmus.tables.vocabulary import COLOUR_MODALITIES, DESCRIPTORS
 from isthmus.training.settings import TrainSettings
@@ -60,8 +61,8 @@ class View(Part):
     def _joined_stills(self) -> "View":
         if bool(self.modalities) != (self.join is not None):
             raise ValueError("modalities and join belong together: give both, or modality alone")
-        if self.modalities and (len(self.modalities) < 2 or len(set(self.modalities)) < len(self.modalities)):
-            raise ValueError("modalities needs two or more, each once; of one say modality")
+        if len(set(self.modalities)) < len(self.modalities):
+            raise ValueError("a modality stands twice in modalities")
         clips = [name for name in self.modalities if name in CLIP_MODALITIES]
         if clips:
             raise ValueError(f"modalities joins stills, and {clips[0]} views are clips")
@@ -78,6 +79,11 @@ class View(Part):
     def shown(self) -> tuple[str, ...]:
         """All modalities that the arm looks at."""
         return self.modalities or (self.modality,)
+
+    @property
+    def joined(self) -> JoinSpec | None:
+        """How the modalities are joined; None of one."""
+        return None if self.join is None else JoinSpec(modalities=self.modalities, how=self.join)
 
 
 class Descriptors(Part):

@@ -1,5 +1,6 @@
 """What a protocol looks at in a cohort: the target, each arm's labelled views, and who was left out and why."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from isthmus.cohort.cohort import Cohort
 from isthmus.cohort.description import Target
 from isthmus.errors import CohortError
 from isthmus.imaging.cache import CacheItem
+from isthmus.models.join_spec import JoinSpec
+from isthmus.protocol.looks import look_table
 from isthmus.protocol.oracle import FRAMES, with_oracle_frames
 from isthmus.protocol.schema import Protocol
 
@@ -86,12 +89,19 @@ class Look:
     modality: str
     lesion: bool
     oracle: bool = False
+    join: JoinSpec | None = None
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """All that it looks at."""
+        return (self.modality,) if self.join is None else self.join.modalities
 
 
 def looks_of(protocol: Protocol) -> dict[str, Look]:
     """Return what each arm of a protocol looks at."""
     return {
-        key: Look(arm.view.modality, arm.prepare.crop == "lesion", arm.oracle) for key, arm in protocol.arms.items()
+        key: Look(arm.view.modality, arm.prepare.crop == "lesion", arm.oracle, arm.view.joined)
+        for key, arm in protocol.arms.items()
     }
 
 
@@ -105,19 +115,37 @@ def find_views(looks: Mapping[str, Look], cohort: Cohort, target: str) -> tuple[
     """
     views, left_out = {}, []
     for key, look in looks.items():
-        examples = cohort.examples(target, look.modality)
-        usable = usable_views(examples, lesion=look.lesion)
-        rest = examples.loc[~usable, ["view_id", "nodule_id"]]
-        left_out.append(rest.assign(arm=key, reason="no outline or box, and the arm looks at lesion crops"))
-        chosen = examples[usable].reset_index(drop=True)
-        views[key] = with_oracle_frames(chosen, cohort) if look.oracle else chosen
-        if views[key].empty:
+        found, labelled = dict[str, pd.DataFrame](), 0
+        for modality, examples in _examples(look, cohort, target).items():
+            usable = usable_views(examples, lesion=look.lesion)
+            rest = examples.loc[~usable, ["view_id", "nodule_id"]]
+            left_out.append(rest.assign(arm=key, reason="no outline or box, and the arm looks at lesion crops"))
+            found[modality] = examples[usable].reset_index(drop=True)
+            labelled += len(examples)
+        if all(one.empty for one in found.values()):
+            kinds = " or ".join(look.modalities)
             raise CohortError(
                 f"arm {key} has no usable view in cohort {cohort.name}",
-                expected=f"labelled {look.modality} views with a mask or box ({len(examples)} views have a label)",
-                hint=REGIONS_HINT if len(examples) else f"isthmus cohort check {cohort.folder.name}",
+                expected=f"labelled {kinds} views with a mask or box ({labelled} views have a label)",
+                hint=REGIONS_HINT if labelled else f"isthmus cohort check {cohort.folder.name}",
             )
+        if look.join is None:
+            views[key] = with_oracle_frames(found[look.modality], cohort) if look.oracle else found[look.modality]
+        else:
+            items = {item.view_id: item for one in found.values() for item in cache_items(one)}
+            views[key] = look_table(look.join, found, items, cohort.views)
     return views, pd.concat(left_out)[["arm", "view_id", "nodule_id", "reason"]]
+
+
+def _examples(look: Look, cohort: Cohort, target: str) -> dict[str, pd.DataFrame]:
+    """Return the labelled views of each modality; of several a cohort need not have all."""
+    if look.join is None:
+        return {look.modality: cohort.examples(target, look.modality)}
+    found = {}
+    for modality in look.modalities:
+        with contextlib.suppress(CohortError):
+            found[modality] = cohort.examples(target, modality)
+    return found
 
 
 def usable_views(examples: pd.DataFrame, *, lesion: bool) -> pd.Series:

@@ -1,0 +1,75 @@
+"""A nodule's views of several modalities joined into looks."""
+
+import string
+
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.imaging.cache import CacheItem
+from isthmus.models.join_spec import JoinSpec
+from isthmus.protocol.looks import JOINED, Picture, look_table, members_of, pair_up, pictures_of
+
+PICTURES = st.lists(
+    st.tuples(st.sampled_from([None, "a1", "a2"]), st.sampled_from([None, "sagittal", "transverse"])), max_size=4
+)
+
+
+@given(st.dictionaries(st.sampled_from(["bmode", "smi", "swe"]), PICTURES, min_size=1))
+def test_every_view_is_in_a_look_and_every_look_has_all_that_the_nodule_has(
+    said: dict[str, list[tuple[str | None, str | None]]],
+) -> None:
+    views = {name: [Picture(f"{name}{n}", *one) for n, one in enumerate(own)] for name, own in said.items()}
+    looks = pair_up(views)
+    there = {name for name, own in views.items() if own}
+    assert all(set(look) == there for look in looks)
+    assert {view for look in looks for view in look.values()} == {p.view_id for own in views.values() for p in own}
+    assert len({tuple(sorted(look.items())) for look in looks}) == len(looks)
+
+
+def test_the_same_acquisition_comes_first_then_the_plane_then_each_in_turn() -> None:
+    views = {
+        "bmode": [Picture("b1", "a1", "sagittal"), Picture("b2", None, "transverse"), Picture("b3"), Picture("b4")],
+        "smi": [Picture("s1", None, "transverse"), Picture("s2", "a1", "transverse")],
+        "swe": [],
+    }
+    assert pair_up(views) == [
+        {"bmode": "b1", "smi": "s2"},
+        {"bmode": "b2", "smi": "s1"},
+        {"bmode": "b3", "smi": "s1"},
+        {"bmode": "b4", "smi": "s2"},
+    ]
+
+
+def _tables() -> tuple[dict[str, pd.DataFrame], dict[str, CacheItem], pd.DataFrame]:
+    ids = {"bmode": ["b1", "b2", "b3"], "swe": ["e1", "e3"]}
+    nodules = {"b1": "n1", "b2": "n2", "b3": "n1", "e1": "n1", "e3": "n3"}
+    tables = {
+        name: pd.DataFrame({"view_id": own, "nodule_id": [nodules[view] for view in own], "label": "1", "mask": name})
+        for name, own in ids.items()
+    }
+    items = {view: CacheItem(view, f"{view}.png") for view in nodules}  # type: ignore[arg-type]
+    known = pd.DataFrame({"view_id": list(nodules), "acquisition_id": ["a", None, "b", "b", None]})
+    return tables, items, known
+
+
+def test_a_row_is_a_look_with_the_columns_of_its_first_view() -> None:
+    join = JoinSpec(modalities=("bmode", "smi", "swe"), how="branches")
+    table = look_table(join, *_tables())
+    assert table["view_id"].tolist() == ["b1+e1", "b2", "b3+e1", "e3"]
+    assert table["nodule_id"].tolist() == ["n1", "n2", "n1", "n3"]
+    assert table["mask"].tolist() == ["bmode", "bmode", "bmode", "swe"]
+    assert members_of(table)["b3+e1"] == ("b3", None, "e1")
+    found = pictures_of(table, join.modalities)
+    assert {name: [item.view_id for item in own] for name, own in found.items()} == {
+        "bmode": ["b1", "b2", "b3"],
+        "swe": ["e1", "e3"],
+    }
+
+
+def test_pooled_views_are_looks_of_their_own() -> None:
+    join = JoinSpec(modalities=("bmode", "swe"), how="pooled")
+    table = look_table(join, *_tables())
+    assert table["view_id"].tolist() == ["b1", "b2", "b3", "e1", "e3"]
+    assert all(sum(item is not None for item in look) == 1 for look in table[JOINED])
+    assert set("".join(table["view_id"])) <= set(string.ascii_lowercase + string.digits)
