@@ -139,7 +139,7 @@ def test_parts_of_another_network_are_refused(folder: Path) -> None:
         ({"requires": {"modalities": ["bmode"], "region": "none"}}, "requires.region is 'box' or 'mask'"),
         ({"network": {"name": "resnet18", "classes": 2, "channels": 3}}, "prepare gives 1 channels"),
         ({"thresholds": {"rule": "youden", "value": 1.5, "chosen_on": "x"}}, r"thresholds\.value"),
-        ({"calibration": {"intercept": 0.0, "slope": -1.0}}, r"calibration\.slope"),
+        ({"calibration": {"intercept": 0.0, "slope": -1.0}}, r"calibration\.logistic\.slope"),
         ({"prepare": {"train_size": 128, "crop_size": 112, "krop": "lesion"}}, r"prepare\.krop"),
         ({"parts": [{"file": "../secret", "sha256": "0" * 64, "log_prior_shift": [0, 0]}]}, r"parts\.0\.file"),
         ({"parts": [{"log_prior_shift": [0, 0]}]}, "lacks its file or sha256"),

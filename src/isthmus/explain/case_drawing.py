@@ -109,7 +109,8 @@ class CaseDrawer:
     def words(self, row: Mapping[Any, Any]) -> tuple[str, str, str]:
         """Return a case's call in words, its score with the call, and its label."""
         called = call_in_words(str(row["call"]), self.classes, self.reference)
-        score = f"{row['probability']:.2f}, {called}{MIRRORED if self.flips else ''}"
+        of = f"{list(self.classes.values())[-1]} " if len(self.classes) > 2 else ""
+        score = f"{of}{row['probability']:.2f}, {called}{MIRRORED if self.flips else ''}"
         return called, score, self.classes[str(row["label"])]
 
     def seen(

@@ -11,6 +11,7 @@ from isthmus.imaging.prepare import Preparation
 if TYPE_CHECKING:
     from isthmus.models.classifier import Classifier
     from isthmus.statistics.calibration import LogisticCalibration
+    from isthmus.statistics.class_calibration import ClassCalibration
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +28,10 @@ class FoldNetwork:
         Which one.
     log_prior_shift : sequence of float
         K values, from the fit's ``done.json``.
-    calibration : LogisticCalibration, optional
+    calibration : LogisticCalibration or ClassCalibration, optional
         The fold's own, from ``frozen.json``.
     threshold : float
-        On the calibrated probability.
+        On the calibrated probability of two classes; of several the most probable one is called.
     flips : bool
         Whether its scores are means over mirror images; its heat is that of the picture as it is.
     frame_scores : str
@@ -42,13 +43,15 @@ class FoldNetwork:
     seed: int
     fold: int
     log_prior_shift: Sequence[float]
-    calibration: "LogisticCalibration | None" = None
+    calibration: "LogisticCalibration | ClassCalibration | None" = None
     threshold: float = 0.5
     flips: bool = False
     frame_scores: Literal["mean", "maximum"] = "mean"
 
 
-def read_fold(folder: Path, *, calibration: "LogisticCalibration | None" = None, threshold: float = 0.5) -> FoldNetwork:
+def read_fold(
+    folder: Path, *, calibration: "LogisticCalibration | ClassCalibration | None" = None, threshold: float = 0.5
+) -> FoldNetwork:
     """Load a finished fit's network from its folder (``fit.yaml``, ``done.json``, ``weights.safetensors``)."""
     import torch
 

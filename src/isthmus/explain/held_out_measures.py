@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -130,7 +130,7 @@ class HeldOutMeasures:
     def _chunk(
         self, fold: FoldNetwork, ids: Sequence[str], grid: Sequence[int]
     ) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
-        heat, codes, score = self.heat(fold, ids), list(self.classes), self._scores(fold, ids)
+        heat, called = self.heat(fold, ids), self._called(fold, ids)
         seen = all_frames = seen_views(self.store, ids, self.preparation)
         on_crops = None
         if self.calcifications is not None:
@@ -145,9 +145,7 @@ class HeldOutMeasures:
             **localise_edges(heat, seen.outlines, grid, against),
             seed=fold.seed,
             fold=fold.fold,
-            probability=score,
-            threshold=fold.threshold,
-            call=np.where(score >= fold.threshold, codes[-1], codes[0]),
+            **called,
         )
         shows: dict[str, NDArray[np.bool_]] = {"lesion": np.asarray(seen.lesions.any(axis=(2, 3)))}
         if on_crops is not None:
@@ -165,7 +163,11 @@ class HeldOutMeasures:
         small = [cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA) for one in hottest]
         return table, np.round(np.stack(small) * 255).astype(np.uint8)
 
-    def _scores(self, fold: FoldNetwork, ids: Sequence[str]) -> NDArray[np.float64]:
+    def _called(self, fold: FoldNetwork, ids: Sequence[str]) -> dict[str, Any]:
+        """Return the calibrated probability of the last class, what it is held against, and the call.
+
+        That is the threshold; of several classes the largest probability of another one.
+        """
         places = self.store.rows(ids)
         logits = view_logits(
             fold.classifier,
@@ -176,8 +178,14 @@ class HeldOutMeasures:
             flips=fold.flips,
             frame_scores=fold.frame_scores,
         )
-        score = probabilities(logits, fold.log_prior_shift)[:, -1]
-        return score if fold.calibration is None else fold.calibration.apply(score)
+        values, codes = probabilities(logits, fold.log_prior_shift), list(self.classes)
+        if len(codes) > 2:
+            values = values if fold.calibration is None else fold.calibration.apply(values)
+            call = np.asarray(codes, dtype=object)[values.argmax(axis=1)]
+            return {"probability": values[:, -1], "threshold": values[:, :-1].max(axis=1), "call": call}
+        score = values[:, -1] if fold.calibration is None else fold.calibration.apply(values[:, -1])
+        call = np.where(score >= fold.threshold, codes[-1], codes[0])
+        return {"probability": score, "threshold": fold.threshold, "call": call}
 
 
 def _of_frames(

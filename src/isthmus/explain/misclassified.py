@@ -108,12 +108,13 @@ def _draw(path: Path, row: Mapping[Any, Any], small: NDArray[np.uint8], drawer: 
     picture, heat, lesion = drawer.seen(row, small)
     called = call_in_words(str(row["call"]), drawer.classes, drawer.reference)
     label = drawer.classes[str(row["label"])]
+    target, several = list(drawer.classes.values())[-1], len(drawer.classes) > 2
+    against = f" of {target}, of the likeliest other class" if several else ", threshold"
     words = (
-        f"Case {row['nodule_id']}, view {row['view_id']}: probability {row['probability']:.2f}, threshold "
+        f"Case {row['nodule_id']}, view {row['view_id']}: probability {row['probability']:.2f}{against} "
         f"{row['threshold']:.2f}, called {called}; label {label}. {heat_in_words(row)}."
     )
     panel = crop_panel(picture, heat, lesion)
-    target = list(drawer.classes.values())[-1]
     lines = [
         words,
         f"{found[:1].upper()}{found[1:]}.",

@@ -43,9 +43,9 @@ def draw_prediction(
 
 
 def draw_picture(predictor: Predictor, picture: Picture, prediction: Prediction) -> NDArray[np.uint8]:
-    """Return a picture with the parts' mean heat for the positive class, outline, scale and words: uint8 [H, W, 3]."""
+    """Return a picture with the parts' mean heat for the class explained, outline, scale and words: uint8 [H, W, 3]."""
     spec, prepared = predictor.spec, picture.prepared
-    heat = _heat(predictor, picture)[0]
+    heat = _heat(predictor, picture, prediction)[0]
     frame = picture.clip.frames[0]
     size = prepared.pixels.shape[1]
     placed = heat_on_source(heat, prepared.source_to_prepared, size, frame.shape[:2], prepared.region)
@@ -53,7 +53,7 @@ def draw_picture(predictor: Predictor, picture: Picture, prediction: Prediction)
         frame,
         placed,
         score=_score(predictor, picture, prediction),
-        target=spec.classes[spec.positive],
+        target=spec.classes[explained(predictor, prediction)],
         region=prepared.region,
         mask=lesion_on_source(picture.clip.lesion, frame.shape[:2]),
         window=window_on_source(prepared.source_to_prepared, size, spec.prepare.crop_size, prepared.region),
@@ -62,8 +62,8 @@ def draw_picture(predictor: Predictor, picture: Picture, prediction: Prediction)
 
 
 def _draw_clip(predictor: Predictor, picture: Picture, prediction: Prediction, still: Path) -> list[Path]:
-    spec, seen, source = predictor.spec, _seen(predictor, picture), _source(predictor, picture)
-    score, target = _score(predictor, picture, prediction), spec.classes[spec.positive]
+    spec, seen, source = predictor.spec, _seen(predictor, picture, prediction), _source(predictor, picture)
+    score, target = _score(predictor, picture, prediction), spec.classes[explained(predictor, prediction)]
     marks = [MARKS[mark] for mark in spec.marks]
     rate, speed = playing_rate(seen.attention.frames, seen.attention.rate_hz)
     film, gif = still.with_suffix(".mp4"), still.with_suffix(".gif")
@@ -83,7 +83,7 @@ def _draw_channels(predictor: Predictor, picture: Picture, prediction: Predictio
         predictor.parts,
         prepared.pixels[None],
         spec.prepare,
-        len(spec.classes) - 1,
+        _place(predictor, prediction),
         masks=prepared.lesion_mask[None].astype(np.uint8),
         flips=spec.flips,
         device=predictor.device,
@@ -91,32 +91,43 @@ def _draw_channels(predictor: Predictor, picture: Picture, prediction: Predictio
     clip = ChannelClip(
         middle(prepared.pixels[None][:, own], size)[0],
         middle(prepared.lesion_mask[None][:, own], size)[0].astype(bool),
-        _heat(predictor, picture)[0],
+        _heat(predictor, picture, prediction)[0],
         effects[0],
         prepared.frame_indices[own],
         _rate(picture),
     )
     lines = [f"Grad-CAM, model score {_score(predictor, picture, prediction)}; research use only"]
-    return channel_strip(clip, lines, spec.classes[spec.positive], [MARKS[mark] for mark in spec.marks])
+    target = spec.classes[explained(predictor, prediction)]
+    return channel_strip(clip, lines, target, [MARKS[mark] for mark in spec.marks])
 
 
-def _heat(predictor: Predictor, picture: Picture) -> NDArray[np.float32]:
+def explained(predictor: Predictor, prediction: Prediction) -> str:
+    """Return the class that heat is evidence for: the positive one of two, of several the one called."""
+    spec = predictor.spec
+    return spec.positive if len(spec.classes) == 2 or prediction.call is None else prediction.call
+
+
+def _place(predictor: Predictor, prediction: Prediction) -> int:
+    return list(predictor.spec.classes).index(explained(predictor, prediction))
+
+
+def _heat(predictor: Predictor, picture: Picture, prediction: Prediction) -> NDArray[np.float32]:
     """Return the parts' mean heat on each frame seen: float32 [T, crop, crop]."""
     prepared, spec = picture.prepared, predictor.spec
     heat = heat_of_pixels(
         predictor.parts,
         prepared.pixels[None],
         spec.prepare,
-        len(spec.classes) - 1,
+        _place(predictor, prediction),
         masks=prepared.lesion_mask[None].astype(np.uint8),
         device=predictor.device,
     )
     return heat.reshape(-1, *heat.shape[-2:])
 
 
-def _seen(predictor: Predictor, picture: Picture) -> SeenClip:
+def _seen(predictor: Predictor, picture: Picture, prediction: Prediction) -> SeenClip:
     prepare, prepared = predictor.spec.prepare, picture.prepared
-    own, heat = looked_at(prepare), _heat(predictor, picture)
+    own, heat = looked_at(prepare), _heat(predictor, picture, prediction)
     lesions = middle(prepared.lesion_mask[None][:, own], prepare.crop_size)[0].astype(bool)
     frames = prepared.frame_indices[own]
     # Without an outline nothing is said of the frames in which the lesion is in plane.

@@ -127,11 +127,17 @@ def prediction_as_json(prediction: Prediction) -> dict[str, Any]:
         "threshold": prediction.threshold,
         "member_range": list(prediction.member_range),
         "probabilities": prediction.probabilities,
+        **_calibrated(prediction),
         "region_source": prediction.region_source,
         "notes": list(prediction.notes),
         **({"frames": [list(frames) for frames in prediction.frames]} if prediction.frames else {}),
         **({"descriptors": prediction.descriptors} if prediction.descriptors else {}),
     }
+
+
+def _calibrated(prediction: Prediction) -> dict[str, Any]:
+    found = prediction.calibrated_probabilities
+    return {"calibrated_probabilities": found} if found else {}
 
 
 def as_frame(predictions: Predictions, spec: Spec) -> pd.DataFrame:
@@ -155,6 +161,7 @@ def _row(prediction: Prediction, spec: Spec) -> dict[str, Any]:
         "member_low": low,
         "member_high": high,
         **{f"p_{name}": value for name, value in prediction.probabilities.items()},
+        **{f"calibrated_{name}": value for name, value in prediction.calibrated_probabilities.items()},
         "region_source": prediction.region_source,
         "notes": "; ".join(prediction.notes),
         **({"descriptors": in_words(prediction.descriptors)} if prediction.descriptors else {}),

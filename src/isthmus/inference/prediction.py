@@ -17,11 +17,13 @@ class Prediction:
     probabilities : dict
         Class code to the mean probability of the parts, not calibrated; sums to 1.
     probability : float
-        Of the positive class; calibrated where the bundle has a calibration.
+        Of the positive class, among several classes of the class called; calibrated where the bundle has a
+        calibration.
     calibrated : bool
         Whether it is.
     call : str or None
-        Class code at the frozen threshold; None where the bundle has no threshold.
+        Class code at the frozen threshold, among several classes the most probable one; None where the bundle has no
+        threshold, or of several classes no calibration.
     words : str
         The call in the label's own words.
     threshold : float or None
@@ -39,6 +41,8 @@ class Prediction:
         Of a model of clips, for each source: the frames that the network looked at, counted from 0; of a still none.
     case : str
         The case's name, where it was given one.
+    calibrated_probabilities : dict
+        Of a calibrated model of several classes: class code to calibrated probability; sums to 1.
     """
 
     sources: tuple[str, ...]
@@ -54,6 +58,7 @@ class Prediction:
     descriptors: dict[str, dict[str, float]] = field(default_factory=dict)
     frames: tuple[tuple[int, ...], ...] = ()
     case: str = ""
+    calibrated_probabilities: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,11 +94,11 @@ def call_in_words(call: str | None, classes: Mapping[str, str], reference: str) 
         Class code to shown name; the last is the positive one.
     reference : str
         What the labels rest on. Where they are TI-RADS categories a call is "suspicious", never a statement about
-        pathology.
+        pathology; of several classes the class is named as it stands, since it is a category by its own name.
     """
     if call is None:
         return "no call: the model has no threshold"
     name = classes[call]
-    if reference != "tirads":
+    if reference != "tirads" or len(classes) > 2:
         return name
     return f"suspicious ({name})" if call == list(classes)[-1] else f"not suspicious ({name})"

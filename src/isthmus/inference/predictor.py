@@ -13,13 +13,14 @@ from isthmus.errors import InputError
 from isthmus.imaging.clip import Clip
 from isthmus.imaging.prepare import Prepared
 from isthmus.inference.boxes import BoxLike
+from isthmus.inference.class_call import class_call
 from isthmus.inference.clip_proposal import Proposer
 from isthmus.inference.input_files import name_of
 from isthmus.inference.pictures import Picture, picture_of_clip, read_picture
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions, call_in_words
 from isthmus.inference.scores import ViewScores, probabilities, view_scores
 from isthmus.models.bundle import load_parts, read_bundle
-from isthmus.models.bundle_spec import BundleSpec
+from isthmus.models.bundle_spec import BundleSpec, Calibration
 from isthmus.statistics.calibration import LogisticCalibration
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Predictor:
     device : str
         Where they compute.
     calibration : LogisticCalibration or None
-        Of the positive class.
+        Of the positive class of two.
     """
 
     spec: BundleSpec
@@ -241,6 +242,8 @@ class Predictor:
     def _prediction(self, facts: "Sequence[_Facts]", members: NDArray[np.float64], seen: Seen) -> Prediction:
         """Join parts [P, K], and the descriptors [codes] that they mean, into one prediction."""
         spec, mean = self.spec, members.mean(axis=0)
+        if len(spec.classes) > 2:
+            return self._among_classes(facts, members, seen)
         probability = float(self.calibrate(mean[-1:])[0])
         each = self.calibrate(members[:, -1])
         notes = list(dict.fromkeys(note for fact in facts for note in fact.notes))
@@ -265,6 +268,26 @@ class Predictor:
             notes=tuple(notes),
             descriptors=self._descriptors(seen),
             frames=tuple(fact.frames for fact in facts) if self.spec.prepare.frames is not None else (),
+        )
+
+    def _among_classes(self, facts: "Sequence[_Facts]", members: NDArray[np.float64], seen: Seen) -> Prediction:
+        """Join parts [P, K] of several classes into one prediction: the most probable class is called."""
+        spec, mean, found = self.spec, members.mean(axis=0), class_call(self.spec, members)
+        notes = dict.fromkeys((*(note for fact in facts for note in fact.notes), *found.notes))
+        return Prediction(
+            sources=tuple(fact.source for fact in facts),
+            probabilities={name: float(value) for name, value in zip(spec.classes, mean, strict=True)},
+            probability=found.probability,
+            calibrated=spec.calibration is not None,
+            call=found.call,
+            words=call_in_words(found.call, spec.classes, spec.cohort.reference),
+            threshold=None,
+            member_range=found.member_range,
+            region_source="/".join(sorted({fact.region_source for fact in facts})),
+            notes=tuple(notes),
+            descriptors=self._descriptors(seen),
+            frames=tuple(fact.frames for fact in facts) if spec.prepare.frames is not None else (),
+            calibrated_probabilities=found.calibrated,
         )
 
     def _joined(self, facts: "Sequence[_Facts]", table: NDArray[np.float64], seen: Sequence[Seen]) -> Prediction:
@@ -368,7 +391,7 @@ def device_here(device: str) -> str:
 
 
 def _calibration(spec: BundleSpec) -> LogisticCalibration | None:
-    if spec.calibration is None:
+    if not isinstance(spec.calibration, Calibration):
         return None
     return LogisticCalibration(spec.calibration.intercept, spec.calibration.slope, spec.calibration.method)
 

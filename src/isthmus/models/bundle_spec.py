@@ -1,8 +1,8 @@
 """What a bundle says of itself: the content of ``bundle.yaml`` (contract 3)."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from isthmus.imaging.prepare import Preparation
 from isthmus.models.descriptors import DescriptorSpec
@@ -58,6 +58,29 @@ class Calibration(Facts):
     fitted_on: str = ""
 
 
+class ClassCalibration(Facts):
+    """``softmax(slope * log p_k + intercept_k)`` of the mean probabilities of several classes.
+
+    The fields of ``isthmus.statistics.class_calibration.ClassCalibration.as_dict()`` go in as they are.
+    """
+
+    kind: Literal["classes"]
+    slope: float = Field(gt=0, allow_inf_nan=False)
+    intercepts: list[float]
+    method: str
+    fitted_on: str = ""
+
+
+def _kind(said: Any) -> str:
+    kind = said.get("kind") if isinstance(said, dict) else getattr(said, "kind", None)
+    return "classes" if kind == "classes" else "logistic"
+
+
+AnyCalibration = Annotated[
+    Annotated[Calibration, Tag("logistic")] | Annotated[ClassCalibration, Tag("classes")], Discriminator(_kind)
+]
+
+
 class Thresholds(Facts):
     """The frozen operating point: positive at ``value`` or above."""
 
@@ -99,7 +122,8 @@ class BundleSpec(Facts):
         How views make a nodule's and nodules a patient's probability: what calibration and thresholds were chosen on.
         Bundles of format 1.0 do not say it; they get the default.
     calibration, thresholds
-        None where nothing was fitted (more than two classes).
+        None where nothing was fitted. Of more than two classes there is no threshold: where they are calibrated, the
+        most probable one is called.
     descriptors : DescriptorSpec, optional
         The descriptor heads of the network.
     flips : bool
@@ -126,7 +150,7 @@ class BundleSpec(Facts):
         "nodule": "mean",
         "patient": "maximum",
     }
-    calibration: Calibration | None = None
+    calibration: AnyCalibration | None = None
     thresholds: Thresholds | None = None
     cohort: CohortFacts
     weights: WeightsFacts = WeightsFacts()
@@ -140,6 +164,11 @@ class BundleSpec(Facts):
             raise ValueError(f"the network has {self.network.classes} classes, the bundle {count}")
         if any(len(part.log_prior_shift) != count for part in self.parts):
             raise ValueError(f"every part needs {count} values of log_prior_shift")
+        if isinstance(self.calibration, ClassCalibration):
+            if count == 2 or len(self.calibration.intercepts) != count or self.thresholds is not None:
+                raise ValueError(f"{count} classes need {count} intercepts and no threshold (two: one intercept)")
+        elif count > 2 and self.calibration is not None:
+            raise ValueError(f"a calibration of one probability for {count} classes")
         if self.network.channels != self.prepare.input_channels:
             raise ValueError(
                 f"prepare gives {self.prepare.input_channels} channels, the network takes {self.network.channels}"

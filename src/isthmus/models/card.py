@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from isthmus.imaging.frames import key_frames_in_words
 from isthmus.manifest import DISCLAIMER
+from isthmus.models.bundle_spec import ClassCalibration
 
 if TYPE_CHECKING:
     from isthmus.models.bundle_spec import BundleSpec
@@ -120,6 +121,8 @@ def _output(spec: "BundleSpec") -> str:
             "well each was learnt."
         )
     calibration, thresholds = spec.calibration, spec.thresholds
+    if isinstance(calibration, ClassCalibration):
+        return "## Output\n\n" + "\n\n".join([*lines, *_of_classes(calibration, list(spec.classes))])
     if calibration is None:
         lines.append("The probabilities were not calibrated: read them as scores.")
     else:
@@ -136,6 +139,15 @@ def _output(spec: "BundleSpec") -> str:
             f"{thresholds.chosen_on})."
         )
     return "## Output\n\n" + "\n\n".join(lines)
+
+
+def _of_classes(calibration: ClassCalibration, classes: list[str]) -> list[str]:
+    intercepts = ", ".join(f"{name} {value:.3f}" for name, value in zip(classes, calibration.intercepts, strict=True))
+    return [
+        f"Calibrated by {calibration.method} (slope {calibration.slope:.3f}, intercepts {intercepts}; fitted on "
+        f"{calibration.fitted_on}). It holds at the class shares of the training cohort; elsewhere it must be checked.",
+        "It calls the class of the highest calibrated probability; no threshold was chosen.",
+    ]
 
 
 def _network(spec: "BundleSpec") -> str:

@@ -17,6 +17,7 @@ from isthmus.models.bundle import write_bundle
 from isthmus.models.bundle_spec import (
     BundleSpec,
     Calibration,
+    ClassCalibration,
     CohortFacts,
     NetworkSpec,
     Part,
@@ -202,7 +203,9 @@ def _spec(
     """Return what an arm's bundle says; without frozen choices it is a member of a fused one."""
     arm, weights, calibration, thresholds = protocol.arms[fit.arm], done[0].get("weights"), None, None
     if frozen is not None:
-        calibration = Calibration(**frozen["calibration"], fitted_on=frozen["chosen_on"])
+        kind = ClassCalibration if len(cases.classes) > 2 else Calibration
+        calibration = kind(**frozen["calibration"], fitted_on=frozen["chosen_on"])
+    if frozen is not None and "threshold" in frozen:
         thresholds = Thresholds(rule=frozen["rule"], value=frozen["threshold"], chosen_on=frozen["chosen_on"])
     return BundleSpec(
         name=f"{protocol.protocol}/{name}",

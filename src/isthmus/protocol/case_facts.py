@@ -40,9 +40,10 @@ def case_facts(cases: Sequence[Cases], progress: Progress | None = None, columns
     Returns
     -------
     DataFrame
-        One row a nodule: ``cohort``, ``unit_id``, ``patient_id``, what the cohort has of the descriptors, ``tirads``,
-        ``age_years``, ``sex``, ``size_mm`` and ``columns``, as it stands there; the class of ``size``, ``site``,
-        ``device`` (``several devices`` where its views are of more than one), ``marks``; text or None.
+        One row a nodule, or a patient where that is the unit: ``cohort``, ``unit_id``, ``patient_id``, what the cohort
+        has of the descriptors, ``tirads``, ``age_years``, ``sex``, ``size_mm`` and ``columns``, as it stands there
+        (of a patient's nodules the largest one's); the class of ``size``, ``site``, ``device`` (``several devices``
+        where its views are of more than one), ``marks``; text or None.
     """
     return pd.concat([_facts(one, progress, columns) for one in cases], ignore_index=True)
 
@@ -63,7 +64,22 @@ def _facts(cases: Cases, progress: Progress | None, columns: Sequence[str]) -> p
     )["marks"]
     marks = marked.agg(_any_mark).rename("marks")
     joined = facts.merge(pd.concat([sites, devices, marks], axis=1), left_on="nodule_id", right_index=True)
+    if cases.unit == "patient":
+        joined = _of_patients(joined)
     return joined.rename(columns={"nodule_id": "unit_id"}).assign(cohort=cases.cohort.name).reset_index(drop=True)
+
+
+def _of_patients(nodules: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a patient: what is known of the largest nodule, and marks and devices of all of them."""
+    by_patient = nodules.groupby("patient_id", sort=False)
+    marks, devices = by_patient["marks"].agg(_any_mark), by_patient["device"].agg(_device)
+    size = nodules["size_mm"] if "size_mm" in nodules.columns else pd.Series(0.0, index=nodules.index)
+    largest = nodules.loc[size.sort_values(ascending=False, kind="stable").index].drop_duplicates("patient_id")
+    return largest.sort_index().assign(
+        nodule_id=lambda rows: rows["patient_id"],
+        marks=lambda rows: rows["patient_id"].map(marks),
+        device=lambda rows: rows["patient_id"].map(devices),
+    )
 
 
 def with_patients(nodules: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from isthmus.cohort.description import Target
 from isthmus.errors import CohortError
 from isthmus.imaging.cache import CacheItem
 from isthmus.models.join_spec import JoinSpec
+from isthmus.protocol.class_checks import check_groups, check_several_classes
 from isthmus.protocol.looks import look_table
 from isthmus.protocol.oracle import FRAMES, with_oracle_frames
 from isthmus.protocol.schema import Protocol
@@ -52,6 +54,11 @@ class Cases:
         return list(self.target.classes)
 
     @property
+    def unit(self) -> Literal["nodule", "patient"]:
+        """What one row of the predictions belongs to: of several classes what the label does, of two a nodule."""
+        return self.target.unit if len(self.target.classes) > 2 else "nodule"
+
+    @property
     def units(self) -> pd.DataFrame:
         """One row a nodule that at least one arm can use, sorted by `nodule_id`."""
         rows = pd.concat([views[[*UNIT_COLUMNS, "fixed_split"]] for views in self.views.values()])
@@ -64,7 +71,8 @@ def find_cases(protocol: Protocol, cohort: Cohort) -> Cases:
     Raises
     ------
     CohortError
-        When the cohort has none of the targets, the target has other than two classes, or an arm has no view.
+        When the cohort has none of the targets, the protocol asks what several classes do not answer, a patient has
+        contradictory labels, or an arm has no view.
     """
     name = next((name for name in protocol.target if name in cohort.targets), None)
     if name is None:
@@ -74,11 +82,10 @@ def find_cases(protocol: Protocol, cohort: Cohort) -> Cases:
             expected=f"{' or '.join(protocol.target)}; the cohort has {', '.join(cohort.targets) or 'none'}",
         )
     target = cohort.targets[name]
-    if len(target.classes) != 2:
-        raise CohortError(
-            f"target {name} has {len(target.classes)} classes", where="cohort.yaml", expected="two: a run compares two"
-        )
+    if len(target.classes) > 2:
+        check_several_classes(protocol, target)
     views, left_out = find_views(looks_of(protocol), cohort, name)
+    check_groups(views, target)
     return Cases(cohort, target, views, left_out)
 
 

@@ -151,6 +151,6 @@ def _check_classes(members: Mapping[str, list[str]], labels: Mapping[str, int], 
             raise CohortError(
                 f"the {part} part has no view of class {names}",
                 where=where,
-                expected="both classes in every part of every fold",
+                expected=f"{'both classes' if len(cases.classes) == 2 else 'every class'} in every part of every fold",
                 hint="use fewer folds (--set splits.cross_validation.folds=2) or more cases",
             )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isthmus.errors import FrozenError
 from isthmus.files import read_json, sha256_of_json, write_json
+from isthmus.protocol.class_calls import choose_class_point, class_calls
 from isthmus.statistics.calibration import FEWEST_GROUPS_FOR_SLOPE, LogisticCalibration, fit_calibration
 from isthmus.statistics.thresholds import prevalence_threshold, youden_threshold
 
@@ -81,7 +82,7 @@ def freeze(predictions: pd.DataFrame, classes: list[str], rule: str, facts: Mapp
     classes : list of str
         The last is the positive one.
     rule : str
-        The protocol's threshold rule.
+        The protocol's threshold rule; among several classes the most probable one is called, whatever it says.
     facts : mapping
         What else is frozen: target, cohort fingerprint, hash of the protocol's rules (its arms are added one by one).
 
@@ -91,27 +92,31 @@ def freeze(predictions: pd.DataFrame, classes: list[str], rule: str, facts: Mapp
         For each arm, `folds` (from each fold's tuning part, for its own held-out calls) and the arm's own
         calibration and threshold (from the out-of-fold predictions of the first seed, the model that meets others).
     """
-    score, positive_class = f"p_{classes[-1]}", classes[-1]
+    # Of two classes one probability says it all.
+    scores = [f"p_{name}" for name in (classes if len(classes) > 2 else classes[-1:])]
     arms: dict[str, Any] = {}
     for arm, rows in predictions.groupby("arm", sort=True):
         first = rows["seed"].min()
         own = rows[(rows["split"] == "cv") & (rows["seed"] == first)]
         folds = {}
         for (seed, fold), part in rows[rows["split"] == "tune"].groupby(["seed", "fold"], sort=True):
-            folds[f"{seed}/{fold}"] = _point(part, score, positive_class, rule).to_json()
+            folds[f"{seed}/{fold}"] = _point(part, classes, rule)
         arms[str(arm)] = {
             "candidate": str(own["candidate"].iloc[0]),
-            **_point(own, score, positive_class, rule).to_json(),
+            **_point(own, classes, rule),
             "chosen_on": f"out-of-fold predictions of seed {first}",
-            "predictions": sha256_of_json(own[["unit_id", "fold", score]].astype(str).to_numpy().tolist()),
+            "predictions": sha256_of_json(own[["unit_id", "fold", *scores]].astype(str).to_numpy().tolist()),
             "folds": folds,
         }
     return {"format": "isthmus-frozen/1.0", **facts, "classes": classes, "arms": arms}
 
 
-def _point(rows: pd.DataFrame, score: str, positive_class: str, rule: str) -> OperatingPoint:
-    positive = (rows["label"] == positive_class).to_numpy(dtype=bool)
-    return choose_operating_point(positive, rows[score].to_numpy(dtype=float), rows["group_id"].to_numpy(), rule)
+def _point(rows: pd.DataFrame, classes: list[str], rule: str) -> dict[str, Any]:
+    if len(classes) > 2:
+        return choose_class_point(rows, classes)
+    positive = (rows["label"] == classes[-1]).to_numpy(dtype=bool)
+    values = rows[f"p_{classes[-1]}"].to_numpy(dtype=float)
+    return choose_operating_point(positive, values, rows["group_id"].to_numpy(), rule).to_json()
 
 
 def calls(predictions: pd.DataFrame, classes: list[str], frozen: Mapping[str, Any]) -> pd.Series:
@@ -123,6 +128,9 @@ def calls(predictions: pd.DataFrame, classes: list[str], frozen: Mapping[str, An
             continue
         own = frozen["arms"][str(arm)]
         point = own["folds"][f"{seed}/{fold}"] if split == "cv" else own
+        if len(classes) > 2:
+            result.loc[rows.index] = class_calls(rows, classes, point)
+            continue
         calibrated = LogisticCalibration.from_dict(point["calibration"]).apply(rows[score].to_numpy(dtype=float))
         result.loc[rows.index] = np.where(calibrated >= point["threshold"], classes[-1], classes[0])
     return result
@@ -238,7 +246,7 @@ def _differences(model: Mapping[str, Any], frozen: Mapping[str, Any]) -> list[tu
     """Return what differs: its name, the model's value and the frozen one."""
     own, kept = model["calibration"], frozen["calibration"]
     pairs = [(f"calibration {name}", own[name], kept[name]) for name in kept if name in own]
-    pairs.append(("the threshold", model["threshold"], frozen["threshold"]))
+    pairs.append(("the threshold", model.get("threshold"), frozen.get("threshold")))
     return [(what, here, there) for what, here, there in pairs if here != there]
 
 

@@ -47,12 +47,13 @@ def gather_views(fits: Mapping[Path, FitSpec], cases: Cases) -> pd.DataFrame:
 
 
 def nodule_predictions(view_rows: pd.DataFrame, cases: Cases) -> pd.DataFrame:
-    """Average a nodule's views: the table of contract 2 without calls."""
+    """Average the views of a nodule, or of a patient where that is the unit: the table of contract 2 without calls."""
     rules: dict[str, str] = dict(cases.target.aggregation.items())
-    nodules = aggregate(view_rows, cases.classes, rules, unit="nodule")
-    nodules = nodules.assign(unit="nodule", unit_id=nodules["nodule_id"])
-    columns = [*_RUN, "unit", "unit_id", "nodule_id", "patient_id", "group_id", "site", "label"]
-    return nodules[[*columns, *_scores(cases.classes)]].reset_index(drop=True)
+    units = aggregate(view_rows, cases.classes, rules, unit=cases.unit)
+    units = units.assign(unit=cases.unit, unit_id=units[f"{cases.unit}_id"])
+    nodule = ["nodule_id"] if cases.unit == "nodule" else []
+    columns = [*_RUN, "unit", "unit_id", *nodule, "patient_id", "group_id", "site", "label"]
+    return units[[*columns, *_scores(cases.classes)]].reset_index(drop=True)
 
 
 def write_view_rows(path: Path, view_rows: pd.DataFrame) -> None:

@@ -17,6 +17,7 @@ from isthmus.protocol.fits import fit_folder
 from isthmus.protocol.schema import Protocol
 from isthmus.report.context import Film, Localisation, Picture
 from isthmus.statistics.calibration import LogisticCalibration
+from isthmus.statistics.class_calibration import ClassCalibration
 from isthmus.training.spec import FitSpec
 
 Progress = Callable[[str, int, int], None]
@@ -90,9 +91,10 @@ def draw_heat_maps(
         for fit in fits:
             if fit.arm == key and fit.seed == protocol.splits.seeds[0]:
                 point = frozen["arms"][key]["folds"][f"{fit.seed}/{fit.fold}"]
-                calibration = LogisticCalibration.from_dict(point["calibration"])
+                kind = ClassCalibration if len(cases.classes) > 2 else LogisticCalibration
+                calibration = kind.from_dict(point["calibration"])
                 place = fit_folder(run_folder, fit)
-                folds.append(read_fold(place, calibration=calibration, threshold=point["threshold"]))
+                folds.append(read_fold(place, calibration=calibration, threshold=point.get("threshold", 0.5)))
         destination = run_folder / "explanations" / key
         shutil.rmtree(destination, ignore_errors=True)
         arm = protocol.arms[key]

@@ -74,18 +74,20 @@ class Plan:
     precisions: Mapping[str, str]
     descriptors: tuple[str, ...]
     reductions: tuple[str, ...]
+    classes: Mapping[str, int]
     outside: tuple[PlannedOutside, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Return plain values."""
-        lists = {"descriptors": list(self.descriptors), "reductions": list(self.reductions)}
+        lists: dict[str, object] = {"descriptors": list(self.descriptors), "reductions": list(self.reductions)}
+        lists["classes"] = dict(self.classes)
         return {**self.__dict__, **lists, "outside": [dict(one.__dict__) for one in self.outside]}
 
     def lines(self) -> list[str]:
         """Return the plan in words."""
         lines = [
             f"{self.protocol}, profile {self.profile}, on cohort {self.cohort}: {self.groups} patients, "
-            f"{self.nodules} nodules ({self.positives} positive), {self.views} views; {self.left_out} views left out",
+            f"{self.nodules} nodules ({self._labels()}), {self.views} views; {self.left_out} views left out",
             f"{self.fits} fits ({self.pending} to do{self._picture_level()}){self._halves()}, "
             f"up to {self.epochs} epochs each; about {self.disk_mib:.0f} MiB of disk; "
             f"expected time of training: {_duration(self.seconds)}",
@@ -97,6 +99,11 @@ class Plan:
             lines.append(f"profile {self.profile} changes {len(self.reductions)} values of the published protocol:")
             lines += [f"  {line}" for line in self.reductions]
         return lines
+
+    def _labels(self) -> str:
+        if len(self.classes) == 2:
+            return f"{self.positives} positive"
+        return ", ".join(f"{number} {name}" for name, number in self.classes.items())
 
     def _halves(self) -> str:
         return f" and {self.halves} on halves of the training patients, for fused arms" if self.halves else ""
@@ -165,6 +172,7 @@ def make_plan(
         precisions={arm: chosen.precision for arm, chosen in arithmetic.items()},
         descriptors=tuple(f"{', '.join(arms)}: {words}" for words, arms in _same(descriptor_sentences(protocol, fits))),
         reductions=tuple(reductions(name, protocol.profile, protocol.names)),
+        classes={shown: int((units["label"] == code).sum()) for code, shown in cases.target.classes.items()},
     )
 
 

@@ -8,8 +8,10 @@ import pandas as pd
 
 from isthmus.cohort.cohort import Cohort
 from isthmus.explain.calcifications import Masks
+from isthmus.protocol.class_calls import scores_of
 from isthmus.report.truth import Truth
 from isthmus.statistics.calibration import LogisticCalibration
+from isthmus.statistics.class_calibration import ClassCalibration
 from isthmus.tables.check import read_table
 from isthmus.tables.cohort import READS
 from isthmus.tables.predictions import classes_of
@@ -47,8 +49,14 @@ def read_again(
     from isthmus.phantom.aided import write_aided_reads
 
     rows, classes = predictions[predictions["arm"] == arm], classes_of(predictions)
-    calibration = LogisticCalibration.from_dict(frozen["arms"][arm]["calibration"])
-    positive = calibration.apply(rows[f"p_{classes[-1]}"].to_numpy(dtype=np.float64))
-    shown = rows.assign(**{f"p_{classes[0]}": 1 - positive, f"p_{classes[-1]}": positive})
+    shown = _calibrated(rows, classes, frozen["arms"][arm]["calibration"])
     path = write_aided_reads(cohort.folder, shown, arm, run_folder / "reads.csv")
     return None if path is None else read_table(path, READS)
+
+
+def _calibrated(rows: pd.DataFrame, classes: list[str], said: dict[str, Any]) -> pd.DataFrame:
+    if len(classes) > 2:
+        values = ClassCalibration.from_dict(said).apply(scores_of(rows, classes))
+        return rows.assign(**{f"p_{name}": values[:, place] for place, name in enumerate(classes)})
+    positive = LogisticCalibration.from_dict(said).apply(rows[f"p_{classes[-1]}"].to_numpy(dtype=np.float64))
+    return rows.assign(**{f"p_{classes[0]}": 1 - positive, f"p_{classes[-1]}": positive})

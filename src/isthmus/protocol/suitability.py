@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from isthmus.cohort.cohort import Cohort
-from isthmus.errors import CohortError
+from isthmus.errors import CohortError, ProtocolError
 from isthmus.protocol.cases import REGIONS_HINT, Look, find_cases, looks_of, usable_views
 from isthmus.protocol.descriptors import descriptor_task
 from isthmus.protocol.oracle import without_oracles
@@ -81,9 +81,6 @@ def suitability(name: str, cohort: Cohort, profile: str = "paper", settings: Ite
         reason = f"target missing: it needs {' or '.join(protocol.target)}; the cohort has {has}"
         return Suitability(protocol.protocol, profile, None, [], [reason], [], {})
     classes = cohort.targets[target].classes
-    if len(classes) != 2:
-        reason = f"target {target} has {len(classes)} classes ({', '.join(classes.values())}); it compares two"
-        return Suitability(protocol.protocol, profile, target, [], [reason], [], {})
     looks = looks_of(protocol)
     views = {look: _views(cohort, target, look) for look in dict.fromkeys(looks.values())}
     arms = [arm for arm, look in looks.items() if not views[look][0].empty]
@@ -148,6 +145,6 @@ def _refused_later(protocol: Protocol, cohort: Cohort) -> list[str]:
         divide(protocol, cases)
         for key, arm in protocol.arms.items():
             descriptor_task(arm, key, cases, [])
-    except CohortError as error:
+    except (CohortError, ProtocolError) as error:
         return [str(error)]
     return []

@@ -10,9 +10,11 @@ from isthmus.files import read_json
 from isthmus.inference.fused_predictor import OwnNetworks
 from isthmus.inference.output import Spec
 from isthmus.models.bundle import read_bundle
+from isthmus.models.bundle_spec import ClassCalibration
 from isthmus.models.fused_bundle import is_fused_bundle, read_fused_bundle
 from isthmus.models.fused_bundle_spec import FusedBundleSpec
 from isthmus.protocol.cases import Look
+from isthmus.protocol.class_calls import RULE
 from isthmus.protocol.run_folder import Run, open_run
 from isthmus.protocol.validation_report import Model
 from isthmus.report.clinical_terms import CLINICAL
@@ -88,8 +90,12 @@ def frozen_clinical(run: Run) -> dict[str, Any] | None:
 
 def frozen_choices(specs: Mapping[str, Spec]) -> dict[str, Any]:
     """Return the models' calibrations and thresholds as `frozen.json` has them."""
-    arms = {}
+    arms: dict[str, dict[str, Any]] = {}
     for arm, spec in specs.items():
+        if isinstance(spec.calibration, ClassCalibration):
+            said = spec.calibration.model_dump()
+            arms[arm] = {"calibration": said, "rule": RULE, "chosen_on": spec.calibration.fitted_on}
+            continue
         if spec.calibration is None or spec.thresholds is None:
             raise InputError("this bundle has no frozen calibration and threshold", where=spec.name)
         arms[arm] = {
