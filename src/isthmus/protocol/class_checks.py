@@ -1,0 +1,74 @@
+"""What is refused where a target has more than two classes, before anything is trained."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from isthmus.cohort.description import Target
+from isthmus.errors import CohortError, ProtocolError
+from isthmus.protocol.schema import Protocol
+
+
+def check_several_classes(protocol: Protocol, target: Target) -> None:
+    """Refuse what a protocol asks for and only two classes answer.
+
+    Raises
+    ------
+    ProtocolError
+        With the first of it.
+    """
+    several = [key for key, arm in protocol.arms.items() if arm.candidates]
+    asked = {
+        "fusions": list(protocol.fusions),
+        "clinical": ["clinical"] if protocol.clinical is not None else [],
+        "leak": [protocol.leak.arm] if protocol.leak is not None else [],
+        "candidates": several,
+    }
+    for what, names in asked.items():
+        if names:
+            raise ProtocolError(
+                f"{what} ({', '.join(names)}) need two classes, and target {target.name} has {len(target.classes)}",
+                where=protocol.protocol,
+                expected="plain arms of one network each where there are several classes",
+                hint=_HINTS[what],
+            )
+
+
+_HINTS = {
+    "fusions": "leave them out: --set fusions=null",
+    "clinical": "leave it out: --set clinical=null",
+    "leak": "leave it out: --set leak=null",
+    "candidates": "make each candidate an arm of its own",
+}
+
+
+def check_groups(views: Mapping[str, pd.DataFrame], target: Target) -> None:
+    """Refuse patients of one group whom a patient's label of several classes calls differently.
+
+    A group holds pictures that are one patient's, whatever the ids say; so one of the two labels is wrong, and neither
+    training nor testing may take sides.
+
+    Raises
+    ------
+    CohortError
+        With the patients and their labels.
+    """
+    if target.unit != "patient" or len(target.classes) == 2:
+        return
+    rows = pd.concat([one[["group_id", "patient_id", "label"]] for one in views.values()]).drop_duplicates()
+    labels = rows.groupby("group_id")["label"].nunique()
+    contradicting = sorted(labels.index[labels > 1])
+    if not contradicting:
+        return
+    named = []
+    for group in contradicting[:5]:
+        own = rows[rows["group_id"] == group].sort_values("patient_id")
+        named.append(
+            " and ".join(f"{one} ({label})" for one, label in own[["patient_id", "label"]].to_numpy().tolist())
+        )
+    raise CohortError(
+        f"{len(contradicting)} groups hold patients with contradictory labels of {target.name}: {'; '.join(named)}",
+        where="patients.csv and nodules.csv, column group_id",
+        expected="one label in a group, since its patients share pictures",
+        hint="correct the label, give the patients groups of their own, or blank the label: blank is left out",
+    )
