@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,9 @@ from isthmus.errors import CohortError, FitError, InputError, ProtocolError
 from isthmus.files import read_json, write_yaml
 from isthmus.inference.fused_case import Case, View
 from isthmus.inference.fused_predictor import FusedPredictor
-from isthmus.protocol import fused_fits
+from isthmus.protocol import fused_fits, perturbation
 from isthmus.protocol.frozen import Lock
+from isthmus.protocol.fused_perturbation import perturbed_fusion
 from isthmus.protocol.joined_columns import with_known_columns
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run import run
@@ -67,15 +69,26 @@ def checked_pairs():
 
 
 @pytest.fixture(scope="module")
-def joined(protocol, cohorts, cache, checked_pairs, tmp_path_factory):
+def perturbed():
+    """With what each fusion was scored on changed boxes: folder, cases, folds, pictures as drawn and changed."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def joined(protocol, cohorts, cache, checked_pairs, perturbed, tmp_path_factory):
     own = fused_fits.check_unseen
 
     def spy(seen, scored, where):
         checked_pairs.append((set(seen), set(scored)))
         own(seen, scored, where)
 
+    def seen_perturbation(*given):
+        perturbed[given[2][0].key] = given
+        return perturbed_fusion(*given)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fused_fits, "check_unseen", spy)
+        patch.setattr(perturbation, "perturbed_fusion", seen_perturbation)
         said: list[str] = []
         out = tmp_path_factory.mktemp("runs") / "joined"
         result = run(protocol, cohorts[0], out, external=cohorts[1], say=said.append)
@@ -238,12 +251,52 @@ def test_a_fused_bundle_alone_is_validated(joined, cohorts, tmp_path):
 def test_a_finished_run_with_fusions_is_resumed_to_the_same_bytes(joined, protocol, cohorts, cache):
     folder = joined[0].folder
     before = (folder / "predictions.csv").read_bytes()
+    kept = {path: path.stat().st_mtime_ns for path in (folder / "regions").iterdir()}
     done = folder / "arms" / "combined" / "knn" / "seed-0" / "fold-1" / "done.json"
     done.unlink()
     run(protocol, cohorts[0], folder, external=cohorts[1], resume=True)
     assert done.is_file()
     assert (folder / "predictions.csv").read_bytes() == before
     assert len(Lock(folder).openings()) == 2
+    assert {path: path.stat().st_mtime_ns for path in (folder / "regions").iterdir()} == kept
+
+
+def test_boxes_are_moved_and_scaled_for_what_joins_arms_too(joined):
+    moved = joined[0].evidence["regions"]["moved"]
+    assert set(moved) == {"lesion", "combined", "stacked"}
+    held_out = joined[0].predictions.query("split == 'cv'").groupby("arm")["unit_id"].nunique()
+    for arm in ("combined", "stacked"):
+        assert [entry["change"] for entry in moved[arm]] == [change.name for change in perturbation.PERTURBATIONS]
+        assert all(entry["n"] == held_out[arm] for entry in moved[arm])
+        assert all(np.isfinite(entry["difference"]["difference"]) for entry in moved[arm])
+    page = joined[0].report.read_text(encoding="utf-8")
+    assert "Both looks: a box moved by 10 % changes" in page or "Both looks: none of its" in page
+
+
+def test_boxes_that_stay_where_they_were_give_the_scores_of_the_run(joined, perturbed, tmp_path):
+    for arm in ("combined", "stacked"):
+        folder, cases, folds, as_drawn, changed = perturbed[arm]
+        still = tmp_path / arm
+        shutil.copytree(folder / "arms", still / "arms", ignore=shutil.ignore_patterns("bundle"))
+        found = perturbed_fusion(still, cases, folds, as_drawn, {"lesion": {"not moved": as_drawn["lesion"]}})
+        rows = found["not moved"].set_index("nodule_id")
+        run_rows = joined[0].predictions.query("split == 'cv' and arm == @arm").set_index("nodule_id")
+        assert set(rows.index) == set(run_rows.index)
+        np.testing.assert_allclose(rows.loc[run_rows.index, "p_1"], run_rows["p_1"], atol=1e-9)
+        moved = perturbed_fusion(folder, cases, folds, as_drawn, changed)["20 % larger"].set_index("nodule_id")
+        assert (moved.loc[run_rows.index, "p_1"] - run_rows["p_1"]).abs().max() > 1e-6
+
+
+def test_a_nodule_of_which_a_box_could_not_be_changed_is_left_out(perturbed, tmp_path):
+    folder, cases, folds, as_drawn, _ = perturbed["stacked"]
+    shutil.copytree(folder / "arms", tmp_path / "arms", ignore=shutil.ignore_patterns("bundle"))
+    store = as_drawn["lesion"]
+    views = cases.views["lesion"].set_index("view_id")
+    lost = next(view for view in reversed(store.view_ids) if view in views.index)
+    short = replace(store, view_ids=store.view_ids[: store.view_ids.index(lost)])
+    rows = perturbed_fusion(tmp_path, cases, folds, as_drawn, {"lesion": {"moved": short}})["moved"]
+    assert len(rows) > 0
+    assert views.loc[lost, "nodule_id"] not in set(rows["nodule_id"])
 
 
 def test_the_report_names_members_classifier_and_how_the_head_learnt(joined):

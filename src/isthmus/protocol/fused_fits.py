@@ -16,7 +16,7 @@ from isthmus.models.coded_head import CodedHead
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.clinical_arm import known_cases
 from isthmus.protocol.fits import sides
-from isthmus.protocol.fused_features import member_features, side_by_side
+from isthmus.protocol.fused_features import Block, member_features, side_by_side
 from isthmus.protocol.fused_perfusion import perfusion_block
 from isthmus.protocol.half_fits import pairs_of_fold
 from isthmus.protocol.schema import Fusion, Protocol
@@ -164,14 +164,29 @@ def features_of(
     stores: Mapping[str, PreparedStore],
 ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     """Return what a pair's networks, the perfusion and the coded columns say of nodules: values [N, D] and names."""
-    views = {arm: cases.views[arm][cases.views[arm]["nodule_id"].isin(known["nodule_id"])] for arm in fit.fusion.fuse}
-    blocks = [
-        member_features(run_folder, network, views[arm], stores[arm], fit.fusion.settings.join)
-        for arm, network in fit.networks[pair.name].items()
-    ]
-    if fit.fusion.perfusion:
-        blocks.append(perfusion_block(run_folder, cases))
-    values, columns = side_by_side(blocks, known["nodule_id"].tolist())
+    blocks = [member_block(run_folder, fit, pair, arm, known, cases, stores[arm]) for arm in fit.networks[pair.name]]
+    return with_tables(run_folder, fit, blocks, terms, known, cases)
+
+
+def member_block(
+    run_folder: Path, fit: FusedFit, pair: Pair, arm: str, known: pd.DataFrame, cases: Cases, store: PreparedStore
+) -> Block:
+    """Return what one network of a pair says of nodules."""
+    views = cases.views[arm][cases.views[arm]["nodule_id"].isin(known["nodule_id"])]
+    return member_features(run_folder, fit.networks[pair.name][arm], views, store, fit.fusion.settings.join)
+
+
+def with_tables(
+    run_folder: Path,
+    fit: FusedFit,
+    networks: Sequence[Block],
+    terms: Sequence[Term],
+    known: pd.DataFrame,
+    cases: Cases,
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return what a pair's networks say of nodules beside their perfusion and coded columns: values and names."""
+    measured = [perfusion_block(run_folder, cases)] if fit.fusion.perfusion else []
+    values, columns = side_by_side([*networks, *measured], known["nodule_id"].tolist())
     if terms:
         values = np.concatenate([values, design_of(terms, known)], axis=1)
         columns = (*columns, *(f"{CLINICAL}:{name}" for name in names_of(terms)))

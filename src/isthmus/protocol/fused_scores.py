@@ -27,7 +27,7 @@ def gather_fused(run_folder: Path, cases: Cases, fused: Sequence[FusedFit]) -> p
         for name in fit.fusion.candidates:
             scores = pd.read_csv(fit.folder(run_folder, name) / "predictions.csv", dtype={"nodule_id": str})
             rows = scores.rename(columns={"part": "split"}).merge(units, on="nodule_id", validate="one_to_one")
-            tables.append(_named(rows, cases, fit, name).assign(fold=fit.fold))
+            tables.append(fused_rows(rows, cases, fit, name).assign(fold=fit.fold))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
@@ -71,7 +71,7 @@ def fused_view_rows(
     positive = np.mean(scores, axis=0)
     named = {f"p_{cases.classes[0]}": 1.0 - positive, f"p_{cases.classes[-1]}": positive}
     rows = known[list(UNIT_COLUMNS)].assign(**named)[~np.isnan(positive)]
-    return _named(rows, cases, fused[0], classifier).assign(split=split, fold=0)
+    return fused_rows(rows, cases, fused[0], classifier).assign(split=split, fold=0)
 
 
 def bundle_rows(
@@ -101,7 +101,8 @@ def bundle_rows(
     return rows.assign(**own, view_id=rows["nodule_id"])
 
 
-def _named(rows: pd.DataFrame, cases: Cases, fit: FusedFit, classifier: str) -> pd.DataFrame:
+def fused_rows(rows: pd.DataFrame, cases: Cases, fit: FusedFit, classifier: str) -> pd.DataFrame:
+    """Return nodules' scores, with their units, in the columns of `gather_views` but for split and fold."""
     return rows.assign(
         target=cases.target.name,
         cohort=cases.cohort.name,

@@ -1,4 +1,4 @@
-"""How an arm's scores change when its boxes are moved and scaled: nobody draws the same box twice.
+"""How the arms' scores change when their boxes are moved and scaled: nobody draws the same box twice.
 
 Each view's box is moved by 10 and 20 % of its sides, in a direction that belongs to the view, and made smaller and
 larger by 10 and 20 %. A fold's network scores only the views that it was never trained on.
@@ -27,6 +27,8 @@ from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items
 from isthmus.protocol.fits import fit_folder
 from isthmus.protocol.fold_scores import fold_scores
 from isthmus.protocol.frozen import calls
+from isthmus.protocol.fused_fits import FusedFit
+from isthmus.protocol.fused_perturbation import perturbed_fusion
 from isthmus.protocol.gather import nodule_predictions
 from isthmus.protocol.schema import Protocol
 from isthmus.tables.check import write_table
@@ -97,12 +99,13 @@ def perturbed_predictions(
     protocol: Protocol,
     cases: Cases,
     fits: Sequence[FitSpec],
+    fused: Sequence[FusedFit],
     stores_as_drawn: Mapping[str, PreparedStore],
     cache: PreparedCache,
     frozen: dict[str, Any],
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Score the held-out views of the first seed with changed boxes.
+    """Score the held-out views of the first seed with changed boxes, by the arms and by what joins them.
 
     Parameters
     ----------
@@ -114,6 +117,8 @@ def perturbed_predictions(
         The views that were trained on.
     fits : sequence of FitSpec
         Finished fits.
+    fused : sequence of FusedFit
+        Finished fusions, each with its chosen classifier as its only candidate.
     stores_as_drawn : mapping
         Each arm's pictures with their boxes as drawn: a clip keeps its frames.
     cache : PreparedCache
@@ -129,18 +134,40 @@ def perturbed_predictions(
         Rows of contract 2 (split `cv`, first seed) with a column `change`; empty where no arm looks at lesion crops.
     """
     arms = {key: arm for key, arm in protocol.arms.items() if arm.prepare.crop == "lesion"}
+    seed = protocol.splits.seeds[0]
+    folds = {key: [fit for fit in fused if fit.key == key and fit.seed == seed] for key in protocol.fusions}
+    joining = [key for key, own in folds.items() if own and set(own[0].fusion.fuse) & set(arms)]
     boxes = lesion_boxes(list(cases.views.values()))
+    stores: dict[str, dict[str, PreparedStore]] = {}
     tables = []
-    for done, (key, arm) in enumerate(arms.items()):
-        own = [fit for fit in fits if fit.arm == key and fit.seed == protocol.splits.seeds[0]]
-        stores = perturbed_stores(cases.views[key], boxes, stores_as_drawn[key], arm.prepare, cache)
-        for change, scores in _held_out_scores(run_folder, own, stores).items():
-            rows = scores.merge(cases.views[key][["view_id", *UNIT_COLUMNS]], on="view_id", how="left")
-            nodules = nodule_predictions(rows.assign(**_run_columns(cases, own[0])), cases)
+    for done, key in enumerate([*arms, *joining], start=1):
+        if key in arms:
+            own = [fit for fit in fits if fit.arm == key and fit.seed == seed]
+            stores[key] = perturbed_stores(cases.views[key], boxes, stores_as_drawn[key], arms[key].prepare, cache)
+            found = _arm_rows(run_folder, cases, own, stores[key])
+        else:
+            found = perturbed_fusion(run_folder, cases, folds[key], stores_as_drawn, stores)
+        for change, rows in found.items():
+            nodules = nodule_predictions(rows, cases)
             tables.append(nodules.assign(call=calls(nodules, cases.classes, frozen), change=change))
         if progress is not None:
-            progress("boxes moved and scaled", done + 1, len(arms))
+            progress("boxes moved and scaled", done, len(arms) + len(joining))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _arm_rows(
+    run_folder: Path, cases: Cases, fits: Sequence[FitSpec], stores: Mapping[str, PreparedStore]
+) -> dict[str, pd.DataFrame]:
+    """Return for each change the held-out views of an arm, in the columns of `gather_views`."""
+    units, first = cases.views[fits[0].arm][["view_id", *UNIT_COLUMNS]], fits[0]
+    facts = {
+        "target": cases.target.name, "cohort": cases.cohort.name, "arm": first.arm, "candidate": first.candidate,
+        "split": "cv",
+    }  # fmt: skip
+    return {
+        change: scores.merge(units, on="view_id", how="left").assign(**facts)
+        for change, scores in _held_out_scores(run_folder, fits, stores).items()
+    }
 
 
 def lesion_boxes(tables: Sequence[pd.DataFrame]) -> dict[str, NDArray[np.float64]]:
@@ -200,13 +227,6 @@ def _changed(item: CacheItem, boxes: NDArray[np.float64], change: Perturbation) 
         return replace(item, mask=None, box=None, boxes=changed)
     x0, y0, x1, y1 = changed[0].tolist()
     return replace(item, mask=None, boxes=None, box=(x0, y0, x1, y1))
-
-
-def _run_columns(cases: Cases, fit: FitSpec) -> dict[str, Any]:
-    return {
-        "target": cases.target.name, "cohort": cases.cohort.name, "arm": fit.arm, "candidate": fit.candidate,
-        "split": "cv",
-    }  # fmt: skip
 
 
 def _held_out_scores(

@@ -191,7 +191,7 @@ class _Work:
             by_seed = self.write_seeds(seed_rows, training)
         with self.record.stage("boxes moved and scaled"):
             changed = perturbed_predictions(
-                self.folder, self.protocol, training, fits, stores, self.cache, frozen, self.progress
+                self.folder, self.protocol, training, fits, fused, stores, self.cache, frozen, self.progress
             )
         truth = read_truth(self.cases.cohort.folder)
         with self.record.stage("evidence"):

@@ -88,11 +88,15 @@ def _moved_tables(context: ReportContext, moved: dict[str, Any]) -> list[Table]:
     nodules = max(entry["n"] for entries in moved.values() for entry in entries)
     splits = {entry.get("split", "cv") for entries in moved.values() for entry in entries}
     whose = (
-        "held-out folds of the first seed; each fold's network, calibrator and threshold as in the main analysis"
+        "held-out folds of the first seed; each fold's own networks, calibrator and threshold as in the main analysis"
         if splits == {"cv"}
         else f"{split_name(min(splits))}; each model with its calibrator and threshold as frozen"
     )
-    note = f"{plural(nodules, context.evidence['unit'])}, {whose}. Each view is moved in one direction of its own."
+    note = (
+        f"{plural(nodules, context.evidence['unit'])}, {whose}. Each view is moved in one direction of its own. "
+        "Only crops of lesions change: what a model sees of whole scan areas, columns of the tables and measured "
+        "perfusion stay as they were."
+    )
     return [
         Table("Difference of AUC, boxes changed minus boxes as drawn", heads, rows["difference"]),
         Table("Calls that change", heads, rows["flips"], [note]),
