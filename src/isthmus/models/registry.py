@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from isthmus.errors import IsthmusError, ProtocolError
 from isthmus.files import sha256_of_file
@@ -17,6 +17,10 @@ from isthmus.models.network_cards import cards
 
 if TYPE_CHECKING:
     from isthmus.models.classifier import Classifier
+
+HEAD: Final = "head"
+HEADS: Final = ("plain", "ordinal")
+"""The option that every network has, and its values: classes beside one another, or in an order."""
 
 __all__ = ["NetworkCard", "card", "cards", "create", "is_own_file", "nearest", "own_file_sha256"]
 
@@ -53,7 +57,8 @@ def create(name: str, *, classes: int = 2, channels: int = 1, **options: Any) ->
     channels : int
         C of the picture, 1 or 3.
     **options
-        Of the network, as its card lists them.
+        Of the network, as its card lists them. ``head="ordinal"`` is taken of every network that names its last linear
+        layer: its classes are then ordered (:mod:`isthmus.models.ordinal`).
 
     Returns
     -------
@@ -74,9 +79,12 @@ def create(name: str, *, classes: int = 2, channels: int = 1, **options: Any) ->
         raise ProtocolError(f"{classes} classes", where=name, expected="at least 2")
     if channels < 1:
         raise ProtocolError(f"{channels} channels", where=name, expected="1 or 3")
-    build = _own_builder(name) if is_own_file(name) else _builder(name, options)
+    own = {option: value for option, value in options.items() if option != HEAD}
+    if options.get(HEAD, HEADS[0]) not in HEADS:
+        raise ProtocolError(f"there is no head {options[HEAD]!r}", where=name, expected=" or ".join(HEADS))
+    build = _own_builder(name) if is_own_file(name) else _builder(name, own)
     try:
-        classifier = build(classes=classes, channels=channels, **options)
+        classifier = build(classes=classes, channels=channels, **own)
     except (IsthmusError, ImportError):
         raise
     except Exception as error:
@@ -179,4 +187,8 @@ def _checked(classifier: Any, name: str, classes: int, options: Mapping[str, Any
     if classifier.classes != classes:
         raise ProtocolError(f"the network says {classifier.classes} classes", where=name, expected=str(classes))
     classifier.network, classifier.options = name, dict(options)
+    if options.get(HEAD) == "ordinal":
+        from isthmus.models.ordinal import with_ordinal_head
+
+        return with_ordinal_head(classifier)
     return classifier
