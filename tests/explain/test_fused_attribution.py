@@ -10,7 +10,7 @@ import pytest
 
 from isthmus.errors import InputError
 from isthmus.explain import fused_attribution
-from isthmus.explain.fused_attribution import attribute, mean_by_member, summarise_members
+from isthmus.explain.fused_attribution import attribute, attribute_from_average, mean_by_member, summarise_members
 from isthmus.models.fused import FusedHead
 from isthmus.models.fused_classifier import FittedClassifier
 from isthmus.statistics.calibration import safe_logit
@@ -115,6 +115,20 @@ def test_they_add_up_to_the_score_and_to_their_members() -> None:
     assert list(members) == ["image", "ceus", "clinical"]
     np.testing.assert_allclose(members["ceus"], found.values[:, 2:4].sum(axis=1))
     np.testing.assert_array_equal(members["clinical"], 0.0)
+
+
+def test_from_the_average_case_a_linear_head_gives_what_all_its_own_cases_give() -> None:
+    one = head(Linear([0.5, -1.0, 0.2, 0.0, 0.4]))
+    found, known = attribute_from_average(one, CASES), attribute(one, CASES, TRAINED)
+    np.testing.assert_allclose(found.values, known.values, atol=1e-9)
+    assert found.base == pytest.approx(known.base)
+
+
+def test_from_the_average_case_other_heads_lead_from_it_to_the_case_by_shapley_s_formula() -> None:
+    one, average = head(Curved()), TRAINED.mean(axis=0)[None]
+    found = attribute_from_average(one, CASES)
+    np.testing.assert_allclose(found.values.sum(axis=1), found.log_odds - safe_logit(one.probabilities(average))[0])
+    np.testing.assert_allclose(found.values[0], all_coalitions(one, CASES[0], average), atol=1e-9)
 
 
 def test_what_was_not_selected_is_left_out_and_what_is_absent_stands_at_its_mean() -> None:

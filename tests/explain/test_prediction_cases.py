@@ -1,10 +1,12 @@
 """The predict command with cases: named files, tables, and what it refuses."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from scipy.special import expit
 from typer.testing import CliRunner
 
 from isthmus.cli import app
@@ -88,12 +90,59 @@ def test_a_model_of_one_arm_takes_named_and_plain_files_and_tables_too(folder: P
         predict_given(folder / "single", [str(folder / "still.png")], tmp_path / "d", columns=["age_years=4"])
     with pytest.raises(InputError, match="--box was given 2 times"):
         predict_given(folder / "single", [str(folder / "still.png")], tmp_path / "d", boxes=[BOX, BOX])
+    with pytest.raises(InputError, match="heat maps of files, not of a table's cases"):
+        predict_given(folder / "single", [], tmp_path / "d", table=folder / "one.csv", explain=True)
+
+
+def test_a_fused_score_is_explained_by_each_members_heat_and_what_it_brought(folder: Path, tmp_path: Path) -> None:
+    columns = ["--column", "age_years=44", "--column", "sex=F"]
+    result = CliRunner().invoke(app, [*named(folder), *columns, "--explain", "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert re.search(
+        r"members brought in log odds \w+ [+-]0\.\d\d, .*; from [+-]0\.\d\d, an average case", result.output
+    )
+    pictures = ["001_ceus_video_clip.png", "001_image_still.png", "001_members.png"]
+    assert sorted(path.name for path in (tmp_path / "out" / "overlays").iterdir()) == pictures
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert {f"overlays/{name}" for name in pictures} < set(manifest["outputs"])
+    said = json.loads((tmp_path / "out" / "predictions.json").read_text(encoding="utf-8"))["predictions"][0]
+    brought = said["brought"]
+    assert list(brought["members"]) == ["image", "ceus_video", "clinical"]
+    assert brought["average"] + sum(brought["members"].values()) == pytest.approx(brought["log_odds"], abs=1e-9)
+    # The mean of two log odds lies between those of the pairs, whose mean probability is given.
+    assert expit(brought["log_odds"]) == pytest.approx(said["probabilities"]["1"], abs=0.01)
+    table = pd.read_csv(tmp_path / "out" / "predictions.csv")
+    assert table["brought_image"][0] == pytest.approx(brought["members"]["image"])
+
+
+def test_of_a_table_each_scored_case_is_explained_with_the_members_that_it_has(folder: Path, tmp_path: Path) -> None:
+    (folder / "explained.csv").write_text(
+        "case_id,modality,path,box,age_years,sex\n"
+        "1,bmode,other.png,,50,M\n"
+        '2,bmode,still.png,"40,30,100,80",44,F\n2,bmode,other.png,"40,30,100,80",,\n2,ceus,clip,,,\n'
+        '3,bmode,other.png,"40,30,100,80",44,F\n',
+        encoding="utf-8",
+    )
+    done = predict_given(folder / "fused", [], tmp_path / "out", table=folder / "explained.csv", explain=True)
+    assert [one.case for one in done.predictions] == ["2", "3"]
+    assert [failure.source for failure in done.failed] == ["1: other.png"]
+    assert [path.name for path in done.overlays] == [
+        "002_members.png", "002_image-1_still.png", "002_image-2_other.png", "002_ceus_video_clip.png",
+        "003_members.png", "003_image_other.png",
+    ]  # fmt: skip
+    assert all(path.is_file() for path in done.overlays)
+    alone, both = (one.brought for one in reversed(done.predictions))
+    assert alone is not None
+    assert both is not None
+    assert alone.members["ceus_video"] != pytest.approx(both.members["ceus_video"])  # only its absence speaks
+    plain = predict_given(folder / "fused", [], tmp_path / "plain", table=folder / "explained.csv")
+    assert [one.probability for one in plain.predictions] == [one.probability for one in done.predictions]
+    assert plain.predictions[0].brought is None
 
 
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--explain"], "heat maps are drawn of single files by models of one arm"),
         (["--mask", "bmode=nowhere.png"], "bmode has 1 files, and --mask was given 2 times for it"),
         (["--column", "size_mm=3"], "knows no column 'size_mm'"),
         (["--column", "age_years"], "names no value"),

@@ -55,7 +55,12 @@ def predict(
         list[str] | None,
         typer.Option("--network", help="The Python file of a bundle's own network, [MEMBER=]FILE; never run unasked."),
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Add a Grad-CAM overlay for each picture.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Add a Grad-CAM overlay for each picture; of fused models what each member brought, too."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score pictures or clips with a trained model: calibrated probability, call at the frozen threshold, heat map.

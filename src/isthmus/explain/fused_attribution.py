@@ -98,11 +98,34 @@ def attribute(head: FusedHead, features: FloatArray, background: FloatArray, see
             raise InputError(
                 f"the {what}: {len(given)} cases, not all of which the head scores", expected="scored ones"
             )
-    places = _used(head)
-    most = int(np.clip(_STEPS // (len(places) + 1), 4, MOST_BACKGROUND))
+    most = _walks(head)
     ground = head.kept_scores(background)
     ground = ground[np.linspace(0, len(ground) - 1, min(most, len(ground))).round().astype(int)]
-    cases, random = head.kept_scores(features), np.random.default_rng(seed)
+    return _attributed(head, head.kept_scores(features), ground, seed)
+
+
+def attribute_from_average(head: FusedHead, features: FloatArray, seed: int = 0) -> Attribution:
+    """Explain a head's log odds beside those of one case that is average in all: every z-score 0.
+
+    For bundles, which hold nobody's values to compare with. Of a head that adds up its features this is what
+    :func:`attribute` gives with all that the head was fitted on.
+
+    Parameters
+    ----------
+    head, features, seed
+        As for :func:`attribute`.
+    """
+    return _attributed(head, head.kept_scores(features), np.zeros((_walks(head), len(head.kept))), seed)
+
+
+def _walks(head: FusedHead) -> int:
+    """Return how many walks a way are made to a case."""
+    return int(np.clip(_STEPS // (len(_used(head)) + 1), 4, MOST_BACKGROUND))
+
+
+def _attributed(head: FusedHead, cases: FloatArray, ground: FloatArray, seed: int) -> Attribution:
+    """Explain cases by as many walks as the background has rows; both are z-scores [., F]."""
+    places, random = _used(head), np.random.default_rng(seed)
     orders = [random.permutation(len(places)) for _ in ground]
     values = np.stack([_walked(head, case, ground, places, orders) for case in cases])
     owners = [(name, member_of(name)) for name in head.columns]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from isthmus.errors import InputError
+from isthmus.explain.explained_cases import explain_cases
 from isthmus.explain.prediction import PredictedFiles, Progress, predict_files
 from isthmus.files import new_folder, refuse_existing
 from isthmus.inference.any_bundle import load_bundle, modalities_of
@@ -54,10 +55,10 @@ def predict_given(
     """
     refuse_existing(out)
     fused = is_fused_bundle(bundle)
-    if explain and (fused or table is not None):
+    if explain and table is not None and not fused:
         raise InputError(
-            "heat maps are drawn of single files by models of one arm",
-            hint="leave out --explain, or give the files to a bundle of one arm",
+            "a model of one arm draws heat maps of files, not of a table's cases",
+            hint="leave out --explain, or give the files",
         )
     if table is None and not inputs:
         raise InputError("no picture was given", expected="files, or a table of cases (--cases)")
@@ -96,7 +97,9 @@ def predict_given(
             own_network=networks_of if isinstance(networks_of, Path) else None,
             progress=progress,
         )
-    return predict_cases(bundle, cases, out, localiser=localiser, own_network=networks_of, progress=progress)
+    return predict_cases(
+        bundle, cases, out, localiser=localiser, explain=explain, own_network=networks_of, progress=progress
+    )
 
 
 def _own(value: str, known: Sequence[str]) -> str:
@@ -129,6 +132,7 @@ def predict_cases(
     out: Path,
     *,
     localiser: Path | None = None,
+    explain: bool = False,
     own_network: OwnNetworks = None,
     device: str = "auto",
     progress: Progress | None = None,
@@ -145,6 +149,8 @@ def predict_cases(
         Folder to make.
     localiser : Path, optional
         A localiser's folder: it proposes the regions of B-mode pictures that have none.
+    explain : bool
+        Of a fused model: True draws the heat of each member's pictures and what each member brought.
     own_network, device
         As for :func:`isthmus.inference.any_bundle.load_bundle`.
     progress : callable, optional
@@ -169,7 +175,14 @@ def predict_cases(
                 predictions = predictor.predict(cases, localiser=proposer, progress=progress)
             else:
                 predictions = predict_single_cases(predictor, cases, localiser=proposer, progress=progress)
+        overlays: list[Path] = []
+        if explain and isinstance(predictor, FusedPredictor):
+            with record.stage("explain"):
+                predictions, overlays = explain_cases(
+                    predictor, cases, predictions, partial / "overlays", localiser=proposer, progress=progress
+                )
         files = write_predictions(partial, predictions, predictor.spec, localiser=said)
         record.facts["excluded"] = [failure.source for failure in predictions.failures]
-        record.write(partial, files)
-    return PredictedFiles(out, predictions, predictor.spec, (), said)
+        record.write(partial, [*files, *overlays])
+    drawn = tuple(out / path.relative_to(partial) for path in overlays)
+    return PredictedFiles(out, predictions, predictor.spec, drawn, said)

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from isthmus.errors import InputError
 from isthmus.inference.boxes import BoxLike
 from isthmus.inference.input_files import name_of
+from isthmus.inference.pictures import Picture
 from isthmus.models.fused_bundle_spec import FusedBundleSpec
 from isthmus.models.fused_columns import PERFUSION
+from isthmus.statistics.inputs import FloatArray
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,30 @@ class Case:
     def shown(self) -> str:
         """What results call the case."""
         return self.name or "; ".join(dict.fromkeys(view.name for views in self.views.values() for view in views))
+
+
+class ReadCase(NamedTuple):
+    """A case in memory.
+
+    Parameters
+    ----------
+    case : Case
+        As given.
+    pictures : dict
+        Member to the pictures that it looks at, in the order of its views; absent ones are left out.
+    known : dict
+        Column to what is known of the case, checked.
+    measured : float64 array, optional
+        Its perfusion, for a model that takes it.
+    notes : list of str
+        What a reader of the score should know.
+    """
+
+    case: Case
+    pictures: dict[str, list[Picture]]
+    known: dict[str, str | float | None]
+    measured: FloatArray | None
+    notes: list[str]
 
 
 def views_by_member(case: Case, spec: FusedBundleSpec) -> dict[str, list[View]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from isthmus.errors import InputError
 from isthmus.inference.case_perfusion import case_perfusion
 from isthmus.inference.clip_proposal import Proposer
-from isthmus.inference.fused_case import Case, views_by_member
+from isthmus.inference.fused_case import Case, ReadCase, views_by_member
 from isthmus.inference.given_columns import checked_columns
 from isthmus.inference.member_values import MemberViews, means_of_cases, member_values
 from isthmus.inference.pictures import Picture
@@ -91,15 +91,15 @@ class FusedPredictor:
             )
         found: list[Prediction] = []
         failures: list[FailedPicture] = []
-        waiting: list[_Read] = []
+        waiting: list[ReadCase] = []
         for number, case in enumerate(cases, start=1):
-            read = self._read(case, localiser)
+            read = self.read(case, localiser)
             if isinstance(read, FailedPicture):
                 failures.append(read)
             else:
                 waiting.append(read)
             if len(waiting) == _BLOCK or (number == len(cases) and waiting):
-                for one, scores in zip(waiting, self._score_read(waiting).T, strict=True):
+                for one, scores in zip(waiting, self.score(*self._joined(waiting)).T, strict=True):
                     if np.isnan(scores).any():
                         failures.append(FailedPicture(one.case.shown, _unmeasured()))
                     else:
@@ -165,7 +165,14 @@ class FusedPredictor:
         measured : float64 array [N, features], optional
             Their perfusion.
         """
-        scores = []
+        given = self.features(views, cases, measured)
+        return np.stack([one.head.probabilities(own) for one, own in zip(self.heads, given, strict=True)])
+
+    def features(
+        self, views: Mapping[str, MemberViews], cases: pd.DataFrame, measured: FloatArray | None = None
+    ) -> list[FloatArray]:
+        """Return what each head is given of the cases, float64 [N, its columns]; parameters as for :meth:`score`."""
+        found = []
         for number, head in enumerate(self.heads):
             blocks = {} if measured is None else {PERFUSION: measured}
             for arm, own in views.items():
@@ -180,8 +187,12 @@ class FusedPredictor:
                     frame_scores=member.spec.frame_scores,
                 )
                 blocks[arm] = means_of_cases(values, own.cases, len(cases))
-            scores.append(head.head.probabilities(head.features(blocks, cases)))
-        return np.stack(scores)
+            found.append(head.features(blocks, cases))
+        return found
+
+    def features_of(self, read: ReadCase) -> list[FloatArray]:
+        """Return what each head is given of a case that :meth:`read` gave: float64 [1, its columns]."""
+        return self.features(*self._joined([read]))
 
     @property
     def calibration(self) -> LogisticCalibration:
@@ -189,7 +200,8 @@ class FusedPredictor:
         said = self.spec.calibration
         return LogisticCalibration(said.intercept, said.slope, said.method)
 
-    def _read(self, case: Case, localiser: Proposer | None) -> "_Read | FailedPicture":
+    def read(self, case: Case, localiser: Proposer | None = None) -> ReadCase | FailedPicture:
+        """Read a case's pictures as the members need them; parameters as for :meth:`predict`."""
         try:
             given = views_by_member(case, self.spec)
             known, notes = checked_columns(self.spec.columns, case.columns, case.shown)
@@ -216,7 +228,7 @@ class FusedPredictor:
         measured, doubts = case_perfusion(clips) if self.spec.perfusion else (None, [])
         if not pictures and measured is not None and np.isnan(measured).all():
             return FailedPicture(case.shown, _unmeasured())
-        return _Read(case, pictures, known, measured, [*map(self._absent, absent), *notes, *doubts])
+        return ReadCase(case, pictures, known, measured, [*map(self._absent, absent), *notes, *doubts])
 
     def _is_b_mode(self, arm: str) -> bool:
         """Whether a localiser, which learns from B-mode, may propose a member's regions."""
@@ -228,7 +240,8 @@ class FusedPredictor:
         learnt = "" if marked else ", and the model learnt from no case without it"
         return f"{arm} is absent: it counts as that of an average training case{learnt}"
 
-    def _score_read(self, waiting: "Sequence[_Read]") -> FloatArray:
+    def _joined(self, waiting: Sequence[ReadCase]) -> tuple[dict[str, MemberViews], pd.DataFrame, FloatArray | None]:
+        """Return the views of cases, what is known of them and their perfusion, as :meth:`score` takes them."""
         views: dict[str, MemberViews] = {}
         for arm in self.members:
             own = [(place, picture) for place, one in enumerate(waiting) for picture in one.pictures.get(arm, ())]
@@ -240,9 +253,9 @@ class FusedPredictor:
         names = [column.name for column in self.spec.columns]
         cases = pd.DataFrame([one.known for one in waiting], columns=names, index=range(len(waiting)))
         measured = [one.measured for one in waiting if one.measured is not None]
-        return self.score(views, cases, np.stack(measured) if measured else None)
+        return views, cases, np.stack(measured) if measured else None
 
-    def _prediction(self, read: "_Read", pairs: FloatArray) -> Prediction:
+    def _prediction(self, read: ReadCase, pairs: FloatArray) -> Prediction:
         """Join the pairs' probabilities of the positive class [heads] of one case."""
         spec, mean = self.spec, float(pairs.mean())
         probability, each = float(self.calibration.apply(np.array([mean]))[0]), self.calibration.apply(pairs)
@@ -268,14 +281,6 @@ class FusedPredictor:
             frames=tuple(clips.get(source, ()) for source in pictures) if clips else (),
             case=read.case.name,
         )
-
-
-class _Read(NamedTuple):
-    case: Case
-    pictures: dict[str, list[Picture]]
-    known: dict[str, str | float | None]
-    measured: FloatArray | None
-    notes: list[str]
 
 
 def _unmeasured() -> InputError:

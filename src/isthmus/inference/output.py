@@ -1,5 +1,6 @@
 """Predictions on disk: a table and the same as JSON, both with what the numbers rest on and no folder names."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -132,12 +133,18 @@ def prediction_as_json(prediction: Prediction) -> dict[str, Any]:
         "notes": list(prediction.notes),
         **({"frames": [list(frames) for frames in prediction.frames]} if prediction.frames else {}),
         **({"descriptors": prediction.descriptors} if prediction.descriptors else {}),
+        **({"brought": asdict(prediction.brought)} if prediction.brought else {}),
     }
 
 
 def _calibrated(prediction: Prediction) -> dict[str, Any]:
     found = prediction.calibrated_probabilities
     return {"calibrated_probabilities": found} if found else {}
+
+
+def _brought(prediction: Prediction) -> dict[str, float]:
+    found = prediction.brought
+    return {} if found is None else {f"brought_{name}": value for name, value in found.members.items()}
 
 
 def as_frame(predictions: Predictions, spec: Spec) -> pd.DataFrame:
@@ -166,6 +173,7 @@ def _row(prediction: Prediction, spec: Spec) -> dict[str, Any]:
         "notes": "; ".join(prediction.notes),
         **({"descriptors": in_words(prediction.descriptors)} if prediction.descriptors else {}),
         **({"frames": "; ".join(" ".join(map(str, one)) for one in prediction.frames)} if prediction.frames else {}),
+        **_brought(prediction),
         "marks": " ".join(spec.marks),
         "notice": DISCLAIMER,
         "error": "",

@@ -7,6 +7,32 @@ from isthmus.errors import IsthmusError
 
 
 @dataclass(frozen=True)
+class Brought:
+    """What each member of a fused model brought to a score, in log odds of its heads' mean, before calibration.
+
+    Parameters
+    ----------
+    members : dict
+        Member to what it brought; the measured perfusion and the columns are members too.
+    average : float
+        The log odds of a case that is average in all, to which the members add up to ``log_odds``.
+    log_odds : float
+        Of the case.
+    """
+
+    members: dict[str, float]
+    average: float
+    log_odds: float
+
+    @property
+    def words(self) -> str:
+        """The members by size, and from where they lead to where."""
+        order = sorted(self.members, key=lambda name: -abs(self.members[name]))
+        parts = ", ".join(f"{name} {self.members[name]:+.2f}" for name in order)
+        return f"in log odds {parts}; from {self.average:+.2f}, an average case, to {self.log_odds:+.2f}"
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a model says of a picture, or of the pictures of one nodule.
 
@@ -43,6 +69,8 @@ class Prediction:
         The case's name, where it was given one.
     calibrated_probabilities : dict
         Of a calibrated model of several classes: class code to calibrated probability; sums to 1.
+    brought : Brought, optional
+        Of a fused model, where an explanation was asked for.
     """
 
     sources: tuple[str, ...]
@@ -59,6 +87,7 @@ class Prediction:
     frames: tuple[tuple[int, ...], ...] = ()
     case: str = ""
     calibrated_probabilities: dict[str, float] = field(default_factory=dict)
+    brought: Brought | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,103 @@
+"""Cases of a fused model explained: the heat of each member's pictures, and what each member brought to the score."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from isthmus.explain.fused_attribution import attribute_from_average, mean_by_member
+from isthmus.explain.member_bars import member_bars
+from isthmus.explain.overlay import to_png
+from isthmus.explain.prediction_drawing import draw_prediction
+from isthmus.files import atomic_path
+from isthmus.inference.clip_proposal import Proposer
+from isthmus.inference.fused_case import Case, ReadCase
+from isthmus.inference.fused_predictor import FusedPredictor
+from isthmus.inference.output import MARKS
+from isthmus.inference.prediction import Brought, FailedPicture, Prediction, Predictions
+from isthmus.statistics.inputs import FloatArray
+
+Progress = Callable[[str, int, int], None]
+
+
+def explain_cases(
+    predictor: FusedPredictor,
+    cases: Sequence[Case],
+    predictions: Predictions,
+    folder: Path,
+    *,
+    localiser: Proposer | None = None,
+    progress: Progress | None = None,
+) -> tuple[Predictions, list[Path]]:
+    """Explain scored cases.
+
+    Parameters
+    ----------
+    predictor : FusedPredictor
+        That scored them.
+    cases : sequence of Case
+        All that were given.
+    predictions : Predictions
+        Of those that could be scored, in order.
+    folder : Path
+        To make: for a case ``NNN_members.png`` and, for each picture of a member, ``NNN_MEMBER_FILE.png`` (of a clip as
+        :func:`isthmus.explain.prediction_drawing.draw_prediction` draws it); NNN is the case's number.
+    localiser, progress
+        As they were given to the predictor.
+
+    Returns
+    -------
+    Predictions, list of Path
+        The predictions with what the members brought, and the files.
+    """
+    folder.mkdir()
+    left, explained, drawn = iter(predictions), list[Prediction](), list[Path]()
+    for number, case in enumerate(cases, start=1):
+        found = _scored(predictor, case, localiser)
+        if found is not None:  # else it is listed among the failures
+            prediction, brought = next(left), _brought(predictor, found[1])
+            explained.append(replace(prediction, brought=brought))
+            drawn += _draw(predictor, found[0], prediction, brought, folder, f"{number:03d}")
+        if progress is not None:
+            progress("heat maps", number, len(cases))
+    return Predictions(explained, predictions.failures), drawn
+
+
+def _scored(
+    predictor: FusedPredictor, case: Case, localiser: Proposer | None
+) -> tuple[ReadCase, list[FloatArray]] | None:
+    """Return a case's pictures and what each head is given of it; None of a case without a score."""
+    read = predictor.read(case, localiser)
+    if isinstance(read, FailedPicture):
+        return None
+    given = predictor.features_of(read)
+    there = all(one.head.scored(features).all() for one, features in zip(predictor.heads, given, strict=True))
+    return (read, given) if there else None
+
+
+def _brought(predictor: FusedPredictor, given: Sequence[FloatArray]) -> Brought:
+    found = [attribute_from_average(one.head, own) for one, own in zip(predictor.heads, given, strict=True)]
+    return Brought(
+        {member: float(values[0]) for member, values in mean_by_member(found).items()},
+        float(np.mean([one.base for one in found])),
+        float(np.mean([one.log_odds[0] for one in found])),
+    )
+
+
+def _draw(
+    predictor: FusedPredictor, read: ReadCase, prediction: Prediction, brought: Brought, folder: Path, name: str
+) -> list[Path]:
+    spec = predictor.spec
+    drawn = [folder / f"{name}_members.png"]
+    said = f"What each member brought to the score {prediction.probability:.2f}, {prediction.words}; research use only"
+    bars = member_bars(brought, [said], spec.classes[spec.positive], [MARKS[mark] for mark in spec.marks])
+    with atomic_path(drawn[0]) as temporary:
+        to_png(bars).save(temporary, format="PNG")
+    for arm, pictures in read.pictures.items():
+        words = f"{prediction.words}: the score of all members; {arm}, whose heat this is, brought "
+        own = replace(prediction, words=f"{words}{brought.members[arm]:+.2f} to it in log odds")
+        for place, picture in enumerate(pictures, start=1):
+            file = f"{name}_{arm}{f'-{place}' if len(pictures) > 1 else ''}_{Path(picture.source).stem}"
+            drawn += draw_prediction(predictor.members[arm], picture, own, folder, file)
+    return drawn
