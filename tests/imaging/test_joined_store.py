@@ -17,26 +17,26 @@ def store(name: str, views: int, *, side: int = 4, failures: dict[str, str] | No
     return PreparedStore(name, pixels, masks, ids, affines, failures or {}, np.zeros((views, 1), np.int64))
 
 
-STORES = {"bmode": store("b", 3), "swe": store("swe", 2, failures={"swe9": "torn"})}
+BMODE, SWE = STORES = [store("b", 3), store("swe", 2, failures={"swe9": "torn"})]
 MEMBERS = {"n1": ("b0", "swe1"), "n2": ("b2", None), "n3": (None, "swe0"), "n4": ("b1", "swe9"), "n5": (None, "swe9")}
 
 
 def test_rows_are_those_of_the_stores_and_black_where_a_modality_is_absent() -> None:
-    joined = join_stores(STORES, MEMBERS, ("bmode", "swe"))
+    joined = join_stores(STORES, MEMBERS)
     assert joined.view_ids == ["n1", "n2", "n3", "n4"]
     assert joined.pixels.shape == (4, 2, 4, 4, 3)
     assert joined.lesion_masks.shape == (4, 2, 4, 4)
     both = joined.pixels[joined.rows(["n3", "n1"])]
-    np.testing.assert_array_equal(both[1, 0], STORES["bmode"].pixels[0, 0])
-    np.testing.assert_array_equal(both[1, 1], STORES["swe"].pixels[1, 0])
+    np.testing.assert_array_equal(both[1, 0], BMODE.pixels[0, 0])
+    np.testing.assert_array_equal(both[1, 1], SWE.pixels[1, 0])
     assert not both[0, 0].any()
-    np.testing.assert_array_equal(joined.lesion_masks[0][1], STORES["swe"].lesion_masks[1, 0])
+    np.testing.assert_array_equal(joined.lesion_masks[0][1], SWE.lesion_masks[1, 0])
     np.testing.assert_array_equal(np.asarray(joined.pixels)[1:3], joined.pixels[1:3])
-    np.testing.assert_array_equal(joined.source_to_prepared[0, 1], STORES["swe"].source_to_prepared[1])
+    np.testing.assert_array_equal(joined.source_to_prepared[0, 1], SWE.source_to_prepared[1])
 
 
 def test_a_picture_that_failed_is_absent_and_a_row_without_any_other_failed_with_it() -> None:
-    joined = join_stores(STORES, MEMBERS, ("bmode", "swe"))
+    joined = join_stores(STORES, MEMBERS)
     assert joined.failures == {"swe9": "torn", "n5": "torn"}
     assert joined.pixels[3][0].any()
     assert not joined.pixels[3][1].any()
@@ -44,15 +44,15 @@ def test_a_picture_that_failed_is_absent_and_a_row_without_any_other_failed_with
 
 def test_a_modality_without_any_picture_is_black_everywhere() -> None:
     members = {"n1": ("b0", None), "n2": ("b2", None)}
-    joined = join_stores({"bmode": STORES["bmode"]}, members, ("bmode", "smi"))
+    joined = join_stores([BMODE, None], members)
     assert joined.pixels[:,].any(axis=(2, 3, 4)).tolist() == [[True, False], [True, False]]
 
 
 def test_other_rows_are_another_store() -> None:
     fewer = {name: MEMBERS[name] for name in ("n1", "n2")}
-    assert join_stores(STORES, fewer, ("bmode", "swe")).key != join_stores(STORES, MEMBERS, ("bmode", "swe")).key
+    assert join_stores(STORES, fewer).key != join_stores(STORES, MEMBERS).key
 
 
 def test_pictures_of_different_sizes_are_not_joined() -> None:
     with pytest.raises(InputError, match="stills of one size"):
-        join_stores({"bmode": STORES["bmode"], "swe": store("swe", 2, side=5)}, MEMBERS, ("bmode", "swe"))
+        join_stores([BMODE, store("swe", 2, side=5)], MEMBERS)

@@ -57,6 +57,7 @@ def read_fold(
 
     from isthmus.models.descriptor_heads import create_classifier
     from isthmus.models.descriptors import DescriptorSpec
+    from isthmus.models.join_spec import JoinSpec
     from isthmus.models.state import read_state
 
     fit, done = read_yaml(folder / "fit.yaml", name="fit"), read_json(folder / "done.json", name="fit-done")
@@ -69,6 +70,7 @@ def read_fold(
             channels=Preparation.model_validate(fit["prepare"]).input_channels,
             options=fit["options"],
             descriptors=None if heads is None else DescriptorSpec.model_validate(heads),
+            join=None if fit.get("join") is None else JoinSpec.model_validate(fit["join"]),
         )
     classifier.load_state_dict(read_state(folder / "weights.safetensors"), strict=True)
     return FoldNetwork(

@@ -50,25 +50,21 @@ class SideBySide:
         return self[:].astype(dtype or self.dtype, copy=False)
 
 
-def join_stores(
-    stores: Mapping[str, PreparedStore], members: Mapping[str, Sequence[str | None]], modalities: Sequence[str]
-) -> PreparedStore:
+def join_stores(stores: Sequence[PreparedStore | None], members: Mapping[str, Sequence[str | None]]) -> PreparedStore:
     """Join the stores of several modalities.
 
     Parameters
     ----------
-    stores : mapping
-        Modality to the prepared stills of its views, all prepared alike; a modality may have none.
+    stores : sequence of M PreparedStore or None
+        Of each modality the prepared stills of its views, all prepared alike; None where there is no view.
     members : mapping
         Id of a row to its view of each modality, None where it has none.
-    modalities : sequence of M str
-        In the order of the members.
 
     Returns
     -------
     PreparedStore
         ``pixels`` [N, M, S, S, C] and ``lesion_masks`` [N, M, S, S], black where a modality is absent;
-        ``frame_indices`` zeros [N, M], ``source_to_prepared`` [N, M, 2, 3], zeros where it is absent. A view that could
+        ``frame_indices`` zeros [N, 1], ``source_to_prepared`` [N, M, 2, 3], zeros where it is absent. A view that could
         not be prepared is absent from its rows, and stands in ``failures``; so does a row that has no other.
 
     Raises
@@ -76,36 +72,37 @@ def join_stores(
     InputError
         When the stores hold pictures of different sizes, or a view is in none.
     """
-    there = {name: stores[name] for name in modalities if name in stores}
-    shapes = {store.pixels.shape[1:] for store in there.values() if len(store.view_ids)}
+    there = [store for store in stores if store is not None]
+    shapes = {store.pixels.shape[1:] for store in there}
     if len(shapes) != 1 or any(shape[0] != 1 for shape in shapes):
         raise InputError(f"prepared pictures of the shapes {sorted(shapes)}", expected="stills of one size")
-    failures = {view: reason for store in there.values() for view, reason in store.failures.items()}
-    rows = {name: {view: row for row, view in enumerate(store.view_ids)} for name, store in there.items()}
+    failures = {view: reason for store in there for view, reason in store.failures.items()}
+    rows = [{} if store is None else {view: row for row, view in enumerate(store.view_ids)} for store in stores]
     kept, places = list[str](), list[list[int]]()
     for look, views in members.items():
-        own = [_place(view, rows.get(name, {}), failures) for name, view in zip(modalities, views, strict=True)]
+        own = [_place(view, column, failures) for view, column in zip(views, rows, strict=True)]
         if max(own) >= 0:
             kept.append(look)
             places.append(own)
         else:
             failures[look] = next(failures[view] for view in views if view is not None)
-    table = np.array(places, np.int64).reshape(-1, len(modalities))
-    blank = next(store for store in there.values() if len(store.view_ids))
-    each = [there.get(name, blank) for name in modalities]
+    table = np.array(places, np.int64).reshape(-1, len(stores))
     affines = np.zeros((*table.shape, 2, 3))
-    for column, store in enumerate(each):
-        shown = table[:, column] >= 0
-        affines[shown, column] = store.source_to_prepared[table[shown, column]]
-    key = sha256_of_json([RULE_VERSION, list(modalities), [one.key for one in there.values()], dict(members)])[:32]
+    for column, store in enumerate(stores):
+        if store is not None:
+            shown = table[:, column] >= 0
+            affines[shown, column] = store.source_to_prepared[table[shown, column]]
+    keys = [None if store is None else store.key for store in stores]
+    # A modality without any view has no row to read; any store's shape will do for it.
+    each = [there[0] if store is None else store for store in stores]
     return PreparedStore(
-        key,
+        sha256_of_json([RULE_VERSION, keys, {look: list(views) for look, views in members.items()}])[:32],
         cast("NDArray[np.uint8]", SideBySide([store.pixels for store in each], table)),
         cast("NDArray[np.uint8]", SideBySide([store.lesion_masks for store in each], table)),
         kept,
         affines,
         failures,
-        np.zeros(table.shape, np.int64),
+        np.zeros((len(table), 1), np.int64),
     )
 
 

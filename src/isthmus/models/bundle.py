@@ -165,6 +165,7 @@ def _create(spec: BundleSpec, own_network: Path | None) -> "Classifier":
             channels=wanted.channels,
             options=wanted.options,
             descriptors=spec.descriptors,
+            join=spec.join,
         )
     except IsthmusError as error:
         raise BundleError(f"the bundle's network cannot be built: {error}", where=spec.name) from error

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from isthmus.imaging.prepare import Preparation
 from isthmus.models.descriptors import DescriptorSpec
+from isthmus.models.join_spec import JoinSpec
 
 FORMAT = "isthmus-bundle/1.1"
 """1.1 added `aggregation`."""
@@ -126,6 +127,8 @@ class BundleSpec(Facts):
         most probable one is called.
     descriptors : DescriptorSpec, optional
         The descriptor heads of the network.
+    join : JoinSpec, optional
+        Of a network that looks at several modalities: which, in the order of its prepared pictures, and how.
     flips : bool
         Logits are means over the picture and its mirror image.
     frame_scores : {'mean', 'maximum'}
@@ -144,6 +147,7 @@ class BundleSpec(Facts):
     prepare: Preparation
     parts: list[Part] = Field(min_length=1)
     descriptors: DescriptorSpec | None = None
+    join: JoinSpec | None = None
     flips: bool = False
     frame_scores: Literal["mean", "maximum"] = "mean"
     aggregation: dict[Literal["nodule", "patient"], Literal["mean", "maximum"]] = {
@@ -173,6 +177,8 @@ class BundleSpec(Facts):
             raise ValueError(
                 f"prepare gives {self.prepare.input_channels} channels, the network takes {self.network.channels}"
             )
+        if self.join is not None and list(self.join.modalities) != self.requires.modalities:
+            raise ValueError("requires.modalities are not those that the network joins")
         if self.prepare.crop == "lesion" and self.requires.region == "none":
             raise ValueError("prepare crops the lesion, so requires.region is 'box' or 'mask'")
         return self

@@ -77,8 +77,11 @@ def _trial(arm: Arm, classes: int) -> Arithmetic:
     from isthmus.training.engine import default_device
     from isthmus.training.precision import choose_precision, time_step
 
-    precision = choose_precision(arm.network, arm.options, classes=classes, prepare=arm.prepare, train=arm.train)
+    join = arm.view.joined
+    precision = choose_precision(
+        arm.network, arm.options, classes=classes, prepare=arm.prepare, train=arm.train, join=join
+    )
     seconds = time_step(
-        arm.network, arm.options, classes=classes, prepare=arm.prepare, train=arm.train, precision=precision
+        arm.network, arm.options, classes=classes, prepare=arm.prepare, train=arm.train, join=join, precision=precision
     )
     return Arithmetic(precision, torch.get_num_threads(), default_device().partition(":")[0], round(seconds, 4))

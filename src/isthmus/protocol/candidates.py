@@ -10,11 +10,12 @@ import pandas as pd
 from isthmus.errors import CohortError
 from isthmus.files import write_json
 from isthmus.imaging.cache import PreparedCache
-from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items, without_failures
+from isthmus.protocol.cases import UNIT_COLUMNS, Cases, without_failures
 from isthmus.protocol.chosen import FILE
 from isthmus.protocol.fold_scores import mean_fold_scores
 from isthmus.protocol.frozen import Lock, freeze
 from isthmus.protocol.gather import nodule_predictions
+from isthmus.protocol.pictures import prepared_store
 from isthmus.protocol.schema import Protocol
 from isthmus.report.candidates import candidate_evidence
 from isthmus.tables.check import write_table
@@ -163,7 +164,7 @@ def network_test_rows(
     models = list(dict.fromkeys((fit.arm, fit.candidate) for fit in first))
     tables = []
     for arm, candidate in models:
-        store = cache.store(cache_items(cases.views[arm]), protocol.arms[arm].prepare, progress=progress)
+        store = prepared_store(cache, cases.views[arm], protocol.arms[arm].prepare, progress)
         views = without_failures(cases.views[arm], store.failures)
         own = [fit for fit in first if (fit.arm, fit.candidate) == (arm, candidate)]
         scores = mean_fold_scores(run_folder, own, store, list(views["view_id"]))

@@ -50,7 +50,7 @@ def case_facts(cases: Sequence[Cases], progress: Progress | None = None, columns
 
 def _facts(cases: Cases, progress: Progress | None, columns: Sequence[str]) -> pd.DataFrame:
     nodules = with_patients(cases.cohort.nodules, cases.cohort.patients)
-    views = pd.concat(cases.views.values()).drop_duplicates("view_id")
+    views = cases.pictures
     asked = dict.fromkeys((*DESCRIPTORS, "tirads", *RECORDED, *columns))
     recorded = [name for name in asked if name in nodules.columns and name not in _OWN]
     facts = nodules[["nodule_id", "patient_id", *recorded]].copy()

@@ -13,7 +13,7 @@ from isthmus.errors import CohortError
 from isthmus.imaging.cache import CacheItem
 from isthmus.models.join_spec import JoinSpec
 from isthmus.protocol.class_checks import check_groups, check_several_classes
-from isthmus.protocol.looks import look_table
+from isthmus.protocol.looks import JOINED, look_table, pictures_of
 from isthmus.protocol.oracle import FRAMES, with_oracle_frames
 from isthmus.protocol.schema import Protocol
 
@@ -57,6 +57,12 @@ class Cases:
     def unit(self) -> Literal["nodule", "patient"]:
         """What one row of the predictions belongs to: of several classes what the label does, of two a nodule."""
         return self.target.unit if len(self.target.classes) > 2 else "nodule"
+
+    @property
+    def pictures(self) -> pd.DataFrame:
+        """One row a view that at least one arm looks at, alone or joined with others."""
+        tables = [pictures_of(own) if JOINED in own else [own] for own in self.views.values()]
+        return pd.concat([one for own in tables for one in own if len(one)]).drop_duplicates("view_id")
 
     @property
     def units(self) -> pd.DataFrame:
@@ -139,8 +145,7 @@ def find_views(looks: Mapping[str, Look], cohort: Cohort, target: str) -> tuple[
         if look.join is None:
             views[key] = with_oracle_frames(found[look.modality], cohort) if look.oracle else found[look.modality]
         else:
-            items = {item.view_id: item for one in found.values() for item in cache_items(one)}
-            views[key] = look_table(look.join, found, items, cohort.views)
+            views[key] = look_table(look.join, found, cohort.views)
     return views, pd.concat(left_out)[["arm", "view_id", "nodule_id", "reason"]]
 
 

@@ -113,7 +113,7 @@ def write_evidence(
         simulated_readers=cases.cohort.simulated,
         candidates=candidates,
     )
-    views = pd.concat([views[["view_id", "label", "group_id", "region_source"]] for views in cases.views.values()])
+    views = cases.pictures[["view_id", "label", "group_id", "region_source"]]
     evidence["regions"] = {
         "moved": region_evidence(changed_boxes, held_out, positive=positive),
         "sources": region_sources(views, dict(cases.target.classes)),

@@ -138,6 +138,7 @@ def fit_spec(
         descriptors=descriptor_task(arm, key, cases, members["train"]),
         flips=arm.predict.flips,
         frame_scores=arm.predict.frames,
+        join=arm.view.joined,
         weights_of=None if arm.networks_of is None else f"{arm.networks_of}/{candidate}/seed-{seed}/fold-{fold}",
     )
 

@@ -1,15 +1,16 @@
 """What an arm of several modalities looks at: a nodule's pictures of each, side by side."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from isthmus.imaging.cache import CacheItem
 from isthmus.models.join_spec import JoinSpec
 
 JOINED: Final = "joined"
-"""Column of a view table whose rows are looks: for each modality its picture, or None."""
+"""Column of a view table whose rows are looks: for each modality its view as a row of the cohort, or None."""
+
+_OF_THE_NODULE: Final = ("nodule_id", "patient_id", "group_id", "site", "label", "fixed_split")
 
 
 class Picture(NamedTuple):
@@ -69,10 +70,8 @@ def _partner(picture: Picture, others: Sequence[Picture], taken: Mapping[str, in
     return min(others, key=far).view_id
 
 
-def look_table(
-    join: JoinSpec, tables: Mapping[str, pd.DataFrame], items: Mapping[str, CacheItem], known: pd.DataFrame
-) -> pd.DataFrame:
-    """Return one row a look: the columns of its first view, an id made of all of theirs, and its pictures.
+def look_table(join: JoinSpec, tables: Mapping[str, pd.DataFrame], known: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a look: the columns of its first view, an id made of all of theirs, and its views.
 
     Parameters
     ----------
@@ -80,8 +79,6 @@ def look_table(
         The modalities in the arm's order; ``pooled``: every view is a look of its own.
     tables : mapping
         Modality to its usable views, as `Cohort.examples` gives them.
-    items : mapping
-        View to what the picture cache needs to know of it.
     known : DataFrame
         `views.csv`, whose `acquisition_id` and `plane` say what belongs together.
     """
@@ -98,28 +95,35 @@ def look_table(
     looks_of = pair_up if join.how == "branches" else _each_alone
     looks = [look for nodule in sorted(by_nodule) for look in looks_of(by_nodule[nodule])]
     first = [next(look[name] for name in modalities if name in look) for look in looks]
-    rows = pd.concat([one for one in tables.values() if len(one)]).set_index("view_id").loc[first].reset_index()
+    every = pd.concat([one for one in tables.values() if len(one)])
+    rows, of_view = every.set_index("view_id").loc[first].reset_index(), _rows(every)
     ids = ["+".join(look[name] for name in modalities if name in look) for look in looks]
-    pictures = [tuple(items[look[name]] if name in look else None for name in modalities) for look in looks]
+    pictures = [tuple(of_view[look[name]] if name in look else None for name in modalities) for look in looks]
     joined = rows.assign(view_id=ids, **{JOINED: pd.Series(pictures, index=rows.index, dtype=object)})
     return joined.sort_values("view_id", ignore_index=True)
 
 
-def pictures_of(views: pd.DataFrame, modalities: Sequence[str]) -> dict[str, list[CacheItem]]:
-    """Return the different pictures of looks, by modality, sorted by view."""
-    found: dict[str, dict[str, CacheItem]] = {name: {} for name in modalities}
-    for look in views[JOINED]:
-        for name, item in zip(modalities, look, strict=True):
-            if item is not None:
-                found[name][item.view_id] = item
-    return {name: [own[view] for view in sorted(own)] for name, own in found.items() if own}
+def pictures_of(views: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the different views of looks, modality by modality, sorted, in the columns of `Cohort.examples`."""
+    found: list[dict[str, dict[str, Any]]] = [{} for _ in views[JOINED].iloc[0]]
+    nodules = _rows(views[["view_id", *(name for name in _OF_THE_NODULE if name in views)]])
+    for look, nodule in zip(views[JOINED], nodules.values(), strict=True):
+        for own, row in zip(found, look, strict=True):
+            if row is not None:
+                own[row["view_id"]] = {**row, **nodule, "view_id": row["view_id"]}
+    columns = [name for name in views if name != JOINED]
+    return [pd.DataFrame([own[view] for view in sorted(own)], columns=columns) for own in found]
 
 
 def members_of(views: pd.DataFrame) -> dict[str, tuple[str | None, ...]]:
     """Return each look's views, None where a modality is absent."""
-    looks: Iterable[tuple[str, tuple[CacheItem | None, ...]]]
+    looks: Iterable[tuple[str, tuple[dict[str, Any] | None, ...]]]
     looks = views[["view_id", JOINED]].itertuples(index=False, name=None)
-    return {view: tuple(None if item is None else item.view_id for item in look) for view, look in looks}
+    return {view: tuple(None if row is None else row["view_id"] for row in look) for view, look in looks}
+
+
+def _rows(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    return {str(row["view_id"]): {str(name): value for name, value in row.items()} for row in table.to_dict("records")}
 
 
 def _each_alone(views: Mapping[str, Sequence[Picture]]) -> list[dict[str, str]]:

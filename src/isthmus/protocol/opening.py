@@ -10,7 +10,7 @@ import pandas as pd
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.inference.fused_predictor import load_fused_bundle
 from isthmus.inference.predictor import load_bundle
-from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items, without_failures
+from isthmus.protocol.cases import UNIT_COLUMNS, Cases, without_failures
 from isthmus.protocol.clinical_arm import clinical_predictions
 from isthmus.protocol.fits import own_file
 from isthmus.protocol.fold_scores import mean_fold_scores
@@ -18,6 +18,7 @@ from isthmus.protocol.frozen import Lock
 from isthmus.protocol.fused_fits import FusedFit
 from isthmus.protocol.fused_perfusion import perfusion_block
 from isthmus.protocol.fused_scores import bundle_rows, fused_view_rows
+from isthmus.protocol.pictures import prepared_store
 from isthmus.protocol.schema import Protocol
 from isthmus.report.reading import SPLIT_NAMES, listed, plural
 from isthmus.tables.check import write_table
@@ -149,7 +150,7 @@ class Opener:
         return seeds if self.protocol.splits.open_with == "every_seed" else seeds[:1]
 
     def _store(self, arm: str, cases: Cases) -> PreparedStore:
-        return self.cache.store(cache_items(cases.views[arm]), self.protocol.arms[arm].prepare, progress=self.progress)
+        return prepared_store(self.cache, cases.views[arm], self.protocol.arms[arm].prepare, self.progress)
 
     def _arm_rows(self, arm: str, split: str, cases: Cases, candidate: str) -> pd.DataFrame:
         store = self._store(arm, cases)

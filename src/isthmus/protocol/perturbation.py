@@ -21,6 +21,7 @@ from isthmus.files import sha256_of_json
 from isthmus.imaging.cache import CacheItem, PreparedCache, PreparedStore
 from isthmus.imaging.clip import Box, Lesion
 from isthmus.imaging.clip_masks import read_clip_mask
+from isthmus.imaging.joined_store import join_stores
 from isthmus.imaging.prepare import Preparation
 from isthmus.imaging.read import probe
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items
@@ -30,6 +31,7 @@ from isthmus.protocol.frozen import calls
 from isthmus.protocol.fused_fits import FusedFit
 from isthmus.protocol.fused_perturbation import perturbed_fusion
 from isthmus.protocol.gather import nodule_predictions
+from isthmus.protocol.looks import JOINED, members_of, pictures_of
 from isthmus.protocol.schema import Protocol
 from isthmus.tables.check import write_table
 from isthmus.training.spec import FitSpec
@@ -176,21 +178,24 @@ def lesion_boxes(tables: Sequence[pd.DataFrame]) -> dict[str, NDArray[np.float64
     Views whose mask cannot be read have none.
     """
     found: dict[str, NDArray[np.float64]] = {}
-    columns = ["view_id", "mask", "box", "frame_boxes"]
-    for views in tables:
-        for view, mask, box, frame_boxes in views[columns].itertuples(index=False, name=None):
-            if view in found:
-                continue
-            if frame_boxes is not None:
-                found[view] = frame_boxes
-            elif mask is not None and (box is None or _is_clip(mask)):
-                try:
-                    found[view] = Lesion(mask=read_clip_mask(mask)).boxes()
-                except InputError:
-                    continue  # the view failed already when it was prepared, and is listed
-            elif box is not None:
-                found[view] = np.array([box], dtype=np.float64)
+    for item in (item for views in tables for own in _by_store(views) for item in own):
+        if item.view_id in found:
+            continue
+        if item.boxes is not None:
+            found[item.view_id] = item.boxes
+        elif item.mask is not None and (item.box is None or _is_clip(item.mask)):
+            try:
+                found[item.view_id] = Lesion(mask=read_clip_mask(item.mask)).boxes()
+            except InputError:
+                continue  # the view failed already when it was prepared, and is listed
+        elif item.box is not None:
+            found[item.view_id] = np.array([item.box], dtype=np.float64)
     return found
+
+
+def _by_store(views: pd.DataFrame) -> list[list[CacheItem]]:
+    """Return the pictures of an arm, those of several modalities apart, as they are prepared."""
+    return [cache_items(own) for own in (pictures_of(views) if JOINED in views else [views])]
 
 
 def _is_clip(mask: Path) -> bool:
@@ -211,14 +216,30 @@ def perturbed_stores(
 
     A clip keeps the frames that it has with its boxes as drawn.
     """
-    there = set(as_drawn.view_ids)
-    items = [item for item in cache_items(views) if item.view_id in boxes and item.view_id in there]
-    if preparation.frames is not None:
-        frames = as_drawn.frames()
-        items = [replace(item, frames=frames[item.view_id]) for item in items]
-    variants = [[_changed(item, boxes[item.view_id], change) for item in items] for change in PERTURBATIONS]
-    stores = cache.variants(variants, preparation)
+    frames = None if preparation.frames is None else as_drawn.frames()
+    prepared: list[list[PreparedStore | None]] = []
+    for own in _by_store(views):
+        items = [item for item in own if item.view_id in boxes and item.view_id not in as_drawn.failures]
+        if frames is not None:
+            items = [replace(item, frames=frames[item.view_id]) for item in items]
+        variants = [[_changed(item, boxes[item.view_id], change) for item in items] for change in PERTURBATIONS]
+        empty = JOINED in views and not items
+        prepared.append([None] * len(PERTURBATIONS) if empty else [*cache.variants(variants, preparation)])
+    stores = (_as_arm_sees(views, list(parts)) for parts in zip(*prepared, strict=True))
     return {change.name: store for change, store in zip(PERTURBATIONS, stores, strict=True)}
+
+
+def _as_arm_sees(views: pd.DataFrame, parts: list[PreparedStore | None]) -> PreparedStore:
+    """Return the one store of an arm; of several modalities side by side, less what could not be changed."""
+    if JOINED not in views:
+        assert parts[0] is not None
+        return parts[0]
+    known = [set() if part is None else {*part.view_ids, *part.failures} for part in parts]
+    members = {
+        look: [view if view in own else None for view, own in zip(pictures, known, strict=True)]
+        for look, pictures in members_of(views).items()
+    }
+    return join_stores(parts, {look: own for look, own in members.items() if any(own)})
 
 
 def _changed(item: CacheItem, boxes: NDArray[np.float64], change: Perturbation) -> CacheItem:

@@ -5,8 +5,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from isthmus.imaging.cache import PreparedCache, PreparedStore
+from isthmus.imaging.joined_store import join_stores
+from isthmus.imaging.prepare import Preparation
 from isthmus.protocol.cases import Cases, cache_items, without_failures
+from isthmus.protocol.looks import JOINED, members_of, pictures_of
 from isthmus.protocol.schema import Protocol
 
 Progress = Callable[[str, int, int], None]
@@ -25,10 +30,24 @@ def prepare_pictures(
     stores, views, failures = {}, {}, {}
     for key, arm in protocol.arms.items():
         own = cases.views[key]
-        stores[key] = cache.store(cache_items(own), arm.prepare, progress=progress)
+        stores[key] = prepared_store(cache, own, arm.prepare, progress)
         views[key] = without_failures(own, stores[key].failures)
         failures.update(stores[key].failures)
     return stores, replace(cases, views=views), failures
+
+
+def prepared_store(
+    cache: PreparedCache, views: pd.DataFrame, preparation: Preparation, progress: Progress | None = None
+) -> PreparedStore:
+    """Return the prepared pictures of an arm's views; of looks those of each modality side by side.
+
+    Arms of one modality and of several share what is prepared alike of the same views.
+    """
+    if JOINED not in views:
+        return cache.store(cache_items(views), preparation, progress=progress)
+    each = [cache_items(own) for own in pictures_of(views)]
+    stores = [cache.store(items, preparation, progress=progress) if items else None for items in each]
+    return join_stores(stores, members_of(views))
 
 
 def cache_folder() -> Path:

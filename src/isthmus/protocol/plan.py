@@ -4,10 +4,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from isthmus.imaging.prepare import Preparation
-from isthmus.models.registry import create, is_own_file
+from isthmus.models.registry import is_own_file
 from isthmus.protocol.arithmetic import Arithmetic, arithmetic_key
 from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases
@@ -38,7 +36,7 @@ class PlannedOutside:
             target=target,
             groups=units["group_id"].nunique(),
             nodules=len(units),
-            views=pd.concat(cases.views.values())["view_id"].nunique(),
+            views=len(cases.pictures),
             positives=int((units["label"] == cases.classes[-1]).sum()),
             left_out=cases.left_out["view_id"].nunique(),
         )
@@ -133,7 +131,7 @@ def make_plan(
     """Return what a run will do and cost: `fits` are all of it, `pending` those that are not done."""
     units = cases.units
     pixels = {json.dumps(arm.prepare.geometric()): _stored_pixels(arm.prepare) for arm in protocol.arms.values()}
-    views = pd.concat(cases.views.values()).drop_duplicates("view_id")
+    views = cases.pictures
     parameters = {
         (key, candidate): _parameters_millions(variant, len(cases.classes))
         for key, arm in protocol.arms.items()
@@ -205,10 +203,17 @@ def _parameters_millions(arm: Arm, classes: int) -> float:
     import torch
 
     from isthmus.models.classifier import parameter_count
+    from isthmus.models.descriptor_heads import create_classifier
 
     # A network of the user's own may look at its weights while it is built, and there are none on this device.
     with torch.device("cpu" if is_own_file(arm.network) else "meta"):
-        network = create(arm.network, classes=classes, channels=arm.prepare.input_channels, **arm.options)
+        network = create_classifier(
+            arm.network,
+            classes=classes,
+            channels=arm.prepare.input_channels,
+            options=arm.options,
+            join=arm.view.joined,
+        )
     return parameter_count(network) / 1e6
 
 

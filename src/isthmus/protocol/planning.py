@@ -7,6 +7,7 @@ from pathlib import Path
 from isthmus.cohort.cohort import load_cohort
 from isthmus.files import refuse_existing
 from isthmus.models.weights import locate
+from isthmus.protocol.absent_modalities import without_absent_modalities
 from isthmus.protocol.arithmetic import try_arithmetic
 from isthmus.protocol.cases import Cases, find_cases, looks_of
 from isthmus.protocol.correspondence import read_correspondences
@@ -49,7 +50,8 @@ def plan_run(
     """
     asked = resolve_protocol(protocol, profile, list(settings))
     loaded = load_cohort(cohort)
-    resolved, _ = without_oracles(with_known_columns(asked, loaded)[0], loaded)
+    real, _ = without_oracles(with_known_columns(asked, loaded)[0], loaded)
+    resolved, _ = without_absent_modalities(real, loaded)
     cases = find_cases(resolved, loaded)
     outside = _outside(resolved, cases, external, correspondence)
     folder = None if out is None else Path(out)

@@ -140,7 +140,7 @@ def report_context(
 def cohort_facts(cases: Cases, failures: Mapping[str, str]) -> CohortFacts:
     """Return a cohort in counts, before any view failed."""
     cohort, units = cases.cohort, cases.units
-    views = pd.concat(cases.views.values()).drop_duplicates("view_id")
+    views = cases.pictures
     sources = sorted({str(source) for source in views["region_source"].dropna()})
     counts = units["label"].value_counts()
     return CohortFacts(
@@ -186,7 +186,7 @@ def _import_counts(folder: Path) -> dict[str, int]:
 def _flow(cases: Cases, failures: Mapping[str, str]) -> list[FlowStep]:
     cohort = cases.cohort
     excluded = [(f"{reason}", count) for _, reason, count in _excluded(cases)]
-    tables = [*cases.views.values(), cases.left_out]
+    tables = [cases.pictures, cases.left_out]
     labelled = pd.concat([table[["view_id", "nodule_id"]] for table in tables]).drop_duplicates("view_id")
     unlabelled = cohort.nodules["nodule_id"].nunique() - labelled["nodule_id"].nunique()
     units = cases.units
@@ -276,7 +276,7 @@ def _no_leak(folds: int) -> str:
 
 
 def _duplicates(cases: Cases) -> Check:
-    shared = groups_sharing_a_file(pd.concat(cases.views.values()))
+    shared = groups_sharing_a_file(cases.pictures)
     if shared:
         example = " and ".join(shared[0])
         sentence = (

@@ -12,6 +12,7 @@ from isthmus.cohort.cohort import load_cohort
 from isthmus.files import locked
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.manifest import Manifest
+from isthmus.protocol.absent_modalities import without_absent_modalities
 from isthmus.protocol.arithmetic import choose_arithmetic
 from isthmus.protocol.bundles import write_bundles
 from isthmus.protocol.candidates import PREDICTIONS, Choice, Chooser, check_test_to_choose_on, network_test_rows
@@ -116,8 +117,9 @@ def run(
     asked = resolve_protocol(protocol, profile, list(settings))
     loaded = load_cohort(cohort)
     known, absent = with_known_columns(asked, loaded)
-    resolved, left_out = without_oracles(known, loaded)
-    for line in [*absent, *left_out]:
+    real, left_out = without_oracles(known, loaded)
+    resolved, missing = without_absent_modalities(real, loaded)
+    for line in [*absent, *left_out, *missing]:
         if say is not None:
             say(line)
     cases = find_cases(resolved, loaded)

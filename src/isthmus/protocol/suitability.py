@@ -1,5 +1,6 @@
 """Which protocols fit a cohort, and why the others do not, with counts."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,6 +9,7 @@ import pandas as pd
 
 from isthmus.cohort.cohort import Cohort
 from isthmus.errors import CohortError, ProtocolError
+from isthmus.protocol.absent_modalities import without_absent_modalities
 from isthmus.protocol.cases import REGIONS_HINT, Look, find_cases, looks_of, usable_views
 from isthmus.protocol.descriptors import descriptor_task
 from isthmus.protocol.oracle import without_oracles
@@ -74,7 +76,11 @@ def suitability(name: str, cohort: Cohort, profile: str = "paper", settings: Ite
     ProtocolError
         When there is no such protocol or profile.
     """
-    protocol, _ = without_oracles(resolve_protocol(name, profile, settings), cohort)
+    real, _ = without_oracles(resolve_protocol(name, profile, settings), cohort)
+    try:
+        protocol, lacking = without_absent_modalities(real, cohort)
+    except CohortError:
+        protocol, lacking = real, []  # the reason is that there is nothing to see
     target = next((one for one in protocol.target if one in cohort.targets), None)
     if target is None:
         has = ", ".join(cohort.targets) or "none"
@@ -91,7 +97,7 @@ def suitability(name: str, cohort: Cohort, profile: str = "paper", settings: Ite
     ]
     if reasons and {protocol.primary.arm, protocol.primary.against} <= set(arms):
         reasons[-1] += f"; the others can run: --arms {','.join(arms)}"
-    notes = _left_out(views)
+    notes = [*lacking, *_left_out(views)]
     seen = [usable for usable, _ in views.values() if not usable.empty]
     counts = _counts(pd.concat(seen), classes) if seen else {}
     if not reasons:
@@ -100,28 +106,35 @@ def suitability(name: str, cohort: Cohort, profile: str = "paper", settings: Ite
 
 
 def _views(cohort: Cohort, target: str, look: Look) -> tuple[pd.DataFrame, int]:
-    """Return the usable views of a modality, and how many have a label at all."""
-    try:
-        examples = cohort.examples(target, look.modality)
-    except CohortError:
+    """Return the usable views of what an arm looks at, and how many have a label at all."""
+    found = []
+    for modality in look.modalities:
+        with contextlib.suppress(CohortError):
+            found.append(cohort.examples(target, modality))
+    if not found:
         return pd.DataFrame(columns=["view_id"]), 0
+    examples = pd.concat(found, ignore_index=True)
     return examples[usable_views(examples, lesion=look.lesion)], len(examples)
 
 
 def _nothing_to_see(look: Look, labelled: int, arms: list[str], cohort: Cohort) -> str:
     if labelled:
         return (
-            f"regions missing: none of {plural(labelled, 'labelled view')} ({look.modality}) has an outline or box, "
+            f"regions missing: none of {plural(labelled, 'labelled view')} ({_kinds(look)}) has an outline or box, "
             f"and {listed(arms)} look at lesion crops; {REGIONS_HINT}"
         )
     kinds = cohort.views["modality"].value_counts()
     has = ", ".join(f"{count} {modality}" for modality, count in kinds.items())
-    return f"modality missing: {listed(arms)} need labelled {look.modality} views; the cohort's views are {has}"
+    return f"modality missing: {listed(arms)} need labelled {_kinds(look)} views; the cohort's views are {has}"
+
+
+def _kinds(look: Look) -> str:
+    return " or ".join(look.modalities)
 
 
 def _left_out(views: dict[Look, tuple[pd.DataFrame, int]]) -> list[str]:
     return [
-        f"{labelled - len(usable)} of {plural(labelled, 'labelled view')} ({look.modality}) have no outline or box and "
+        f"{labelled - len(usable)} of {plural(labelled, 'labelled view')} ({_kinds(look)}) have no outline or box and "
         "would be left out"
         for look, (usable, labelled) in views.items()
         if 0 < len(usable) < labelled

@@ -17,7 +17,7 @@ from isthmus.inference.output import Spec
 from isthmus.inference.predictor import Predictor
 from isthmus.manifest import DISCLAIMER, Manifest
 from isthmus.protocol.case_facts import case_facts
-from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items, without_failures
+from isthmus.protocol.cases import UNIT_COLUMNS, Cases, without_failures
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.external import Outside, answered
 from isthmus.protocol.findings import reads_of_the_target
@@ -26,7 +26,7 @@ from isthmus.protocol.fused_scores import bundle_rows
 from isthmus.protocol.gather import nodule_predictions, write_view_rows
 from isthmus.protocol.opening import clinical_rows
 from isthmus.protocol.overlap import DIGESTS, refusal, refuse_overlap, run_compares_ids, shared_with_run
-from isthmus.protocol.pictures import Progress, cache_folder
+from isthmus.protocol.pictures import Progress, cache_folder, prepared_store
 from isthmus.protocol.run_folder import Run
 from isthmus.protocol.validated_models import (
     finished_models,
@@ -204,7 +204,7 @@ def _predicted(
     for arm, predictor in predictors.items():
         members = predictor.members if isinstance(predictor, FusedPredictor) else {arm: predictor}
         stores = {
-            key: cache.store(cache_items(cases.views[key]), member.spec.prepare, progress=progress)
+            key: prepared_store(cache, cases.views[key], member.spec.prepare, progress)
             for key, member in members.items()
         }
         views = {key: without_failures(cases.views[key], store.failures) for key, store in stores.items()}

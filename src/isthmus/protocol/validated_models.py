@@ -62,7 +62,7 @@ def looks_of_models(specs: Mapping[str, Spec]) -> dict[str, Look]:
         else:
             frames = spec.prepare.frames
             oracle = frames is not None and frames.pick == "calcification_richest"
-            looks[arm] = Look(spec.requires.modalities[0], spec.requires.region != "none", oracle)
+            looks[arm] = Look(spec.requires.modalities[0], spec.requires.region != "none", oracle, spec.join)
     return looks
 
 

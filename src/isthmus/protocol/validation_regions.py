@@ -7,10 +7,11 @@ import pandas as pd
 
 from isthmus.imaging.cache import PreparedCache
 from isthmus.inference.predictor import Predictor
-from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items
+from isthmus.protocol.cases import UNIT_COLUMNS, Cases
 from isthmus.protocol.frozen import calls
 from isthmus.protocol.gather import nodule_predictions
 from isthmus.protocol.perturbation import Progress, lesion_boxes, perturbed_stores
+from isthmus.protocol.pictures import prepared_store
 from isthmus.report.regions import region_evidence, region_sources
 
 
@@ -50,7 +51,7 @@ def changed_predictions(
     for done, (arm, predictor) in enumerate(looking.items(), start=1):
         units = cases.views[arm][["view_id", *UNIT_COLUMNS]]
         preparation = predictor.spec.prepare
-        as_drawn = cache.store(cache_items(cases.views[arm]), preparation)
+        as_drawn = prepared_store(cache, cases.views[arm], preparation)
         stores = perturbed_stores(cases.views[arm], boxes, as_drawn, preparation, cache)
         for change, store in stores.items():
             scores = predictor.score_store(store, store.view_ids)
@@ -64,7 +65,7 @@ def changed_predictions(
 
 def validation_regions(changed: pd.DataFrame, predictions: pd.DataFrame, cases: Cases, split: str) -> dict[str, Any]:
     """Return the evidence of the regions: `moved` by arm, and `sources` by class."""
-    views = pd.concat([views[["view_id", "label", "group_id", "region_source"]] for views in cases.views.values()])
+    views = cases.pictures[["view_id", "label", "group_id", "region_source"]]
     return {
         "moved": region_evidence(changed, predictions, positive=cases.classes[-1], split=split),
         "sources": region_sources(views, dict(cases.target.classes)),

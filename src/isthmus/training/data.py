@@ -96,6 +96,35 @@ def draw_frames(
     return np.cumsum(sizes) - sizes + generator.integers(0, sizes, size=(views, count))
 
 
+def hide_modalities(
+    pixels: np.ndarray[Any, np.dtype[np.uint8]], chance: float, generator: np.random.Generator
+) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Paint modalities black, which is how an absent one looks: each that is there with this chance, never all.
+
+    Where chance would hide all that a view has, one of them stays, each as likely (Neverova et al. 2016, "ModDrop").
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape [N, M, S, S, C]
+        Of M modalities.
+    chance : float
+        0 to 1.
+    generator : numpy.random.Generator
+        Decides.
+
+    Returns
+    -------
+    ndarray of uint8, shape [N, M, S, S, C]
+        Anew.
+    """
+    there = pixels.any(axis=(2, 3, 4))
+    draws = np.where(there, generator.random(there.shape), -1.0)
+    kept = draws >= chance
+    # The draw is as likely to be the largest in one modality as in another.
+    kept |= ~kept.any(axis=1, keepdims=True) & (draws == draws.max(axis=1, keepdims=True))
+    return pixels * (there & kept)[:, :, None, None, None].astype(np.uint8)
+
+
 class Batch(NamedTuple):
     """Augmented training views.
 
@@ -136,6 +165,8 @@ class TrainingBatches:
         Of the fit.
     masks : bool
         Whether the network looks at lesion masks.
+    hidden : float
+        Of views of several modalities: the chance that one that is there is hidden in a step (modality dropout).
     """
 
     def __init__(
@@ -149,13 +180,14 @@ class TrainingBatches:
         batch: int,
         seed: int,
         masks: bool = False,
+        hidden: float = 0.0,
     ) -> None:
         self._pixels, self._rows = store.pixels, np.asarray(store.rows(list(view_ids)))
         self._masks = store.lesion_masks if masks else None
         self._frames = _drawn_frames(preparation)
         self.labels = np.asarray(labels, np.int64)
         self._size, self._crop = self._pixels.shape[2], preparation.crop_size
-        self._augmentations, self._seed = tuple(augmentations), seed
+        self._augmentations, self._seed, self._hidden = tuple(augmentations), seed, hidden
         self.steps = -(-len(self.labels) // batch)
         self._epoch, self._parts = -1, [np.zeros(0, np.int64)]
 
@@ -192,7 +224,11 @@ class TrainingBatches:
             order = np.random.default_rng(seed_of(self._seed, "frames", epoch, step))
             where = (where[:, None], draw_frames(*self._frames, len(part), order))
         labels = torch.from_numpy(self.labels[part]).to(device)
-        pixels = torch.from_numpy(self._pixels[where]).to(device)
+        shown = self._pixels[where]
+        if self._hidden:
+            chance = np.random.default_rng(seed_of(self._seed, "hidden", epoch, step))
+            shown = hide_modalities(shown, self._hidden, chance)
+        pixels = torch.from_numpy(shown).to(device)
         masks = None if self._masks is None else torch.from_numpy(self._masks[where]).to(device)
         return Batch(
             augment.apply(pixels, transforms, self._crop),

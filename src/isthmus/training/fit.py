@@ -16,6 +16,7 @@ from isthmus.files import read_json, write_bytes, write_json
 from isthmus.inference.batch import takes_masks
 from isthmus.models.classifier import Classifier, parameter_count
 from isthmus.models.descriptor_heads import WithDescriptors
+from isthmus.models.joined import joined
 from isthmus.models.registry import create
 from isthmus.models.weights import Provenance, load_initial_weights
 from isthmus.training import engine, steps
@@ -98,7 +99,7 @@ def _run(spec: FitSpec, store: Store, folder: Path, progress: Progress | None, d
     classifier, origin = _classifier(spec, fit_seed)
     batches = TrainingBatches(
         store, spec.train_views, spec.labels_of(spec.train_views), spec.prepare, spec.train.augment,
-        batch=spec.train.batch, seed=fit_seed, masks=takes_masks(classifier),
+        batch=spec.train.batch, seed=fit_seed, masks=takes_masks(classifier), hidden=spec.train.modality_dropout,
     )  # fmt: skip
     targets = None if spec.descriptors is None else DescriptorTargets(spec.descriptors, spec.train_views)
     module = FitModule(
@@ -169,6 +170,7 @@ def _classifier(spec: FitSpec, fit_seed: int) -> tuple[Classifier, Provenance | 
     torch.manual_seed(seed_of(fit_seed, "initialisation"))
     classifier = create(spec.network, classes=len(spec.classes), channels=spec.channels, **spec.options)
     origin = None if spec.weights is None else load_initial_weights(classifier, spec.weights)
+    classifier = joined(classifier, spec.join)
     if spec.descriptors is not None:
         classifier = WithDescriptors(classifier, spec.descriptors)
     steps.channels_last(classifier)

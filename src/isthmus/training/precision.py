@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from isthmus.inference.batch import takes_masks
+from isthmus.models.join_spec import JoinSpec
+from isthmus.models.joined import joined
 from isthmus.models.registry import create
 from isthmus.training import augment, engine, steps
 from isthmus.training.recompute import recomputing
@@ -34,6 +36,7 @@ def choose_precision(
     classes: int,
     prepare: "Preparation",
     train: "TrainSettings",
+    join: JoinSpec | None = None,
     device: str | None = None,
     threads: int | None = None,
 ) -> Literal["fp32", "bf16"]:
@@ -54,6 +57,8 @@ def choose_precision(
         Gives size and channels.
     train : TrainSettings
         Gives batch, optimiser and augmentation.
+    join : JoinSpec, optional
+        Of a network that looks at several modalities.
     device : str, optional
         By default a GPU where there is one.
     threads : int, optional
@@ -69,7 +74,7 @@ def choose_precision(
     device = device or engine.default_device()
     if not engine.has_bf16(device) or (prepare.layout == "3d" and not engine.volumes_in_bf16(device)):
         return "fp32"
-    key = _key(network, options, classes, prepare, train, device, threads)
+    key = _key(network, options, classes, prepare, train, join, device, threads)
     return "bf16" if _trial(key, "bf16") * WORTH <= _trial(key, "fp32") else "fp32"
 
 
@@ -81,6 +86,7 @@ def time_step(
     prepare: "Preparation",
     train: "TrainSettings",
     precision: Literal["fp32", "bf16"],
+    join: JoinSpec | None = None,
     device: str | None = None,
     threads: int | None = None,
 ) -> float:
@@ -90,7 +96,7 @@ def time_step(
     this, and a fifth more for the tuning part and the files.
     """
     return _trial(
-        _key(network, options, classes, prepare, train, device or engine.default_device(), threads), precision
+        _key(network, options, classes, prepare, train, join, device or engine.default_device(), threads), precision
     )
 
 
@@ -100,6 +106,7 @@ def _key(
     classes: int,
     prepare: "Preparation",
     train: "TrainSettings",
+    join: JoinSpec | None,
     device: str,
     threads: int | None,
 ) -> str:
@@ -108,6 +115,7 @@ def _key(
         "threads": threads or torch.get_num_threads(), "size": prepare.train_size, "crop": prepare.crop_size,
         "channels": prepare.input_channels, "prepare": prepare.model_dump(mode="json"),
         "train": train.model_dump(mode="json", include={"optimiser", "batch", "augment", "recompute"}),
+        "join": None if join is None else join.model_dump(mode="json"),
     }  # fmt: skip
     return json.dumps(facts, sort_keys=True)
 
@@ -127,14 +135,16 @@ def _trial(key: str, precision: str) -> float:
         stack.enter_context(engine.quiet())
         stack.enter_context(engine.reproducible(facts["threads"], facts["device"]))
         generator = torch.Generator().manual_seed(0)
+        join = None if facts["join"] is None else JoinSpec.model_validate(facts["join"])
         network = create(facts["network"], classes=facts["classes"], channels=facts["channels"], **facts["options"])
+        network = joined(network, join)
         if train.recompute:
             stack.enter_context(recomputing(network))
         network = network.to(device)
         steps.channels_last(network)
         steps.quick_kernels(network)
         optimiser = steps.optimiser(network, train)
-        source, masks = _views(network, prepare, train, generator)
+        source, masks = _views(network, prepare, train, generator, join)
         labels = (torch.arange(batch) % facts["classes"]).to(device)
         weights = torch.ones(facts["classes"], device=device)
         for _ in range(_TIMED_STEPS + 1):
@@ -157,10 +167,15 @@ def _trial(key: str, precision: str) -> float:
 
 
 def _views(
-    network: "Classifier", prepare: "Preparation", train: "TrainSettings", generator: torch.Generator
+    network: "Classifier",
+    prepare: "Preparation",
+    train: "TrainSettings",
+    generator: torch.Generator,
+    join: JoinSpec | None,
 ) -> tuple[Tensor, Tensor | None]:
     """Return noise of a batch's shape, with masks for a network that looks at them."""
     frames = prepare.frames.count if prepare.frames is not None and prepare.sees_all_frames else 1
-    shape = (train.batch, frames, prepare.train_size, prepare.train_size)
+    side_by_side = frames if join is None else len(join.modalities)
+    shape = (train.batch, side_by_side, prepare.train_size, prepare.train_size)
     pixels = torch.randint(0, 256, (*shape, prepare.colours), generator=generator, dtype=torch.uint8)
     return pixels, torch.ones(shape, dtype=torch.bool) if takes_masks(network) else None

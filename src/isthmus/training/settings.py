@@ -1,8 +1,16 @@
 """How a network is trained: the ``train`` block of a protocol. Importing this imports no torch."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 AUGMENTATIONS: dict[str, str] = {
     "flip": "mirrored left to right with probability 1/2",
@@ -20,6 +28,10 @@ AUGMENTATIONS: dict[str, str] = {
 Without ``rotate`` and ``scale`` pixels are copied and not interpolated (``translate`` moves by whole ones), so nothing
 blurs and small bright specks stay.
 """
+
+
+_LATER = ("modality_dropout",)
+"""Settings that are left out of what is written while they have their default."""
 
 
 class EarlyStopping(BaseModel):
@@ -69,6 +81,13 @@ class TrainSettings(BaseModel):
         default_factory=EarlyStopping,
         description="keeps the best epoch by the tuning part; null keeps the last epoch",
     )
+    modality_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="of networks that look at several modalities: the chance that one that is there is hidden in a "
+        "step, never all, so that they learn to answer without it",
+    )
     recompute: bool = Field(
         False,
         description="compute the activations of a network's stages anew for the gradients instead of keeping them: "
@@ -77,6 +96,13 @@ class TrainSettings(BaseModel):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="arithmetic of the training steps; auto takes bf16 where a short trial is faster"
     )
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Fits that do not use what came later go on having the fingerprint that they had before it.
+        kept: dict[str, Any] = handler(self)
+        fields = type(self).model_fields
+        return {name: value for name, value in kept.items() if name not in _LATER or value != fields[name].default}
 
     @field_validator("augment")
     @classmethod

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from isthmus.files import read_yaml, sha256_of_json, write_yaml
 from isthmus.imaging.prepare import Preparation
 from isthmus.models.descriptors import DescriptorSpec, fewest_codes
+from isthmus.models.join_spec import JoinSpec
 from isthmus.training.settings import TrainSettings
 
 _FORMAT = "isthmus-fit/1.0"
@@ -74,15 +75,18 @@ class FitSpec(BaseModel):
     frame_scores: Literal["mean", "maximum"] = Field(
         "mean", description="a 2D network's score of a clip: mean of its frames' logits, or the most suspicious frame's"
     )
+    join: JoinSpec | None = Field(
+        None, description="of a network that looks at several modalities: which, and how they are joined"
+    )
     weights_of: str | None = Field(
         None, description="another fit of the run whose trained network is taken over, to score the views otherwise"
     )
 
     @model_serializer(mode="wrap")
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Fits that are no halves go on having the fingerprint that they had before there were halves.
+        # Fits that are no halves, and look at one modality, go on having the fingerprint that they had before.
         kept: dict[str, Any] = handler(self)
-        return {name: value for name, value in kept.items() if name != "half" or value is not None}
+        return {name: value for name, value in kept.items() if name not in ("half", "join") or value is not None}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -45,7 +45,7 @@ def take_over(spec: FitSpec, store: "Store", folder: Path, device: str) -> None:
         write_bytes(folder / name, (source / name).read_bytes())
     classifier = create_classifier(
         spec.network, classes=len(spec.classes), channels=spec.channels, options=spec.options,
-        descriptors=spec.descriptors,
+        descriptors=spec.descriptors, join=spec.join,
     )  # fmt: skip
     steps.channels_last(classifier)
     steps.quick_kernels(classifier)
