@@ -3,34 +3,19 @@
 import shutil
 
 import pytest
-import yaml
 
 from isthmus.cohort.cohort import load_cohort
 from isthmus.errors import OutputError
 from isthmus.protocol import demo as stages
 from isthmus.protocol.resolve import resolve_protocol
-from tests.simulated_cohort import write_simulated_cohort
+from tests.quick_demo import quick_demo
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """Blobs instead of a simulation of minutes, and the shipped protocol in its smoke profile."""
     folder = tmp_path_factory.mktemp("demo")
-    protocol = folder / "demo.yaml"
-    # The blobs are B-mode only.
-    settings = [f"arms.{arm}.view.modality=bmode" for arm in ("elastography", "microvascular")]
-    content = resolve_protocol("demo", "smoke", ["defaults.options.width=4", *settings]).model_dump(mode="json")
-    protocol.write_text(yaml.safe_dump({**content, "profile": "paper"}), encoding="utf-8")
-    drawn: list[tuple[str, int, int]] = []
-
-    def simulate(preset, destination, nodules, seed, progress=None):
-        drawn.append((preset, nodules, seed))
-        write_simulated_cohort(destination, nodules // 2, seed)
-
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, quick_demo(folder) as drawn:
         patch.setenv("ISTHMUS_CACHE", str(folder / "cache"))
-        patch.setattr(stages, "simulate", simulate)
-        patch.setattr(stages, "PROTOCOL", str(protocol))
         yield folder, drawn
 
 
