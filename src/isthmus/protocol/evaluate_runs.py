@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from isthmus.errors import InputError
-from isthmus.files import read_json
+from isthmus.files import read_json, read_yaml
 from isthmus.protocol.run_folder import SEEDS, Run, open_run
 from isthmus.report.context import ArmFacts, Check
 from isthmus.report.evaluate import evaluate
@@ -80,6 +80,7 @@ def evaluate_runs(
         by_seed = _of_every_seed(source)
         seed_rows.append(by_seed.assign(arm=by_seed["arm"].map(names)))
     together = pd.concat(rows, ignore_index=True)
+    options["class_names"] = _class_names(sources)
     if options.get("cases") is None:
         options["cases"] = _cases_of(sources)
     _check_labels(together)
@@ -95,6 +96,16 @@ def evaluate_runs(
         marks=_marks(sources),
         **options,
     )
+
+
+def _class_names(sources: list[_Source]) -> dict[str, str] | None:
+    """Return the classes' names as the first run's models have them; None where no run is given."""
+    for run in filter(None, (source.run for source in sources)):
+        for arm in run.protocol.names:
+            path = run.bundle_folder(arm) / "bundle.yaml"
+            if path.is_file():
+                return dict(read_yaml(path, name="bundle")["classes"])
+    return None
 
 
 def _is_alone(sources: list[_Source], options: dict[str, Any]) -> bool:

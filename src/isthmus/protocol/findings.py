@@ -11,6 +11,7 @@ import pandas as pd
 from isthmus.files import write_json
 from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases
+from isthmus.protocol.class_calls import picture_rows
 from isthmus.protocol.schema import Protocol
 from isthmus.protocol.simulated import read_again
 from isthmus.report.analysis_table import analysis_table
@@ -112,6 +113,8 @@ def write_evidence(
         higher_is=cases.cohort.read_scale.higher_is if cases.cohort.read_scale else "positive",
         simulated_readers=cases.cohort.simulated,
         candidates=candidates,
+        class_names=dict(cases.target.classes) if len(cases.classes) > 2 else None,
+        pictures=picture_rows(run_folder / "predictions_views.parquet", cases.classes, frozen),
     )
     views = cases.pictures[["view_id", "label", "group_id", "region_source"]]
     evidence["regions"] = {

@@ -9,6 +9,7 @@ from pandas import DataFrame
 
 from isthmus.errors import InputError
 from isthmus.statistics.calibration import calibration_from_dict
+from isthmus.statistics.class_calibration import ClassCalibration
 from isthmus.tables.predictions import classes_of
 
 
@@ -21,7 +22,8 @@ class AnalysisTable:
     rows : DataFrame
         ``arm, split, seed, fold, unit_id, group_id, label, truth`` (bool), ``score`` (ranking; the uncalibrated
         ``p_<positive>`` or the score itself), ``probability`` (calibrated where the arm has a calibration, else as
-        given; NaN for scores), ``probability_uncalibrated``, ``call`` (text, '' where none was made), ``p_<class>``.
+        given; NaN for scores), ``probability_uncalibrated``, ``call`` (text, '' where none was made), ``p_<class>``; of
+        several classes also ``calibrated_<class>``, which is ``p_<class>`` where there is no calibration.
     thresholds : dict
         (arm, split) to the thresholds behind the calls, as evidence.json lists them.
     notes : dict
@@ -99,6 +101,8 @@ def analysis_table(
     score = rows[f"p_{positive}" if has_probabilities else "score"].astype(float)
     given = score if has_probabilities else np.nan
     rows = rows.assign(score=score, probability=given, probability_uncalibrated=given)
+    if has_probabilities and len(classes) > 2:
+        rows = rows.assign(**{f"calibrated_{label}": rows[f"p_{label}"].astype(float) for label in classes})
     table = AnalysisTable(
         rows,
         classes,
@@ -191,6 +195,8 @@ def _calibrate_and_call(table: AnalysisTable, arm: str, split: str, frozen: dict
     table.thresholds[key] = []
     if binary and table.has_probabilities:
         _calibrate(table, key, part, frozen)
+    elif table.has_probabilities:
+        _calibrate_classes(table, key, part, frozen)
     made = part["call"].astype(str) != ""
     if made.all():
         table.thresholds[key] = _thresholds(split, part, frozen)
@@ -201,7 +207,8 @@ def _calibrate_and_call(table: AnalysisTable, arm: str, split: str, frozen: dict
         return
     if not binary:
         if table.has_probabilities:
-            best = part[[f"p_{label}" for label in table.classes]].to_numpy(dtype=float).argmax(axis=1)
+            own = table.rows.loc[part.index, calibrated_columns(table.classes)]
+            best = own.to_numpy(dtype=float).argmax(axis=1)
             table.rows.loc[part.index, "call"] = np.asarray(table.classes, dtype=object)[best]
             notes.append("no calls were given: the most probable class is called")
         return
@@ -220,6 +227,26 @@ def _calibrate(table: AnalysisTable, key: tuple[str, str], part: DataFrame, froz
         reasons = "; ".join(sorted({method.partition(": ")[2] for method in reduced if ": " in method}))
         many = f"{len(reduced)} of {len(methods)} calibrations fit the intercept only"
         table.notes[key].append(f"{many} ({reasons})" if reasons else many)
+
+
+def calibrated_columns(classes: list[str]) -> list[str]:
+    """Return the columns of the calibrated probabilities of several classes."""
+    return [f"calibrated_{label}" for label in classes]
+
+
+def _calibrate_classes(table: AnalysisTable, key: tuple[str, str], part: DataFrame, frozen: dict[str, Any]) -> None:
+    alone = []
+    for calibration, rows in _calibrations(key[1], part, frozen):
+        fitted = ClassCalibration.from_dict(calibration)
+        given = rows[[f"p_{label}" for label in table.classes]].to_numpy(dtype=float)
+        table.rows.loc[rows.index, calibrated_columns(table.classes)] = fitted.apply(given)
+        table.calibrated.add(key)
+        if fitted.method.startswith("temperature alone"):
+            alone.append(fitted.method.rpartition(": ")[2])
+    if alone:
+        reasons = "; ".join(sorted(set(alone)))
+        many = "one calibration is" if len(alone) == 1 else f"{len(alone)} calibrations are"
+        table.notes[key].append(f"{many} a temperature alone ({reasons})")
 
 
 def _calibrations(split: str, part: DataFrame, frozen: dict[str, Any]) -> list[tuple[dict[str, Any], DataFrame]]:

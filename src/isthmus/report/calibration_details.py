@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pandas import DataFrame
 
-from isthmus.report.analysis_table import AnalysisTable
+from isthmus.report.analysis_table import AnalysisTable, calibrated_columns
 from isthmus.report.reading import in_order
 from isthmus.report.subject import Study
 from isthmus.statistics.calibration_curve import FlexibleCurve, flexible_curve
@@ -111,7 +111,7 @@ def _plain(values: NDArray[np.float64]) -> list[float | None]:
 
 
 def _several(rows: DataFrame, classes: list[str], study: Study) -> dict[str, Any]:
-    values = rows[[f"p_{label}" for label in classes]].to_numpy(dtype=np.float64)
+    values = rows[calibrated_columns(classes)].to_numpy(dtype=np.float64)
     codes = rows["label"].map({label: place for place, label in enumerate(classes)}).to_numpy(dtype=np.intp)
     if np.isnan(values).any():
         return {}

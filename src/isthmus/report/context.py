@@ -280,6 +280,15 @@ class ReportContext:
     leak: LeakDemonstration | None = None
     truth: Truth | None = None
 
+    @property
+    def class_names(self) -> dict[str, str]:
+        """Label value to shown name: the cohort's, or what the evidence says; empty where nobody does."""
+        return self.cohort.label_names if self.cohort else dict(self.evidence.get("class_names") or {})
+
+    def class_name(self, label: str) -> str:
+        """Return a class as shown."""
+        return self.class_names.get(label, label)
+
     def title_of(self, arm: str) -> str:
         """Return an arm's name as shown."""
         return self.arms[arm].title if arm in self.arms else arm

@@ -76,7 +76,7 @@ def error_rates(
     Parameters
     ----------
     table : AnalysisTable
-        Two classes, with calls.
+        With calls; of several classes only whether they are wrong is counted.
     facts : DataFrame
         ``cohort``, ``unit_id`` and columns of :data:`FEATURES` as text; several codes are separated by a blank.
     level : float
@@ -100,9 +100,10 @@ def error_rates(
     for split in in_order(set(joined["split"])):
         for arm in dict.fromkeys(joined.loc[joined["split"] == split, "arm"]):
             part = joined[(joined["arm"] == arm) & (joined["split"] == split)]
+            # Of several classes a wrong call is neither a missed positive nor a needless one.
             entries = [
                 {"arm": str(arm), "split": split, **entry}
-                for measure in MEASURES
+                for measure in (MEASURES if len(table.classes) == 2 else MEASURES[:1])
                 for entry in _by_level(part, known, measure, level)
             ]
             _adjust(entries)

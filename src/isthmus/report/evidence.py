@@ -96,6 +96,8 @@ def compute_evidence(
         "comparisons": pairs,
         "notes": [*unasked, *notes],
     }
+    if study.class_names:
+        evidence["class_names"] = dict(study.class_names)
     for subject in SUBJECTS:
         if something := subject.compute(table, study, evidence):
             evidence[subject.key] = something

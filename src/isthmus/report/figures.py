@@ -168,7 +168,7 @@ def _confusion(context: ReportContext, split: str) -> Drawn | None:
     matrices = dict(list(matrices.items())[:PANELS])
     if not matrices:
         return None
-    names = dict(context.cohort.label_names) if context.cohort else {}
+    names = dict(context.class_names)
     seeds = next(iter(matrices.values()))["mean_of_seeds"]
     title = f"Confusion matrices, {split_name(split)}: counts and row percentages"
     title += f", mean of {seeds} seeds." if seeds > 1 else "."

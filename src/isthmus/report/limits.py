@@ -24,7 +24,8 @@ def cannot_conclude(context: ReportContext) -> list[str]:
         )
     if cohort and "drawn" in cohort.region_source and not cohort.simulated:
         found.append("How it does without a reader: each lesion was outlined by hand, by a reader who saw the picture.")
-    if not any("brier" in facts for by_split in evidence["arms"].values() for facts in by_split.values()):
+    several = len(evidence["classes"]) > 2 and evidence["has_probabilities"]
+    if not several and not any("brier" in facts for one in evidence["arms"].values() for facts in one.values()):
         found.append("Whether the scores are probabilities: calibration was not measured.")
     found.append("Whether its use changes what happens to patients: only accuracy was measured.")
     return found

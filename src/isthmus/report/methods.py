@@ -129,6 +129,8 @@ def _thresholds(context: ReportContext, protocol: dict[str, Any]) -> str:
     if not rule or not context.frozen:
         return ""
     points = [point for arm in context.frozen["arms"].values() for point in arm["folds"].values()]
+    if len(context.evidence["classes"]) > 2:
+        return _of_classes(points)
     few = sum(point["rule"] not in _THRESHOLDS for point in points)
     text = (
         "In cross-validation each fold's probabilities are calibrated, and its calls made, by what its own tuning part "
@@ -138,6 +140,20 @@ def _thresholds(context: ReportContext, protocol: dict[str, Any]) -> str:
         text += ", or, where its smaller class had under 20 groups, the intercept only and the prevalence as threshold "
         text += f"({few} of {len(points)} fits)"
     return text + ". The final model of an arm, the mean of its fold models, has both from out-of-fold predictions."
+
+
+def _of_classes(points: list[dict[str, Any]]) -> str:
+    """Say how probabilities of several classes are calibrated and called."""
+    alone = sum(point["calibration"]["method"].startswith("temperature alone") for point in points)
+    text = (
+        "In cross-validation each fold's probabilities are calibrated by what its own tuning part gave: by a "
+        "multinomial recalibration of one slope and an intercept a class"
+    )
+    if alone:
+        text += ", or, where the smallest class had under 20 groups there, by a temperature alone "
+        text += f"({alone} of {len(points)} fits)"
+    text += ". The most probable class is called; no threshold is chosen. The final model of an arm, the mean of its "
+    return text + "fold models, is calibrated on out-of-fold predictions."
 
 
 def _models(context: ReportContext, protocol: dict[str, Any]) -> list[str]:

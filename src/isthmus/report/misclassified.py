@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pandas import DataFrame
 
-from isthmus.report.analysis_table import AnalysisTable, analysis_table
+from isthmus.report.analysis_table import AnalysisTable, analysis_table, calibrated_columns
 from isthmus.report.context import ReportContext
 from isthmus.report.reading import count, number, splits_of
 from isthmus.statistics.calibration import safe_logit
@@ -41,7 +41,7 @@ def misclassified(table: AnalysisTable, split: str) -> DataFrame:
     rows = table.rows[(table.rows["split"] == split) & (table.rows["call"] != "")]
     column = "probability" if table.has_probabilities else "score"
     if len(table.classes) > 2 and table.has_probabilities:
-        called = rows[[f"p_{label}" for label in table.classes]].max(axis=1)
+        called = rows[calibrated_columns(table.classes)].max(axis=1)
         rows = rows.assign(value=called, confidence=called)
     else:
         beyond = _beyond_threshold(table, rows, split)
@@ -88,7 +88,7 @@ def misclassified_rows(context: ReportContext, limit: int = 12) -> tuple[list[di
     wrong = misclassified(table, splits[0])
     if primary:
         wrong = wrong[wrong["arm"] == primary["arm"]]
-    names = context.cohort.label_names if context.cohort else {}
+    names = context.class_names
     rows = [
         {
             "unit_id": row.unit_id,

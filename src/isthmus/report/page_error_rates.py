@@ -116,7 +116,7 @@ def _table(context: ReportContext, entries: list[dict[str, Any]]) -> Table:
     by_level: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
     for entry in entries:
         by_level.setdefault((entry["feature"], entry["code"]), {})[entry["measure"]] = entry
-    rows = []
+    rows, several = [], len(context.evidence["classes"]) > 2
     for (feature, code), measures in by_level.items():
         whole = measures.get("error")
         if whole is None:
@@ -124,19 +124,19 @@ def _table(context: ReportContext, entries: list[dict[str, Any]]) -> Table:
         few = bool(whole["few"])
         cells = [Cell(count(whole["n"])), _cell(whole["rate"]), _cell(whole["others"])]
         cells += [Cell("too few to tell" if few else _points(whole["difference"])), Cell(p_value(whole["p_holm"]))]
-        cells += [_of(measures.get("false_negative")), _of(measures.get("false_positive"))]
+        if not several:
+            cells += [_of(measures.get("false_negative")), _of(measures.get("false_positive"))]
         words = FEATURES[feature].get(code, code).removeprefix("TI-RADS ")
         rows.append(Row(f"{TITLES[feature]}: {words}", cells))
     arm, split = context.title_of(entries[0]["arm"]), entries[0]["split"]
-    columns = [
-        "Cases", "Error rate", "of the others", "Difference, points", "p, Holm", "Missed positives",
-        "Negatives called positive",
-    ]  # fmt: skip
+    columns = ["Cases", "Error rate", "of the others", "Difference, points", "p, Holm"]
+    columns += [] if several else ["Missed positives", "Negatives called positive"]
+    apart = "" if several else "; the last two columns keep the classes apart"
+    over = "" if several else " and all three kinds of error"
     note = (
         "Calls of all seeds together, groups of patients as clusters. The others: cases in which the feature is known "
-        "and has another level. A kind that is mostly of one class has the errors of that class; the last two columns "
-        "keep the classes apart. Holm's correction is over all levels and all three kinds of error. "
-        "tables/error_rates.csv holds all arms and splits."
+        f"and has another level. A kind that is mostly of one class has the errors of that class{apart}. Holm's "
+        f"correction is over all levels{over}. tables/error_rates.csv holds all arms and splits."
     )
     return Table(f"{arm}, {split_name(split)}: wrong calls by what the {context.evidence['unit']} is like", columns,
                  rows, [note])  # fmt: skip

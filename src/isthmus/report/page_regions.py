@@ -98,9 +98,15 @@ def _moved_tables(context: ReportContext, moved: dict[str, Any]) -> list[Table]:
         "perfusion stay as they were."
     )
     return [
-        Table("Difference of AUC, boxes changed minus boxes as drawn", heads, rows["difference"]),
+        Table(f"Difference of AUC{_whose(context)}, boxes changed minus boxes as drawn", heads, rows["difference"]),
         Table("Calls that change", heads, rows["flips"], [note]),
     ]
+
+
+def _whose(context: ReportContext) -> str:
+    """Return of which class an AUC is, where there are several."""
+    several = len(context.evidence.get("classes", [])) > 2
+    return f" of “{context.class_name(context.evidence['positive'])}” against the rest" if several else ""
 
 
 def _cell(text: str) -> Cell:

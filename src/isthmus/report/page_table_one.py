@@ -148,7 +148,7 @@ def _lines(context: ReportContext, found: dict[str, Any], groups: list[str], row
 
 
 def _label(context: ReportContext, label: str) -> str:
-    return context.cohort.label_names.get(label, label) if context.cohort else label
+    return context.class_name(label)
 
 
 def _label_column(context: ReportContext, classes: list[str]) -> dict[str, Any]:

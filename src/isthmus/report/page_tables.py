@@ -140,7 +140,7 @@ def _with_stated_prevalences(table: Table, facts: dict[str, Any]) -> Table:
 def _per_class(context: ReportContext, facts: dict[str, Any], head: str) -> Table:
     classes = [label for entry in facts.values() for label in entry.get("one_vs_rest", {})]
     classes = list(dict.fromkeys(classes))
-    names = context.cohort.label_names if context.cohort else {}
+    names = context.class_names
     rows = [
         Row(context.title_of(arm), [_cell(entry.get("one_vs_rest", {}), label) for label in classes])
         for arm, entry in facts.items()

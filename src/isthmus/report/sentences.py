@@ -41,8 +41,8 @@ def positive_name(context: ReportContext) -> str:
     positive = str(evidence["positive"])
     if evidence.get("reference") == "tirads":
         return "suspicious"
-    if context.cohort and positive in context.cohort.label_names:
-        return context.cohort.label_names[positive]
+    if positive in context.class_names:
+        return context.class_name(positive)
     return f"of class {positive}"
 
 
@@ -71,7 +71,9 @@ def _for_the_record(context: ReportContext, split: str, measure: str) -> str:
         for arm, by_split in context.evidence["arms"].items()
         if split in by_split
     )
-    return f"This smoke run shows that every stage works; no number in it means anything. AUC, for the record: {shown}."
+    name = "AUC" if measure == "auc" else "Macro AUC"
+    said = "This smoke run shows that every stage works; no number in it means anything."
+    return f"{said} {name}, for the record: {shown}."
 
 
 def _primary(evidence: dict[str, Any], split: str, measure: str) -> dict[str, Any] | None:
@@ -147,8 +149,8 @@ def _above_chance(measure: str, facts: list[dict[str, Any]], names: tuple[str, .
 def _single(context: ReportContext, split: str, measure: str) -> str:
     (arm,) = context.evidence["arms"]
     facts = context.evidence["arms"][arm][split]
-    name = context.title_of(arm)
-    text = f"{_on_whom(facts, split, context.evidence['unit'])}, {name} reached an AUC of {_first(facts[measure])}."
+    name, word = context.title_of(arm), "an AUC" if measure == "auc" else "a macro AUC"
+    text = f"{_on_whom(facts, split, context.evidence['unit'])}, {name} reached {word} of {_first(facts[measure])}."
     return text + _above_chance(measure, [facts], (name,))
 
 
@@ -202,7 +204,7 @@ def label_source(context: ReportContext) -> str:
     """Return the sentence on where the label comes from."""
     reference = "simulated" if context.cohort and context.cohort.simulated else context.evidence.get("reference")
     positive = str(context.evidence["positive"])
-    shown = context.cohort.label_names.get(positive, positive) if context.cohort else positive
+    shown = context.class_name(positive)
     text = LABEL_SOURCES.get(str(reference), LABEL_SOURCES["unknown"]).format(positive=shown)
     if context.truth is not None:
         text += f" Preset {context.truth.preset}, seed {context.truth.description.get('seed')}."

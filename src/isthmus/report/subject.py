@@ -69,6 +69,10 @@ class Study:
         ``paper``: tests as published tables have them.
     graded : tuple of str, optional
         Cohorts whose labels are TI-RADS grades; without it all are where ``reference`` is ``tirads``, else none.
+    class_names : dict, optional
+        Label value to shown name.
+    pictures : DataFrame, optional
+        Contract 2, of several classes: single pictures with their calls, to stand beside the units.
     candidates : dict, optional
         How each arm's network was chosen, as :func:`isthmus.report.candidates.candidate_evidence` found it.
     """
@@ -91,6 +95,8 @@ class Study:
     table_one_mode: Literal["default", "paper"] = "default"
     graded: tuple[str, ...] | None = None
     candidates: dict[str, Any] | None = None
+    class_names: dict[str, str] | None = None
+    pictures: DataFrame | None = None
 
     def __post_init__(self) -> None:
         """Refuse a word or a share that the subjects would silently not know what to do with."""

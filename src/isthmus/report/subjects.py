@@ -5,6 +5,7 @@ from typing import Final
 from isthmus.report.page_attribution import SUBJECT as ATTRIBUTION
 from isthmus.report.page_candidates import SUBJECT as CANDIDATES
 from isthmus.report.page_checklists import SUBJECT as CHECKLISTS
+from isthmus.report.page_classes import SUBJECT as CLASSES
 from isthmus.report.page_clinical_model import SUBJECT as CLINICAL_MODEL
 from isthmus.report.page_decision_curves import SUBJECT as DECISION_CURVES
 from isthmus.report.page_decisions import SUBJECT as DECISIONS
@@ -25,6 +26,7 @@ from isthmus.report.subject import Subject
 SUBJECTS: Final[tuple[Subject, ...]] = (
     CANDIDATES,
     DISCRIMINATION,
+    CLASSES,
     SEEDS,
     PATIENTS_NEEDED,
     TABLE_ONE,

@@ -1,0 +1,154 @@
+"""What the page says of several classes: pictures beside patients, where each class's calls went, small classes."""
+
+from typing import Any, Final
+
+from pandas import DataFrame
+
+from isthmus.report.classes import KEY, MEASURES, classes_evidence
+from isthmus.report.context import ReportContext
+from isthmus.report.page_tables import Cell, Row, Table
+from isthmus.report.reading import count, interval, listed, number, plural, split_name, splits_of
+from isthmus.report.subject import Shown, Subject
+
+_HEADS: Final = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "macro_auc": "Macro AUC",
+    "hand_till": "Hand–Till M",
+}
+
+
+def show(context: ReportContext) -> Shown | None:
+    """Return the section of the leading split; None with two classes."""
+    found = context.evidence.get(KEY)
+    if not found:
+        return None
+    split = splits_of(context.evidence)[0]
+    tables = [
+        _side_by_side(context, found, split),
+        *_of_calls(context, found, split),
+        _calibrated(context, found, split),
+    ]
+    sentences = ["A smoke run: no number below means anything."] if "SMOKE" in context.marks else []
+    sentences += _small(context, found, split)
+    shown = [table for table in tables if table.rows]
+    return Shown(sentences, (), shown, _notes(context, found, split)) if shown or sentences else None
+
+
+def _small(context: ReportContext, found: dict[str, Any], split: str) -> list[str]:
+    """Say which classes are so small that their figures are hardly more than anecdotes."""
+    few = found["small"].get(split, {})
+    if not few:
+        return []
+    named = listed([f"“{context.class_name(label)}” ({plural(groups, 'patient')})" for label, groups in few.items()])
+    text = f"Small in the {split_name(split)}: {named}. "
+    smallest = min(few.values())
+    reach = f"one patient is {100 / smallest:.0f} points of its share of right calls" if smallest else ""
+    text += (
+        "Every figure of such a class rests on these few, " if len(few) == 1 else "Their figures rest on these few, "
+    )
+    text += f"and so does a third of every mean over classes: {reach}. " if smallest else "and one has none at all. "
+    return [
+        text.replace("a third", _share(len(context.evidence["classes"]))) + "The intervals say how far that carries."
+    ]
+
+
+def _share(classes: int) -> str:
+    return {3: "a third", 4: "a quarter"}.get(classes, f"one part in {classes}")
+
+
+def _side_by_side(context: ReportContext, found: dict[str, Any], split: str) -> Table:
+    unit, pictures = context.evidence["unit"], found.get("pictures", {}).get(split, {})
+    rows = []
+    for arm, own in pictures.items():
+        whole = context.evidence["arms"][arm][split]
+        for name, facts, counted in (
+            (f"{unit}s", whole, f"{count(whole['n'])} {unit}s"),
+            ("single pictures", own, f"{plural(own['n'], 'picture')} of {plural(own['n_groups'], 'patient')}"),
+        ):
+            cells = [Cell(interval(facts.get(measure))) for measure in MEASURES]
+            cells.append(Cell(number(facts.get("majority_rate"))))
+            rows.append(Row(f"{context.title_of(arm)}, {name} ({counted})", cells))
+    columns = [*(_HEADS[name] for name in MEASURES), "Always the largest class"]
+    return Table(
+        f"Pictures and {unit}s side by side, {split_name(split)}", columns, rows, first="Arm and what is counted"
+    )
+
+
+def _of_calls(context: ReportContext, found: dict[str, Any], split: str) -> list[Table]:
+    tables = []
+    for arm, classes in list(found["calls"].get(split, {}).items())[:6]:
+        rows = [
+            Row(
+                f"{context.class_name(label)} ({plural(facts['n'], context.evidence['unit'])})",
+                [
+                    *(Cell(interval(facts["called"].get(other))) for other in classes),
+                    Cell(interval(facts["right_when_called"]) if facts["right_when_called"] else "never called"),
+                ],
+            )
+            for label, facts in classes.items()
+        ]
+        columns = [*(f"Called {context.class_name(label)}" for label in classes), "Right when called so"]
+        caption = f"{context.title_of(arm)}, {split_name(split)}: where the calls of each class went"
+        tables.append(Table(caption, columns, rows, first="Label"))
+    return tables
+
+
+def _calibrated(context: ReportContext, found: dict[str, Any], split: str) -> Table:
+    rows = [
+        Row(context.title_of(arm), [Cell(interval(own["calibrated"])), Cell(interval(own["as_given"]))])
+        for arm, own in found["brier"].get(split, {}).items()
+    ]
+    columns = ["Calibrated", "As the networks gave them"]
+    return Table(f"Brier score of the probabilities of all classes (0 to 2), {split_name(split)}", columns, rows)
+
+
+def _notes(context: ReportContext, found: dict[str, Any], split: str) -> list[str]:
+    unit = context.evidence["unit"]
+    notes = []
+    if found.get("pictures", {}).get(split):
+        notes.append(
+            f"A {unit}'s probabilities are those of its pictures joined; a picture is called by the same calibration. "
+            "Pictures of one patient are no independent cases: both lines have the patients as clusters, so that more "
+            "pictures of the same patients do not narrow the intervals. A figure that counts pictures answers for "
+            "pictures, and patients with many weigh more in it."
+        )
+    if found["calls"].get(split):
+        notes.append(
+            "Shares of each label's calls, and of each call how often it is right at the class shares of this set; "
+            "Wilson intervals with the patients as clusters. tables/calls_by_class.csv holds all arms and splits."
+        )
+    return notes
+
+
+def frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:
+    """Return ``calls_by_class`` and ``pictures_and_units``."""
+    found = evidence.get(KEY)
+    if not found:
+        return {}
+    calls = [
+        {
+            "arm": arm,
+            "split": split,
+            "label": label,
+            "call": call,
+            "n": facts["n"],
+            "groups": facts["n_groups"],
+            **share,
+        }
+        for split, arms in found["calls"].items()
+        for arm, classes in arms.items()
+        for label, facts in classes.items()
+        for call, share in facts["called"].items()
+    ]
+    pictures = [
+        {"arm": arm, "split": split, "unit": unit, "n": facts["n"], "measure": measure, **facts[measure]}
+        for split, arms in found.get("pictures", {}).items()
+        for arm, own in arms.items()
+        for unit, facts in (("picture", own), (evidence["unit"], evidence["arms"][arm][split]))
+        for measure in MEASURES
+    ]
+    return {"calls_by_class": DataFrame(calls), "pictures_and_units": DataFrame(pictures)}
+
+
+SUBJECT: Final = Subject(KEY, "Several classes", classes_evidence, show, frames)
