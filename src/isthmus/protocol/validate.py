@@ -18,6 +18,7 @@ from isthmus.inference.predictor import Predictor
 from isthmus.manifest import DISCLAIMER, Manifest
 from isthmus.protocol.case_facts import case_facts
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, without_failures
+from isthmus.protocol.class_calls import picture_rows
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.external import Outside, answered
 from isthmus.protocol.findings import reads_of_the_target
@@ -125,7 +126,8 @@ def validate(
             columns = {arm: _run_columns(outside.cases, arm, one) for arm, one in single.items()}
             changed = changed_predictions(single, outside.cases, columns, frozen, cache, progress)
         with record.stage("evidence"):
-            evidence = _evidence(predictions, outside, frozen, run)
+            pictures = picture_rows(folder / "predictions_views.parquet", outside.cases.classes, frozen)
+            evidence = _evidence(predictions, outside, frozen, run, pictures)
             evidence["regions"] = validation_regions(changed, predictions, outside.cases, SPLIT)
             table = analysis_table(predictions, positive=outside.cases.classes[-1], frozen=frozen)
             write_json(folder / "evidence.json", evidence)
@@ -236,7 +238,13 @@ def _reads(cases: Cases, predictions: pd.DataFrame) -> pd.DataFrame | None:
     return reads if calls <= set(cases.classes) else None
 
 
-def _evidence(predictions: pd.DataFrame, outside: Outside, frozen: dict[str, Any], run: Run | None) -> dict[str, Any]:
+def _evidence(
+    predictions: pd.DataFrame,
+    outside: Outside,
+    frozen: dict[str, Any],
+    run: Run | None,
+    pictures: pd.DataFrame | None,
+) -> dict[str, Any]:
     cases = outside.cases
     samplings = cases.cohort.nodules.get("sampling", pd.Series(dtype=str)).dropna().unique()
     primary = None if run is None else run.protocol.primary.model_dump()
@@ -256,6 +264,8 @@ def _evidence(predictions: pd.DataFrame, outside: Outside, frozen: dict[str, Any
         reads=_reads(cases, predictions),
         higher_is=scale.higher_is if scale else "positive",
         simulated_readers=cases.cohort.simulated,
+        class_names=dict(cases.target.classes) if len(cases.classes) > 2 else None,
+        pictures=pictures,
     )
     table = analysis_table(predictions, positive=cases.classes[-1], frozen=frozen)
     rates = error_rates(table, facts, graded=graded)
