@@ -6,6 +6,7 @@ from isthmus.cli.app import app, main
 from isthmus.cli import cohort_import
 from isthmus.cli import cohort_check
 from isthmus.cli import perfusion
+from isthmus.cli import elasticity
 from isthmus.cli import run
 from isthmus.cli import validate
 from isthmus.cli import evaluate
@@ -18,6 +19,6 @@ from isthmus.cli import first_contact
 # isort: on
 
 __all__ = [
-    "app", "cohort_check", "cohort_import", "evaluate", "first_contact", "localiser", "main", "models",
+    "app", "cohort_check", "cohort_import", "elasticity", "evaluate", "first_contact", "localiser", "main", "models",
     "perfusion", "predict", "rate", "run", "sample_size", "validate",
 ]  # fmt: skip

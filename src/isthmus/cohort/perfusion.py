@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isthmus.cohort.cohort import Cohort
+from isthmus.cohort.view_items import cell_text, view_item
 from isthmus.errors import CohortError, InputError
 from isthmus.imaging.intensity_curves import DYNAMIC_RANGE_DB, IntensityCurves, read_intensity_curves
 from isthmus.imaging.lesion_regions import REGIONS
@@ -148,16 +149,9 @@ def _measured(
     """Return a view's perfusion, or in one line why it has none; no path is in the line."""
     try:
         view = str(row["view_id"])
-        item = CacheItem(
-            view,
-            cohort.folder / str(row["path"]),
-            mask=None if (mask := _text(row, "mask")) is None else cohort.folder / mask,
-            box=None if (box := _text(row, "box")) is None else parse_box(box),
-            scan_area=None if (region := _text(row, "region")) is None else parse_box(region),
-            boxes=boxes.get(view),
-        )
-        own = _text(row, _RANGE)
-        rate = _text(row, "frame_rate_hz")
+        item = view_item(cohort, row, boxes.get(view))
+        own = cell_text(row, _RANGE)
+        rate = cell_text(row, "frame_rate_hz")
         found = measure_clip(
             item,
             None if rate is None else float(rate),
@@ -192,11 +186,6 @@ def measure_clip(
 def _mean(values: NDArray[np.float64]) -> float:
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
-
-
-def _text(row: Mapping[Any, Any], name: str) -> str | None:
-    value = row.get(name)
-    return None if value is None or pd.isna(value) else str(value)
 
 
 def dynamic_range(text: str) -> float:

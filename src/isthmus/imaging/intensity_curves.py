@@ -19,7 +19,7 @@ from isthmus.errors import PictureError
 from isthmus.imaging.clip import ClipInfo, OpenClip
 from isthmus.imaging.frames import FrameSampling
 from isthmus.imaging.key_frames import frame_times
-from isthmus.imaging.lesion_regions import OUTLINED, REACH, REGIONS, RING, regions_of
+from isthmus.imaging.lesion_regions import OUTLINED, REACH, REGIONS, RING, ellipse_in, regions_of
 from isthmus.imaging.lesion_track import LesionTrack, track_box, track_boxes, track_mask
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.perfusion_map import (
@@ -245,11 +245,8 @@ class _Sums:
             lesion = self.track.lesion(np.array([frame]), _EACH_FRAME)
             assert lesion.mask is not None
             return np.asarray(lesion.mask[0])
-        width, height = self.track.size
         x0, y0, x1, y1 = box.tolist()
-        x = (np.arange(width) + 0.5 - (x0 + x1) / 2) / (x1 - x0)
-        y = (np.arange(height) + 0.5 - (y0 + y1) / 2) / (y1 - y0)
-        return np.asarray(x[None] ** 2 + y[:, None] ** 2 <= 0.25)
+        return ellipse_in((x0, y0, x1, y1), *self.track.size)
 
     def curves(self, where: str, dynamic_range_db: float) -> IntensityCurves:
         """Return the curves once all frames have gone by."""

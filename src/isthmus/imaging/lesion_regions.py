@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.imaging.clip import Box
+
 REGIONS: Final = ("lesion", "ring", "core", "tissue")
 """The whole outline; a band on both sides of it; what lies deeper; and of what lies beyond, what enhances as gland."""
 OUTLINED: Final = ("lesion", "ring", "core")
@@ -28,3 +30,11 @@ def regions_of(lesion: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
         "core": np.asarray(lesion & (depth > width)),
         "tissue": np.asarray((away > width) & (away <= width + REACH * radius)),
     }
+
+
+def ellipse_in(box: Box, width: int, height: int) -> NDArray[np.bool_]:
+    """Return the ellipse in a box [H, W]: what is taken for the lesion where nobody drew its outline."""
+    x0, y0, x1, y1 = box
+    x = (np.arange(width) + 0.5 - (x0 + x1) / 2) / (x1 - x0)
+    y = (np.arange(height) + 0.5 - (y0 + y1) / 2) / (y1 - y0)
+    return np.asarray(x[None] ** 2 + y[:, None] ** 2 <= 0.25)

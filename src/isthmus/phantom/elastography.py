@@ -1,5 +1,6 @@
 """Shear-wave elastography: a stiffness map in colour upon the B-mode picture, with such maps' artefacts."""
 
+from dataclasses import replace
 from typing import Final
 
 import cv2
@@ -59,7 +60,8 @@ def render_swe(
     outline_box(picture, corners, view, _BOX_COLOUR)
     screen = view.screen(("SWE", "MI 1.4"), Bar(STIFFNESS, f"{limit:.0f} kPa", "0"))
     frame = Frame(screen.show(picture), screen.place(lesion), screen.place(calcifications))
-    return still("swe", frame, view, screen, screen.box(*bounding_box(corners)))
+    recording = still("swe", frame, view, screen, screen.box(*bounding_box(corners)))
+    return replace(recording, swe_range_kpa=(0.0, limit))
 
 
 def stiffness_map(

@@ -107,6 +107,8 @@ class Recording:
         Where colour (flow or stiffness) may lie.
     dynamic_range_db : float, optional
         Of the display, where grey is a known measure of power: contrast mode.
+    swe_range_kpa : tuple of float, optional
+        What the foot and the head of the colour bar stand for, in elastography.
     """
 
     modality: str
@@ -119,6 +121,7 @@ class Recording:
     region: Box
     colour_box: Box | None = None
     dynamic_range_db: float | None = None
+    swe_range_kpa: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.frame_times_s.shape != self.shape[:1]:

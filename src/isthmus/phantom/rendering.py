@@ -155,6 +155,7 @@ def _record(
         "frame_rate_hz": recording.frame_rate_hz,
         "device": view["device"],
         **({} if recording.dynamic_range_db is None else {"dynamic_range_db": recording.dynamic_range_db}),
+        **({} if recording.swe_range_kpa is None else {"swe_range_kpa": "{:g} {:g}".format(*recording.swe_range_kpa)}),
     }
     moving = len(sight.boxes) > 1
     boxes = [

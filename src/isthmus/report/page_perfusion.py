@@ -2,27 +2,30 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
 from isthmus.cohort.cohort import Cohort
 from isthmus.cohort.perfusion import CohortPerfusion, ViewPerfusion
 from isthmus.imaging.intensity_curves import MOST_HZ
 from isthmus.imaging.lesion_regions import REACH, RING
 from isthmus.imaging.perfusion_map import ENHANCING_DB, UNENHANCED_DB
-from isthmus.manifest import DISCLAIMER, version
-from isthmus.report.figure_style import FigureFile, inline_svg
+from isthmus.report.figure_style import FigureFile
+from isthmus.report.page_measurement import (
+    LISTED,
+    Words,
+    even_sample,
+    feature_table,
+    known,
+    refused_table,
+    render_measurement,
+)
 from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import count, number, plural
+from isthmus.report.reading import count, plural
 from isthmus.statistics.perfusion_features import FEATURES, LEAST_TISSUE
 
 MOST_DRAWN: Final = 24
-_LISTED: Final = 60
-_TEMPLATES = Path(__file__).parent / "templates"
 _SHOWN: Final[Mapping[str, tuple[str, int]]] = {
     "peak_ratio_db": ("Peak, dB", 1),
     "arrival_delay_s": ("Arrival, s", 1),
@@ -38,32 +41,28 @@ _SHOWN: Final[Mapping[str, tuple[str, int]]] = {
 
 def drawn_views(measured: CohortPerfusion) -> list[ViewPerfusion]:
     """Return the clips whose curves are drawn: all of a few, an even sample of many."""
-    views = measured.views
-    places = np.unique(np.linspace(0, len(views) - 1, min(MOST_DRAWN, len(views))).round().astype(int))
-    return [views[place] for place in places] if views else []
+    return even_sample(measured.views, MOST_DRAWN)
 
 
 def render_perfusion(
     cohort: Cohort, measured: CohortPerfusion, figures: Sequence[FigureFile], dynamic_range_db: float
 ) -> str:
     """Return the page's HTML with the figures inside."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    shown = [{"svg": Markup(inline_svg(file)), "title": file.title} for file in figures]
-    return environment.get_template("perfusion.html.j2").render(
-        cohort=cohort.name,
-        simulated=cohort.simulated,
-        css=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
-        version=version(),
-        notice=DISCLAIMER,
-        sentences=perfusion_sentences(measured),
-        figures=shown,
-        tables=[one for one in _tables(measured) if one[3].rows],
-        methods=_methods(measured, dynamic_range_db),
+    return render_measurement(
+        cohort.name,
+        cohort.simulated,
+        Words(
+            subject="Perfusion",
+            title="Perfusion in contrast-enhanced clips",
+            question="How bright each lesion, its ring and the tissue beyond become, when, and how fast it goes again. "
+            "No label was looked at.",
+            drawn="Curves",
+            kept="Every feature stands in perfusion.csv, every curve with its fit in curves.json.",
+        ),
+        perfusion_sentences(measured),
+        figures,
+        _tables(measured),
+        _methods(measured, dynamic_range_db),
     )
 
 
@@ -90,7 +89,12 @@ def perfusion_sentences(measured: CohortPerfusion) -> list[str]:
 def _tables(measured: CohortPerfusion) -> list[tuple[str, str, str, Table]]:
     """Return heading, introduction, heading of the first column and table."""
     return [
-        ("Features", "Over the clips in which they are known.", "Feature", _feature_table(measured)),
+        (
+            "Features",
+            "Over the clips in which they are known.",
+            "Feature",
+            feature_table(measured.table, FEATURES, "Clips"),
+        ),
         (
             "By clip",
             "Lesion against tissue, ring against the brighter of core and tissue. – is not known.",
@@ -98,39 +102,22 @@ def _tables(measured: CohortPerfusion) -> list[tuple[str, str, str, Table]]:
             _view_table(measured.views),
         ),
         ("Left blank, and why", "", "Reason", _reason_table(measured.views)),
-        ("Not measured", "", "Clip", _refused_table(measured)),
+        ("Not measured", "", "Clip", refused_table(measured.refused, "perfusion.csv")),
     ]
-
-
-def _feature_table(measured: CohortPerfusion) -> Table:
-    rows, table = [], measured.table
-    for name, words in FEATURES.items() if measured.views else ():
-        known = table[name].dropna().to_numpy(dtype=np.float64)
-        if not len(known):
-            rows.append(Row(name, [Cell(words), Cell("0"), Cell("–"), Cell("–")]))
-            continue
-        low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
-        cells = [Cell(words), Cell(count(len(known))), Cell(number(middle)), Cell(f"{number(low)} to {number(high)}")]
-        rows.append(Row(name, cells))
-    return Table("", ["What", "Clips", "Median", "Quartiles"], rows)
 
 
 def _view_table(views: Sequence[ViewPerfusion]) -> Table:
     rows = []
-    for view in views[:_LISTED]:
+    for view in views[:LISTED]:
         values = view.features.values
         seconds = float(view.curves.times_s[-1] - view.curves.times_s[0])
-        fit = f"{_known(view.fits['lesion'].r2)} / {_known(view.fits['tissue'].r2)}"
-        cells = [Cell(_known(values[name], digits)) for name, (_, digits) in _SHOWN.items()]
+        fit = f"{known(view.fits['lesion'].r2)} / {known(view.fits['tissue'].r2)}"
+        cells = [Cell(known(values[name], digits)) for name, (_, digits) in _SHOWN.items()]
         rows.append(Row(view.view_id, [Cell(view.nodule_id), Cell(f"{seconds:.0f}"), *cells, Cell(fit)]))
     headings = ["Nodule", "Seconds", *(heading for heading, _ in _SHOWN.values()), "R², lesion / tissue"]
-    more = len(views) - _LISTED
+    more = len(views) - LISTED
     notes = [f"{count(more)} more are in perfusion.csv."] if more > 0 else []
     return Table("", headings, rows, notes)
-
-
-def _known(value: float, digits: int = 2) -> str:
-    return number(None if np.isnan(value) else value, digits)
 
 
 def _reason_table(views: Sequence[ViewPerfusion]) -> Table:
@@ -154,13 +141,6 @@ def _without_share(reason: str) -> str:
         return f"less than {LEAST_TISSUE:.0%} of the surroundings enhance as gland"
     region, _, rest = reason.partition(": ")
     return f"{region}: white pixels, beyond the display" if "is white" in rest else reason
-
-
-def _refused_table(measured: CohortPerfusion) -> Table:
-    listed = list(measured.refused.items())
-    rows = [Row(view, [Cell(nodule), Cell(why)]) for view, (nodule, why) in listed[:_LISTED]]
-    more = len(listed) - _LISTED
-    return Table("", ["Nodule", "Why"], rows, [f"{count(more)} more are in perfusion.csv."] if more > 0 else [])
 
 
 def _methods(measured: CohortPerfusion, dynamic_range_db: float) -> list[str]:

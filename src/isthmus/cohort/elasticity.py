@@ -1,0 +1,193 @@
+"""The stiffness in a cohort's shear-wave elastograms: one row of features a picture, and what could not be measured."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from isthmus.cohort.cohort import Cohort
+from isthmus.cohort.view_items import cell_text, view_item
+from isthmus.errors import CohortError, InputError
+from isthmus.imaging.elasticity import ElasticityMap, read_elasticity
+from isthmus.imaging.lesion_regions import REACH, RING, regions_of
+from isthmus.imaging.limits import Limits
+from isthmus.imaging.read import DEFAULT_LIMITS
+from isthmus.statistics.elasticity_features import FEATURES, ElasticityFeatures, elasticity_features
+
+RANGE: Final = "swe_range_kpa"
+"""The column of ``views.csv`` that says what a bar's foot and head stand for."""
+REGIONS: Final = ("lesion", "ring", "tissue")
+COLUMNS: Final = ("view_id", "nodule_id", "opacity", "colour_distance", *FEATURES)
+
+
+@dataclass(frozen=True, eq=False)
+class ViewElasticity:
+    """An elastogram that was read back.
+
+    Parameters
+    ----------
+    view_id, nodule_id : str
+    seen : ElasticityMap
+        Cut to what lies around the lesion.
+    picture : uint8 array [H, W, 3]
+        The same part of the screen.
+    features : ElasticityFeatures
+    """
+
+    view_id: str
+    nodule_id: str
+    seen: ElasticityMap
+    picture: NDArray[np.uint8]
+    features: ElasticityFeatures
+
+    def reasons(self) -> dict[str, list[str]]:
+        """Return why features are blank: each reason with the features that it takes."""
+        found: dict[str, list[str]] = {}
+        for name, reason in self.features.doubts.items():
+            found.setdefault(reason, []).append(name)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class CohortElasticity:
+    """All elastograms of a cohort.
+
+    Parameters
+    ----------
+    views : tuple of ViewElasticity
+        Those that were measured, by ``view_id``.
+    refused : mapping of (str, str)
+        Of every other one its nodule and why, by ``view_id``.
+    """
+
+    views: tuple[ViewElasticity, ...]
+    refused: Mapping[str, tuple[str, str]]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each picture: :data:`COLUMNS`, ``at_least``, ``doubts`` and ``refused`` (text, empty if none).
+
+        A feature in doubt is NaN; one named in ``at_least`` is a lower limit.
+        """
+        rows = [_row(view) for view in self.views]
+        rows += [
+            {"view_id": view, "nodule_id": nodule, "at_least": "", "doubts": "", "refused": why}
+            for view, (nodule, why) in self.refused.items()
+        ]
+        table = pd.DataFrame(rows, columns=[*COLUMNS, "at_least", "doubts", "refused"])
+        numbers = list(COLUMNS[2:])
+        table[numbers] = table[numbers].astype("float64")
+        return table.sort_values("view_id", ignore_index=True)
+
+
+def measure_elasticity(
+    cohort: Cohort,
+    *,
+    range_kpa: tuple[float, float] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Callable[[int, int], None] | None = None,
+) -> CohortElasticity:
+    """Turn the colours of every shear-wave elastogram of a cohort back into kilopascal. No label is looked at.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Views of modality ``swe``, whole screens with the colour bar, with a mask or a box.
+    range_kpa : tuple of float, optional
+        What the bar's foot and head stand for, where the column ``swe_range_kpa`` of ``views.csv`` is blank.
+    limits : Limits
+        What is refused as too large.
+    progress : callable, optional
+        Called with pictures done and all.
+
+    Returns
+    -------
+    CohortElasticity
+        A picture that cannot be measured is listed and stops nothing.
+
+    Raises
+    ------
+    CohortError
+        When the cohort has no elastogram.
+    """
+    rows = cohort.views[cohort.views["modality"] == "swe"].sort_values("view_id").to_dict("records")
+    if not rows:
+        raise CohortError("no view of modality 'swe'", where=str(cohort.folder), expected="elastograms")
+    views, refused = [], {}
+    for done, row in enumerate(rows, 1):
+        found = _measured(cohort, row, range_kpa, limits)
+        if isinstance(found, str):
+            refused[str(row["view_id"])] = (str(row["nodule_id"]), found)
+        else:
+            views.append(found)
+        if progress is not None:
+            progress(done, len(rows))
+    return CohortElasticity(tuple(views), refused)
+
+
+def stiffness_range(text: str) -> tuple[float, float]:
+    """Return what a bar's foot and head stand for, from one number (the foot is 0) or two; refuse what is none.
+
+    Examples
+    --------
+    >>> stiffness_range("180"), stiffness_range("10 100")
+    ((0.0, 180.0), (10.0, 100.0))
+    """
+    try:
+        numbers = [float(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        numbers = []
+    low, high = numbers if len(numbers) == 2 else (0.0, *numbers) if len(numbers) == 1 else (0.0, 0.0)
+    if not 0.0 <= low < high:
+        raise InputError(
+            f"the scale of an elastogram is {text!r}", expected="what its bar ends at, in kPa: '180', or '0 180'"
+        )
+    return low, high
+
+
+def _measured(
+    cohort: Cohort, row: Mapping[Any, Any], range_kpa: tuple[float, float] | None, limits: Limits
+) -> ViewElasticity | str:
+    """Return a view's stiffness, or in one line why it has none; no path is in the line."""
+    try:
+        item = view_item(cohort, row)
+        own = cell_text(row, RANGE)
+        scale = range_kpa if own is None else stiffness_range(own)
+        if scale is None:
+            raise InputError("nobody says what its colour bar ends at", expected=f"{RANGE} in views.csv, as '0 180'")
+        seen, frame = read_elasticity(item, scale, limits)
+    except InputError as error:
+        return str(type(error)(error.what, expected=error.expected, hint=error.hint))
+    regions = regions_of(seen.lesion)
+    features = elasticity_features({name: seen.kpa[regions[name]] for name in REGIONS}, scale)
+    part = _around(seen.lesion)
+    kept = ElasticityMap(
+        seen.kpa[part].copy(), seen.lesion[part].copy(), scale, seen.opacity, seen.distance, seen.bar, seen.outline
+    )
+    return ViewElasticity(str(row["view_id"]), str(row["nodule_id"]), kept, frame[part].copy(), features)
+
+
+def _around(lesion: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the window in which a lesion's regions lie."""
+    lines, columns = np.flatnonzero(lesion.any(axis=1)), np.flatnonzero(lesion.any(axis=0))
+    reach = int(np.sqrt(np.count_nonzero(lesion) / np.pi) * (REACH + RING)) + 4
+    return (
+        slice(max(0, int(lines[0]) - reach), int(lines[-1]) + reach + 1),
+        slice(max(0, int(columns[0]) - reach), int(columns[-1]) + reach + 1),
+    )
+
+
+def _row(view: ViewElasticity) -> dict[str, Any]:
+    return {
+        "view_id": view.view_id,
+        "nodule_id": view.nodule_id,
+        "opacity": view.seen.opacity,
+        "colour_distance": view.seen.distance,
+        **view.features.values,
+        "at_least": ", ".join(view.features.at_least),
+        "doubts": "; ".join(f"{reason}: {', '.join(names)}" for reason, names in view.reasons().items()),
+        "refused": "",
+    }
