@@ -20,7 +20,7 @@ from tests.quick_demo import quick_demo
 DOCS = ROOT / "docs"
 CHAINS = {
     "first hour": ("first_hour.md",),
-    "own cohort": ("your_cohort.md",),
+    "own cohort": ("your_cohort.md", "your_network.md"),
 }
 
 

@@ -35,6 +35,11 @@ def no_classifier(**options):
 
 def forgetful(*, classes, channels):
     return Tiny(5, channels, 4)
+
+def lazy(*, classes, channels):
+    network = Tiny(classes, channels, 4)
+    network.conv1 = torch.nn.LazyConv2d(4, 3)
+    return network
 """
 
 
@@ -132,6 +137,7 @@ def test_a_changed_file_is_read_again(own_file: Path) -> None:
         ("", r"the function is not named.*my_net.py:build"),
         (":no_classifier", "returned Linear.*expected an isthmus Classifier"),
         (":forgetful", "says 5 classes.*expected 2"),
+        (":lazy", "sizes are not known before its first picture"),
     ],
 )
 def test_a_file_that_keeps_no_agreement_is_refused(own_file: Path, function: str, message: str) -> None:

@@ -178,11 +178,19 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _checked(classifier: Any, name: str, classes: int, options: Mapping[str, Any]) -> "Classifier":
+    from torch.nn.parameter import is_lazy
+
     from isthmus.models.classifier import Classifier
 
     if not isinstance(classifier, Classifier):
         raise ProtocolError(
             f"the function returned {type(classifier).__name__}", where=name, expected="an isthmus Classifier"
+        )
+    if any(is_lazy(parameter) for parameter in classifier.parameters()):
+        raise ProtocolError(
+            "the network has layers whose sizes are not known before its first picture (lazy ones)",
+            where=name,
+            expected="layers with the numbers of their channels, which follow from `channels` and `classes`",
         )
     if classifier.classes != classes:
         raise ProtocolError(f"the network says {classifier.classes} classes", where=name, expected=str(classes))
