@@ -235,8 +235,15 @@ def _training(train: dict[str, Any]) -> str:
     text += f" at most, stopped after {stopping['patience']} without a better tuning part" if stopping else ""
     kinds = [_AUGMENTATIONS.get(kind, kind) for kind in train.get("augment") or []]
     text += f"; training pictures were varied by {listed(kinds)}" if kinds else "; pictures were not varied"
-    if train.get("class_weight") == "balanced":
+    if train.get("sampling") == "balanced":
+        text += "; every class was drawn equally often, which a prior shift takes back from the probabilities"
+    elif train.get("class_weight") == "balanced":
         text += "; classes were weighted to balance, which a prior shift takes back from the probabilities"
+    if train.get("logit_adjustment"):
+        text += f"; logits were adjusted by {train['logit_adjustment']:g} times the log shares of the classes in the "
+        text += "loss (Menon 2021), which is taken back from the probabilities"
+    if train.get("loss") == "focal":
+        text += f"; the loss was focal (gamma {train.get('focal_gamma', 2.0):g}, Lin 2017)"
     if train.get("label_smoothing"):
         text += f"; labels were smoothed by {train['label_smoothing']:g}"
     if train.get("freeze_norm"):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from isthmus.training import augment
+from isthmus.training.imbalance import balanced_order
 from isthmus.training.seeds import seed_of
 
 if TYPE_CHECKING:
@@ -167,6 +168,8 @@ class TrainingBatches:
         Whether the network looks at lesion masks.
     hidden : float
         Of views of several modalities: the chance that one that is there is hidden in a step (modality dropout).
+    balanced : bool
+        Whether an epoch draws every class equally often, instead of every view once.
     """
 
     def __init__(
@@ -181,6 +184,7 @@ class TrainingBatches:
         seed: int,
         masks: bool = False,
         hidden: float = 0.0,
+        balanced: bool = False,
     ) -> None:
         self._pixels, self._rows = store.pixels, np.asarray(store.rows(list(view_ids)))
         self._masks = store.lesion_masks if masks else None
@@ -188,6 +192,7 @@ class TrainingBatches:
         self.labels = np.asarray(labels, np.int64)
         self._size, self._crop = self._pixels.shape[2], preparation.crop_size
         self._augmentations, self._seed, self._hidden = tuple(augmentations), seed, hidden
+        self._order = balanced_order if balanced else epoch_order
         self.steps = -(-len(self.labels) // batch)
         self._epoch, self._parts = -1, [np.zeros(0, np.int64)]
 
@@ -197,7 +202,7 @@ class TrainingBatches:
     def rows(self, epoch: int, step: int) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return which training views the batch of a step holds: places in the order they were given."""
         if epoch != self._epoch:
-            self._epoch, self._parts = epoch, np.array_split(epoch_order(self.labels, self._seed, epoch), self.steps)
+            self._epoch, self._parts = epoch, np.array_split(self._order(self.labels, self._seed, epoch), self.steps)
         return self._parts[step]
 
     def draw(self, epoch: int, step: int, device: "str | torch.device" = "cpu") -> Batch:

@@ -24,6 +24,7 @@ from isthmus.training.checkpoint import Checkpoint
 from isthmus.training.curves import Curves
 from isthmus.training.data import Store, TrainingBatches
 from isthmus.training.descriptor_targets import DescriptorTargets
+from isthmus.training.imbalance import balance_of
 from isthmus.training.recompute import recomputing
 from isthmus.training.scoring import write_scores
 from isthmus.training.seeds import seed_of
@@ -92,18 +93,19 @@ def run_fit(
 
 def _run(spec: FitSpec, store: Store, folder: Path, progress: Progress | None, device: str) -> None:
     fit_seed = seed_of(spec.seed, spec.fold)
-    weights = steps.class_weights(spec.labels_of(spec.train_views), len(spec.classes), spec.train.class_weight)
-    shift = steps.log_prior_shift(weights)
+    balance = balance_of(spec.train, spec.labels_of(spec.train_views), len(spec.classes))
+    shift = balance.shift
     checkpoint = Checkpoint(folder, spec.fingerprint())
     state = checkpoint.load()
     classifier, origin = _classifier(spec, fit_seed)
     batches = TrainingBatches(
         store, spec.train_views, spec.labels_of(spec.train_views), spec.prepare, spec.train.augment,
         batch=spec.train.batch, seed=fit_seed, masks=takes_masks(classifier), hidden=spec.train.modality_dropout,
+        balanced=spec.train.sampling == "balanced",
     )  # fmt: skip
     targets = None if spec.descriptors is None else DescriptorTargets(spec.descriptors, spec.train_views)
     module = FitModule(
-        classifier, batches, spec.prepare, spec.train, weights=weights, shift=shift, seed=fit_seed, descriptors=targets
+        classifier, batches, spec.prepare, spec.train, balance=balance, seed=fit_seed, descriptors=targets
     )
     curves = Curves(folder, state["rows"] if state else ())
     try:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from isthmus.models.classifier import Classifier
     from isthmus.training.data import Store, TrainingBatches
     from isthmus.training.descriptor_targets import DescriptorTargets
+    from isthmus.training.imbalance import Balance
     from isthmus.training.settings import TrainSettings
 
 
@@ -36,10 +37,8 @@ class FitModule(LightningModule):
         For normalisation.
     train : TrainSettings
         Optimiser, learning rate, epochs.
-    weights : sequence of K floats
-        Of the classes in the loss.
-    shift : sequence of K floats
-        What the weights add to the logits; taken off for the accuracy.
+    balance : Balance
+        What classes weigh in the loss, and what that adds to the logits; taken off for the accuracy.
     seed : int
         Of the fit.
     descriptors : DescriptorTargets, optional
@@ -53,16 +52,17 @@ class FitModule(LightningModule):
         preparation: "Preparation",
         train: "TrainSettings",
         *,
-        weights: list[float],
-        shift: list[float],
+        balance: "Balance",
         seed: int,
         descriptors: "DescriptorTargets | None" = None,
     ) -> None:
         super().__init__()
         self.classifier = classifier
         self.batches, self.preparation, self.train_settings, self.seed = batches, preparation, train, seed
-        self.register_buffer("class_weights", torch.tensor(weights), persistent=False)
-        self.register_buffer("shift", torch.tensor(shift), persistent=False)
+        self.register_buffer("class_weights", torch.tensor(balance.weights), persistent=False)
+        self.register_buffer("tune_weights", torch.tensor(balance.tune_weights), persistent=False)
+        self.register_buffer("adjustment", torch.tensor(balance.adjustment), persistent=False)
+        self.register_buffer("shift", torch.tensor(balance.shift), persistent=False)
         self._descriptors = descriptors
         self.epoch = 0
         self._loss = self._correct = torch.zeros(())
@@ -84,7 +84,7 @@ class FitModule(LightningModule):
         pixels, labels, masks = self.batches.draw(self.epoch, step, self.device)
         outputs = steps.forward(self.classifier, pixels, self.preparation, masks)
         smoothing = self.train_settings.label_smoothing
-        losses = steps.weighted_loss(outputs.logits, labels, self._buffer("class_weights"), smoothing)
+        losses = self._losses(outputs.logits, labels, self._buffer("class_weights"), smoothing)
         with torch.no_grad():
             self._loss = self._loss + losses.sum()
             self._correct = self._correct + self._hits(outputs.logits, labels)
@@ -141,9 +141,17 @@ class FitModule(LightningModule):
                 logits.append(found if frames == 1 else of_views(found, frames, chosen))
         self._to_training()
         joined, truth = torch.cat(logits), torch.from_numpy(labels).to(self.device)
-        loss = steps.weighted_loss(joined, truth, self._buffer("class_weights")).mean()
+        loss = self._losses(joined, truth, self._buffer("tune_weights")).mean()
         figures = {"tune_loss": float(loss), "tune_accuracy": float(self._hits(joined, truth)) / len(labels)}
         return figures, (joined - self._buffer("shift")).double().cpu().numpy()
+
+    def _losses(self, logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float = 0.0) -> Tensor:
+        settings = self.train_settings
+        if settings.logit_adjustment:
+            logits = logits.float() + self._buffer("adjustment")
+        if settings.loss == "focal":
+            return steps.focal_loss(logits, labels, weights, settings.focal_gamma)
+        return steps.weighted_loss(logits, labels, weights, smoothing)
 
     def _inputs(self, store: "Store", rows: np.ndarray[Any, Any]) -> dict[str, Tensor]:
         pixels = torch.from_numpy(store.pixels[rows]).to(self.device)

@@ -30,7 +30,7 @@ blurs and small bright specks stay.
 """
 
 
-_LATER = ("modality_dropout",)
+_LATER = ("modality_dropout", "sampling", "loss", "focal_gamma", "logit_adjustment")
 """Settings that are left out of what is written while they have their default."""
 
 
@@ -74,6 +74,22 @@ class TrainSettings(BaseModel):
     class_weight: Literal["balanced", "none"] = Field(
         "balanced", description="balanced: each class weighs alike in the loss, undone in the predictions"
     )
+    sampling: Literal["natural", "balanced"] = Field(
+        "natural",
+        description="balanced: an epoch draws every class equally often, undone in the predictions; then no class has "
+        "a weight",
+    )
+    loss: Literal["cross_entropy", "focal"] = Field(
+        "cross_entropy", description="focal: views that are called right already count less (Lin et al. 2017)"
+    )
+    focal_gamma: float = Field(2.0, gt=0, le=10, description="of the focal loss: how much less")
+    logit_adjustment: float = Field(
+        0.0,
+        ge=0,
+        le=5,
+        description="tau of Menon et al. 2021: each class's log share, times this, is added to its logit in the loss; "
+        "undone in the predictions. Needs class_weight none and natural sampling",
+    )
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of each training label that is spread evenly over all classes"
     )
@@ -113,6 +129,16 @@ class TrainSettings(BaseModel):
         if len(set(names)) < len(names):
             raise ValueError(f"an augmentation stands twice in {', '.join(names)}")
         return names
+
+    @model_validator(mode="after")
+    def _one_remedy(self) -> "TrainSettings":
+        if self.logit_adjustment and (self.class_weight != "none" or self.sampling != "natural"):
+            raise ValueError(
+                "logit_adjustment corrects for the classes' shares: set class_weight none, sampling natural"
+            )
+        if self.loss == "focal" and self.label_smoothing:
+            raise ValueError("the focal loss is of labels as they are: set label_smoothing 0")
+        return self
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> "TrainSettings":

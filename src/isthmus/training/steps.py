@@ -73,6 +73,16 @@ def weighted_loss(logits: Tensor, labels: Tensor, weights: Tensor, smoothing: fl
     return losses * weights[labels]
 
 
+def focal_loss(logits: Tensor, labels: Tensor, weights: Tensor, gamma: float) -> Tensor:
+    """Return the focal loss of each view [N], times its class's weight, in float32: (1 - p)^gamma times cross-entropy.
+
+    Source: T.-Y. Lin et al., Focal loss for dense object detection, ICCV 2017, equation 4.
+    """
+    losses = functional.cross_entropy(logits.float(), labels, reduction="none")
+    # exp(-cross-entropy) is p of the right class; 1 - p by expm1 keeps its digits where p is near 1.
+    return (-torch.expm1(-losses)) ** gamma * losses * weights[labels]
+
+
 def forward(
     classifier: "Classifier", pixels: Tensor, preparation: "Preparation", masks: Tensor | None = None
 ) -> "Outputs":
