@@ -235,6 +235,7 @@ def test_a_validation_finds_of_fusions_and_the_clinical_model_what_the_run_found
         rows[name] = table[table["split"] == "external"].sort_values(["arm", "unit_id"]).reset_index(drop=True)
     shared = ["cohort", "arm", "candidate", "unit_id", "label", "call", "p_1"]
     pd.testing.assert_frame_equal(rows["run"][shared], rows["validation"][shared])
+    assert set(evidence["regions"]["moved"]) == {"lesion", "combined", "stacked"}
     assert set(Lock(tmp_path / "run").openings()[-1]["arms"]) == set(evidence["arms"])
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "Both looks" in page
@@ -246,6 +247,9 @@ def test_a_fused_bundle_alone_is_validated(joined, cohorts, tmp_path):
     evidence = validate(bundle, cohorts[1], tmp_path / "out")
     found, known = (one["arms"]["combined"]["external"]["auc"] for one in (evidence, joined[0].evidence))
     assert found == known
+    (moved,) = evidence["regions"]["moved"].values()
+    assert [entry["change"] for entry in moved] == [change.name for change in perturbation.PERTURBATIONS]
+    assert any(entry["difference"]["difference"] != 0 for entry in moved)
 
 
 def test_a_finished_run_with_fusions_is_resumed_to_the_same_bytes(joined, protocol, cohorts, cache):

@@ -62,7 +62,7 @@ def perturbed_fusion(
     missing = {change: one for change, one in stores.items() if not kept[change].is_file()}
     made: dict[str, list[pd.DataFrame]] = {change: [] for change in missing}
     for fit in fused if missing else ():
-        for change, scores in _held_out(run_folder, cases, fit, missing, _changed_nodules(cases, own)).items():
+        for change, scores in _held_out(run_folder, cases, fit, missing, changed_nodules(cases, own)).items():
             made[change].append(scores)
     for change, parts in made.items():
         write_table(kept[change], pd.concat(parts, ignore_index=True))
@@ -86,7 +86,7 @@ def _name(fused: Sequence[FusedFit], stores: Stores) -> str:
     return f"{fused[0].key}-{sha256_of_json(facts)[:16]}.parquet"
 
 
-def _changed_nodules(cases: Cases, changed: Mapping[str, Stores]) -> set[str]:
+def changed_nodules(cases: Cases, changed: Mapping[str, Stores]) -> set[str]:
     """Return the nodules of which all views in members that look at lesion crops, one at least, were changed."""
     looked_at, lost = set[str](), set[str]()
     for arm, stores in changed.items():

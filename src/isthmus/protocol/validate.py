@@ -16,6 +16,7 @@ from isthmus.inference.fused_predictor import FusedPredictor, OwnNetworks
 from isthmus.inference.output import Spec
 from isthmus.inference.predictor import Predictor
 from isthmus.manifest import DISCLAIMER, Manifest
+from isthmus.models.fused_bundle_spec import FusedBundleSpec
 from isthmus.protocol.case_facts import case_facts
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, without_failures
 from isthmus.protocol.class_calls import picture_rows
@@ -36,7 +37,7 @@ from isthmus.protocol.validated_models import (
     looks_of_models,
     target_of,
 )
-from isthmus.protocol.validation_regions import changed_predictions, validation_regions
+from isthmus.protocol.validation_regions import changed_predictions, members_of, validation_regions
 from isthmus.protocol.validation_report import clinical_facts, validation_context
 from isthmus.report.analysis_table import analysis_table
 from isthmus.report.clinical_terms import CLINICAL
@@ -122,9 +123,8 @@ def validate(
             write_predictions(folder / "predictions.csv", nodules)
             predictions = read_predictions(folder / "predictions.csv")
         with record.stage("boxes moved and scaled"):
-            single = {arm: one for arm, one in predictors.items() if isinstance(one, Predictor)}
-            columns = {arm: _run_columns(outside.cases, arm, one) for arm, one in single.items()}
-            changed = changed_predictions(single, outside.cases, columns, frozen, cache, progress)
+            columns = {arm: _run_columns(outside.cases, arm, one) for arm, one in predictors.items()}
+            changed = changed_predictions(predictors, outside.cases, columns, frozen, cache, folder, progress)
         with record.stage("evidence"):
             pictures = picture_rows(folder / "predictions_views.parquet", outside.cases.classes, frozen)
             evidence = _evidence(predictions, outside, frozen, run, pictures)
@@ -204,18 +204,16 @@ def _predicted(
     """Return the view rows of every model, and the views whose pictures could not be prepared."""
     tables, failures = [], dict[str, str]()
     for arm, predictor in predictors.items():
-        members = predictor.members if isinstance(predictor, FusedPredictor) else {arm: predictor}
         stores = {
             key: prepared_store(cache, cases.views[key], member.spec.prepare, progress)
-            for key, member in members.items()
+            for key, member in members_of(arm, predictor).items()
         }
         views = {key: without_failures(cases.views[key], store.failures) for key, store in stores.items()}
         for store in stores.values():
             failures |= store.failures
         if isinstance(predictor, FusedPredictor):
             usable = replace(cases, views={**cases.views, **views})
-            facts = {"arm": arm, "candidate": predictor.spec.classifier, "split": SPLIT, "seed": 0}
-            tables.append(bundle_rows(predictor, stores, usable, facts, folder))
+            tables.append(bundle_rows(predictor, stores, usable, _run_columns(cases, arm, predictor), folder))
             continue
         rows = predictor.score_store(stores[arm], list(views[arm]["view_id"])).merge(
             views[arm][["view_id", *UNIT_COLUMNS]], on="view_id", how="left", validate="one_to_one"
@@ -224,10 +222,11 @@ def _predicted(
     return pd.concat(tables, ignore_index=True), failures
 
 
-def _run_columns(cases: Cases, arm: str, predictor: Predictor) -> dict[str, Any]:
+def _run_columns(cases: Cases, arm: str, predictor: Predictor | FusedPredictor) -> dict[str, Any]:
+    spec = predictor.spec
     return {
-        "target": cases.target.name, "cohort": cases.cohort.name, "arm": arm, "split": SPLIT,
-        "candidate": predictor.spec.network.name, "seed": 0, "fold": 0,
+        "target": cases.target.name, "cohort": cases.cohort.name, "arm": arm, "split": SPLIT, "seed": 0, "fold": 0,
+        "candidate": spec.classifier if isinstance(spec, FusedBundleSpec) else spec.network.name,
     }  # fmt: skip
 
 
