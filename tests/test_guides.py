@@ -5,6 +5,8 @@ reader has already what a page says that one has. Only sizes are smaller than on
 and the demo is drawn as blobs.
 """
 
+import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from typer.testing import CliRunner
 
 from isthmus import cli
 from isthmus.errors import IsthmusError
+from isthmus.report import page as report_page
+from isthmus.report.subjects import SUBJECTS
 from tests.ddti_tree import write_ddti_tree
 from tests.hospital_export import write_export
 from tests.markdown_blocks import ROOT, Reader
@@ -50,3 +54,13 @@ def test_every_command_runs_and_prints_what_the_page_says(
     with quick_demo(tmp_path):
         for page in CHAINS[chain]:
             reader.follow(DOCS / page)
+
+
+def headings(page: str) -> set[str]:
+    return set(re.findall(r"^### (.+)$", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE))
+
+
+def test_every_section_of_the_report_is_explained_and_none_that_it_lacks():
+    names = re.findall(r'"([A-Z][^"]+[^".])"', inspect.getsource(report_page._sections))
+    shown = {name.replace("{page['unit']}", "nodule") for name in names} | {subject.heading for subject in SUBJECTS}
+    assert headings("reading_the_report.md") == shown
