@@ -58,7 +58,7 @@ def test_folds_are_stratified_and_a_fifth_of_the_training_groups_tunes():
 @pytest.mark.parametrize(
     ("frame", "words"),
     [
-        (examples(3, 40), "class '0' 40 groups, class '1' 3 groups, for 5 folds.*Next: use at most 3 folds"),
+        (examples(3, 40), "class '0' 40 groups, class '1' 3 groups, for 5 folds.*Next: 3 folds work with seed 0"),
         (examples(1, 40), "class '1' 1 groups.*gather more cases"),
         (examples(0, 40), "only one class"),
     ],
@@ -72,6 +72,13 @@ def test_a_class_too_small_to_train_and_tune_is_refused():
     # Two positive groups in two folds: one is held out, one tunes, none is left to train.
     with pytest.raises(CohortError, match="lacks a class in its 'train' part"):
         cross_validation_split(examples(2, 20), 2, 0)
+
+
+def test_of_three_classes_the_number_of_folds_that_works_is_found_by_trying():
+    third = examples(0, 4).assign(label="2", group_id=lambda rows: "z" + rows["group_id"])
+    frame = pd.concat([examples(30, 40), third])
+    with pytest.raises(CohortError, match=r"class '2' 4 groups, for 5 folds.*Next: 4 folds work with seed 0"):
+        cross_validation_split(frame.assign(nodule_id=frame["group_id"]), 5, 0)
 
 
 def test_senseless_settings_are_refused():

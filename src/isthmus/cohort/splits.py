@@ -41,6 +41,16 @@ def cross_validation_split(examples: pd.DataFrame, folds: int, seed: int, tune_f
             f"folds {folds}, tune_fraction {tune_fraction}", expected="at least 2 folds, a fraction between 0 and 1"
         )
     units = examples[["group_id", "nodule_id", "label"]].drop_duplicates().sort_values(["group_id", "nodule_id"])
+    try:
+        return _dealt(units, folds, seed, tune_fraction)
+    except CohortError as error:
+        raise CohortError(
+            error.what, where=error.where, expected=error.expected,
+            hint=_remedy(units, folds, seed, tune_fraction) or error.hint,
+        ) from None  # fmt: skip
+
+
+def _dealt(units: pd.DataFrame, folds: int, seed: int, tune_fraction: float) -> pd.DataFrame:
     strata = strata_of(units)
     _enough_groups(units, folds)
     held_out = _deal(units, folds, seed)
@@ -49,6 +59,18 @@ def cross_validation_split(examples: pd.DataFrame, folds: int, seed: int, tune_f
         parts.append(one_fold(strata, held_out[fold], tune_fraction, seed, fold))
         _every_class(units, parts[-1], folds)
     return pd.concat(parts, ignore_index=True)
+
+
+def _remedy(units: pd.DataFrame, asked: int, seed: int, tune_fraction: float) -> str | None:
+    """Return the largest number of folds that leaves every part every class, found by trying; None without one."""
+    counts = _counts(units)
+    for folds in range(min(asked, int(counts.min())), 1, -1) if len(counts) > 1 else ():
+        try:
+            _dealt(units, folds, seed, tune_fraction)
+        except CohortError:
+            continue
+        return f"{folds} folds work with seed {seed} (--set splits.cross_validation.folds={folds})"
+    return None
 
 
 def one_fold(strata: pd.Series, held_out: Collection[str], tune_fraction: float, seed: int, fold: int) -> pd.DataFrame:
@@ -269,11 +291,10 @@ def _enough_groups(units: pd.DataFrame, folds: int) -> None:
         )
     smallest = int(counts.min())
     if smallest < folds:
-        remedy = f"use at most {smallest} folds" if smallest >= 2 else "gather more cases of the smaller class"
         raise CohortError(
             f"a fold would lack a class: {_words(counts, classes)}, for {folds} folds",
             expected=f"at least {folds} groups in every class",
-            hint=remedy,
+            hint="no number of folds works: gather more cases of the smaller class, or choose another target",
         )
 
 
@@ -286,5 +307,5 @@ def _every_class(units: pd.DataFrame, fold: pd.DataFrame, folds: int) -> None:
             raise CohortError(
                 f"fold {fold['fold'].iloc[0]} of {folds} lacks a class in its {name!r} part: {_words(counts, classes)}",
                 expected="every class in train, tune and cv",
-                hint="use fewer folds, another tune_fraction, or gather more cases of the smaller class",
+                hint="gather more cases of the smaller class: it must be trained on, tuned on and held out",
             )
