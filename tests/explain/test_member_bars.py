@@ -38,5 +38,5 @@ def test_long_names_and_extreme_values_stay_inside_and_marks_are_added_below() -
 def test_words_tell_the_members_by_size_and_from_where_to_where() -> None:
     brought = Brought({"image": 0.2, "ceus_video": -0.8, "clinical": 0.0}, 0.1, -0.5)
     assert brought.words == (
-        "in log odds ceus_video -0.80, image +0.20, clinical +0.00; from +0.10, an average case, to -0.50"
+        "in log odds ceus_video -0.80, image +0.20, clinical 0; from +0.10, an average case, to -0.50"
     )

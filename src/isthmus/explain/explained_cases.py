@@ -96,7 +96,7 @@ def _draw(
         to_png(bars).save(temporary, format="PNG")
     for arm, pictures in read.pictures.items():
         words = f"{prediction.words}: the score of all members; {arm}, whose heat this is, brought "
-        own = replace(prediction, words=f"{words}{brought.members[arm]:+.2f} to it in log odds")
+        own = replace(prediction, words=f"{words}{brought.shown(arm)} to it in log odds")
         for place, picture in enumerate(pictures, start=1):
             file = f"{name}_{arm}{f'-{place}' if len(pictures) > 1 else ''}_{Path(picture.source).stem}"
             drawn += draw_prediction(predictor.members[arm], picture, own, folder, file)

@@ -43,7 +43,7 @@ def member_bars(brought: Brought, lines: Sequence[str], target: str, marks: Sequ
     said = [
         *lines,
         f"Orange: for {target}; blue: against it. In log odds, before calibration: the bars lead from "
-        f"{brought.average:+.2f}, a case that is average in all, to {brought.log_odds:+.2f}.",
+        f"{brought.average:+.2f}, {brought.start}, to {brought.log_odds:+.2f}.",
     ]
     inks = [INK, *[QUIET] * (len(said) - 1), *[MARK] * len(marks)]
     text = [(part, ink) for line, ink in zip([*said, *marks], inks, strict=True) for part in wrapped(line, _WIDTH)]
@@ -52,20 +52,21 @@ def member_bars(brought: Brought, lines: Sequence[str], target: str, marks: Sequ
     draw = ImageDraw.Draw(picture)
     middle, scale = (_FIRST + _LAST) / 2, max(_SHORTEST, *map(abs, brought.members.values()))
     for row, (member, value) in enumerate(brought.members.items()):
-        _bar(draw, _MARGIN + _ROW * row, member, value, (_LAST - _FIRST) / 2 * value / scale)
+        length = (_LAST - _FIRST) / 2 * value / scale
+        _bar(draw, _MARGIN + _ROW * row, member, brought.shown(member), length)
     draw.line((middle, _MARGIN, middle, under - _MARGIN), INK)
     for row, (line, ink) in enumerate(text):
         draw.text((_MARGIN, under + _LINE * row), line, ink, font=font(14))
     return np.asarray(picture, dtype=np.uint8)
 
 
-def _bar(draw: "ImageDraw", top: int, member: str, value: float, length: float) -> None:
+def _bar(draw: "ImageDraw", top: int, member: str, value: str, length: float) -> None:
     middle, letters = (_FIRST + _LAST) / 2, font(14)
     centre, edge = top + _ROW / 2, middle + length
     draw.rectangle(
-        (min(middle, edge), centre - _BAR / 2, max(middle, edge), centre + _BAR / 2), FOR if value > 0 else AGAINST
+        (min(middle, edge), centre - _BAR / 2, max(middle, edge), centre + _BAR / 2), FOR if length > 0 else AGAINST
     )
     name = member if letters.getlength(member) < _FIRST - 2 * _MARGIN else f"{member[:20]}.."
     draw.text((_MARGIN, centre), name, INK, font=letters, anchor="lm")
-    beside = (edge + 6, "lm") if value > 0 else (edge - 6, "rm")
-    draw.text((beside[0], centre), f"{value:+.2f}", INK, font=letters, anchor=beside[1])
+    beside = (edge + 6, "lm") if length >= 0 else (edge - 6, "rm")
+    draw.text((beside[0], centre), value, INK, font=letters, anchor=beside[1])

@@ -8,7 +8,9 @@ from isthmus.errors import IsthmusError
 
 @dataclass(frozen=True)
 class Brought:
-    """What each member of a fused model brought to a score, in log odds of its heads' mean, before calibration.
+    """What each member of a fused model, or each modality of a network of several, brought to a score.
+
+    In log odds of the mean over the heads, or over the fold models, before calibration.
 
     Parameters
     ----------
@@ -18,18 +20,26 @@ class Brought:
         The log odds of a case that is average in all, to which the members add up to ``log_odds``.
     log_odds : float
         Of the case.
+    start : str
+        What ``average`` is.
     """
 
     members: dict[str, float]
     average: float
     log_odds: float
+    start: str = "an average case"
+
+    def shown(self, member: str) -> str:
+        """Return what a member brought, in two decimals; ``0`` of one that the model makes nothing of."""
+        value = self.members[member]
+        return f"{value:+.2f}" if value else "0"
 
     @property
     def words(self) -> str:
         """The members by size, and from where they lead to where."""
         order = sorted(self.members, key=lambda name: -abs(self.members[name]))
-        parts = ", ".join(f"{name} {self.members[name]:+.2f}" for name in order)
-        return f"in log odds {parts}; from {self.average:+.2f}, an average case, to {self.log_odds:+.2f}"
+        parts = ", ".join(f"{name} {self.shown(name)}" for name in order)
+        return f"in log odds {parts}; from {self.average:+.2f}, {self.start}, to {self.log_odds:+.2f}"
 
 
 @dataclass(frozen=True)
