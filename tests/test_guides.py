@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from isthmus import cli
 from isthmus.errors import IsthmusError
+from isthmus.protocol.resolve import shipped_protocols
 from isthmus.report import page as report_page
 from isthmus.report.subjects import SUBJECTS
 from tests.ddti_tree import write_ddti_tree
@@ -23,7 +24,7 @@ from tests.quick_demo import quick_demo
 
 DOCS = ROOT / "docs"
 CHAINS = {
-    "first hour": ("first_hour.md",),
+    "first hour": ("first_hour.md", "reading_the_report.md", "choosing_a_protocol.md"),
     "own cohort": ("your_cohort.md", "your_network.md"),
 }
 
@@ -64,3 +65,9 @@ def test_every_section_of_the_report_is_explained_and_none_that_it_lacks():
     names = re.findall(r'"([A-Z][^"]+[^".])"', inspect.getsource(report_page._sections))
     shown = {name.replace("{page['unit']}", "nodule") for name in names} | {subject.heading for subject in SUBJECTS}
     assert headings("reading_the_report.md") == shown
+
+
+def test_every_shipped_protocol_has_its_rows():
+    words = (DOCS / "choosing_a_protocol.md").read_text(encoding="utf-8")
+    for name in shipped_protocols():
+        assert words.count(f"| `{name}` |") >= 2, name
