@@ -1,4 +1,4 @@
-"""Cases of a fused model explained: the heat of each member's pictures, and what each member brought to the score."""
+"""Cases explained: the heat of each of their pictures and, of a fused model, what each member brought to the score."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from isthmus.errors import InputError
 from isthmus.explain.fused_attribution import attribute_from_average, mean_by_member
 from isthmus.explain.member_bars import member_bars
 from isthmus.explain.overlay import to_png
@@ -15,10 +16,39 @@ from isthmus.inference.clip_proposal import Proposer
 from isthmus.inference.fused_case import Case, ReadCase
 from isthmus.inference.fused_predictor import FusedPredictor
 from isthmus.inference.output import MARKS
+from isthmus.inference.pictures import Picture
 from isthmus.inference.prediction import Brought, FailedPicture, Prediction, Predictions
+from isthmus.inference.predictor import Predictor
+from isthmus.inference.single_cases import pictures_of_case
 from isthmus.statistics.inputs import FloatArray
 
 Progress = Callable[[str, int, int], None]
+
+
+def explain_single_cases(
+    predictor: Predictor,
+    cases: Sequence[Case],
+    predictions: Predictions,
+    folder: Path,
+    *,
+    localiser: Proposer | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Draw the heat of the pictures of cases that a model of one arm scored: ``NNN_FILE.png``; as `explain_cases`."""
+    folder.mkdir()
+    left, drawn = iter(predictions), list[Path]()
+    for number, case in enumerate(cases, start=1):
+        try:
+            pictures = pictures_of_case(predictor, case, localiser)
+        except InputError:
+            continue  # listed already among the failures
+        prediction = next(left)
+        if len(pictures) > 1:
+            prediction = replace(prediction, words=f"{prediction.words}: the score of all {len(pictures)} pictures")
+        drawn += _draw_pictures(predictor, pictures, prediction, folder, f"{number:03d}")
+        if progress is not None:
+            progress("heat maps", number, len(cases))
+    return drawn
 
 
 def explain_cases(
@@ -97,7 +127,15 @@ def _draw(
     for arm, pictures in read.pictures.items():
         words = f"{prediction.words}: the score of all members; {arm}, whose heat this is, brought "
         own = replace(prediction, words=f"{words}{brought.shown(arm)} to it in log odds")
-        for place, picture in enumerate(pictures, start=1):
-            file = f"{name}_{arm}{f'-{place}' if len(pictures) > 1 else ''}_{Path(picture.source).stem}"
-            drawn += draw_prediction(predictor.members[arm], picture, own, folder, file)
+        drawn += _draw_pictures(predictor.members[arm], pictures, own, folder, f"{name}_{arm}")
+    return drawn
+
+
+def _draw_pictures(
+    predictor: Predictor, pictures: Sequence[Picture], prediction: Prediction, folder: Path, name: str
+) -> list[Path]:
+    drawn: list[Path] = []
+    for place, picture in enumerate(pictures, start=1):
+        file = f"{name}{f'-{place}' if len(pictures) > 1 else ''}_{Path(picture.source).stem}"
+        drawn += draw_prediction(predictor, picture, prediction, folder, file)
     return drawn

@@ -6,6 +6,7 @@ from dataclasses import replace
 from isthmus.errors import InputError
 from isthmus.inference.clip_proposal import Proposer
 from isthmus.inference.fused_case import Case, View
+from isthmus.inference.pictures import Picture
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions
 from isthmus.inference.predictor import Predictor, Progress
 
@@ -48,6 +49,27 @@ def predict_single_cases(
     if not found:
         raise failures[0].error
     return Predictions(found, failures)
+
+
+def pictures_of_case(predictor: Predictor, case: Case, localiser: Proposer | None = None) -> list[Picture]:
+    """Read a case's pictures as the model needs them.
+
+    Raises
+    ------
+    InputError
+        When one cannot be read, or the case holds what the model has no use for.
+    """
+    return [
+        predictor.read(
+            view.path,
+            box=view.box,
+            mask=view.mask,
+            scan_area=view.scan_area,
+            localiser=localiser,
+            frame_rate_hz=view.frame_rate_hz,
+        )
+        for view in _views(case, predictor)
+    ]
 
 
 def _views(case: Case, predictor: Predictor) -> Sequence[View]:
