@@ -13,6 +13,7 @@ from isthmus.protocol.chosen import chosen_networks
 from isthmus.protocol.fits import own_file
 from isthmus.protocol.resolve import narrowed, validate
 from isthmus.protocol.schema import Protocol
+from isthmus.report.reading import ranking_measure
 from isthmus.report.summary import evidence_lines
 from isthmus.tables.predictions import read_predictions
 
@@ -97,7 +98,8 @@ class Run:
             "run": str(self.folder),
             "report": str(self.report),
             "arms": {
-                arm: {split: parts[split].get("auc") for split in parts} for arm, parts in self.evidence["arms"].items()
+                arm: {split: parts[split].get(ranking_measure(self.evidence)) for split in parts}
+                for arm, parts in self.evidence["arms"].items()
             },
             "comparisons": self.evidence["comparisons"],
         }
