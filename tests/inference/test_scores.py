@@ -15,7 +15,7 @@ from torch import nn
 from isthmus.errors import InputError
 from isthmus.imaging.prepare import Preparation
 from isthmus.inference.scores import aggregate, probabilities, view_logits, view_scores
-from isthmus.models.classifier import InputSpec
+from isthmus.models.classifier import InputSpec, image_input
 from isthmus.models.descriptor_heads import create_classifier
 from isthmus.models.descriptors import DescriptorSpec
 
@@ -28,6 +28,7 @@ class Tiny(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.inputs = image_input(1)
         self.layers = nn.Sequential(
             nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.5), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
             nn.Linear(8, 2),

@@ -32,7 +32,7 @@ def test_what_is_there_may_be_hidden_but_never_all_of_it(seed: int, modalities: 
     there = generator.random((30, modalities)) < 0.7
     there[:, 0] |= ~there.any(axis=1)
     shown = hide_modalities(pictures(there), chance, generator)
-    seen = shown.any(axis=(2, 3, 4))
+    seen = np.any(shown, axis=(2, 3, 4))
     assert not (seen & ~there).any()
     assert seen.any(axis=1).all()
     assert set(np.unique(shown)) <= {0, 7}
@@ -40,7 +40,7 @@ def test_what_is_there_may_be_hidden_but_never_all_of_it(seed: int, modalities: 
 
 def test_each_is_hidden_as_often_as_asked_and_the_last_one_left_is_any_of_them() -> None:
     there = np.ones((20000, 3), bool)
-    seen = hide_modalities(pictures(there), 0.5, np.random.default_rng(1)).any(axis=(2, 3, 4))
+    seen = np.any(hide_modalities(pictures(there), 0.5, np.random.default_rng(1)), axis=(2, 3, 4))
     # Each is kept with 1/2, or as one of three where all three would be hidden: 1/2 + 1/8/3.
     np.testing.assert_allclose(seen.mean(axis=0), 1 / 2 + 1 / 24, atol=0.02)
 

@@ -11,11 +11,13 @@ from isthmus.inference.any_bundle import load_bundle, modalities_of
 from isthmus.inference.case_table import read_case_table
 from isthmus.inference.fused_case import Case
 from isthmus.inference.fused_predictor import FusedPredictor, OwnNetworks
+from isthmus.inference.joined_cases import predict_joined_cases
 from isthmus.inference.localiser import load_localiser
 from isthmus.inference.named_files import case_of_files, columns_of, named
 from isthmus.inference.output import model_facts, write_predictions
 from isthmus.inference.single_cases import predict_single_cases
 from isthmus.manifest import Manifest
+from isthmus.models.bundle import read_bundle
 from isthmus.models.fused_bundle import is_fused_bundle
 
 
@@ -54,8 +56,8 @@ def predict_given(
         When the model has no use for something that was given, or what it needs is missing.
     """
     refuse_existing(out)
-    fused = is_fused_bundle(bundle)
-    if explain and table is not None and not fused:
+    joining = is_fused_bundle(bundle) or read_bundle(bundle).join is not None
+    if explain and table is not None and not joining:
         raise InputError(
             "a model of one arm draws heat maps of files, not of a table's cases",
             hint="leave out --explain, or give the files",
@@ -69,7 +71,7 @@ def predict_given(
         if beside:
             raise InputError(f"{' and '.join(beside)} stand beside --cases", expected="them in the table's columns")
         cases = read_case_table(table)
-    elif fused:
+    elif joining:
         case = case_of_files(
             inputs,
             modalities_of(bundle),
@@ -173,6 +175,8 @@ def predict_cases(
         with record.stage("predict"):
             if isinstance(predictor, FusedPredictor):
                 predictions = predictor.predict(cases, localiser=proposer, progress=progress)
+            elif predictor.spec.join is not None:
+                predictions = predict_joined_cases(predictor, cases, localiser=proposer, progress=progress)
             else:
                 predictions = predict_single_cases(predictor, cases, localiser=proposer, progress=progress)
         overlays: list[Path] = []

@@ -10,6 +10,8 @@ from isthmus.errors import InputError
 from isthmus.imaging.frames import seen_frames
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from torch import Tensor
 
@@ -66,6 +68,11 @@ def takes_masks(classifier: "Classifier") -> bool:
     from isthmus.models.classifier import LESION_MASK
 
     return any(spec.name == LESION_MASK for spec in classifier.inputs)
+
+
+def mirrored(inputs: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    """Return a network's inputs with all pictures mirrored, left for right; what is no picture stays."""
+    return {name: value.flip(-1) if value.ndim > 2 else value for name, value in inputs.items()}
 
 
 def modalities_seen(classifier: "Classifier") -> tuple[str, ...]:

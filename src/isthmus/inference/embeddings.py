@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isthmus.errors import InputError
+from isthmus.inference.batch import mirrored
 from isthmus.inference.frame_scores import FrameScores, most_suspicious, of_views, pictures_a_view
 from isthmus.inference.scores import over_blocks
 
@@ -50,7 +51,7 @@ def view_embeddings(
         outputs = classifier(inputs)
         embedding, logits = outputs.embedding.float(), outputs.logits.float()
         if flips:
-            other = classifier({name: value.flip(-1) for name, value in inputs.items()})
+            other = classifier(mirrored(inputs))
             embedding, logits = (embedding + other.embedding.float()) / 2, (logits + other.logits.float()) / 2
         if frames > 1:
             chosen = most_suspicious(logits, frames) if frame_scores == "maximum" else None

@@ -100,6 +100,12 @@ class Predictor:
         regions = [_spread(name, given, len(paths)) for name, given in _named(boxes, masks, scan_areas, frame_rates_hz)]
         if not paths:
             raise InputError("no picture was given", expected="at least one")
+        if self.spec.join is not None:
+            raise InputError(
+                f"this model looks at {', '.join(self.spec.join.modalities)} side by side: it scores cases, not files",
+                where=self.spec.name,
+                expected="isthmus.inference.joined_cases.predict_joined_cases, whose cases say what each file shows",
+            )
         waiting: list[Prepared] = []
         scores: list[NDArray[np.float64]] = []
         seen: list[Seen] = []
@@ -159,6 +165,24 @@ class Predictor:
         """Score a picture that :meth:`read` gave."""
         members, found = self._score(*_stacked([picture.prepared]))
         return self._prediction([_facts(picture)], members[:, 0], _each(found, 1)[0])
+
+    def predict_side_by_side(
+        self, pixels: NDArray[np.uint8], masks: NDArray[np.bool_], shown: Sequence[Sequence[Picture]]
+    ) -> Prediction:
+        """Score a nodule by a network of several modalities.
+
+        Parameters
+        ----------
+        pixels, masks : arrays [N, M, S, S, C] and [N, M, S, S]
+            Of its N looks, black where a modality is absent.
+        shown : sequence of N sequences of Picture
+            What each look shows.
+        """
+        members, found = self._score(pixels, masks)
+        pictures = {id(picture): picture for look in shown for picture in look}.values()
+        looks = [_facts_of_look([_facts(picture) for picture in look]) for look in shown]
+        joined = self._joined(looks, members, _each(found, len(shown)))
+        return replace(joined, sources=tuple(picture.source for picture in pictures))
 
     def score_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float64]:
         """Return each part's uncalibrated probabilities: float64 [parts, N, K]."""
@@ -317,6 +341,11 @@ class _Facts:
 
 def _facts(picture: Picture) -> _Facts:
     return _Facts(picture.source, picture.region_source, picture.notes, picture.frames)
+
+
+def _facts_of_look(facts: Sequence[_Facts]) -> _Facts:
+    regions = "/".join(sorted({one.region_source for one in facts}))
+    return _Facts(" with ".join(one.source for one in facts), regions, tuple(n for one in facts for n in one.notes), ())
 
 
 def _stacked(prepared: Sequence[Prepared]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from isthmus.errors import InputError
+from isthmus.inference.batch import mirrored
 from isthmus.inference.frame_scores import FrameScores, most_suspicious, of_views, pictures_a_view
 
 if TYPE_CHECKING:
@@ -166,9 +167,9 @@ def _both(
     outputs = classifier(inputs)
     logits, descriptors = outputs.logits.float(), descriptor_logits(outputs)
     if flips:
-        other = classifier({name: value.flip(-1) for name, value in inputs.items()})
-        mirrored = descriptor_logits(other)
-        descriptors = {name: (one.float() + mirrored[name].float()) / 2 for name, one in descriptors.items()}
+        other = classifier(mirrored(inputs))
+        theirs = descriptor_logits(other)
+        descriptors = {name: (one.float() + theirs[name].float()) / 2 for name, one in descriptors.items()}
         logits = (logits + other.logits.float()) / 2
     if frames == 1:
         return logits, descriptors

@@ -8,8 +8,8 @@ from isthmus.imaging.prepare import Preparation
 from isthmus.models.descriptors import DescriptorSpec
 from isthmus.models.join_spec import JoinSpec
 
-FORMAT = "isthmus-bundle/1.1"
-"""1.1 added `aggregation`."""
+FORMAT = "isthmus-bundle/1.2"
+"""1.1 added `aggregation`; 1.2 networks of several modalities (`join`) and calibrations of several classes."""
 
 Option = bool | int | float | str | list[int]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -40,9 +40,13 @@ class Requires(Facts):
 
 
 class Part(Facts):
-    """One fold model. ``file`` and ``sha256`` are filled in by :func:`write_bundle`."""
+    """One fold model. ``file`` and ``sha256`` are filled in by :func:`write_bundle`.
+
+    ``class_shares`` are those of its training views, which is what it knows of a case of which nothing is shown.
+    """
 
     log_prior_shift: list[float]
+    class_shares: list[float] = []
     file: str = Field("", pattern=r"^(parts/[A-Za-z0-9_-]+\.safetensors)?$")
     sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
 
@@ -179,6 +183,8 @@ class BundleSpec(Facts):
             )
         if self.join is not None and list(self.join.modalities) != self.requires.modalities:
             raise ValueError("requires.modalities are not those that the network joins")
+        if self.join is not None and any(len(part.class_shares) != count for part in self.parts):
+            raise ValueError(f"a network of several modalities needs {count} values of class_shares in every part")
         if self.prepare.crop == "lesion" and self.requires.region == "none":
             raise ValueError("prepare crops the lesion, so requires.region is 'box' or 'mask'")
         return self

@@ -93,7 +93,7 @@ def _model(
     """Return a bundle of some fits of an arm: its specification and its parts."""
     folders = [fit_folder(run_folder, fit) for fit in fits]
     done = [read_json(folder / "done.json", name="fit-done") for folder in folders]
-    return _spec(protocol, cases, fits[0], name, done, frozen), _Weights(folders)
+    return _spec(protocol, cases, fits, name, done, frozen), _Weights(folders)
 
 
 class _Weights(Sequence[Mapping[str, "Tensor"]]):
@@ -195,13 +195,14 @@ def _values(term: Term) -> set[str]:
 def _spec(
     protocol: Protocol,
     cases: Cases,
-    fit: FitSpec,
+    fits: Sequence[FitSpec],
     name: str,
     done: Sequence[dict[str, Any]],
     frozen: Mapping[str, Any] | None,
 ) -> BundleSpec:
     """Return what an arm's bundle says; without frozen choices it is a member of a fused one."""
-    arm, weights, calibration, thresholds = protocol.arms[fit.arm], done[0].get("weights"), None, None
+    fit, weights, calibration, thresholds = fits[0], done[0].get("weights"), None, None
+    arm = protocol.arms[fit.arm]
     if frozen is not None:
         kind = ClassCalibration if len(cases.classes) > 2 else Calibration
         calibration = kind(**frozen["calibration"], fitted_on=frozen["chosen_on"])
@@ -215,7 +216,10 @@ def _spec(
         classes=dict(cases.target.classes),
         requires=Requires(modalities=list(arm.view.shown), region="box" if arm.prepare.crop == "lesion" else "none"),
         prepare=arm.prepare,
-        parts=[Part(log_prior_shift=part["log_prior_shift"]) for part in done],
+        parts=[
+            Part(log_prior_shift=part["log_prior_shift"], class_shares=_class_shares(one))
+            for one, part in zip(fits, done, strict=True)
+        ],
         descriptors=fit.descriptors and DescriptorSpec(heads=fit.descriptors.heads, feed=fit.descriptors.feed),
         join=fit.join,
         flips=fit.flips,
@@ -228,6 +232,12 @@ def _spec(
         versions=_versions(),
         smoke=not protocol.claims,
     )
+
+
+def _class_shares(fit: FitSpec) -> list[float]:
+    """Return the share of each class among the training views of a fit."""
+    counts = np.bincount(fit.labels_of(fit.train_views), minlength=len(fit.classes))
+    return [float(share) for share in counts / counts.sum()]
 
 
 def _cohort(cases: Cases) -> CohortFacts:

@@ -257,6 +257,8 @@ class Protocol(Part):
                     raise ValueError(f"fusions.{key}.fuse names {arm!r}, which is no arm ({', '.join(self.arms)})")
                 if self.arms[arm].networks_of is not None:
                     raise ValueError(f"fusions.{key}.fuse names {arm!r}, which trains no networks of its own")
+                if self.arms[arm].view.join is not None:
+                    raise ValueError(f"fusions.{key}.fuse names {arm!r}, which joins modalities itself; name its parts")
                 if self.arms[arm].oracle:
                     raise ValueError(f"fusions.{key}.fuse names {arm!r}, which is told the truth of a simulation")
         return self
