@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.errors import InputError
-from isthmus.models.fused import FusedHead
+from isthmus.models.coded_head import Head
 from isthmus.models.fused_columns import member_of
 from isthmus.statistics.calibration import safe_logit
 from isthmus.statistics.inputs import FloatArray
@@ -75,12 +75,12 @@ class Attribution:
         return {one: self.values[:, owners == one].sum(axis=1) for one in self.members}
 
 
-def attribute(head: FusedHead, features: FloatArray, background: FloatArray, seed: int = 0) -> Attribution:
+def attribute(head: Head, features: FloatArray, background: FloatArray, seed: int = 0) -> Attribution:
     """Explain a head's log odds.
 
     Parameters
     ----------
-    head : FusedHead
+    head : FusedHead or MeanHead
     features : ndarray, shape [N, D]
         Cases that the head scores; NaN where something is absent.
     background : ndarray, shape [B, D]
@@ -104,7 +104,7 @@ def attribute(head: FusedHead, features: FloatArray, background: FloatArray, see
     return _attributed(head, head.kept_scores(features), ground, seed)
 
 
-def attribute_from_average(head: FusedHead, features: FloatArray, seed: int = 0) -> Attribution:
+def attribute_from_average(head: Head, features: FloatArray, seed: int = 0) -> Attribution:
     """Explain a head's log odds beside those of one case that is average in all: every z-score 0.
 
     For bundles, which hold nobody's values to compare with. Of a head that adds up its features this is what
@@ -118,12 +118,12 @@ def attribute_from_average(head: FusedHead, features: FloatArray, seed: int = 0)
     return _attributed(head, head.kept_scores(features), np.zeros((_walks(head), len(head.kept))), seed)
 
 
-def _walks(head: FusedHead) -> int:
+def _walks(head: Head) -> int:
     """Return how many walks a way are made to a case."""
     return int(np.clip(_STEPS // (len(_used(head)) + 1), 4, MOST_BACKGROUND))
 
 
-def _attributed(head: FusedHead, cases: FloatArray, ground: FloatArray, seed: int) -> Attribution:
+def _attributed(head: Head, cases: FloatArray, ground: FloatArray, seed: int) -> Attribution:
     """Explain cases by as many walks as the background has rows; both are z-scores [., F]."""
     places, random = _used(head), np.random.default_rng(seed)
     orders = [random.permutation(len(places)) for _ in ground]
@@ -142,21 +142,21 @@ def _attributed(head: FusedHead, cases: FloatArray, ground: FloatArray, seed: in
     )
 
 
-def _used(head: FusedHead) -> NDArray[np.int64]:
+def _used(head: Head) -> NDArray[np.int64]:
     """Return which of the kept features reach the classifier."""
     if head.rotation is None:
         return np.sort(head.selected)
     return np.flatnonzero(np.any(head.rotation[head.selected] != 0, axis=0))
 
 
-def _log_odds(head: FusedHead, scores: FloatArray) -> FloatArray:
+def _log_odds(head: Head, scores: FloatArray) -> FloatArray:
     step = max(1, _BLOCK // scores.shape[1])
     parts = [head.of_kept(scores[start : start + step]) for start in range(0, len(scores), step)]
     return safe_logit(np.clip(np.concatenate(parts), SUREST, 1 - SUREST))
 
 
 def _walked(
-    head: FusedHead,
+    head: Head,
     case: FloatArray,
     ground: FloatArray,
     places: NDArray[np.int64],

@@ -236,6 +236,8 @@ class FusedPredictor:
 
     def _absent(self, arm: str) -> str:
         """Return what is said of a score without a member."""
+        if self.spec.mode is None:
+            return f"{arm} is absent: the score is the mean of the others"
         marked = any(indicator_name(arm) in dict(head.head.indicators) for head in self.heads)
         learnt = "" if marked else ", and the model learnt from no case without it"
         return f"{arm} is absent: it counts as that of an average training case{learnt}"
@@ -266,7 +268,8 @@ class FusedPredictor:
         call = spec.positive if probability >= threshold else names[0]
         above = int((each >= threshold).sum())
         if 0 < above < len(each):
-            notes.append(f"{above} of {len(each)} pairs lie at or above the threshold, the others below")
+            who = "folds" if spec.mode is None else "pairs"
+            notes.append(f"{above} of {len(each)} {who} lie at or above the threshold, the others below")
         return Prediction(
             sources=tuple(pictures),
             probabilities={names[0]: 1.0 - mean, names[-1]: mean},

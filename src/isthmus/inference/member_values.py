@@ -1,10 +1,11 @@
 """What a network gives to a fused model's head: its embeddings of views, or its log odds of the positive class."""
 
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from isthmus.inference.embeddings import Float32, unit_means, view_embeddings
+from isthmus.models.fused_columns import Join
 from isthmus.statistics.inputs import FloatArray
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def member_values(
     classifier: "Classifier",
     views: MemberViews,
     preparation: "Preparation",
-    join: Literal["embeddings", "logits"],
+    join: Join,
     device: "str | torch.device",
     *,
     flips: bool = False,

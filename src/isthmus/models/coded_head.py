@@ -12,12 +12,15 @@ from isthmus.errors import BundleError, InputError
 from isthmus.files import read_json, write_json
 from isthmus.models.fused import FusedHead
 from isthmus.models.fused_columns import member_of
+from isthmus.models.mean_head import MeanHead
 from isthmus.statistics.inputs import FloatArray
 from isthmus.tables.coded_columns import CLINICAL, Term, design_of, names_of
 
 COLUMNS_FILE: Final = "columns.json"
 _LARGEST_COLUMNS: Final = 4 * 1024**2
 _TERMS: Final = TypeAdapter(list[Term])
+Head = FusedHead | MeanHead
+"""What is fitted on members' features, or their mean, of which nothing is."""
 
 
 class CodedHead(NamedTuple):
@@ -25,13 +28,13 @@ class CodedHead(NamedTuple):
 
     Parameters
     ----------
-    head : FusedHead
+    head : FusedHead or MeanHead
         Its features are those of the members, in blocks, and then the columns'.
     terms : list of Term
         How the columns are coded, as it was found on the head's own patients.
     """
 
-    head: FusedHead
+    head: Head
     terms: list[Term]
 
     def features(self, blocks: Mapping[str, FloatArray], cases: pd.DataFrame) -> FloatArray:
@@ -90,7 +93,7 @@ class CodedHead(NamedTuple):
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
             raise BundleError(f"{COLUMNS_FILE} is not valid: {place}: {first['msg']}", where=str(path)) from error
-        head = FusedHead.read(folder)
+        head = MeanHead.read(folder) or FusedHead.read(folder)
         if any(not _sound(term) for term in terms) or _of_columns(head) != [f"{CLINICAL}:{n}" for n in names_of(terms)]:
             raise BundleError("head.json and columns.json do not fit each other", where=str(folder))
         return cls(head, terms)
@@ -103,5 +106,5 @@ def _sound(term: Term) -> bool:
     return isinstance(term.fill, str) and bool(term.levels)
 
 
-def _of_columns(head: FusedHead) -> list[str]:
+def _of_columns(head: Head) -> list[str]:
     return [name for name in head.columns if member_of(name) == CLINICAL]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from isthmus.models.bundle_spec import Calibration, CohortFacts, Facts, Requires, Sha256, Thresholds, marks_of
-from isthmus.models.fused_columns import WhereAbsent
+from isthmus.models.fused_columns import Join, WhereAbsent
 
 FORMAT = "isthmus-fused-bundle/1.0"
 
@@ -54,14 +54,14 @@ class FusedBundleSpec(Facts):
         In the order in which the heads take them.
     heads : list of HeadFacts
         Their probabilities are averaged.
-    join : {'embeddings', 'logits'}
-        What of the members the heads see.
+    join : {'embeddings', 'logits', 'mean'}
+        What of the members the heads see; of a mean, nothing is fitted.
     classifier : str
-        Which kind of head, as :data:`isthmus.training.fusion_classifiers.CLASSIFIERS` names it.
+        Which kind of head, as :data:`isthmus.training.fusion_classifiers.CLASSIFIERS` names it; or ``mean``.
     where_absent : {'mean', 'leave_out'}
         What happens to a case that lacks a member.
-    mode : {'cross_fit', 'paper'}
-        Whether the heads learnt from patients that their networks never saw.
+    mode : {'cross_fit', 'paper'}, optional
+        Whether the heads learnt from patients that their networks never saw; None of a mean: nothing was learnt.
     perfusion : bool
         Whether what is measured in the case's contrast-enhanced clips joins the members.
     classes, target, unit, aggregation, calibration, thresholds, cohort, versions, smoke
@@ -76,10 +76,10 @@ class FusedBundleSpec(Facts):
     classes: dict[str, str] = Field(min_length=2, max_length=2)
     members: list[MemberFacts] = Field(min_length=1, max_length=32)
     heads: list[HeadFacts] = Field(min_length=1, max_length=1000)
-    join: Literal["embeddings", "logits"]
+    join: Join
     classifier: str
     where_absent: WhereAbsent
-    mode: Literal["cross_fit", "paper"]
+    mode: Literal["cross_fit", "paper"] | None = None
     perfusion: bool = False
     columns: list[ColumnFacts] = Field([], max_length=1000)
     aggregation: dict[Literal["nodule", "patient"], Literal["mean", "maximum"]]
@@ -98,6 +98,8 @@ class FusedBundleSpec(Facts):
         ):
             if len(set(names)) < len(names):
                 raise ValueError(f"one stands twice in {what}")
+        if (self.mode is None) != (self.join == "mean"):
+            raise ValueError("mode says how heads were fitted, and a mean has none")
         return self
 
     @property

@@ -18,6 +18,7 @@ _ABSENT = {
     "mean": "A case may lack members: an absent member stands at its training mean, and the score says so.",
     "leave_out": "A case that lacks a member is refused.",
 }
+_OTHERS = "A case may lack members: the others are averaged, and the score says so."
 
 
 def render_fused_card(spec: "FusedBundleSpec", members: "Sequence[BundleSpec]") -> str:
@@ -71,7 +72,8 @@ def _input(spec: "FusedBundleSpec", members: "Sequence[BundleSpec]") -> str:
     if spec.perfusion:
         lines.append("- the perfusion that is measured in contrast-enhanced clips with an outline or box")
     lines += [f"- column `{column.name}`: {column_in_words(column)}" for column in spec.columns]
-    return f"## Input\n\n{_ABSENT[spec.where_absent]}\n\n" + "\n".join(lines)
+    absent = _OTHERS if spec.mode is None else _ABSENT[spec.where_absent]
+    return f"## Input\n\n{absent}\n\n" + "\n".join(lines)
 
 
 def column_in_words(column: "ColumnFacts") -> str:
@@ -86,17 +88,29 @@ def column_in_words(column: "ColumnFacts") -> str:
 
 
 def _output(spec: "FusedBundleSpec") -> str:
-    seen = "what their last layers see" if spec.join == "embeddings" else "their log odds"
-    count, calibration, thresholds = len(spec.heads), spec.calibration, spec.thresholds
+    calibration, thresholds = spec.calibration, spec.thresholds
     return (
         "## Output\n\n"
-        f"Several views of a member are averaged; of the members {seen} goes into a head ({spec.classifier}). The "
-        f"probability is the mean of {count} pair{'s' if count > 1 else ''} of networks and head. {_MODES[spec.mode]}"
+        f"Several views of a member are averaged; {_joined(spec)}"
         f"\n\nCalibrated by {calibration.method} (intercept {calibration.intercept:.3f}, slope "
         f"{calibration.slope:.3f}, fitted on {calibration.fitted_on}). It holds at the prevalence of the training "
         "cohort; elsewhere it must be checked."
         f"\n\nPositive from {thresholds.value:.4f} on the {thresholds.on} (rule: {thresholds.rule}; chosen on "
         f"{thresholds.chosen_on})."
+    )
+
+
+def _joined(spec: "FusedBundleSpec") -> str:
+    count = len(spec.heads)
+    if spec.mode is None:
+        return (
+            "of the members that a case has the log odds are averaged. The probability is the mean of "
+            f"{count} such mean{'s' if count > 1 else ''}, one a fold. Nothing but the networks was fitted."
+        )
+    seen = "what their last layers see" if spec.join == "embeddings" else "their log odds"
+    return (
+        f"of the members {seen} goes into a head ({spec.classifier}). The "
+        f"probability is the mean of {count} pair{'s' if count > 1 else ''} of networks and head. {_MODES[spec.mode]}"
     )
 
 

@@ -14,6 +14,9 @@ PERFUSION: Final = "perfusion"
 RESERVED: Final = (PERFUSION, "absent", "component")
 """Beginnings of columns that are no network's: no arm may be called so."""
 
+Join = Literal["embeddings", "logits", "mean"]
+"""What of the members is joined: what their last layers see, their log odds, or the mean of these and no head."""
+
 WhereAbsent = Literal["mean", "leave_out"]
 """``mean``: an absent member's features stand at their training mean and an indicator says so; ``leave_out``: an
 example that lacks a member is neither fitted on nor scored."""

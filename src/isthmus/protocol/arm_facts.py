@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.files import read_json
+from isthmus.models.mean_head import MEAN
 from isthmus.models.registry import cards
 from isthmus.protocol.descriptors import descriptor_sentences
 from isthmus.protocol.fits import fit_folder
@@ -54,6 +55,13 @@ def _arm_facts(protocol: Protocol, key: str, fits: Sequence[FitSpec], folder: Pa
 def _fusion_facts(protocol: Protocol, key: str) -> ArmFacts:
     fusion, (classifier,) = protocol.fusions[key], protocol.fusions[key].candidates
     members = listed([protocol.title_of(arm) for arm in fusion.fuse])
+    if fusion.settings.join == MEAN:
+        return ArmFacts(
+            title=fusion.title or key,
+            network=f"mean of {len(fusion.fuse)} networks",
+            weights="those of its members",
+            description=f"the mean of the log odds of {members}, of those that a case has; nothing is fitted",
+        )
     joined = "the embeddings" if fusion.settings.join == "embeddings" else "the log odds"
     more = [f"{listed(fusion.columns)} of the tables"] if fusion.columns else []
     more += ["the measured perfusion of its contrast-enhanced clips"] if fusion.perfusion else []

@@ -28,8 +28,9 @@ from isthmus.models.bundle_spec import (
 from isthmus.models.descriptors import DescriptorSpec
 from isthmus.models.fused_bundle import Member, write_fused_bundle
 from isthmus.models.fused_bundle_spec import ColumnFacts, FusedBundleSpec, HeadFacts, MemberFacts
+from isthmus.models.mean_head import MEAN
 from isthmus.protocol.cases import Cases
-from isthmus.protocol.fits import fit_folder
+from isthmus.protocol.fits import class_shares, fit_folder
 from isthmus.protocol.fused_fits import FusedFit, read_pair
 from isthmus.protocol.schema import Protocol
 from isthmus.report.case_columns import title_of
@@ -134,7 +135,7 @@ def _write_fused(
         join=fusion.settings.join,
         classifier=classifier,
         where_absent=fusion.settings.where_absent,
-        mode=fusion.settings.mode,
+        mode=None if fusion.settings.join == MEAN else fusion.settings.mode,
         perfusion=fusion.perfusion,
         columns=_columns(fusion.columns, [head.terms for head in heads]),
         aggregation=dict(cases.target.aggregation),
@@ -217,7 +218,7 @@ def _spec(
         requires=Requires(modalities=list(arm.view.shown), region="box" if arm.prepare.crop == "lesion" else "none"),
         prepare=arm.prepare,
         parts=[
-            Part(log_prior_shift=part["log_prior_shift"], class_shares=_class_shares(one))
+            Part(log_prior_shift=part["log_prior_shift"], class_shares=class_shares(one))
             for one, part in zip(fits, done, strict=True)
         ],
         descriptors=fit.descriptors and DescriptorSpec(heads=fit.descriptors.heads, feed=fit.descriptors.feed),
@@ -232,12 +233,6 @@ def _spec(
         versions=_versions(),
         smoke=not protocol.claims,
     )
-
-
-def _class_shares(fit: FitSpec) -> list[float]:
-    """Return the share of each class among the training views of a fit."""
-    counts = np.bincount(fit.labels_of(fit.train_views), minlength=len(fit.classes))
-    return [float(share) for share in counts / counts.sum()]
 
 
 def _cohort(cases: Cases) -> CohortFacts:

@@ -17,7 +17,7 @@ from isthmus.explain.fused_attribution import (
 )
 from isthmus.files import write_json
 from isthmus.imaging.cache import PreparedStore
-from isthmus.models.fused import FusedHead
+from isthmus.models.coded_head import Head
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.clinical_arm import known_cases
 from isthmus.protocol.fused_fits import FusedFit, features_of, read_pair
@@ -111,7 +111,7 @@ def _of_fold(
     return rows.assign(**members)
 
 
-def _explained(head: FusedHead, features: np.ndarray[Any, Any], background: np.ndarray[Any, Any]) -> Attribution:
+def _explained(head: Head, features: np.ndarray[Any, Any], background: np.ndarray[Any, Any]) -> Attribution:
     return attribute(head, features, background[head.scored(background)])
 
 

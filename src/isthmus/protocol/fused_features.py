@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,8 @@ from isthmus.explain.held_out import read_fold
 from isthmus.imaging.cache import PreparedStore
 from isthmus.inference.embeddings import unit_means
 from isthmus.inference.member_values import MemberViews, member_values
+from isthmus.models.fused_columns import Join
+from isthmus.models.mean_head import LOG_ODDS
 from isthmus.protocol.fits import fit_folder
 from isthmus.training.spec import FitSpec
 
@@ -34,9 +36,7 @@ class Block(NamedTuple):
     columns: tuple[str, ...]
 
 
-def member_features(
-    run_folder: Path, fit: FitSpec, views: pd.DataFrame, store: PreparedStore, on: Literal["embeddings", "logits"]
-) -> Block:
+def member_features(run_folder: Path, fit: FitSpec, views: pd.DataFrame, store: PreparedStore, on: Join) -> Block:
     """Return what a fit's network says of the nodules of some views.
 
     Parameters
@@ -49,7 +49,7 @@ def member_features(
         `view_id`, `nodule_id`.
     store : PreparedStore
         Prepared as the fit's arm says.
-    on : {'embeddings', 'logits'}
+    on : {'embeddings', 'logits', 'mean'}
         What the last layer sees, or the log odds of the positive class that it gives.
     """
     from isthmus.training.engine import default_device
@@ -61,7 +61,7 @@ def member_features(
         network.classifier, seen, fit.prepare, on, device, flips=network.flips, frame_scores=network.frame_scores
     )
     units, means = unit_means(values, views["nodule_id"].to_numpy(dtype=object))
-    names = [str(place) for place in range(values.shape[1])] if on == "embeddings" else ["log_odds"]
+    names = [str(place) for place in range(values.shape[1])] if on == "embeddings" else [LOG_ODDS]
     return Block(units, means, tuple(f"{fit.arm}:{name}" for name in names))
 
 

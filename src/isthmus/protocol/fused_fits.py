@@ -13,9 +13,10 @@ from isthmus.errors import FitError
 from isthmus.files import read_json, sha256_of_json, write_json
 from isthmus.imaging.cache import PreparedStore
 from isthmus.models.coded_head import CodedHead
+from isthmus.models.mean_head import MEAN, MeanHead
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.clinical_arm import known_cases
-from isthmus.protocol.fits import sides
+from isthmus.protocol.fits import fit_folder, sides
 from isthmus.protocol.fused_features import Block, member_features, side_by_side
 from isthmus.protocol.fused_perfusion import perfusion_block
 from isthmus.protocol.half_fits import pairs_of_fold
@@ -23,7 +24,7 @@ from isthmus.protocol.schema import Fusion, Protocol
 from isthmus.report.clinical_terms import CLINICAL, Term, design_of, names_of, terms_of
 from isthmus.tables.check import write_table
 from isthmus.training.fusion import fit_heads
-from isthmus.training.halves import Pair, check_unseen
+from isthmus.training.halves import FusionMode, Pair, check_unseen
 from isthmus.training.seeds import seed_of
 from isthmus.training.spec import FitSpec
 
@@ -78,7 +79,8 @@ def list_fused_fits(
     for key, fusion in protocol.fusions.items():
         for seed, fold in split[["seed", "fold"]].drop_duplicates().to_numpy().tolist():
             part_of = sides(split, seed, fold)
-            pairs = pairs_of_fold(cases, part_of, fusion.settings.mode, seed, fold)
+            mode: FusionMode = "cross_fit" if fusion.settings.halved else "paper"
+            pairs = pairs_of_fold(cases, part_of, mode, seed, fold)
             networks = {pair.name: {arm: place_of[arm, seed, fold, pair.name] for arm in fusion.fuse} for pair in pairs}
             found.append(FusedFit(key, fusion, seed, fold, part_of, pairs, networks))
     return found
@@ -94,7 +96,8 @@ def fit_fusions(
     """Fit the heads that are not there yet, and score each fold's tuning and held-out nodules with them.
 
     Leaves for each fusion, classifier, seed and fold `pair-<name>/` (the head, and how its columns are coded),
-    `path.json` (what was selected, and how), `predictions.csv` (`nodule_id`, `part`, `p_<class>`) and `done.json`.
+    `path.json` (what was selected, and how; not of a mean), `predictions.csv` (`nodule_id`, `part`, `p_<class>`) and
+    `done.json`.
 
     Raises
     ------
@@ -106,7 +109,9 @@ def fit_fusions(
     for number, fit in enumerate(fused, start=1):
         folders = {name: fit.folder(run_folder, name) for name in fit.fusion.candidates}
         missing = [name for name, folder in folders.items() if not _done(folder, fit)]
-        if missing:
+        if missing and fit.fusion.settings.join == MEAN:
+            _average_fold(run_folder, cases, fit, stores)
+        elif missing:
             _fit_fold(run_folder, cases, fit, missing, stores)
         if progress is not None:
             progress("joining arms", number, len(fused))
@@ -118,6 +123,25 @@ def _done(folder: Path, fit: FusedFit) -> bool:
     if read_json(folder / "done.json", name="fused-fit-done")["fit"] != fit.fingerprint():
         raise FitError("the folder holds another fused fit", where=str(folder), hint="remove it, or start a new run")
     return True
+
+
+def _average_fold(run_folder: Path, cases: Cases, fit: FusedFit, stores: Mapping[str, PreparedStore]) -> None:
+    """Score a fold by the mean of what its members' own networks say; there is nothing to fit."""
+    known = known_cases(cases)
+    part = known["group_id"].map(fit.part_of)
+    judged = known[part.isin(["tune", "cv"])].reset_index(drop=True)
+    (pair,) = fit.pairs
+    check_unseen(pair.networks, judged["group_id"].tolist(), f"{fit.key}, fold {fit.fold}")
+    shifts = []
+    for network in fit.networks[pair.name].values():
+        done = read_json(fit_folder(run_folder, network) / "done.json", name="fit-done")
+        shifts.append(float(done["log_prior_shift"][-1]) - float(done["log_prior_shift"][0]))
+    values, columns = features_of(run_folder, fit, pair, [], judged, cases, stores)
+    head = MeanHead(columns, np.array(shifts))
+    folder = fit.folder(run_folder, MEAN)
+    CodedHead(head, []).write(folder / f"pair-{pair.name}")
+    rows = judged[["nodule_id"]].assign(part=judged["group_id"].map(fit.part_of))
+    _keep(folder, fit, _scored(rows, [head.probabilities(values)], cases))
 
 
 def _fit_fold(
@@ -132,7 +156,7 @@ def _fit_fold(
     paths: dict[str, dict[str, Any]] = {name: {} for name in classifiers}
     for pair in fit.pairs:
         taught = known["group_id"].isin(pair.head).to_numpy()
-        if fit.fusion.settings.mode == "cross_fit":
+        if fit.fusion.settings.halved:
             check_unseen(pair.networks, pair.head, f"{fit.key}, pair {pair.name}: its head and its networks")
         check_unseen([*pair.networks, *pair.head], judged["group_id"].tolist(), f"{fit.key}, fold {fit.fold}")
         terms, _ = terms_of(known[taught], fit.fusion.columns) if fit.fusion.columns else ([], [])
@@ -147,11 +171,15 @@ def _fit_fold(
             scores[name].append(fitted.head.probabilities(values[judged.index]))
             paths[name][pair.name] = fitted.path
     for name in classifiers:
-        folder = fit.folder(run_folder, name)
         rows = _scored(judged[["nodule_id"]].assign(part=part[judged.index]), scores[name], cases)
-        write_table(folder / "predictions.csv", rows)
+        folder = fit.folder(run_folder, name)
         write_json(folder / "path.json", {"format": "isthmus-fused-path/1.0", "pairs": paths[name]})
-        write_json(folder / "done.json", {"format": "isthmus-fused-fit-done/1.0", "fit": fit.fingerprint()})
+        _keep(folder, fit, rows)
+
+
+def _keep(folder: Path, fit: FusedFit, rows: pd.DataFrame) -> None:
+    write_table(folder / "predictions.csv", rows)
+    write_json(folder / "done.json", {"format": "isthmus-fused-fit-done/1.0", "fit": fit.fingerprint()})
 
 
 def features_of(

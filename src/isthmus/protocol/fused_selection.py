@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.files import read_json, write_json
+from isthmus.models.mean_head import MEAN
 from isthmus.protocol.fused_fits import FusedFit
 from isthmus.report.selection import Head, summarise_selection
 
@@ -22,8 +23,9 @@ def add_selection(run_folder: Path, fused: Sequence[FusedFit], evidence: dict[st
         The content of `evidence.json`.
     """
     heads: dict[str, list[Head]] = {}
-    modes = {fit.key: fit.fusion.settings.mode for fit in fused}
-    for fit in fused:
+    fitted = [fit for fit in fused if fit.fusion.settings.join != MEAN]
+    modes = {fit.key: fit.fusion.settings.mode for fit in fitted}
+    for fit in fitted:
         (classifier,) = fit.fusion.candidates
         paths = read_json(fit.folder(run_folder, classifier) / "path.json", name="fused-path")["pairs"]
         heads.setdefault(fit.key, []).extend(Head(fit.seed, fit.fold, name, path) for name, path in paths.items())

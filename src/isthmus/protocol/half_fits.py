@@ -51,7 +51,7 @@ def list_half_fits(
     CohortError
         When a fold has too few groups to halve, or a half holds no view of a class.
     """
-    crossed = [fusion for fusion in protocol.fusions.values() if fusion.settings.mode == "cross_fit"]
+    crossed = [fusion for fusion in protocol.fusions.values() if fusion.settings.halved]
     members = [key for key in protocol.arms if any(key in fusion.fuse for fusion in crossed)]
     fits = []
     for seed, fold in split[["seed", "fold"]].drop_duplicates().to_numpy().tolist() if members else ():

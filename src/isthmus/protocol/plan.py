@@ -138,7 +138,7 @@ def make_plan(
         for candidate, variant in arm.variants().items()
     }
     weights = sum(4.0 * parameters[fit.arm, fit.candidate] for fit in fits)
-    joined = [fusion.fuse for fusion in protocol.fusions.values() if fusion.settings.mode == "cross_fit"]
+    joined = [fusion.fuse for fusion in protocol.fusions.values() if fusion.settings.halved]
     crossed = sorted({key for members in joined for key in members})
 
     def seconds(fit: FitSpec) -> float:
@@ -181,9 +181,9 @@ def _fused_mib(protocol: Protocol, fits: Sequence[FitSpec], parameters: Mapping[
         largest[key] = max(largest.get(key, 0.0), 4.0 * millions)
     folds = {(fit.seed, fit.fold) for fit in fits if fit.divided == "groups"}
     first = sum(seed == protocol.splits.seeds[0] for seed, _ in folds)
-    crossed = {key for one in protocol.fusions.values() if one.settings.mode == "cross_fit" for key in one.fuse}
+    crossed = {key for one in protocol.fusions.values() if one.settings.halved for key in one.fuse}
     copies = sum(
-        (2 if fusion.settings.mode == "cross_fit" else 1) * first * largest[key]
+        (2 if fusion.settings.halved else 1) * first * largest[key]
         for fusion in protocol.fusions.values()
         for key in fusion.fuse
     )

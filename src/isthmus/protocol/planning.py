@@ -6,6 +6,7 @@ from pathlib import Path
 
 from isthmus.cohort.cohort import load_cohort
 from isthmus.files import refuse_existing
+from isthmus.models.mean_head import MEAN
 from isthmus.models.weights import locate
 from isthmus.protocol.absent_modalities import without_absent_modalities
 from isthmus.protocol.arithmetic import try_arithmetic
@@ -104,4 +105,5 @@ def check_libraries(protocol: Protocol) -> None:
         With what to install.
     """
     for fusion in protocol.fusions.values():
-        check_classifiers(fusion.candidates)
+        if fusion.settings.join != MEAN:
+            check_classifiers(fusion.candidates)

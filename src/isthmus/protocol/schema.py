@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from isthmus.models.fused_columns import RESERVED
+from isthmus.models.mean_head import MEAN
 from isthmus.protocol.arm import Arm, Part
 from isthmus.report.clinical_terms import CLINICAL, CLINICAL_TITLE, WITHHELD
 from isthmus.training.fusion import FusionSettings
@@ -125,9 +126,28 @@ class Fusion(Part):
         default=["logistic"], min_length=1, description="classifiers; `select` says which is the fusion's"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_classifier_of_a_mean(cls, content: Any) -> Any:
+        settings = content.get("settings") if isinstance(content, dict) else None
+        if not isinstance(settings, dict) or settings.get("join") != MEAN:
+            return content
+        return {**content, "candidates": content.get("candidates", [MEAN])}
+
+    @model_validator(mode="after")
+    def _a_mean_of_networks(self) -> "Fusion":
+        if self.settings.join != MEAN:
+            return self
+        more = {"columns": self.columns, "perfusion": self.perfusion, "candidates": self.candidates != [MEAN]}
+        given = [name for name, value in more.items() if value]
+        if given:
+            raise ValueError(f"settings.join is 'mean', which joins networks and nothing else: it takes no {given[0]}")
+        return self
+
     @model_validator(mode="after")
     def _known(self) -> "Fusion":
-        unknown = [name for name in self.candidates if name not in CLASSIFIERS]
+        known = [MEAN] if self.settings.join == MEAN else [*CLASSIFIERS]
+        unknown = [name for name in self.candidates if name not in known]
         if unknown:
             raise ValueError(f"no classifier is called {unknown[0]!r}; expected some of {', '.join(CLASSIFIERS)}")
         for what, names in (("fuse", self.fuse), ("columns", self.columns), ("candidates", self.candidates)):

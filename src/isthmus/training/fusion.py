@@ -2,16 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from isthmus.errors import InputError
 from isthmus.models.fused import FusedHead, Places
 from isthmus.models.fused_classifier import one_thread
 from isthmus.models.fused_columns import (
+    Join,
     WhereAbsent,
     checked,
     component_names,
@@ -19,6 +27,7 @@ from isthmus.models.fused_columns import (
     member_of,
     usable,
 )
+from isthmus.models.mean_head import MEAN
 from isthmus.statistics.inputs import FloatArray
 from isthmus.training.correlation_cut import uncorrelated
 from isthmus.training.fusion_classifiers import Groups, Labels, check_classifiers, fit_classifier
@@ -37,8 +46,10 @@ class FusionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    join: Literal["embeddings", "logits"] = Field(
-        "embeddings", description="what of the networks is joined: what their last layer sees, or what it says"
+    join: Join = Field(
+        "embeddings",
+        description="what of the networks is joined: what their last layer sees, or what it says; mean: the mean of "
+        "what those say that a patient has, by the arms' own networks, with no head, no halves and no other key here",
     )
     correlation: float | None = Field(
         0.9, gt=0, lt=1, description="of features that correlate above this only one stays; null keeps all"
@@ -57,6 +68,24 @@ class FusionSettings(BaseModel):
         description="cross_fit: the head never learns from patients that its networks were trained on; "
         "paper: it learns from the same, as published (in-sample, optimistic)",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_mean_has_no_head(cls, content: Any) -> Any:
+        others = [name for name in content if name != "join"] if isinstance(content, dict) else []
+        if others and content.get("join") == MEAN:
+            raise ValueError(f"join is 'mean', which has no head: it takes no {others[0]}")
+        return content
+
+    @model_serializer(mode="wrap")
+    def _without_a_head(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        kept: dict[str, Any] = handler(self)
+        return {"join": self.join} if self.join == MEAN else kept
+
+    @property
+    def halved(self) -> bool:
+        """Whether the members' networks are trained on halves, and a head on the other half."""
+        return self.join != MEAN and self.mode == "cross_fit"
 
 
 @dataclass(frozen=True, eq=False)
