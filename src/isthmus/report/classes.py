@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable, analysis_table, calibrated_columns
+from isthmus.report.class_readers import against_readers
 from isthmus.report.decisions import call_measures
 from isthmus.report.discrimination import several_class_measures
 from isthmus.report.reading import in_order
@@ -30,7 +31,8 @@ def classes_evidence(table: AnalysisTable, study: Study, evidence: dict[str, Any
         ``n_groups``, ``called`` {class: share with its interval}, ``right_when_called``}}}}, groups as clusters;
         ``brier`` {split: {arm: {``calibrated``, ``as_given``}}} where there is a calibration; ``pictures`` {split:
         {arm: {``n``, ``accuracy``, ``balanced_accuracy``, ``macro_auc``, ``hand_till``, ``majority_rate``}}} of single
-        pictures, where their rows are known and the unit is none.
+        pictures, where their rows are known and the unit is none; ``readers`` where there are reads: as
+        :func:`isthmus.report.class_readers.against_readers`.
     """
     if len(table.classes) == 2:
         return {}
@@ -43,6 +45,8 @@ def classes_evidence(table: AnalysisTable, study: Study, evidence: dict[str, Any
             found["brier"].setdefault(split, {})[arm] = _brier(rows, table.classes, study.level)
     if study.pictures is not None:
         found["pictures"] = _pictures(study.pictures, table, study)
+    if compared := against_readers(table, study):
+        found["readers"] = compared
     return found
 
 

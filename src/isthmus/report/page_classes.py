@@ -6,8 +6,9 @@ from pandas import DataFrame
 
 from isthmus.report.classes import KEY, MEASURES, classes_evidence
 from isthmus.report.context import ReportContext
+from isthmus.report.page_decision_tables import discordance_table
 from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import count, interval, listed, number, plural, split_name, splits_of
+from isthmus.report.reading import count, interval, listed, number, p_value, plural, split_name, splits_of
 from isthmus.report.subject import Shown, Subject
 
 _HEADS: Final = {
@@ -27,6 +28,8 @@ def show(context: ReportContext) -> Shown | None:
     tables = [
         _side_by_side(context, found, split),
         *_of_calls(context, found, split),
+        discordance_table(context, split),
+        _against_readers(context, found, split),
         _calibrated(context, found, split),
     ]
     sentences = ["A smoke run: no number below means anything."] if "SMOKE" in context.marks else []
@@ -94,6 +97,28 @@ def _of_calls(context: ReportContext, found: dict[str, Any], split: str) -> list
     return tables
 
 
+def _against_readers(context: ReportContext, found: dict[str, Any], split: str) -> Table:
+    own = [entry for entry in found.get("readers", []) if entry["split"] == split]
+    leading = (context.evidence.get("primary") or {}).get("arm")
+    own = [entry for entry in own if leading is None or entry["arm"] == leading]
+    rows = [
+        Row(
+            f"{entry['name']}{', ' + entry['condition'] if entry['condition'] else ''}",
+            [
+                Cell(count(entry["n"])),
+                *(Cell(count(entry[name])) for name in ("both_right", "b", "c")),
+                Cell(p_value(entry["p"])),
+                Cell(p_value(entry["p_holm"])),
+            ],
+        )
+        for entry in own[:12]
+    ]
+    unit = context.evidence["unit"]
+    columns = [f"{unit.capitalize()}s", "Both right", "The arm alone", "The reader alone", "p, McNemar", "p, Holm"]
+    who = context.title_of(own[0]["arm"]) if own else ""
+    return Table(f"{who} against each reader’s calls, {split_name(split)}", columns, rows, first="Reader")
+
+
 def _calibrated(context: ReportContext, found: dict[str, Any], split: str) -> Table:
     rows = [
         Row(context.title_of(arm), [Cell(interval(own["calibrated"])), Cell(interval(own["as_given"]))])
@@ -118,11 +143,17 @@ def _notes(context: ReportContext, found: dict[str, Any], split: str) -> list[st
             "Shares of each label's calls, and of each call how often it is right at the class shares of this set; "
             "Wilson intervals with the patients as clusters. tables/calls_by_class.csv holds all arms and splits."
         )
+    if any(entry["split"] == split for entry in found.get("readers", [])):
+        notes.append(
+            "McNemar’s mid-p, over groups where a patient has several cases; Holm’s correction over all arms, readers "
+            "and conditions. It asks whether arm and reader are right equally often; few on whom they differ cannot "
+            "tell. tables/mcnemar_readers.csv holds all arms."
+        )
     return notes
 
 
 def frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:
-    """Return ``calls_by_class`` and ``pictures_and_units``."""
+    """Return ``calls_by_class``, ``pictures_and_units`` and ``mcnemar_readers``."""
     found = evidence.get(KEY)
     if not found:
         return {}
@@ -148,7 +179,8 @@ def frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:
         for unit, facts in (("picture", own), (evidence["unit"], evidence["arms"][arm][split]))
         for measure in MEASURES
     ]
-    return {"calls_by_class": DataFrame(calls), "pictures_and_units": DataFrame(pictures)}
+    readers = DataFrame(found.get("readers", []))
+    return {"calls_by_class": DataFrame(calls), "pictures_and_units": DataFrame(pictures), "mcnemar_readers": readers}
 
 
 SUBJECT: Final = Subject(KEY, "Several classes", classes_evidence, show, frames)
