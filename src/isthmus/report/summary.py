@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 
+_NAMES = {"auc": "AUC", "macro_auc": "macro AUC"}
+
+
 def evidence_lines(evidence: Mapping[str, Any], titles: Mapping[str, str] | None = None) -> list[str]:
     """Return one line for each arm's AUC and one for each comparison.
 
@@ -24,13 +27,13 @@ def evidence_lines(evidence: Mapping[str, Any], titles: Mapping[str, str] | None
     for arm, splits in evidence["arms"].items():
         for split, values in splits.items():
             measure = "auc" if "auc" in values else "macro_auc"
-            lines.append(f"{names.get(arm, arm)}, {split}: AUC {_words(values[measure])}")
+            lines.append(f"{names.get(arm, arm)}, {split}: {_NAMES[measure]} {_words(values[measure])}")
     for one in evidence["comparisons"]:
         if one["measure"] in ("auc", "macro_auc"):
             pair = f"{names.get(one['a'], one['a'])} minus {names.get(one['b'], one['b'])}, {one['split']}"
             value = _words({**one, "estimate": one["difference"], "level": one.get("level")})
             p = "" if one.get("p") is None else f", p = {one['p']:.3g}"
-            lines.append(f"{pair}: AUC difference {value}{p}")
+            lines.append(f"{pair}: {_NAMES[one['measure']]} difference {value}{p}")
     for one in evidence.get("seeds", {}).get("contrasts", []):
         if one["order"]:
             pair = f"{names.get(one['a'], one['a'])} minus {names.get(one['b'], one['b'])}, {one['split']}"
