@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-
 _NAMES = {"auc": "AUC", "macro_auc": "macro AUC"}
 
 
