@@ -90,8 +90,6 @@ def test_a_model_of_one_arm_takes_named_and_plain_files_and_tables_too(folder: P
         predict_given(folder / "single", [str(folder / "still.png")], tmp_path / "d", columns=["age_years=4"])
     with pytest.raises(InputError, match="--box was given 2 times"):
         predict_given(folder / "single", [str(folder / "still.png")], tmp_path / "d", boxes=[BOX, BOX])
-    with pytest.raises(InputError, match="heat maps of files, not of a table's cases"):
-        predict_given(folder / "single", [], tmp_path / "d", table=folder / "one.csv", explain=True)
 
 
 def test_a_fused_score_is_explained_by_each_members_heat_and_what_it_brought(folder: Path, tmp_path: Path) -> None:
@@ -113,6 +111,19 @@ def test_a_fused_score_is_explained_by_each_members_heat_and_what_it_brought(fol
     assert expit(brought["log_odds"]) == pytest.approx(said["probabilities"]["1"], abs=0.01)
     table = pd.read_csv(tmp_path / "out" / "predictions.csv")
     assert table["brought_image"][0] == pytest.approx(brought["members"]["image"])
+
+
+def test_of_a_table_a_model_of_one_arm_draws_the_heat_of_every_picture(folder: Path, tmp_path: Path) -> None:
+    (folder / "several.csv").write_text(
+        "case_id,modality,path,box\n"
+        '1,bmode,still.png,"40,30,100,80"\n2,bmode,other.png,\n'
+        '3,bmode,still.png,"40,30,100,80"\n3,bmode,other.png,"40,30,100,80"\n',
+        encoding="utf-8",
+    )
+    done = predict_given(folder / "single", [], tmp_path / "out", table=folder / "several.csv", explain=True)
+    assert [one.case for one in done.predictions] == ["1", "3"]
+    assert [path.name for path in done.overlays] == ["001_still.png", "003-1_still.png", "003-2_other.png"]
+    assert all(path.is_file() for path in done.overlays)
 
 
 def test_of_a_table_each_scored_case_is_explained_with_the_members_that_it_has(folder: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from isthmus.errors import InputError
-from isthmus.explain.explained_cases import explain_cases
+from isthmus.explain.explained_cases import explain_cases, explain_single_cases
 from isthmus.explain.prediction import PredictedFiles, Progress, predict_files
 from isthmus.files import new_folder, refuse_existing
 from isthmus.inference.any_bundle import load_bundle, modalities_of
@@ -57,11 +57,6 @@ def predict_given(
     """
     refuse_existing(out)
     joining = is_fused_bundle(bundle) or read_bundle(bundle).join is not None
-    if explain and table is not None and not joining:
-        raise InputError(
-            "a model of one arm draws heat maps of files, not of a table's cases",
-            hint="leave out --explain, or give the files",
-        )
     if table is None and not inputs:
         raise InputError("no picture was given", expected="files, or a table of cases (--cases)")
     networks_of = _own_networks(networks)
@@ -152,7 +147,7 @@ def predict_cases(
     localiser : Path, optional
         A localiser's folder: it proposes the regions of B-mode pictures that have none.
     explain : bool
-        Of a fused model: True draws the heat of each member's pictures and what each member brought.
+        True draws the heat of each picture, of a fused model for each member, and what each member brought.
     own_network, device
         As for :func:`isthmus.inference.any_bundle.load_bundle`.
     progress : callable, optional
@@ -180,11 +175,17 @@ def predict_cases(
             else:
                 predictions = predict_single_cases(predictor, cases, localiser=proposer, progress=progress)
         overlays: list[Path] = []
-        if explain and isinstance(predictor, FusedPredictor):
+        if explain:
             with record.stage("explain"):
-                predictions, overlays = explain_cases(
-                    predictor, cases, predictions, partial / "overlays", localiser=proposer, progress=progress
-                )
+                place = partial / "overlays"
+                if isinstance(predictor, FusedPredictor):
+                    predictions, overlays = explain_cases(
+                        predictor, cases, predictions, place, localiser=proposer, progress=progress
+                    )
+                elif predictor.spec.join is None:
+                    overlays = explain_single_cases(
+                        predictor, cases, predictions, place, localiser=proposer, progress=progress
+                    )
         files = write_predictions(partial, predictions, predictor.spec, localiser=said)
         record.facts["excluded"] = [failure.source for failure in predictions.failures]
         record.write(partial, [*files, *overlays])
