@@ -82,7 +82,7 @@ def answer_of(
         raise CohortError(
             f"the correspondence leads to the classes {', '.join(sorted(set(said.classes.values())))}",
             where=cohort.name,
-            expected=f"both classes of {asked.name}: {_spoken(asked)}",
+            expected=f"{'both' if len(asked.classes) == 2 else 'all'} classes of {asked.name}: {_spoken(asked)}",
         )
     if theirs.unit != asked.unit:
         raise CohortError(

@@ -101,7 +101,8 @@ class Plan:
     def _labels(self) -> str:
         if len(self.classes) == 2:
             return f"{self.positives} positive"
-        return ", ".join(f"{number} {name}" for name, number in self.classes.items())
+        whose = "" if sum(self.classes.values()) == self.nodules else "patients: "
+        return whose + ", ".join(f"{number} {name}" for name, number in self.classes.items())
 
     def _halves(self) -> str:
         return f" and {self.halves} on halves of the training patients, for fused arms" if self.halves else ""
@@ -130,6 +131,7 @@ def make_plan(
 ) -> Plan:
     """Return what a run will do and cost: `fits` are all of it, `pending` those that are not done."""
     units = cases.units
+    labels = units.drop_duplicates(f"{cases.unit}_id")["label"]
     pixels = {json.dumps(arm.prepare.geometric()): _stored_pixels(arm.prepare) for arm in protocol.arms.values()}
     views = cases.pictures
     parameters = {
@@ -170,7 +172,7 @@ def make_plan(
         precisions={arm: chosen.precision for arm, chosen in arithmetic.items()},
         descriptors=tuple(f"{', '.join(arms)}: {words}" for words, arms in _same(descriptor_sentences(protocol, fits))),
         reductions=tuple(reductions(name, protocol.profile, protocol.names)),
-        classes={shown: int((units["label"] == code).sum()) for code, shown in cases.target.classes.items()},
+        classes={shown: int((labels == code).sum()) for code, shown in cases.target.classes.items()},
     )
 
 

@@ -142,7 +142,7 @@ def cohort_facts(cases: Cases, failures: Mapping[str, str]) -> CohortFacts:
     cohort, units = cases.cohort, cases.units
     views = cases.pictures
     sources = sorted({str(source) for source in views["region_source"].dropna()})
-    counts = units["label"].value_counts()
+    counts = units.drop_duplicates(f"{cases.unit}_id")["label"].value_counts()
     return CohortFacts(
         name=cohort.name,
         licence=cohort.licence,

@@ -244,10 +244,19 @@ def cohort_line(context: ReportContext) -> list[tuple[str, str]]:
         (cohort.patients, "patient" if cohort.patients == 1 else "patients"),
         (cohort.nodules, "nodule" if cohort.nodules == 1 else "nodules"),
         (cohort.views, "view" if cohort.views == 1 else "views"),
-        (cohort.positives, positive_name(context)),
+        *_labels(context),
         (cohort.sites, "site" if cohort.sites == 1 else "sites"),
     ]
     return [(count(value), word) for value, word in known if value is not None]
+
+
+def _labels(context: ReportContext) -> list[tuple[int | None, str]]:
+    """Return how many are of the positive class; of several classes how many of each."""
+    cohort = context.cohort
+    assert cohort is not None
+    if len(context.evidence["classes"]) == 2 or not cohort.label_counts:
+        return [(cohort.positives, positive_name(context))]
+    return [(number, context.class_name(label)) for label, number in cohort.label_counts.items()]
 
 
 def _counts_of_the_table(evidence: dict[str, Any], positive: str) -> list[tuple[str, str]]:
@@ -258,7 +267,10 @@ def _counts_of_the_table(evidence: dict[str, Any], positive: str) -> list[tuple[
                 classes = (
                     [(count(facts["classes"][str(evidence["positive"])]), positive)]
                     if len(evidence["classes"]) == 2
-                    else [(count(number), f"of class {label}") for label, number in facts["classes"].items()]
+                    else [
+                        (count(number), (evidence.get("class_names") or {}).get(label, f"of class {label}"))
+                        for label, number in facts["classes"].items()
+                    ]
                 )
                 sizes = [(count(facts["n"]), f"{evidence['unit']}s"), (count(facts["n_groups"]), "groups")]
                 return [*sizes, *classes, (count(len(evidence["arms"])), "arms")]
