@@ -6,6 +6,8 @@ import torch
 from torch.nn import functional
 
 from isthmus.errors import ProtocolError
+from isthmus.models.join_spec import JoinSpec
+from isthmus.models.joined import joined
 from isthmus.models.ordinal import OrdinalLinear, log_probabilities
 from isthmus.models.registry import create
 
@@ -57,6 +59,17 @@ def test_any_network_with_a_last_linear_layer_takes_the_head(name, options):
     assert logits.shape == (2, 3)
     torch.testing.assert_close(logits.exp().sum(dim=1), torch.ones(2))
     assert network.options["head"] == "ordinal"
+
+
+def test_branches_of_several_modalities_take_the_head_too():
+    spec = JoinSpec(modalities=("bmode", "swe"), how="branches")
+    plain = create("resnet18", classes=3, channels=1, width=8, head="ordinal")
+    network = joined(plain, spec).eval()
+    pictures = {name: torch.rand(2, 1, 32, 32) for name in spec.modalities}
+    with torch.no_grad():
+        logits = network({**pictures, "present": torch.ones(2, 2)}).logits
+    torch.testing.assert_close(logits.exp().sum(dim=1), torch.ones(2))
+    assert network.last.out_features == 2
 
 
 def test_the_probabilities_never_contradict_one_another():

@@ -3,6 +3,8 @@
 from isthmus.models.branches import Branches
 from isthmus.models.classifier import Classifier
 from isthmus.models.join_spec import JoinSpec
+from isthmus.models.ordinal import with_ordinal_head
+from isthmus.models.registry import HEAD
 
 
 def joined(network: Classifier, spec: JoinSpec | None) -> Classifier:
@@ -17,4 +19,5 @@ def joined(network: Classifier, spec: JoinSpec | None) -> Classifier:
     """
     if spec is None:
         return network
-    return Branches(network, spec.modalities)
+    branches = Branches(network, spec.modalities)
+    return with_ordinal_head(branches) if network.options.get(HEAD) == "ordinal" else branches
