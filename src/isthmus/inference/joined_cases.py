@@ -145,6 +145,6 @@ def nodule_worth(scores: FloatArray, rule: str) -> FloatArray:
     return np.asarray(np.where(left.any(axis=1), found, np.nan))
 
 
-def log_odds_of_subsets(scores: FloatArray, base: float) -> FloatArray:
+def log_odds_of_subsets(scores: FloatArray, base: float | FloatArray) -> FloatArray:
     """Return log odds [2 ** M, ...] of scores; ``base`` where nothing is left."""
     return np.asarray(safe_logit(np.where(np.isnan(scores), base, scores)))

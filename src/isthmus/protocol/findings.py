@@ -15,7 +15,7 @@ from isthmus.protocol.class_calls import picture_rows
 from isthmus.protocol.schema import Protocol
 from isthmus.protocol.simulated import read_again
 from isthmus.report.analysis_table import analysis_table
-from isthmus.report.arm_modalities import modalities_shown
+from isthmus.report.arm_modalities import ALL_OF_THEM, modalities_shown
 from isthmus.report.context import LeakDemonstration
 from isthmus.report.error_rates import error_rates
 from isthmus.report.evidence import compute_evidence
@@ -155,6 +155,8 @@ def write_evidence(
 def observed(arm: Arm) -> tuple[list[str], str]:
     """Return the modalities whose ideal observer an arm stands beside, and a remark on it."""
     frames = arm.prepare.frames
+    if arm.view.join is not None:
+        return list(arm.view.shown), "" if len(arm.view.shown) == 1 else ALL_OF_THEM
     return modalities_shown(arm.view.modality, None if frames is None else frames.count, oracle=arm.oracle)
 
 

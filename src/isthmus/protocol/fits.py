@@ -89,6 +89,12 @@ def list_picture_level_fits(
     return fits
 
 
+def class_shares(fit: FitSpec) -> list[float]:
+    """Return the share of each class among the training views of a fit."""
+    labels = fit.labels_of(fit.train_views)
+    return [labels.count(code) / len(labels) for code in range(len(fit.classes))]
+
+
 def sides(split: pd.DataFrame, seed: int, fold: int) -> dict[str, str]:
     """Return the part of each group in a fold of a seed."""
     parts = split[(split["seed"] == seed) & (split["fold"] == fold)]

@@ -37,6 +37,7 @@ from isthmus.protocol.half_fits import list_half_fits
 from isthmus.protocol.heat_maps import draw_heat_maps
 from isthmus.protocol.joined_columns import with_known_columns
 from isthmus.protocol.leak import demonstrate_leak
+from isthmus.protocol.modality_subsets import Opened, add_modalities
 from isthmus.protocol.opening import Opener
 from isthmus.protocol.oracle import without_oracles
 from isthmus.protocol.overlap import keep_digests
@@ -222,6 +223,11 @@ class _Work:
             heat = draw_heat_maps(self.folder, self.protocol, training, fits, stores, frozen, masks, self.progress)
             heat.write(self.folder, evidence)
             attribute_fusions(self.folder, training, fused, stores, evidence, self.progress)
+            opened = [Opened(part, own) for part, own in unseen.items()]
+            opened += [Opened("external", one.cases) for one in self.outside]
+            add_modalities(
+                self.folder, self.protocol, training, fits, stores, opened, self.cache, evidence, self.progress
+            )
             add_selection(self.folder, fused, evidence)
         self.record.facts |= run_facts(self.protocol, self.cases, self.outside, split, failures)
         with self.record.stage("report"):

@@ -7,6 +7,8 @@ UPPER_BOUND: Final = (
     "that frame can show"
 )
 
+ALL_OF_THEM: Final = "the observer sees all of the arm's modalities: of a nodule that lacks one it is an upper bound"
+
 
 def modalities_shown(modality: str, frames: int | None, *, oracle: bool = False) -> tuple[list[str], str]:
     """Return the modalities that an arm is shown, and a remark on its observer ('' where there is none to make).

@@ -10,16 +10,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_attribution(found: dict[str, dict[str, Any]], titles: dict[str, str]) -> "Figure":
+def draw_attribution(found: dict[str, dict[str, Any]], titles: dict[str, str], what: str = "member") -> "Figure":
     """Draw a panel a fused arm, in it a row a member.
 
     Parameters
     ----------
     found : dict
-        Fused arm to ``values`` (member to what it brought to each case, in log odds), ``labels`` (the cases' classes)
+        Fused arm to ``values`` (member to what it brought to each case, in log odds, None where the case lacks it),
+        ``labels`` (the cases' classes)
         and ``members`` (with each class's mean).
     titles : dict
         Arm, fused or member, to its name as shown.
+    what : str
+        What a row is.
     """
     rows = [len(facts["values"]) + 0.5 for facts in found.values()]
     figure, axes = new_figure(
@@ -31,7 +34,7 @@ def draw_attribution(found: dict[str, dict[str, Any]], titles: dict[str, str]) -
         labels = np.array(facts["labels"])
         for place, (member, values) in enumerate(facts["values"].items()):
             for number, name in enumerate(classes):
-                own = np.array(values)[labels == name]
+                own = np.array(values, dtype=np.float64)[labels == name]
                 shift = 0.22 * (number - (len(classes) - 1) / 2)
                 y = place + shift + random.uniform(-0.07, 0.07, len(own))
                 axis.plot(own, y, "o", color=colour(number), markersize=3, alpha=0.45, markeredgewidth=0)
@@ -48,7 +51,7 @@ def draw_attribution(found: dict[str, dict[str, Any]], titles: dict[str, str]) -
     for number, name in enumerate(classes):
         axes[0, 0].plot([], [], "o", color=colour(number), markersize=4, label=name)
     axes[0, 0].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
-    axes[-1, 0].set_xlabel("What the member brought to the score, in log odds")
+    axes[-1, 0].set_xlabel(f"What the {what} brought to the score, in log odds")
     return figure
 
 

@@ -31,8 +31,8 @@ ORDER = (
     "cohort", "table_one", "ideal", "leak", "candidates", "results", "ranking", "discrimination", "seeds",
     "comparisons", "patients_needed", "clinical_model", "calls", "classes_in_detail", "decisions", "decision_curves",
     "misjudged", "subgroups", "calibration", "probabilities", "reclassification", "uncertainty", "regions",
-    "described", "tirads", "readers", "learning", "heat", "edges", "selection", "attribution", "films", "failures",
-    "methods", "checklists", "versions",
+    "described", "tirads", "readers", "learning", "heat", "edges", "selection", "attribution", "modalities", "films",
+    "failures", "methods", "checklists", "versions",
 )  # fmt: skip
 """The sections as they follow one another on the page."""
 

@@ -11,6 +11,7 @@ from isthmus.report.page_decision_curves import SUBJECT as DECISION_CURVES
 from isthmus.report.page_decisions import SUBJECT as DECISIONS
 from isthmus.report.page_discrimination import SUBJECT as DISCRIMINATION
 from isthmus.report.page_edges import SUBJECT as EDGES
+from isthmus.report.page_modalities import SUBJECT as MODALITIES
 from isthmus.report.page_patients_needed import SUBJECT as PATIENTS_NEEDED
 from isthmus.report.page_probabilities import SUBJECT as PROBABILITIES
 from isthmus.report.page_readers import SUBJECT as READERS
@@ -42,5 +43,6 @@ SUBJECTS: Final[tuple[Subject, ...]] = (
     EDGES,
     SELECTION,
     ATTRIBUTION,
+    MODALITIES,
     CHECKLISTS,
 )
