@@ -14,7 +14,7 @@ def models(
     as_json: JsonOption = False,
 ) -> None:
     """List the networks, or show one with its options, source and initial weights."""
-    from isthmus.models.registry import card, cards
+    from isthmus.models.registry import HEADS, card, cards
 
     if name is None:
         rows = [[one.name, f"{one.parameters_millions:.1f} M", one.summary] for one in cards().values()]
@@ -26,7 +26,8 @@ def models(
         )
         return
     one = card(name)
-    show(one.to_json(), as_json, one.lines())
+    any_network = f"  head = {HEADS[0]}: or {HEADS[1]}, of any network: the classes have an order, as they are listed"
+    show(one.to_json(), as_json, [*one.lines(), any_network])
 
 
 @weights_app.command("list")
