@@ -69,6 +69,16 @@ def test_the_calibrated_probabilities_are_those_of_the_frozen_map(evidence):
     assert both["calibrated"]["estimate"] != both["as_given"]["estimate"]
 
 
+def test_calibrations_belong_to_classes_by_name_not_by_column():
+    calibration = ClassCalibration(0.8, (0.5, -0.2, -0.3)).as_dict()
+    frozen = {"classes": CODES, "arms": {"net": {"calibration": calibration}}}
+    plain = analysis_table(scores(), positive="MMTN", frozen=frozen).rows
+    turned = scores()[[name for name in scores().columns if name not in P] + P[::-1]]
+    other = analysis_table(turned, positive="MMTN", frozen=frozen).rows
+    for code in CODES:
+        np.testing.assert_allclose(plain[f"calibrated_{code}"], other[f"calibrated_{code}"])
+
+
 def test_two_classes_have_no_such_section():
     rows = scores()
     rows = rows[rows["label"] != "NMTN"].drop(columns="p_NMTN").assign(call="")

@@ -68,12 +68,14 @@ def evaluate_runs(
     sources = _as_the_runs(sources)
     _check_cohorts(sources)
     rows, seed_rows, frozen, titles = [], [], dict[str, Any](), dict[str, ArmFacts]()
+    classes: list[str] = []
     many = Counter(arm for source in sources for arm in set(source.rows["arm"]))
     for source in sources:
         names = {arm: f"{source.name}/{arm}" if many[arm] > 1 else arm for arm in dict.fromkeys(source.rows["arm"])}
         rows.append(source.rows.assign(arm=source.rows["arm"].map(names)))
         if source.run is not None:
-            kept = read_json(source.run.folder / "frozen.json", name="frozen")["arms"]
+            content = read_json(source.run.folder / "frozen.json", name="frozen")
+            kept, classes = content["arms"], content["classes"]
             frozen |= {names[arm]: kept[arm] for arm in names}
             titles |= {names[arm]: _facts(source, arm, many[arm] > 1) for arm in names}
             options |= _contrasts_of(source.run, names) if _is_alone(sources, options) else {}
@@ -89,7 +91,7 @@ def evaluate_runs(
         Path(out),
         title=f"{' and '.join(source.name for source in sources)}: evidence together",
         reference=_reference(sources, reference),
-        frozen={"arms": frozen},
+        frozen={"arms": frozen, **({"classes": classes} if classes else {})},
         arms=titles,
         seed_rows=_seed_rows(sources, seed_rows),
         checks=_checks(sources),

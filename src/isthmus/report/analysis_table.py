@@ -72,6 +72,7 @@ def analysis_table(
         ``calibration_from_dict``), ``threshold`` on the calibrated probability and, for cross-validation,
         ``folds["<seed>/<fold>"]`` with the same two. ``cross_fitted[split]``, a list of {groups, calibration}, holds
         each group's calibrator that was fitted without it, where a split had to serve both (``recalibrate``).
+        ``classes``: their order in calibrations of several; default that of the columns.
     target, unit : str, optional
         Which one, where the table holds several.
 
@@ -115,7 +116,9 @@ def analysis_table(
         {},
     )
     for arm, split in rows[["arm", "split"]].drop_duplicates().itertuples(index=False):
-        _calibrate_and_call(table, str(arm), str(split), (frozen or {}).get("arms", {}).get(arm, {}))
+        own = {"classes": classes, **(frozen or {})}
+        choices = {**own.get("arms", {}).get(arm, {}), "classes": own["classes"]}
+        _calibrate_and_call(table, str(arm), str(split), choices)
     return table
 
 
@@ -238,8 +241,8 @@ def _calibrate_classes(table: AnalysisTable, key: tuple[str, str], part: DataFra
     alone = []
     for calibration, rows in _calibrations(key[1], part, frozen):
         fitted = ClassCalibration.from_dict(calibration)
-        given = rows[[f"p_{label}" for label in table.classes]].to_numpy(dtype=float)
-        table.rows.loc[rows.index, calibrated_columns(table.classes)] = fitted.apply(given)
+        given = rows[[f"p_{label}" for label in frozen["classes"]]].to_numpy(dtype=float)
+        table.rows.loc[rows.index, calibrated_columns(frozen["classes"])] = fitted.apply(given)
         table.calibrated.add(key)
         if fitted.method.startswith("temperature alone"):
             alone.append(fitted.method.rpartition(": ")[2])
