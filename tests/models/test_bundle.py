@@ -14,6 +14,7 @@ from isthmus.files import read_yaml, write_yaml
 from isthmus.imaging.prepare import Preparation
 from isthmus.models.bundle import load_parts, read_bundle, write_bundle
 from isthmus.models.bundle_spec import (
+    FORMAT,
     BundleSpec,
     Calibration,
     CohortFacts,
@@ -85,7 +86,7 @@ def test_a_bundle_is_the_files_of_the_contract_with_the_same_bytes_each_time(fol
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     assert names == ["bundle.yaml", "card.md", "parts/0.safetensors", "parts/1.safetensors"]
     assert all((folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes() for name in names)
-    assert (folder / "bundle.yaml").read_text(encoding="utf-8").startswith("format: isthmus-bundle/1.1\n")
+    assert (folder / "bundle.yaml").read_text(encoding="utf-8").startswith(f"format: {FORMAT}\n")
 
 
 def test_channels_last_parameters_are_kept(tmp_path: Path) -> None:

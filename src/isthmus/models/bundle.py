@@ -1,7 +1,8 @@
 """The bundle: a folder that is a model (contract 3).
 
-``bundle.yaml`` (what it is), ``parts/*.safetensors`` (the fold models, whose probabilities are averaged) and
-``card.md`` (for people). Nothing in it is executed when it is read; every part's SHA-256 is checked when it is loaded.
+``bundle.yaml`` (what it is), ``parts/*.safetensors`` (the fold models, whose probabilities are averaged), perhaps
+``out_of_distribution.safetensors`` (what their training pictures were like) and ``card.md`` (for people). Nothing
+in it is executed when it is read; every part's SHA-256 is checked when it is loaded.
 """
 
 import copy
@@ -18,6 +19,7 @@ from isthmus.models.bundle_spec import BundleSpec, Part
 from isthmus.models.card import render_card
 from isthmus.models.official_weights import LARGEST
 from isthmus.models.registry import is_own_file, own_file_sha256
+from isthmus.models.training_likeness import TrainingLikeness, read_likeness
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +30,11 @@ LARGEST_YAML = 4 * 1024**2
 
 
 def write_bundle(
-    folder: Path, spec: BundleSpec, parts: Sequence[Mapping[str, "Tensor"]], card: str | None = None
+    folder: Path,
+    spec: BundleSpec,
+    parts: Sequence[Mapping[str, "Tensor"]],
+    card: str | None = None,
+    likeness: TrainingLikeness | None = None,
 ) -> BundleSpec:
     """Write a bundle atomically.
 
@@ -42,6 +48,8 @@ def write_bundle(
         The fold models' parameters, all with the same names.
     card : str, optional
         Markdown; by default rendered from ``spec``.
+    likeness : TrainingLikeness, optional
+        What the parts know of their training pictures.
 
     Returns
     -------
@@ -79,7 +87,11 @@ def write_bundle(
             file = f"parts/{index}.safetensors"
             write_bytes(partial / file, content)
             written.append(part.model_copy(update={"file": file, "sha256": hashlib.sha256(content).hexdigest()}))
-        complete = spec.model_copy(update={"parts": written, "network": network})
+        said = None
+        if likeness is not None:
+            said, content = likeness.encoded()
+            write_bytes(partial / said.file, content)
+        complete = spec.model_copy(update={"parts": written, "network": network, "out_of_distribution": said})
         write_yaml(partial / "bundle.yaml", complete.model_dump(mode="json"))
         write_text(partial / "card.md", render_card(complete) if card is None else card)
     return complete
@@ -142,6 +154,12 @@ def load_parts(folder: Path, spec: BundleSpec, *, own_network: Path | None = Non
         network = _create(spec, own_network)
     network.eval().requires_grad_(False)
     return [_filled(copy.deepcopy(network), folder, part) for part in spec.parts]
+
+
+def load_likeness(folder: Path, spec: BundleSpec) -> TrainingLikeness | None:
+    """Load what the parts know of their training pictures; None where the bundle does not say."""
+    said = spec.out_of_distribution
+    return None if said is None else read_likeness(Path(folder), said, len(spec.parts))
 
 
 def _create(spec: BundleSpec, own_network: Path | None) -> "Classifier":

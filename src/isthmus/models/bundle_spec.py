@@ -7,9 +7,11 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 from isthmus.imaging.prepare import Preparation
 from isthmus.models.descriptors import DescriptorSpec
 from isthmus.models.join_spec import JoinSpec
+from isthmus.models.likeness_spec import LikenessSpec
 
 FORMAT = "isthmus-bundle/1.2"
-"""1.1 added `aggregation`; 1.2 networks of several modalities (`join`) and calibrations of several classes."""
+"""1.1 added `aggregation`; 1.2 networks of several modalities (`join`), calibrations of several classes and
+`out_of_distribution`."""
 
 Option = bool | int | float | str | list[int]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -137,6 +139,8 @@ class BundleSpec(Facts):
         Logits are means over the picture and its mirror image.
     frame_scores : {'mean', 'maximum'}
         How a 2D network's logits of a clip's frames become the clip's.
+    out_of_distribution : LikenessSpec, optional
+        How like its training pictures it finds a picture; filled in by :func:`write_bundle`.
     smoke : bool
         True for a rehearsal whose numbers mean nothing.
     """
@@ -163,6 +167,7 @@ class BundleSpec(Facts):
     cohort: CohortFacts
     weights: WeightsFacts = WeightsFacts()
     versions: dict[str, str] = {}
+    out_of_distribution: LikenessSpec | None = None
     smoke: bool = False
 
     @model_validator(mode="after")
@@ -185,6 +190,8 @@ class BundleSpec(Facts):
             raise ValueError("requires.modalities are not those that the network joins")
         if self.join is not None and any(len(part.class_shares) != count for part in self.parts):
             raise ValueError(f"a network of several modalities needs {count} values of class_shares in every part")
+        if self.out_of_distribution is not None and len(self.out_of_distribution.scales) != len(self.parts):
+            raise ValueError("out_of_distribution needs one scale for every part")
         if self.prepare.crop == "lesion" and self.requires.region == "none":
             raise ValueError("prepare crops the lesion, so requires.region is 'box' or 'mask'")
         return self

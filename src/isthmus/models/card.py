@@ -8,6 +8,7 @@ from isthmus.models.bundle_spec import ClassCalibration
 
 if TYPE_CHECKING:
     from isthmus.models.bundle_spec import BundleSpec
+    from isthmus.models.likeness_spec import LikenessSpec
 
 REFERENCES = {
     "surgery": "Labels rest on the pathology of surgical specimens.",
@@ -120,6 +121,8 @@ def _output(spec: "BundleSpec") -> str:
             f"the readers of {spec.cohort.name} and are not calibrated; `tables/descriptors.csv` of the run says how "
             "well each was learnt."
         )
+    if spec.out_of_distribution is not None:
+        lines.append(_likeness(spec.out_of_distribution))
     calibration, thresholds = spec.calibration, spec.thresholds
     if isinstance(calibration, ClassCalibration):
         return "## Output\n\n" + "\n\n".join([*lines, *_of_classes(calibration, list(spec.classes))])
@@ -139,6 +142,18 @@ def _output(spec: "BundleSpec") -> str:
             f"{thresholds.chosen_on})."
         )
     return "## Output\n\n" + "\n\n".join(lines)
+
+
+def _likeness(said: "LikenessSpec") -> str:
+    how = {
+        "mahalanobis": "the distance of a picture's embedding from the nearest class centre (Mahalanobis)",
+        "neighbours": f"the distance of a picture's embedding from its {max(said.neighbours, default=1)}. nearest "
+        "training picture, whose embeddings the bundle holds",
+    }[said.kind]
+    return (
+        f"It says how unlike its training pictures a picture is: {how}, beside that of {said.pictures} training "
+        f"pictures that the network had not seen. {said.rule}"
+    )
 
 
 def _of_classes(calibration: ClassCalibration, classes: list[str]) -> list[str]:
