@@ -13,6 +13,7 @@ from isthmus.explain import fused_attribution
 from isthmus.explain.fused_attribution import attribute, attribute_from_average, mean_by_member, summarise_members
 from isthmus.models.fused import FusedHead
 from isthmus.models.fused_classifier import FittedClassifier
+from isthmus.models.mean_head import MeanHead
 from isthmus.statistics.calibration import safe_logit
 
 COLUMNS = ("image:0", "image:1", "ceus:0", "ceus:1", "clinical:age_years")
@@ -129,6 +130,15 @@ def test_from_the_average_case_other_heads_lead_from_it_to_the_case_by_shapley_s
     found = attribute_from_average(one, CASES)
     np.testing.assert_allclose(found.values.sum(axis=1), found.log_odds - safe_logit(one.probabilities(average))[0])
     np.testing.assert_allclose(found.values[0], all_coalitions(one, CASES[0], average), atol=1e-9)
+
+
+def test_of_a_mean_of_members_each_brings_its_share_and_an_absent_one_nothing() -> None:
+    mean = MeanHead(("image:log_odds", "ceus:log_odds"), np.zeros(2))
+    found = attribute_from_average(mean, np.array([[1.0, 3.0], [1.0, np.nan]]))
+    # By Shapley's formula: alone 1 and 3, together 2, nobody 0.
+    np.testing.assert_allclose(found.values, [[0.0, 2.0], [1.0, 0.0]], atol=1e-9)
+    assert found.base == 0.0
+    np.testing.assert_allclose(found.log_odds, [2.0, 1.0])
 
 
 def test_what_was_not_selected_is_left_out_and_what_is_absent_stands_at_its_mean() -> None:

@@ -112,6 +112,7 @@ def _brought(predictor: FusedPredictor, given: Sequence[FloatArray]) -> Brought:
         {member: float(values[0]) for member, values in mean_by_member(found).items()},
         float(np.mean([one.base for one in found])),
         float(np.mean([one.log_odds[0] for one in found])),
+        "an average case" if predictor.spec.mode else "even odds",
     )
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from isthmus.errors import InputError
 from isthmus.models.coded_head import Head
 from isthmus.models.fused_columns import member_of
+from isthmus.models.mean_head import MeanHead
 from isthmus.statistics.calibration import safe_logit
 from isthmus.statistics.inputs import FloatArray
 from isthmus.statistics.means import clustered_mean
@@ -108,14 +109,16 @@ def attribute_from_average(head: Head, features: FloatArray, seed: int = 0) -> A
     """Explain a head's log odds beside those of one case that is average in all: every z-score 0.
 
     For bundles, which hold nobody's values to compare with. Of a head that adds up its features this is what
-    :func:`attribute` gives with all that the head was fitted on.
+    :func:`attribute` gives with all that the head was fitted on. A mean of members, to which nothing was fitted, knows
+    no average case: there it is one of which no member says anything, at even odds.
 
     Parameters
     ----------
     head, features, seed
         As for :func:`attribute`.
     """
-    return _attributed(head, head.kept_scores(features), np.zeros((_walks(head), len(head.kept))), seed)
+    start = np.nan if isinstance(head, MeanHead) else 0.0
+    return _attributed(head, head.kept_scores(features), np.full((_walks(head), len(head.kept)), start), seed)
 
 
 def _walks(head: Head) -> int:
