@@ -35,7 +35,7 @@ def test_a_cohort_with_target_modality_regions_and_groups_fits(cohorts):
     assert sum(found.counts["classes"].values()) == examples["group_id"].nunique() == found.counts["groups"]
 
 
-def test_a_missing_target_and_a_third_class_are_named(altered, cohorts):
+def test_a_missing_target_and_a_third_class_without_cases_are_named(altered, cohorts):
     targets = read_yaml(cohorts[0] / "cohort.yaml")["targets"]
     folder = altered(targets={"other": targets[TARGET]})
     assert "target missing: it needs malignant or tirads_4a_or_higher; the cohort has other" in "".join(
@@ -43,7 +43,7 @@ def test_a_missing_target_and_a_third_class_are_named(altered, cohorts):
     )
     three = {**targets[TARGET], "classes": {**targets[TARGET]["classes"], "2": "unclear"}}
     write_yaml(folder / "cohort.yaml", read_yaml(folder / "cohort.yaml") | {"targets": {TARGET: three}})
-    assert "has 3 classes" in suitability("wang2025", load_cohort(folder)).reasons[0]
+    assert "no case of 'unclear'" in suitability("wang2025", load_cohort(folder)).reasons[0]
 
 
 def test_missing_regions_and_some_missing_regions_are_counted(altered):

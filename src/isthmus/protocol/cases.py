@@ -12,7 +12,7 @@ from isthmus.cohort.description import Target
 from isthmus.errors import CohortError
 from isthmus.imaging.cache import CacheItem
 from isthmus.models.join_spec import JoinSpec
-from isthmus.protocol.class_checks import check_groups, check_several_classes
+from isthmus.protocol.class_checks import check_every_class, check_groups, check_several_classes
 from isthmus.protocol.looks import JOINED, look_table, pictures_of
 from isthmus.protocol.oracle import FRAMES, with_oracle_frames
 from isthmus.protocol.schema import Protocol
@@ -91,6 +91,7 @@ def find_cases(protocol: Protocol, cohort: Cohort) -> Cases:
     if len(target.classes) > 2:
         check_several_classes(protocol, target)
     views, left_out = find_views(looks_of(protocol), cohort, name)
+    check_every_class(views, target)
     check_groups(views, target)
     return Cases(cohort, target, views, left_out)
 

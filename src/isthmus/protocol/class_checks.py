@@ -42,6 +42,26 @@ _HINTS = {
 }
 
 
+def check_every_class(views: Mapping[str, pd.DataFrame], target: Target) -> None:
+    """Refuse a target of several classes of which an arm has no case of one.
+
+    Raises
+    ------
+    CohortError
+        With the arm, and how many groups of patients each class has.
+    """
+    for arm, rows in views.items():
+        counts = rows.groupby("label")["group_id"].nunique()
+        absent = [shown for code, shown in target.classes.items() if not counts.get(code, 0)]
+        if absent and len(target.classes) > 2:
+            have = ", ".join(f"{int(counts.get(code, 0))} {shown}" for code, shown in target.classes.items())
+            raise CohortError(
+                f"arm {arm} has no case of {' or '.join(map(repr, absent))} of target {target.name}",
+                expected=f"cases of every class; groups of patients: {have}",
+                hint="take the class out of cohort.yaml, or gather cases of it",
+            )
+
+
 def check_groups(views: Mapping[str, pd.DataFrame], target: Target) -> None:
     """Refuse patients of one group whom a patient's label of several classes calls differently.
 
