@@ -108,7 +108,7 @@ def attribute(head: Head, features: FloatArray, background: FloatArray, seed: in
 def attribute_from_average(head: Head, features: FloatArray, seed: int = 0) -> Attribution:
     """Explain a head's log odds beside those of one case that is average in all: every z-score 0.
 
-    For bundles, which hold nobody's values to compare with. Of a head that adds up its features this is what
+    For bundles, which bring no cases to compare with. Of a head that adds up its features this is what
     :func:`attribute` gives with all that the head was fitted on. A mean of members, to which nothing was fitted, knows
     no average case: there it is one of which no member says anything, at even odds.
 
