@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,15 @@ def test_modalities_name_their_observer_in_any_order(tmp_path: Path, both) -> No
     assert "gap" not in facts["splits"]["cv"]
     assert "no ideal observer" in facts["splits"]["cv"]["notes"][0]
     assert facts["splits"]["cv"]["latents"]["estimate"] > 0.5
+
+
+def test_nodules_of_labelled_patients_are_known_by_their_patients(tmp_path: Path, both) -> None:
+    by_patient = both.assign(unit_id="of-" + both["unit_id"], nodule_id=both["unit_id"])
+    truth = replace(made_truth(tmp_path, by_patient), description={"observers": {}, "target": {"unit": "patient"}})
+    nodules = by_patient.assign(unit_id=both["unit_id"], patient_id=by_patient["unit_id"])
+    found = ideal_observer_evidence(nodules, truth, MODALITIES, bootstrap=5)
+    expected = ideal_observer_evidence(by_patient.assign(unit="patient"), truth, MODALITIES, bootstrap=5)
+    assert found["arms"]["old"]["splits"]["test"]["latents"] == expected["arms"]["old"]["splits"]["test"]["latents"]
 
 
 def test_labels_made_wrong_on_purpose_are_counted(tmp_path: Path, both) -> None:

@@ -140,7 +140,10 @@ def _part(
 
 def _ranked_by(name: str, rows: DataFrame, truth: Truth, table: AnalysisTable) -> DataFrame:
     """Return the rows with an observer's probabilities in the place of the arm's."""
-    probabilities = truth.observer(name, rows["unit_id"].tolist(), table.classes, table.target)
+    # A patient's label is known of the patient, also where an arm is judged by nodule.
+    of_patients = table.unit == "nodule" and truth.unit == "patient"
+    ids = rows["patient_id" if of_patients else "unit_id"].tolist()
+    probabilities = truth.observer(name, ids, table.classes, table.target)
     columns = {f"p_{label}": probabilities[:, place] for place, label in enumerate(table.classes)}
     return rows.assign(**columns, score=columns[f"p_{table.positive}"])
 

@@ -52,6 +52,11 @@ class Truth:
         return found
 
     @property
+    def unit(self) -> str:
+        """What the label, and so each row of the observers, belongs to."""
+        return str(self.description.get("target", {}).get("unit", "nodule"))
+
+    @property
     def observer_names(self) -> list[str]:
         """The observers that have probabilities, ``latents`` first."""
         return sorted(set(self.observers["observer"]), key=lambda name: (name != LATENTS, name))
