@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from isthmus.cohort.cohort import load_cohort
-from isthmus.cohort.sources.ddti import TARGET, import_ddti
+from isthmus.cohort.sources.ddti import GROUPS, TARGET, import_ddti
 from isthmus.cohort.splits import check_split, cross_validation_split
 from isthmus.errors import CohortError, OutputError
 from isthmus.imaging.read import read_mask
@@ -233,3 +233,16 @@ def test_the_real_database_comes_to_these_counts(data_folder, tmp_path):
     assert not cohort.simulated
     assert (cohort.views["panel"].notna().sum(), cohort.views["acquisition_id"].nunique()) == (347, 461)
     check_split(cross_validation_split(cohort.examples(TARGET), 5, 0))
+    assert cohort.nodules[GROUPS].value_counts().to_dict() == {"intermediate": 159, "high": 86, "low": 49}
+
+
+def test_the_grade_also_makes_three_ordered_classes(faulty):
+    cohort = load_cohort(faulty[2])
+    target = cohort.targets[GROUPS]
+    assert (target.reference, list(target.classes)) == ("tirads", ["low", "intermediate", "high"])
+    nodules = cohort.nodules
+    assert set(zip(nodules["tirads"].dropna(), nodules[GROUPS].dropna(), strict=True)) == {
+        ("2", "low"), ("3", "low"), ("4a", "intermediate"), ("4b", "intermediate"), ("4c", "high"), ("5", "high"),
+    }  # fmt: skip
+    assert (nodules[GROUPS].isna() == nodules[TARGET].isna()).all()
+    assert ((nodules[GROUPS] == "low") == (nodules[TARGET] == "0")).all()

@@ -28,6 +28,7 @@ from isthmus.tables.check import write_table
 from isthmus.tables.cohort import format_box
 
 TARGET: Final = "tirads_4a_or_higher"
+GROUPS: Final = "tirads_group"
 SIMULATED_MARK: Final = "SIMULATED.txt"
 """A file of this name beside the pictures says that the tree is synthetic, and so is then the cohort."""
 
@@ -221,6 +222,7 @@ def _nodule(case: Case, groups: dict[str, str]) -> dict[str, str]:
         "sampling": "selected",
         **_values(case, _NODULE_COLUMNS),
         TARGET: case.label,
+        GROUPS: case.group,
     }
 
 
@@ -263,30 +265,40 @@ def _case_line(case: Case, pictures: list[ReportLine], found: _Source) -> Report
     return ReportLine(f"{case.number}.xml", "case", case.number, status, views, case.label, "; ".join(notes))
 
 
+def _targets() -> dict[str, Target]:
+    classes = {
+        TARGET: {"0": "TI-RADS 2 or 3", "1": "TI-RADS 4a or higher"},
+        GROUPS: {"low": "TI-RADS 2 or 3", "intermediate": "TI-RADS 4a or 4b", "high": "TI-RADS 4c or 5"},
+    }
+    return {
+        name: Target(
+            name=name,
+            column=name,
+            table="nodules",
+            unit="nodule",
+            classes=own,
+            aggregation={"nodule": "mean", "patient": "maximum"},
+            reference="tirads",
+        )
+        for name, own in classes.items()
+    }
+
+
 def _description(simulated: bool) -> Description:
-    target = Target(
-        name=TARGET,
-        column=TARGET,
-        table="nodules",
-        unit="nodule",
-        classes={"0": "TI-RADS 2 or 3", "1": "TI-RADS 4a or higher"},
-        aggregation={"nodule": "mean", "patient": "maximum"},
-        reference="tirads",
-    )
     if simulated:
         return Description(
             name="Synthetic pictures in DDTI's layout",
             licence="made by a program; free of any right",
             citation="none",
             simulated=True,
-            targets={TARGET: target},
+            targets=_targets(),
         )
     return Description(
         name="DDTI",
         licence="called open access by its authors; no licence text",
         citation="Pedraza L, Vargas C, Narvaez F, Duran O, Munoz E, Romero E. An open access thyroid ultrasound image "
         "database. Proc SPIE 9287, 2015. doi:10.1117/12.2073532",
-        targets={TARGET: target},
+        targets=_targets(),
     )
 
 

@@ -15,6 +15,11 @@ LARGEST_CASE_BYTES: Final = 1 << 20  # the largest of the 390 has 6 kB
 TIRADS_LABEL: Final[Mapping[str, str]] = {"2": "0", "3": "0", "4a": "1", "4b": "1", "4c": "1", "5": "1"}
 """The grade of the case to the target ``tirads_4a_or_higher``."""
 
+TIRADS_GROUP: Final[Mapping[str, str]] = {
+    "2": "low", "3": "low", "4a": "intermediate", "4b": "intermediate", "4c": "high", "5": "high",
+}  # fmt: skip
+"""The grade of the case to the target ``tirads_group``: three ordered classes."""
+
 CODES: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "composition": (
         "composition",
@@ -91,8 +96,13 @@ class Case:
 
     @property
     def label(self) -> str:
-        """The target's label, '' when there is none."""
+        """The label of the target of two classes, '' when there is none."""
         return TIRADS_LABEL.get(self.values.get("tirads", ""), "")
+
+    @property
+    def group(self) -> str:
+        """The label of the target of three classes, '' when there is none."""
+        return TIRADS_GROUP.get(self.values.get("tirads", ""), "")
 
 
 def read_case(path: Path) -> Case:
