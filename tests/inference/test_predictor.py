@@ -103,7 +103,7 @@ def test_the_store_the_files_and_the_clip_give_the_same_numbers(
     items = [CacheItem(path.stem, path, box=BOX) for path in pictures]
     store = PreparedCache(tmp_path / "cache").store(items, predictor.spec.prepare)
     frame = predictor.score_store(store, ["2", "0"])
-    assert frame.columns.tolist() == ["view_id", "p_0", "p_1"]
+    assert frame.columns.tolist() == ["view_id", "p_0", "p_1", "spread"]
     assert frame["view_id"].tolist() == ["2", "0"]
     from_files = predictor.predict([pictures[2], pictures[0]], boxes=[BOX, BOX])
     np.testing.assert_allclose(frame["p_1"], [one.probabilities["1"] for one in from_files], atol=1e-5)

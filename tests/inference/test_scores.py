@@ -35,7 +35,8 @@ class Tiny(nn.Module):
         )  # fmt: skip
 
     def forward(self, inputs: dict[str, torch.Tensor]) -> SimpleNamespace:
-        return SimpleNamespace(logits=self.layers(inputs["image"]), auxiliary={})
+        logits = self.layers(inputs["image"])
+        return SimpleNamespace(logits=logits, embedding=logits, auxiliary={})
 
 
 @pytest.fixture
@@ -133,7 +134,8 @@ class Volume(nn.Module):
         left = inputs["image"][..., : inputs["image"].shape[-1] // 2].mean((1, 2, 3, 4))
         marked = inputs.get("lesion_mask", torch.ones_like(inputs["image"]))
         inside = (inputs["image"] * marked).mean((1, 2, 3, 4))
-        return SimpleNamespace(logits=torch.stack([left, inside], dim=1), auxiliary={})
+        logits = torch.stack([left, inside], dim=1)
+        return SimpleNamespace(logits=logits, embedding=logits, auxiliary={})
 
 
 class TestAClipAsAVolume:

@@ -6,13 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isthmus.errors import InputError
-from isthmus.inference.batch import mirrored
-from isthmus.inference.frame_scores import FrameScores, most_suspicious, of_views, pictures_a_view
-from isthmus.inference.scores import over_blocks
+from isthmus.inference.frame_scores import FrameScores
+from isthmus.inference.scores import view_scores
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
     from isthmus.imaging.prepare import Preparation
     from isthmus.models.classifier import Classifier
@@ -45,23 +43,10 @@ def view_embeddings(
     logits : ndarray of float32, shape [N, K]
         Before any prior shift.
     """
-    frames = pictures_a_view(preparation)
-
-    def seen(inputs: "dict[str, Tensor]") -> tuple[Float32, Float32]:
-        outputs = classifier(inputs)
-        embedding, logits = outputs.embedding.float(), outputs.logits.float()
-        if flips:
-            other = classifier(mirrored(inputs))
-            embedding, logits = (embedding + other.embedding.float()) / 2, (logits + other.logits.float()) / 2
-        if frames > 1:
-            chosen = most_suspicious(logits, frames) if frame_scores == "maximum" else None
-            embedding, logits = of_views(embedding, frames, chosen), of_views(logits, frames, chosen)
-        return embedding.cpu().numpy(), logits.cpu().numpy()
-
-    blocks = over_blocks(classifier, pixels, preparation, seen, batch_size, device, masks)
-    if not blocks:
-        return np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32)
-    return np.concatenate([block[0] for block in blocks]), np.concatenate([block[1] for block in blocks])
+    found = view_scores(
+        classifier, pixels, preparation, batch_size, device, masks=masks, flips=flips, frame_scores=frame_scores
+    )
+    return found.embeddings, found.logits
 
 
 def unit_means(values: "np.ndarray[Any, Any]", units: ArrayLike) -> tuple[list[str], "np.ndarray[Any, Any]"]:

@@ -131,10 +131,16 @@ def prediction_as_json(prediction: Prediction) -> dict[str, Any]:
         **_calibrated(prediction),
         "region_source": prediction.region_source,
         "notes": list(prediction.notes),
+        **_out_of_distribution(prediction),
         **({"frames": [list(frames) for frames in prediction.frames]} if prediction.frames else {}),
         **({"descriptors": prediction.descriptors} if prediction.descriptors else {}),
         **({"brought": asdict(prediction.brought)} if prediction.brought else {}),
     }
+
+
+def _out_of_distribution(prediction: Prediction) -> dict[str, Any]:
+    found = prediction.out_of_distribution
+    return {} if found is None else {"out_of_distribution": {**asdict(found), "words": found.words}}
 
 
 def _calibrated(prediction: Prediction) -> dict[str, Any]:
@@ -145,6 +151,14 @@ def _calibrated(prediction: Prediction) -> dict[str, Any]:
 def _brought(prediction: Prediction) -> dict[str, float]:
     found = prediction.brought
     return {} if found is None else {f"brought_{name}": value for name, value in found.members.items()}
+
+
+def _likeness(prediction: Prediction) -> dict[str, Any]:
+    found = prediction.out_of_distribution
+    if found is None:
+        return {}
+    percentile = {"out_of_distribution_percentile": found.percentile, "out_of_distribution_words": found.words}
+    return {"out_of_distribution": found.score, **percentile}
 
 
 def as_frame(predictions: Predictions, spec: Spec) -> pd.DataFrame:
@@ -174,6 +188,7 @@ def _row(prediction: Prediction, spec: Spec) -> dict[str, Any]:
         **({"descriptors": in_words(prediction.descriptors)} if prediction.descriptors else {}),
         **({"frames": "; ".join(" ".join(map(str, one)) for one in prediction.frames)} if prediction.frames else {}),
         **_brought(prediction),
+        **_likeness(prediction),
         "marks": " ".join(spec.marks),
         "notice": DISCLAIMER,
         "error": "",

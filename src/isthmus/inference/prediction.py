@@ -43,6 +43,38 @@ class Brought:
 
 
 @dataclass(frozen=True)
+class OutOfDistribution:
+    """How unlike a model's training pictures a case is.
+
+    Parameters
+    ----------
+    score : float
+        Mean over the fold networks, and over the pictures of a case: 0 for the median training picture that its network
+        had not seen.
+    percentile : float
+        Share of these that are less unusual, 0 to 100.
+    unlike : bool
+        Whether no more than one in twenty of these would be as far.
+    pictures : int
+        How many these are.
+    """
+
+    score: float
+    percentile: float
+    unlike: bool
+    pictures: int
+
+    @property
+    def words(self) -> str:
+        """What a reader should know of it."""
+        kind = "unlike" if self.unlike else "like"
+        return (
+            f"{kind} the training pictures: farther out than {self.percentile:.0f} % of {self.pictures} of them that "
+            "the networks had not seen"
+        )
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a model says of a picture, or of the pictures of one nodule.
 
@@ -81,6 +113,8 @@ class Prediction:
         Of a calibrated model of several classes: class code to calibrated probability; sums to 1.
     brought : Brought, optional
         Of a fused model, where an explanation was asked for.
+    out_of_distribution : OutOfDistribution, optional
+        Of a model that knows what its training pictures were like.
     """
 
     sources: tuple[str, ...]
@@ -98,6 +132,7 @@ class Prediction:
     case: str = ""
     calibrated_probabilities: dict[str, float] = field(default_factory=dict)
     brought: Brought | None = None
+    out_of_distribution: OutOfDistribution | None = None
 
 
 @dataclass(frozen=True)

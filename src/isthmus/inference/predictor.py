@@ -17,10 +17,12 @@ from isthmus.inference.class_call import class_call
 from isthmus.inference.clip_proposal import Proposer
 from isthmus.inference.input_files import name_of
 from isthmus.inference.pictures import Picture, picture_of_clip, read_picture
-from isthmus.inference.prediction import FailedPicture, Prediction, Predictions, call_in_words
+from isthmus.inference.prediction import FailedPicture, OutOfDistribution, Prediction, Predictions, call_in_words
 from isthmus.inference.scores import ViewScores, probabilities, view_scores
-from isthmus.models.bundle import load_parts, read_bundle
+from isthmus.inference.spread import OUT_OF_DISTRIBUTION, SPREAD, spread
+from isthmus.models.bundle import load_likeness, load_parts, read_bundle
 from isthmus.models.bundle_spec import BundleSpec, Calibration
+from isthmus.models.training_likeness import TrainingLikeness
 from isthmus.statistics.calibration import LogisticCalibration
 
 if TYPE_CHECKING:
@@ -49,12 +51,15 @@ class Predictor:
         Where they compute.
     calibration : LogisticCalibration or None
         Of the positive class of two.
+    likeness : TrainingLikeness or None
+        What the training pictures were like; None where the bundle does not say.
     """
 
     spec: BundleSpec
     parts: "list[Classifier]"
     device: str
     calibration: LogisticCalibration | None = field(default=None)
+    likeness: TrainingLikeness | None = field(default=None)
 
     def predict(
         self,
@@ -108,6 +113,7 @@ class Predictor:
             )
         waiting: list[Prepared] = []
         scores: list[NDArray[np.float64]] = []
+        unusual: list[NDArray[np.float64]] = []
         seen: list[Seen] = []
         failures: list[FailedPicture] = []
         kept: list[_Facts] = []
@@ -121,18 +127,22 @@ class Predictor:
                 waiting.append(picture.prepared)
                 kept.append(_facts(picture))
             if len(waiting) == self._chunk or (number == len(paths) and waiting):
-                members, found = self._score(*_stacked(waiting))
-                scores.append(members)
-                seen += _each(found, len(waiting))
+                scored = self._score(*_stacked(waiting))
+                scores.append(scored.members)
+                unusual.append(scored.unusual)
+                seen += _each(scored.descriptors, len(waiting))
                 waiting = []
             if progress is not None:
                 progress("pictures", number, len(paths))
         if not kept:
             raise failures[0].error
-        table = np.concatenate(scores, axis=1)
+        table, far = np.concatenate(scores, axis=1), np.concatenate(unusual)
         if nodule:
-            return Predictions([self._joined(kept, table, seen)], failures)
-        each = [self._prediction([facts], table[:, row], seen[row]) for row, facts in enumerate(kept)]
+            return Predictions([self._judged(self._joined(kept, table, seen), kept, far)], failures)
+        each = [
+            self._judged(self._prediction([facts], table[:, row], seen[row]), [facts], far[[row]])
+            for row, facts in enumerate(kept)
+        ]
         return Predictions(each, failures)
 
     def predict_clip(self, clip: Clip) -> Prediction:
@@ -163,8 +173,9 @@ class Predictor:
 
     def predict_picture(self, picture: Picture) -> Prediction:
         """Score a picture that :meth:`read` gave."""
-        members, found = self._score(*_stacked([picture.prepared]))
-        return self._prediction([_facts(picture)], members[:, 0], _each(found, 1)[0])
+        scored, facts = self._score(*_stacked([picture.prepared])), [_facts(picture)]
+        found = self._prediction(facts, scored.members[:, 0], _each(scored.descriptors, 1)[0])
+        return self._judged(found, facts, scored.unusual)
 
     def predict_side_by_side(
         self, pixels: NDArray[np.uint8], masks: NDArray[np.bool_], shown: Sequence[Sequence[Picture]]
@@ -178,11 +189,12 @@ class Predictor:
         shown : sequence of N sequences of Picture
             What each look shows.
         """
-        members, found = self._score(pixels, masks)
+        scored = self._score(pixels, masks)
         pictures = {id(picture): picture for look in shown for picture in look}.values()
         looks = [_facts_of_look([_facts(picture) for picture in look]) for look in shown]
-        joined = self._joined(looks, members, _each(found, len(shown)))
-        return replace(joined, sources=tuple(picture.source for picture in pictures))
+        joined = self._joined(looks, scored.members, _each(scored.descriptors, len(shown)))
+        judged = self._judged(joined, looks, scored.unusual)
+        return replace(judged, sources=tuple(picture.source for picture in pictures))
 
     def score_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float64]:
         """Return each part's uncalibrated probabilities: float64 [parts, N, K]."""
@@ -195,11 +207,11 @@ class Predictor:
 
         ``masks`` [N, T, S, S] are the prepared lesion masks: networks that look at them need them.
         """
-        return self._score(pixels, masks)[0]
+        return self._score(pixels, masks).members
 
     def score_descriptors(self, pixels: NDArray[np.uint8]) -> Seen:
         """Return the parts' mean descriptor probabilities of prepared pixels: descriptor to float64 [N, codes]."""
-        return self._score(pixels, None)[1]
+        return self._score(pixels, None).descriptors
 
     @property
     def _chunk(self) -> int:
@@ -207,9 +219,7 @@ class Predictor:
         frames = self.spec.prepare.frames
         return _CHUNK if frames is None else max(1, _CHUNK // frames.stored)
 
-    def _score(
-        self, pixels: NDArray[np.uint8], masks: NDArray[np.uint8] | NDArray[np.bool_] | None
-    ) -> "tuple[NDArray[np.float64], Seen]":
+    def _score(self, pixels: NDArray[np.uint8], masks: NDArray[np.uint8] | NDArray[np.bool_] | None) -> "_Scored":
         spec, scored = self.spec, list[ViewScores]()
         # A volume's maps are as large as those of all its frames.
         batch = self._chunk if spec.prepare.layout == "3d" else _CHUNK
@@ -233,7 +243,9 @@ class Predictor:
             name: np.asarray(np.mean([one.descriptors[name] for one in scored], axis=0), np.float64)
             for name in scored[0].descriptors
         }
-        return np.stack(members), found
+        none = np.full(len(pixels), np.nan)
+        unusual = none if self.likeness is None else self.likeness.scores([one.embeddings for one in scored])
+        return _Scored(np.stack(members), found, unusual)
 
     def score_store(self, store: "PreparedStore", view_ids: Sequence[str]) -> pd.DataFrame:
         """Score views of a picture cache.
@@ -248,15 +260,21 @@ class Predictor:
         Returns
         -------
         DataFrame
-            ``view_id`` and ``p_<class>``: the mean of the parts, not calibrated, as ``predictions.csv`` holds it.
+            ``view_id`` and ``p_<class>``: the mean of the parts, not calibrated, as ``predictions.csv`` holds it;
+            ``spread``, how far the parts lie apart (:func:`isthmus.inference.spread.spread`); of a bundle that says
+            what its training pictures were like ``out_of_distribution``, how unlike them the view is.
         """
         rows = store.rows(view_ids)
-        scores = np.zeros((len(rows), len(self.spec.classes)))
+        scores, unusual = np.zeros((len(rows), len(self.spec.classes))), np.zeros(len(rows))
+        spreads = np.zeros(len(rows))
         for start in range(0, len(rows), self._chunk):
             chunk = rows[start : start + self._chunk]
-            members = self.score_pixels(np.asarray(store.pixels[chunk]), np.asarray(store.lesion_masks[chunk]))
-            scores[start : start + self._chunk] = members.mean(axis=0)
+            found = self._score(np.asarray(store.pixels[chunk]), np.asarray(store.lesion_masks[chunk]))
+            scores[start : start + self._chunk] = found.members.mean(axis=0)
+            spreads[start : start + self._chunk] = spread(found.members)
+            unusual[start : start + self._chunk] = found.unusual
         columns = {f"p_{name}": scores[:, place] for place, name in enumerate(self.spec.classes)}
+        columns |= {SPREAD: spreads} | ({} if self.likeness is None else {OUT_OF_DISTRIBUTION: unusual})
         return pd.DataFrame({"view_id": list(view_ids), **columns})
 
     def calibrate(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -323,12 +341,37 @@ class Predictor:
         note = f"the score is that of the view that scores highest, {facts[highest].source}"
         return replace(joined, notes=(*joined.notes, note) if len(facts) > 1 else joined.notes)
 
+    def _judged(self, prediction: Prediction, facts: "Sequence[_Facts]", unusual: NDArray[np.float64]) -> Prediction:
+        """Say how unlike the training pictures a case is, whose pictures' scores [N] are given."""
+        if self.likeness is None:
+            return prediction
+        mean = float(unusual.mean())
+        found = OutOfDistribution(
+            score=mean,
+            percentile=100 * float(self.likeness.shares_nearer([mean])[0]),
+            unlike=bool(self.likeness.unlike([mean])[0]),
+            pictures=len(self.likeness.reference),
+        )
+        odd = [one.source for one, alone in zip(facts, self.likeness.unlike(unusual), strict=True) if alone]
+        note = f"unlike the training pictures by {'itself' if len(odd) == 1 else 'themselves'}: {', '.join(odd)}"
+        notes = (*prediction.notes, note) if odd and len(facts) > 1 else prediction.notes
+        return replace(prediction, out_of_distribution=found, notes=notes)
+
     def _descriptors(self, seen: Seen) -> dict[str, dict[str, float]]:
         heads = self.spec.descriptors.heads if self.spec.descriptors else {}
         return {
             name: {code: float(value) for code, value in zip(codes, seen[name], strict=True)}
             for name, codes in heads.items()
         }
+
+
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """Of N views: each part's probabilities [P, N, K], the descriptors, and how unusual they are [N] (else NaN)."""
+
+    members: NDArray[np.float64]
+    descriptors: Seen
+    unusual: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -403,7 +446,7 @@ def load_bundle(folder: str | Path, device: str = "auto", *, own_network: Path |
         for weight in part.parameters():
             if weight.ndim in formats:
                 weight.data = weight.data.contiguous(memory_format=formats[weight.ndim])
-    return Predictor(spec, parts, place, _calibration(spec))
+    return Predictor(spec, parts, place, _calibration(spec), load_likeness(Path(folder), spec))
 
 
 def device_here(device: str) -> str:

@@ -56,10 +56,13 @@ class ViewScores:
         Before any prior shift.
     descriptors : dict
         Of a network with descriptor heads: descriptor to probabilities float32 [N, codes], in the order of its head.
+    embeddings : ndarray of float32, shape [N, D]
+        What the network's last linear layer sees; mirror images and frames are joined in it as they are in the logits.
     """
 
     logits: np.ndarray[Any, np.dtype[np.float32]]
     descriptors: dict[str, np.ndarray[Any, np.dtype[np.float32]]] = field(default_factory=dict)
+    embeddings: np.ndarray[Any, np.dtype[np.float32]] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
 def view_scores(
@@ -100,15 +103,16 @@ def view_scores(
     frames = pictures_a_view(preparation)
 
     def score(inputs: "dict[str, Tensor]") -> ViewScores:
-        plain, descriptors = _both(classifier, inputs, flips, frames, frame_scores)
+        plain, embeddings, descriptors = _both(classifier, inputs, flips, frames, frame_scores)
         found = {name: probabilities_of(name, one).cpu().numpy() for name, one in descriptors.items()}
-        return ViewScores(plain.cpu().numpy(), found)
+        return ViewScores(plain.cpu().numpy(), found, embeddings.cpu().numpy())
 
     parts = over_blocks(classifier, pixels, preparation, score, batch_size, device, masks)
     if not parts:
         return ViewScores(np.zeros((0, 0), np.float32))
     joined = {name: np.concatenate([part.descriptors[name] for part in parts]) for name in parts[0].descriptors}
-    return ViewScores(np.concatenate([part.logits for part in parts]), joined)
+    embeddings = np.concatenate([part.embeddings for part in parts])
+    return ViewScores(np.concatenate([part.logits for part in parts]), joined, embeddings)
 
 
 def over_blocks(
@@ -160,22 +164,22 @@ def over_blocks(
 
 def _both(
     classifier: "Classifier", inputs: "dict[str, Tensor]", flips: bool, frames: int, frame_scores: FrameScores
-) -> "tuple[Tensor, dict[str, Tensor]]":
-    """Return a view's float32 logits of the target and of the descriptors, over both mirror images where asked for."""
+) -> "tuple[Tensor, Tensor, dict[str, Tensor]]":
+    """Return a view's float32 logits, embedding and descriptors' logits, over both mirror images where asked for."""
     from isthmus.models.descriptor_heads import descriptor_logits
 
     outputs = classifier(inputs)
-    logits, descriptors = outputs.logits.float(), descriptor_logits(outputs)
+    logits, embedding, descriptors = outputs.logits.float(), outputs.embedding.float(), descriptor_logits(outputs)
     if flips:
         other = classifier(mirrored(inputs))
         theirs = descriptor_logits(other)
         descriptors = {name: (one.float() + theirs[name].float()) / 2 for name, one in descriptors.items()}
-        logits = (logits + other.logits.float()) / 2
+        logits, embedding = (logits + other.logits.float()) / 2, (embedding + other.embedding.float()) / 2
     if frames == 1:
-        return logits, descriptors
+        return logits, embedding, descriptors
     chosen = most_suspicious(logits, frames) if frame_scores == "maximum" else None
     joined = {name: of_views(one.float(), frames, chosen) for name, one in descriptors.items()}
-    return of_views(logits, frames, chosen), joined
+    return of_views(logits, frames, chosen), of_views(embedding, frames, chosen), joined
 
 
 @contextlib.contextmanager
