@@ -5,7 +5,7 @@ import pytest
 
 from isthmus.errors import InputError
 from isthmus.imaging.cache import PreparedStore
-from isthmus.imaging.joined_store import join_stores
+from isthmus.imaging.joined_store import join_stores, one_modality
 
 
 def store(name: str, views: int, *, side: int = 4, failures: dict[str, str] | None = None) -> PreparedStore:
@@ -46,6 +46,15 @@ def test_a_modality_without_any_picture_is_black_everywhere() -> None:
     members = {"n1": ("b0", None), "n2": ("b2", None)}
     joined = join_stores([BMODE, None], members)
     assert joined.pixels[:,].any(axis=(2, 3, 4)).tolist() == [[True, False], [True, False]]
+
+
+def test_one_modality_is_taken_out_again_under_the_ids_of_the_rows() -> None:
+    only = one_modality(join_stores(STORES, MEMBERS), 1)
+    assert only.view_ids == ["n1", "n3"]
+    assert only.pixels.shape == (2, 1, 4, 4, 3)
+    np.testing.assert_array_equal(only.pixels[only.rows(["n3"])], SWE.pixels[[0]])
+    np.testing.assert_array_equal(only.lesion_masks[:], SWE.lesion_masks[[1, 0]])
+    np.testing.assert_array_equal(only.source_to_prepared, SWE.source_to_prepared[[1, 0]])
 
 
 def test_other_rows_are_another_store() -> None:

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 
 from isthmus.cohort.cohort import load_cohort
-from isthmus.errors import CohortError, ProtocolError
+from isthmus.errors import CohortError, InputError, ProtocolError
 from isthmus.files import read_json, write_yaml
 from isthmus.inference.fused_case import Case, View
 from isthmus.inference.joined_cases import predict_joined_cases
 from isthmus.inference.predictor import load_bundle
 from isthmus.protocol.absent_modalities import without_absent_modalities
 from isthmus.protocol.cases import find_cases
+from isthmus.protocol.rating import make_form
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run import run
 from isthmus.protocol.run_folder import Run
@@ -23,6 +24,7 @@ from tests.multimodal_cohort import write_multimodal_cohort
 PROTOCOL = {
     "format": "isthmus-protocol/1.0", "protocol": "joined", "title": "t", "question": "q", "cite": "c", "claims": False,
     "target": ["malignant"], "primary": {"arm": "all", "against": "bmode"},
+    "explain": {"arms": ["all"], "cases": 3},
     "splits": {"cross_validation": {"folds": 2}, "seeds": [0], "test": {"column": "split"}},
     "defaults": {
         "network": "resnet18", "options": {"width": 8},
@@ -92,6 +94,20 @@ def test_the_evidence_has_every_subset_of_every_set_and_what_each_modality_count
     page = (finished.folder / "report.html").read_text(encoding="utf-8")
     assert "With and without each modality" in page
     assert "How much each modality counted" in page
+
+
+def test_each_branch_has_heat_maps_of_its_own_pictures(finished: Run, folder: Path) -> None:
+    views = load_cohort(folder).views
+    own = finished.predictions[(finished.predictions["arm"] == "all") & (finished.predictions["split"] == "cv")]
+    for modality in ("bmode", "smi", "swe"):
+        place = finished.folder / "explanations" / "all" / modality
+        rows = pd.read_csv(place / "localisation.csv", dtype={"view_id": str})
+        having = views.loc[views["modality"] == modality, "nodule_id"]
+        assert set(rows["nodule_id"]) == set(own["unit_id"]) & set(having)
+        assert (place / "gallery.png").is_file()
+    assert "All three: elastography" in (finished.folder / "report.html").read_text(encoding="utf-8")
+    with pytest.raises(InputError, match="one of all/bmode, all/smi, all/swe"):
+        make_form(finished.folder, finished.folder.parent / "form", arms=["all"])
 
 
 def test_the_bundle_says_of_files_what_the_run_said_of_the_test_set(finished: Run, folder: Path) -> None:

@@ -27,7 +27,7 @@ IMAGE = "image"
 
 
 def class_activation_map(
-    classifier: "Classifier", inputs: "dict[str, Tensor]", target_class: int, stage: str | None = None
+    classifier: "Classifier", inputs: "dict[str, Tensor]", target_class: int, stage: str | None = None, of: str = IMAGE
 ) -> "Tensor":
     """Return the weighted sum of the last maps, before ReLU, scaling and enlargement.
 
@@ -42,6 +42,9 @@ def class_activation_map(
     stage : str, optional
         One of ``Classifier.stages``: the maps that go into it are taken instead of the last ones, with what a network
         does to them between its stages (gates of attention).
+    of : str
+        The input whose last maps are explained: of a network of several modalities one of them, whose absence leaves a
+        map of zeros.
 
     Returns
     -------
@@ -54,15 +57,15 @@ def class_activation_map(
 
     if not 0 <= target_class < classifier.classes:
         raise InputError(f"class {target_class} of a network of {classifier.classes} classes", expected="0 to K - 1")
-    with evaluating(classifier), full_precision(inputs[IMAGE].device.type), _without_fused_recurrence(classifier):
-        maps, logits = _last_maps(classifier, inputs) if stage is None else _maps_into(classifier, inputs, stage)
+    with evaluating(classifier), full_precision(inputs[of].device.type), _without_fused_recurrence(classifier):
+        maps, logits = _last_maps(classifier, inputs, of) if stage is None else _maps_into(classifier, inputs, stage)
         # Pictures do not influence each other in evaluation mode: the gradient of the sum is that of each.
         with torch.enable_grad():
             (gradient,) = torch.autograd.grad(logits[:, target_class].sum(), maps)
     weights = gradient.flatten(2).mean(2).reshape(*gradient.shape[:2], *[1] * (gradient.ndim - 2))
     raw = (weights * maps).sum(1).detach()
     # A network that looks at frames one by one inside has maps of pictures; they are its clips' frames.
-    return raw.reshape(len(inputs[IMAGE]), -1, *raw.shape[-2:]) if inputs[IMAGE].ndim == 5 else raw
+    return raw.reshape(len(inputs[of]), -1, *raw.shape[-2:]) if inputs[of].ndim == 5 else raw
 
 
 @contextmanager
@@ -76,13 +79,13 @@ def _without_fused_recurrence(classifier: "Classifier") -> Iterator[None]:
         yield
 
 
-def _last_maps(classifier: "Classifier", inputs: "dict[str, Tensor]") -> "tuple[Tensor, Tensor]":
+def _last_maps(classifier: "Classifier", inputs: "dict[str, Tensor]", of: str) -> "tuple[Tensor, Tensor]":
     import torch
 
     with torch.no_grad():
         features = classifier.features(inputs)
     features = {name: maps.detach() for name, maps in features.items()}
-    maps = features[IMAGE].requires_grad_()
+    maps = features[of].requires_grad_()
     with torch.enable_grad():
         return maps, classifier.head(features, inputs).logits
 
@@ -125,12 +128,13 @@ def grad_cam(
     signed: bool = False,
     frames: int = 1,
     stage: str | None = None,
+    of: str = IMAGE,
 ) -> NDArray[np.float32]:
     """Return the Grad-CAM heat of each picture or clip, enlarged to its size.
 
     Parameters
     ----------
-    classifier, inputs, target_class, stage
+    classifier, inputs, target_class, stage, of
         As for :func:`class_activation_map`.
     signed : bool
         False: evidence against the class is cut off (ReLU), as published. True: it is kept, as negative heat.
@@ -145,10 +149,10 @@ def grad_cam(
     """
     import torch
 
-    raw = class_activation_map(classifier, inputs, target_class, stage)
+    raw = class_activation_map(classifier, inputs, target_class, stage, of)
     if not signed:
         raw = raw.relu()
-    size = inputs[IMAGE].shape[2:]
+    size = inputs[of].shape[2:]
     mode = "bilinear" if len(size) == 2 else "trilinear"
     heat = torch.nn.functional.interpolate(raw.unsqueeze(1), size=size, mode=mode, align_corners=False).squeeze(1)
     largest = heat.abs().reshape(len(heat) // frames, -1).amax(dim=1).repeat_interleave(frames)
@@ -166,6 +170,7 @@ def ensemble_grad_cam(
     signed: bool = False,
     frames: int = 1,
     stage: str | None = None,
+    of: str = IMAGE,
 ) -> NDArray[np.float32]:
     """Return the mean heat of several networks, each on its own scale of 0 to 1.
 
@@ -173,7 +178,7 @@ def ensemble_grad_cam(
     ----------
     classifiers : sequence of Classifier
         The parts of a bundle.
-    inputs, target_class, signed, frames, stage
+    inputs, target_class, signed, frames, stage, of
         As for :func:`grad_cam`.
 
     Returns
@@ -182,7 +187,7 @@ def ensemble_grad_cam(
         It reaches 1 only where all parts have their maximum: parts that disagree give a weaker map.
     """
     heats = [
-        grad_cam(classifier, inputs, target_class, signed=signed, frames=frames, stage=stage)
+        grad_cam(classifier, inputs, target_class, signed=signed, frames=frames, stage=stage, of=of)
         for classifier in classifiers
     ]
     return np.asarray(np.mean(heats, axis=0), dtype=np.float32)

@@ -16,7 +16,7 @@ from isthmus.explain.clip_drawing import ClipDrawer, DrawnClip
 from isthmus.explain.fold_networks import FoldNetwork as FoldNetwork
 from isthmus.explain.fold_networks import read_fold as read_fold
 from isthmus.explain.gallery import GalleryCase, gallery
-from isthmus.explain.held_out_measures import HeldOutMeasures, Progress
+from isthmus.explain.held_out_measures import Branch, HeldOutMeasures, Progress
 from isthmus.explain.held_out_summaries import summarise_held_out
 from isthmus.explain.kept_pictures import keep_pictures
 from isthmus.explain.misclassified import WrongCase, draw_misclassified, recorded_of
@@ -93,6 +93,7 @@ def explain_held_out(
     calcifications: Masks | None = None,
     nodules: pd.DataFrame | None = None,
     signed: bool = False,
+    branch: Branch | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> HeldOutHeat:
@@ -130,6 +131,8 @@ def explain_held_out(
         The cohort's table, for the descriptors of the cases that were called wrongly.
     signed : bool
         Whether evidence against the class is measured and drawn beside that for it.
+    branch : Branch, optional
+        Of networks that look at several modalities, the one whose heat is shown; ``store`` and ``views`` are its own.
     device : str
         Where to compute.
     progress : callable, optional
@@ -144,7 +147,7 @@ def explain_held_out(
     InputError
         When a view is held out twice or is unknown.
     """
-    measures = HeldOutMeasures(folds, store, preparation, classes, calcifications, device, signed)
+    measures = HeldOutMeasures(folds, store, preparation, classes, calcifications, device, signed, branch)
     rows, heat = measures.measure(views, progress)
     recorded = None if nodules is None else recorded_of(nodules)
     kept = keep_pictures(rows, store, preparation, destination)

@@ -16,6 +16,7 @@ from isthmus.explain.clip_localisation import frame_attention, localise_frames
 from isthmus.explain.edge_share import EVERY_EDGE_COLUMN, localise_edges
 from isthmus.explain.fold_networks import FoldNetwork
 from isthmus.explain.frame_share import frame_columns, frame_effects
+from isthmus.explain.gradcam import IMAGE
 from isthmus.explain.localisation import localise
 from isthmus.explain.prepared_heat import frames_share_a_map, heat_of_pixels, maps_to_explain, views_at_once
 from isthmus.explain.seen_views import SeenViews, largest_lesion, seen_views
@@ -31,6 +32,22 @@ HEAT_SIDE = 56
 
 _CHUNK = 32
 _FIRST = ["view_id", "nodule_id", "group_id", "seed", "fold", "label", "probability", "threshold", "call"]
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """One of the modalities that networks look at side by side.
+
+    Parameters
+    ----------
+    modality : str
+        Which.
+    seen : PreparedStore
+        What the networks look at: all modalities of each view.
+    """
+
+    modality: str
+    seen: "PreparedStore"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +70,8 @@ class HeldOutMeasures:
         Where to compute.
     signed : bool
         Whether the evidence against is measured too.
+    branch : Branch, optional
+        Of networks that look at several modalities, the one whose heat is measured; ``store`` has its pictures alone.
     """
 
     folds: Sequence[FoldNetwork]
@@ -62,6 +81,7 @@ class HeldOutMeasures:
     calcifications: Masks | None = None
     device: str = "cpu"
     signed: bool = False
+    branch: "Branch | None" = None
 
     def measure(self, views: pd.DataFrame, progress: Progress | None = None) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
         """Return one row a view, and the heat that is kept: uint8 [N, 56, 56], of clips that of the hottest frame.
@@ -79,7 +99,7 @@ class HeldOutMeasures:
         size = views_at_once(self.preparation, _CHUNK)
         for fold in self.folds:
             ids = sorted(fold.held_out_views)
-            grid = maps_to_explain(fold.classifier, self.preparation, self.device).grid
+            grid = maps_to_explain(fold.classifier, self.preparation, self.device, self._of).grid
             for start in range(0, len(ids), size):
                 chunk = ids[start : start + size]
                 table, heat = self._chunk(fold, chunk, grid)
@@ -102,17 +122,28 @@ class HeldOutMeasures:
 
         T is 1 of stills, and of frames that share one map.
         """
-        places = self.store.rows(ids)
+        store = self._seen
+        places = store.rows(ids)
         found = heat_of_pixels(
             [fold.classifier],
-            np.asarray(self.store.pixels[places]),
+            np.asarray(store.pixels[places]),
             self.preparation,
             len(self.classes) - 1,
-            masks=np.asarray(self.store.lesion_masks[places]),
+            masks=np.asarray(store.lesion_masks[places]),
             signed=signed,
             device=self.device,
+            of=self._of,
         )
         return found.reshape(len(ids), -1, *found.shape[-2:])
+
+    @property
+    def _seen(self) -> "PreparedStore":
+        """What the networks look at."""
+        return self.store if self.branch is None else self.branch.seen
+
+    @property
+    def _of(self) -> str:
+        return IMAGE if self.branch is None else self.branch.modality
 
     def effects(self, fold: FoldNetwork, ids: Sequence[str]) -> NDArray[np.float64]:
         """Return what each frame that is a channel brought to the score: float64 [N, T]."""
@@ -168,13 +199,14 @@ class HeldOutMeasures:
 
         That is the threshold; of several classes the largest probability of another one.
         """
-        places = self.store.rows(ids)
+        store = self._seen
+        places = store.rows(ids)
         logits = view_logits(
             fold.classifier,
-            np.asarray(self.store.pixels[places]),
+            np.asarray(store.pixels[places]),
             self.preparation,
             device=self.device,
-            masks=np.asarray(self.store.lesion_masks[places]),
+            masks=np.asarray(store.lesion_masks[places]),
             flips=fold.flips,
             frame_scores=fold.frame_scores,
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from isthmus.errors import InputError
 from isthmus.explain.explained_cases import explain_cases, explain_single_cases
+from isthmus.explain.explained_looks import explain_looks
 from isthmus.explain.prediction import PredictedFiles, Progress, predict_files
 from isthmus.files import new_folder, refuse_existing
 from isthmus.inference.any_bundle import load_bundle, modalities_of
@@ -182,10 +183,9 @@ def predict_cases(
                     predictions, overlays = explain_cases(
                         predictor, cases, predictions, place, localiser=proposer, progress=progress
                     )
-                elif predictor.spec.join is None:
-                    overlays = explain_single_cases(
-                        predictor, cases, predictions, place, localiser=proposer, progress=progress
-                    )
+                else:
+                    draw = explain_single_cases if predictor.spec.join is None else explain_looks
+                    overlays = draw(predictor, cases, predictions, place, localiser=proposer, progress=progress)
         files = write_predictions(partial, predictions, predictor.spec, localiser=said)
         record.facts["excluded"] = [failure.source for failure in predictions.failures]
         record.write(partial, [*files, *overlays])

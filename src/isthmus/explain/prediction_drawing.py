@@ -44,8 +44,14 @@ def draw_prediction(
 
 def draw_picture(predictor: Predictor, picture: Picture, prediction: Prediction) -> NDArray[np.uint8]:
     """Return a picture with the parts' mean heat for the class explained, outline, scale and words: uint8 [H, W, 3]."""
+    return draw_heat(predictor, picture, prediction, _heat(predictor, picture, prediction)[0])
+
+
+def draw_heat(
+    predictor: Predictor, picture: Picture, prediction: Prediction, heat: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """Return a picture with heat [crop, crop] that was found for it, as :func:`draw_picture` draws it."""
     spec, prepared = predictor.spec, picture.prepared
-    heat = _heat(predictor, picture, prediction)[0]
     frame = picture.clip.frames[0]
     size = prepared.pixels.shape[1]
     placed = heat_on_source(heat, prepared.source_to_prepared, size, frame.shape[:2], prepared.region)

@@ -31,7 +31,9 @@ class Maps(NamedTuple):
     grid: tuple[int, ...]
 
 
-def maps_to_explain(classifier: "Classifier", preparation: "Preparation", device: "str | torch.device" = "cpu") -> Maps:
+def maps_to_explain(
+    classifier: "Classifier", preparation: "Preparation", device: "str | torch.device" = "cpu", of: str = IMAGE
+) -> Maps:
     """Return the maps that heat is taken from: the last ones, but of clips the deepest of at least :data:`CELLS` cells.
 
     A clip's crop is small, so that it can be trained on, and a stride of 32 leaves of 64 pixels 2 cells on a side, in
@@ -39,10 +41,11 @@ def maps_to_explain(classifier: "Classifier", preparation: "Preparation", device
     """
     import torch
 
-    from isthmus.inference.batch import inputs_of
+    from isthmus.inference.batch import inputs_of, modalities_seen
 
     frames = preparation.frames
-    shape = (1, 1 if frames is None else frames.stored, preparation.train_size, preparation.train_size)
+    side_by_side = max(1, len(modalities_seen(classifier))) if frames is None else frames.stored
+    shape = (1, side_by_side, preparation.train_size, preparation.train_size)
     black = torch.zeros((*shape, preparation.colours), dtype=torch.uint8, device=device)
     inputs = inputs_of(classifier.to(device), black, torch.zeros_like(black[..., 0]), preparation)
     inputs = {name: value[:1] for name, value in inputs.items()}
@@ -56,7 +59,7 @@ def maps_to_explain(classifier: "Classifier", preparation: "Preparation", device
     hooks = [classifier.get_submodule(name).register_forward_pre_hook(note(name)) for name in later]
     try:
         with evaluating(classifier), torch.no_grad():
-            last = tuple(classifier.features(inputs)[IMAGE].shape)
+            last = tuple(classifier.features(inputs)[of].shape)
     finally:
         for hook in hooks:
             hook.remove()
@@ -98,6 +101,7 @@ def heat_of_pixels(
     signed: bool = False,
     batch_size: int | None = None,
     device: "str | torch.device" = "cpu",
+    of: str = IMAGE,
 ) -> NDArray[np.float32]:
     """Return the mean heat of networks on prepared pixels.
 
@@ -117,6 +121,8 @@ def heat_of_pixels(
         Views a step; 16 stills, or as many clips as have their pixels, by default.
     device : str or torch.device
         Where to compute.
+    of : str
+        Of networks that look at several modalities, which one's branch is explained.
 
     Returns
     -------
@@ -133,13 +139,13 @@ def heat_of_pixels(
     size, maps = preparation.crop_size, maps_of_view(preparation)
     step = views_at_once(preparation, 16) if batch_size is None else batch_size
     alone = maps if preparation.layout == "2d" else 1
-    stage = maps_to_explain(classifiers[0], preparation, device).stage
+    stage = maps_to_explain(classifiers[0], preparation, device, of).stage
     heat = np.zeros((len(pixels), *([maps] if maps > 1 else []), size, size), np.float32)
     for start in range(0, len(pixels), step):
         block = torch.from_numpy(np.array(pixels[start : start + step])).to(device)
         own = None if masks is None else torch.from_numpy(np.array(masks[start : start + step])).to(device)
         # The parts of a bundle are one network with different weights: they take the same inputs.
         inputs = inputs_of(classifiers[0], block, own, preparation)
-        found = ensemble_grad_cam(classifiers, inputs, target_class, signed=signed, frames=alone, stage=stage)
+        found = ensemble_grad_cam(classifiers, inputs, target_class, signed=signed, frames=alone, stage=stage, of=of)
         heat[start : start + step] = found.reshape(-1, *heat.shape[1:])
     return heat

@@ -46,6 +46,14 @@ class SideBySide:
         one: NDArray[np.uint8] = found if chosen.ndim == 2 else found[0]
         return one
 
+    def column(self, place: int, rows: NDArray[np.int64]) -> "SideBySide":
+        """Return rows of one of the arrays: [len(rows), 1, …]."""
+        return SideBySide([self._arrays[place]], self._places[rows][:, [place]])
+
+    def has(self, place: int) -> NDArray[np.bool_]:
+        """Return which rows have something of one of the arrays."""
+        return np.asarray(self._places[:, place] >= 0)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return self[:].astype(dtype or self.dtype, copy=False)
 
@@ -103,6 +111,29 @@ def join_stores(stores: Sequence[PreparedStore | None], members: Mapping[str, Se
         affines,
         failures,
         np.zeros((len(table), 1), np.int64),
+    )
+
+
+def one_modality(joined: PreparedStore, place: int) -> PreparedStore:
+    """Return those rows of a joined store that have one of its modalities, with that one's pictures alone.
+
+    Parameters
+    ----------
+    joined : PreparedStore
+        From :func:`join_stores`.
+    place : int
+        Of the modality.
+    """
+    pixels, masks = cast("SideBySide", joined.pixels), cast("SideBySide", joined.lesion_masks)
+    rows = np.flatnonzero(pixels.has(place)).astype(np.int64)
+    return PreparedStore(
+        f"{joined.key}-{place}",
+        cast("NDArray[np.uint8]", pixels.column(place, rows)),
+        cast("NDArray[np.uint8]", masks.column(place, rows)),
+        [joined.view_ids[row] for row in rows],
+        joined.source_to_prepared[rows, place],
+        joined.failures,
+        joined.frame_indices[rows],
     )
 
 

@@ -2,19 +2,26 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+
+import pandas as pd
 
 from isthmus.explain.calcifications import Masks
 from isthmus.explain.case_drawing import DrawnCase
 from isthmus.explain.clip_drawing import DrawnClip
-from isthmus.explain.held_out import HeldOutHeat, explain_held_out, read_fold
+from isthmus.explain.held_out import FoldNetwork, HeldOutHeat, explain_held_out, read_fold
+from isthmus.explain.held_out_measures import Branch
 from isthmus.files import write_json
 from isthmus.imaging.cache import PreparedStore
+from isthmus.imaging.joined_store import one_modality
+from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.fits import fit_folder
+from isthmus.protocol.looks import members_of, views_of_modality
 from isthmus.protocol.schema import Protocol
+from isthmus.report.arm_modalities import MODALITIES
 from isthmus.report.context import Film, Localisation, Picture
 from isthmus.statistics.calibration import LogisticCalibration
 from isthmus.statistics.class_calibration import ClassCalibration
@@ -95,28 +102,84 @@ def draw_heat_maps(
                 calibration = kind.from_dict(point["calibration"])
                 place = fit_folder(run_folder, fit)
                 folds.append(read_fold(place, calibration=calibration, threshold=point.get("threshold", 0.5)))
-        destination = run_folder / "explanations" / key
-        shutil.rmtree(destination, ignore_errors=True)
-        arm = protocol.arms[key]
-        heat = explain_held_out(
-            folds,
-            stores[key],
-            cases.views[key],
-            arm.prepare,
-            cases.target.classes,
-            destination,
-            reference=cases.target.reference,
-            title=arm.title or key,
-            cases=protocol.explain.cases,
-            marks=marks,
-            calcifications=calcifications,
-            nodules=cases.cohort.nodules,
-            signed=protocol.explain.signed,
-            device=default_device(),
-            progress=progress,
-        )
-        _add(result, key, arm.title or key, heat)
+        shutil.rmtree(run_folder / "explanations" / key, ignore_errors=True)
+        for shown in _shown(key, protocol.arms[key], folds, stores[key], cases.views[key], calcifications):
+            heat = explain_held_out(
+                shown.folds,
+                shown.store,
+                shown.views,
+                protocol.arms[key].prepare,
+                cases.target.classes,
+                run_folder / "explanations" / shown.key,
+                reference=cases.target.reference,
+                title=shown.title,
+                cases=protocol.explain.cases,
+                marks=marks,
+                calcifications=shown.calcifications,
+                nodules=cases.cohort.nodules,
+                signed=protocol.explain.signed,
+                branch=shown.branch,
+                device=default_device(),
+                progress=progress,
+            )
+            _add(result, shown.key, shown.title, heat)
     return result
+
+
+class _Shown(NamedTuple):
+    """What is explained together: an arm, or one branch of an arm of several modalities."""
+
+    key: str
+    title: str
+    folds: list[FoldNetwork]
+    store: PreparedStore
+    views: pd.DataFrame
+    calcifications: Masks | None
+    branch: Branch | None = None
+
+
+def _shown(
+    key: str,
+    arm: Arm,
+    folds: list[FoldNetwork],
+    store: PreparedStore,
+    views: pd.DataFrame,
+    calcifications: Masks | None,
+) -> list[_Shown]:
+    titles = explained_titles({key: arm})
+    if arm.view.join is None:
+        return [_Shown(key, titles[key], folds, store, views, calcifications)]
+    found = []
+    for place, modality in enumerate(arm.view.shown):
+        own, there = one_modality(store, place), members_of(views)
+        rows = views_of_modality(views, place)
+        known = set(own.view_ids)
+        held_out = [
+            replace(fold, held_out_views=[one for one in fold.held_out_views if one in known]) for fold in folds
+        ]
+        masks = None if calcifications is None else _of_members(calcifications, there, place)
+        branch = Branch(modality, store)
+        if known & {view for fold in held_out for view in fold.held_out_views}:
+            name = f"{key}/{modality}"
+            found.append(_Shown(name, titles[name], held_out, own, rows, masks, branch))
+    return found
+
+
+def _of_members(masks: Masks, members: Mapping[str, Sequence[str | None]], place: int) -> Masks:
+    """Return what gives a look's true calcifications: those of its view of one modality."""
+    return lambda look, frames: masks(str(members[look][place]), frames)
+
+
+def explained_titles(arms: Mapping[str, Arm]) -> dict[str, str]:
+    """Return by key the names of what has heat maps of its own: arms, or the branches `arm/modality` of joined ones."""
+    found = {}
+    for key, arm in arms.items():
+        title = arm.title or key
+        if arm.view.join is None:
+            found[key] = title
+        else:
+            found |= {f"{key}/{name}": f"{title}: {MODALITIES[name]}" for name in arm.view.shown}
+    return found
 
 
 def _add(result: HeatMaps, key: str, title: str, heat: HeldOutHeat) -> None:

@@ -58,6 +58,16 @@ def pictures_of(views: pd.DataFrame) -> list[pd.DataFrame]:
     return [pd.DataFrame([own[view] for view in sorted(own)], columns=columns) for own in found]
 
 
+def views_of_modality(views: pd.DataFrame, place: int) -> pd.DataFrame:
+    """Return one row a look that has a modality: its view of it, under the look's id, in the columns of the cohort."""
+    rows = [
+        {**look[place], **{name: row[name] for name in _OF_THE_NODULE if name in row}, "view_id": row["view_id"]}
+        for row, look in zip(views.drop(columns=JOINED).to_dict("records"), views[JOINED], strict=True)
+        if look[place] is not None
+    ]
+    return pd.DataFrame(rows, columns=[name for name in views if name != JOINED])
+
+
 def members_of(views: pd.DataFrame) -> dict[str, tuple[str | None, ...]]:
     """Return each look's views, None where a modality is absent."""
     looks: Iterable[tuple[str, tuple[dict[str, Any] | None, ...]]]

@@ -9,6 +9,7 @@ import pandas as pd
 from isthmus.errors import InputError
 from isthmus.explain.rating_form import RatingForm, write_rating_form
 from isthmus.files import read_json
+from isthmus.protocol.heat_maps import explained_titles
 from isthmus.protocol.run_folder import Run, open_run
 from isthmus.report.heat_ratings import read_ratings
 from isthmus.report.heat_ratings_page import write_rating_report
@@ -38,7 +39,8 @@ def make_form(
         When the run is not finished, or an arm has no heat maps.
     """
     opened = open_run(run)
-    explained = opened.protocol.explain.arms
+    arms_of = opened.protocol.arms
+    explained = list(explained_titles({key: arms_of[key] for key in opened.protocol.explain.arms}))
     if not explained:
         raise InputError("this run has no heat maps", where=str(run), hint="--set explain.arms=[ARM] makes some")
     primary = opened.protocol.primary.arm
@@ -70,7 +72,7 @@ def analyse(run: Path, ratings: Sequence[Path], key: Path, destination: Path) ->
     """
     opened = open_run(run)
     table = read_ratings(ratings, key)
-    arms = {name: arm.title or name for name, arm in opened.protocol.arms.items()}
+    arms = explained_titles(opened.protocol.arms)
     foreign = sorted(set(table["arm"]) - set(arms))
     if foreign:
         raise InputError(

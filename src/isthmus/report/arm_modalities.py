@@ -7,6 +7,16 @@ UPPER_BOUND: Final = (
     "that frame can show"
 )
 
+MODALITIES: Final = {
+    "bmode": "B-mode",
+    "cine": "B-mode cine",
+    "ceus": "contrast enhancement",
+    "smi": "SMI",
+    "swe": "elastography",
+    "doppler": "Doppler",
+}
+"""In the words of a page."""
+
 ALL_OF_THEM: Final = "the observer sees all of the arm's modalities: of a nodule that lacks one it is an upper bound"
 
 

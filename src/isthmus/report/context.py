@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pandas import DataFrame
 
+from isthmus.report.arm_modalities import MODALITIES
 from isthmus.report.truth import Truth
 
 LOUD_MARKS = ("SMOKE", "SIMULATED")
@@ -290,5 +291,8 @@ class ReportContext:
         return self.class_names.get(label, label)
 
     def title_of(self, arm: str) -> str:
-        """Return an arm's name as shown."""
+        """Return an arm's name as shown, or with its modality that of a branch, ``arm/modality``."""
+        whole, _, branch = arm.partition("/")
+        if branch and whole in self.arms:
+            return f"{self.arms[whole].title}: {MODALITIES.get(branch, branch)}"
         return self.arms[arm].title if arm in self.arms else arm

@@ -15,7 +15,7 @@ def draw_subsets(arms: dict[str, list[dict[str, Any]]]) -> "Figure":
     Parameters
     ----------
     arms : dict
-        Shown name to entries with ``words``, ``n``, ``auc`` and whether it is the ``whole``, from single modalities to all.
+        Shown name to entries with ``words``, ``n``, ``auc`` and whether it is the ``whole``, in order.
     """
     rows = [len(entries) + 0.5 for entries in arms.values()]
     figure, axes = new_figure(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from isthmus.report.arm_modalities import MODALITIES
 from isthmus.report.context import ReportContext
 from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reading import (
@@ -17,14 +18,6 @@ from isthmus.report.reading import (
 from isthmus.report.truth import LATENTS
 from isthmus.statistics.few_groups import METHOD as WITHOUT_TEST
 
-MODALITIES = {
-    "bmode": "B-mode",
-    "cine": "B-mode cine",
-    "ceus": "contrast enhancement",
-    "smi": "SMI",
-    "swe": "elastography",
-    "doppler": "Doppler",
-}
 _COLUMNS = {
     "arm": "AUC reached",
     "observer": "AUC possible from what it is shown",

@@ -5,12 +5,12 @@ from typing import Any, Final
 from pandas import DataFrame
 
 from isthmus.report.analysis_table import AnalysisTable
+from isthmus.report.arm_modalities import MODALITIES
 from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import Drawn
 from isthmus.report.figures_attribution import draw_attribution
 from isthmus.report.figures_modalities import draw_subsets
 from isthmus.report.modalities import KEY
-from isthmus.report.nearness import MODALITIES
 from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reading import count, in_order, interval, listed, plural, split_name
 from isthmus.report.subject import Painters, Shown, Study, Subject

@@ -1,0 +1,95 @@
+"""Cases of a network of several modalities explained: the heat of each branch, and what each modality brought."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from isthmus.errors import InputError
+from isthmus.explain.member_bars import member_bars
+from isthmus.explain.overlay import to_png
+from isthmus.explain.prediction_drawing import draw_heat, explained
+from isthmus.explain.prepared_heat import heat_of_pixels
+from isthmus.files import atomic_path
+from isthmus.inference.clip_proposal import Proposer
+from isthmus.inference.fused_case import Case
+from isthmus.inference.joined_cases import Looks, joined_of, read_looks
+from isthmus.inference.looks import stack_looks
+from isthmus.inference.output import MARKS
+from isthmus.inference.prediction import Prediction, Predictions
+from isthmus.inference.predictor import Predictor
+
+Progress = Callable[[str, int, int], None]
+
+
+def explain_looks(
+    predictor: Predictor,
+    cases: Sequence[Case],
+    predictions: Predictions,
+    folder: Path,
+    *,
+    localiser: Proposer | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Draw the heat of scored cases.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        That scored them; it looks at several modalities.
+    cases : sequence of Case
+        All that were given.
+    predictions : Predictions
+        Of those that could be scored, in order.
+    folder : Path
+        To make: for a case ``NNN_modalities.png``, and for each of its pictures ``NNN_MODALITY_FILE.png``.
+    localiser, progress
+        As they were given to the predictor.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    folder.mkdir()
+    left, drawn = iter(predictions), list[Path]()
+    for number, case in enumerate(cases, start=1):
+        try:
+            looks = read_looks(predictor, case, localiser)
+        except InputError:
+            continue  # listed already among the failures
+        drawn += _draw(predictor, looks, next(left), folder, f"{number:03d}")
+        if progress is not None:
+            progress("heat maps", number, len(cases))
+    return drawn
+
+
+def _draw(predictor: Predictor, looks: Looks, prediction: Prediction, folder: Path, name: str) -> list[Path]:
+    spec, brought, drawn = predictor.spec, prediction.brought, list[Path]()
+    place = list(spec.classes).index(explained(predictor, prediction))
+    if brought is not None:
+        drawn.append(folder / f"{name}_modalities.png")
+        said = f"What each modality brought to the score {prediction.probability:.2f}, {prediction.words}"
+        target, marks = list(spec.classes.values())[place], [MARKS[one] for one in spec.marks]
+        bars = member_bars(brought, [f"{said}; research use only"], target, marks)
+        with atomic_path(drawn[0]) as temporary:
+            to_png(bars).save(temporary, format="PNG")
+    pixels, _ = stack_looks(looks, joined_of(predictor).modalities)
+    done: set[int] = set()
+    for row, look in enumerate(looks):
+        for modality, picture in look.items():
+            if id(picture) in done:  # it stands beside several pictures of another modality: the first look shows it
+                continue
+            done.add(id(picture))
+            heat = heat_of_pixels(
+                predictor.parts, pixels[[row]], spec.prepare, place, device=predictor.device, of=modality
+            )[0]
+            words = f"{prediction.words}: the score of all modalities; the heat is that of {modality}"
+            if brought is not None:
+                words += f", which brought {brought.shown(modality)} to it in log odds"
+            overlay = draw_heat(predictor, picture, replace(prediction, words=words), np.asarray(heat, np.float32))
+            drawn.append(folder / f"{name}_{modality}_{Path(picture.source).stem}.png")
+            with atomic_path(drawn[-1]) as temporary:
+                to_png(overlay).save(temporary, format="PNG")
+    return drawn
