@@ -127,7 +127,7 @@ def test_every_shipped_protocol_has_its_rows():
 
 def test_every_message_that_is_explained_is_still_in_the_code():
     page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
-    quoted = re.findall(r"^- `([^`]+)`\n  \*", page, flags=re.MULTILINE)
+    quoted = re.findall(r"^- `([^`]+)`\\\n  \*", page, flags=re.MULTILINE)
     files = [words_of(path) for path in (ROOT / "src").rglob("*.py")]
     for message in quoted:
         parts = [part.strip() for part in message.split("…") if part.strip()]
