@@ -140,6 +140,7 @@ def test_readers_are_compared_by_their_calls(finished):
     page = finished[0].report.read_text(encoding="utf-8")
     for words in ("Several classes", "Pictures and patients side by side", "malignant without metastasis (1 patient)",
                   "The most probable class is called; no threshold is chosen", "every class was drawn equally often",
+                  "Ordinal head, classes drawn alike: the last layer takes the classes as ordered",
                   "Readers"):  # fmt: skip
         assert words in page, words
     assert "Youden" not in page

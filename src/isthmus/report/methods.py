@@ -193,6 +193,8 @@ def _additions(context: ReportContext, arms: dict[str, Any]) -> str:
         facts = context.arms.get(arm)
         if facts and facts.descriptors and settings.get("descriptors"):
             said.setdefault(facts.descriptors, []).append(context.title_of(arm))
+        if (settings.get("options") or {}).get("head") == "ordinal":
+            said.setdefault("the last layer takes the classes as ordered (CORN, Shi 2023)", []).append(titles[arm])
         if (settings.get("predict") or {}).get("flips"):
             said.setdefault("scores a picture and its mirror image and averages their logits", []).append(
                 context.title_of(arm)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pandas import DataFrame
 
-from isthmus.report.analysis_table import AnalysisTable
+from isthmus.report.analysis_table import AnalysisTable, calibrated_columns
 from isthmus.report.calibration_details import LEFT_OUT
 from isthmus.report.choosing_rows import Choosing, choosing_for
 from isthmus.report.reading import in_order
@@ -47,9 +47,9 @@ def uncertainty(table: AnalysisTable, study: Study, evidence: dict[str, Any]) ->
 
 
 def class_probabilities(rows: DataFrame, table: AnalysisTable) -> FloatArray:
-    """Return probabilities [N, K] in the order of the classes; of two classes the calibrated ones."""
+    """Return probabilities [N, K] in the order of the classes, calibrated where the arm has a calibration."""
     if len(table.classes) > 2:
-        return rows[[f"p_{label}" for label in table.classes]].to_numpy(dtype=np.float64)
+        return rows[calibrated_columns(table.classes)].to_numpy(dtype=np.float64)
     p = rows["probability"].to_numpy(dtype=np.float64)
     return np.stack([p, 1 - p] if table.classes[0] == table.positive else [1 - p, p], axis=1)
 
