@@ -33,6 +33,7 @@ from isthmus.protocol.cases import Cases
 from isthmus.protocol.fits import class_shares, fit_folder
 from isthmus.protocol.fused_fits import FusedFit, read_pair
 from isthmus.protocol.schema import Protocol
+from isthmus.protocol.training_likeness import Fitted
 from isthmus.report.case_columns import title_of
 from isthmus.tables.coded_columns import Term
 from isthmus.tables.vocabulary import MULTI_VALUED
@@ -49,6 +50,7 @@ def write_bundles(
     fits: Sequence[FitSpec],
     fused: Sequence[FusedFit],
     frozen: dict[str, Any],
+    fitted: Mapping[str, Fitted],
 ) -> None:
     """Write `arms/<arm>/bundle` for every arm and fusion, anew: it is a function of the fits and of `frozen.json`.
 
@@ -66,12 +68,14 @@ def write_bundles(
         Finished fusions.
     frozen : dict
         The content of `frozen.json`.
+    fitted : mapping
+        Arm to what its networks know of their training pictures.
     """
     first = protocol.splits.seeds[0]
     for key in protocol.arms:
         own = [fit for fit in fits if fit.arm == key and fit.seed == first]
         spec, states = _model(run_folder, protocol, cases, own, key, frozen["arms"][key])
-        write_bundle(_anew(run_folder, key), spec, states)
+        write_bundle(_anew(run_folder, key), spec, states, likeness=fitted[key].likeness)
     for key in protocol.fusions:
         folds = [fit for fit in fused if fit.key == key and fit.seed == first]
         _write_fused(run_folder, protocol, cases, folds, frozen["arms"][key])

@@ -54,6 +54,7 @@ from isthmus.protocol.schema import Protocol
 from isthmus.protocol.short_clips import short_clip_lines, short_clips
 from isthmus.protocol.simulated import true_calcifications
 from isthmus.protocol.train import train
+from isthmus.protocol.training_likeness import fit_likeness
 from isthmus.report.clinical_terms import CLINICAL
 from isthmus.report.page import write_report
 from isthmus.report.truth import read_truth
@@ -186,7 +187,10 @@ class _Work:
             fused = self.fuse(split, stores, fits, training, unseen)
         with self.record.stage("predictions"):
             rows, frozen = self.predict(fits, fused, training)
-            write_bundles(self.folder, self.protocol, training, fits, fused, frozen)
+        with self.record.stage("what training pictures are like"):
+            fitted = fit_likeness(self.folder, self.protocol, fits, stores, self.progress)
+        with self.record.stage("test and external sets"):
+            write_bundles(self.folder, self.protocol, training, fits, fused, frozen, fitted)
             rows, seed_rows = self.open_sets(
                 rows, Opener(self.folder, self.protocol, fits, fused, self.cache, self.progress), unseen
             )
