@@ -11,6 +11,9 @@ from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reading import count, interval, listed, number, p_value, plural, split_name, splits_of
 from isthmus.report.subject import Shown, Subject
 
+MOST: Final = 6
+"""Arms whose calls are shown in full."""
+
 _HEADS: Final = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
@@ -44,26 +47,26 @@ def _small(context: ReportContext, found: dict[str, Any], split: str) -> list[st
     if not few:
         return []
     named = listed([f"“{context.class_name(label)}” ({plural(groups, 'patient')})" for label, groups in few.items()])
-    text = f"Small in the {split_name(split)}: {named}. "
+    whose = "Every figure of such a class rests" if len(few) == 1 else "Their figures rest"
+    mean = f"and so does one part in {len(context.evidence['classes'])} of every mean over classes"
     smallest = min(few.values())
-    reach = f"one patient is {100 / smallest:.0f} points of its share of right calls" if smallest else ""
-    text += (
-        "Every figure of such a class rests on these few, " if len(few) == 1 else "Their figures rest on these few, "
+    worth = (
+        f"in the smallest, one patient is worth {100 / smallest:.0f} points" if smallest else "one has nobody at all"
     )
-    text += f"and so does a third of every mean over classes: {reach}. " if smallest else "and one has none at all. "
     return [
-        text.replace("a third", _share(len(context.evidence["classes"]))) + "The intervals say how far that carries."
+        f"Small in the {split_name(split)}: {named}. {whose} on these few, {mean}; {worth}. The intervals say how far "
+        "that carries."
     ]
 
 
-def _share(classes: int) -> str:
-    return {3: "a third", 4: "a quarter"}.get(classes, f"one part in {classes}")
+def _primary_first(context: ReportContext, of_arms: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(arm, of_arms[arm]) for arm in context.evidence["arms"] if arm in of_arms]
 
 
 def _side_by_side(context: ReportContext, found: dict[str, Any], split: str) -> Table:
     unit, pictures = context.evidence["unit"], found.get("pictures", {}).get(split, {})
     rows = []
-    for arm, own in pictures.items():
+    for arm, own in _primary_first(context, pictures):
         whole = context.evidence["arms"][arm][split]
         for name, facts, counted in (
             (f"{unit}s", whole, f"{count(whole['n'])} {unit}s"),
@@ -80,7 +83,7 @@ def _side_by_side(context: ReportContext, found: dict[str, Any], split: str) -> 
 
 def _of_calls(context: ReportContext, found: dict[str, Any], split: str) -> list[Table]:
     tables = []
-    for arm, classes in list(found["calls"].get(split, {}).items())[:6]:
+    for arm, classes in _primary_first(context, found["calls"].get(split, {}))[:MOST]:
         rows = [
             Row(
                 f"{context.class_name(label)} ({plural(facts['n'], context.evidence['unit'])})",
@@ -122,7 +125,7 @@ def _against_readers(context: ReportContext, found: dict[str, Any], split: str) 
 def _calibrated(context: ReportContext, found: dict[str, Any], split: str) -> Table:
     rows = [
         Row(context.title_of(arm), [Cell(interval(own["calibrated"])), Cell(interval(own["as_given"]))])
-        for arm, own in found["brier"].get(split, {}).items()
+        for arm, own in _primary_first(context, found["brier"].get(split, {}))
     ]
     columns = ["Calibrated", "As the networks gave them"]
     return Table(f"Brier score of the probabilities of all classes (0 to 2), {split_name(split)}", columns, rows)
