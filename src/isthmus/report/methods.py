@@ -4,6 +4,7 @@ from typing import Any
 
 from isthmus.report.context import ReportContext
 from isthmus.report.frame_words import frame_words
+from isthmus.report.join_words import join_words
 from isthmus.report.reading import count, listed, plural
 from isthmus.statistics.roc import FEWEST_GROUPS
 
@@ -184,10 +185,12 @@ def _models(context: ReportContext, protocol: dict[str, Any]) -> list[str]:
 
 
 def _additions(context: ReportContext, arms: dict[str, Any]) -> str:
-    """Say which frames of clips arms look at, which also learn descriptors, and which score mirror images too."""
+    """Say how arms join modalities, which frames of clips they look at, what else they learn, and mirror images."""
     said: dict[str, list[str]] = {}
     titles = {arm: context.title_of(arm) for arm in arms}
     for arm, settings in arms.items():
+        if joined := join_words(settings):
+            said.setdefault(joined, []).append(titles[arm])
         if seen := frame_words(settings, titles):
             said.setdefault(seen, []).append(titles[arm])
         facts = context.arms.get(arm)
