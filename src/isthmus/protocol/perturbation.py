@@ -146,7 +146,7 @@ def perturbed_predictions(
         if key in arms:
             own = [fit for fit in fits if fit.arm == key and fit.seed == seed]
             stores[key] = perturbed_stores(cases.views[key], boxes, stores_as_drawn[key], arms[key].prepare, cache)
-            found = _arm_rows(run_folder, cases, own, stores[key])
+            found = changed_rows(run_folder, cases, own, stores[key])
         else:
             found = perturbed_fusion(run_folder, cases, folds[key], stores_as_drawn, stores)
         for change, rows in found.items():
@@ -157,7 +157,7 @@ def perturbed_predictions(
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _arm_rows(
+def changed_rows(
     run_folder: Path, cases: Cases, fits: Sequence[FitSpec], stores: Mapping[str, PreparedStore]
 ) -> dict[str, pd.DataFrame]:
     """Return for each change the held-out views of an arm, in the columns of `gather_views`."""

@@ -21,7 +21,7 @@ from isthmus.protocol.cases import Cases, find_cases
 from isthmus.protocol.chosen import with_choice
 from isthmus.protocol.clinical_arm import ClinicalArm, fit_clinical_arm
 from isthmus.protocol.correspondence import read_correspondences
-from isthmus.protocol.descriptors import descriptor_evidence
+from isthmus.protocol.descriptor_evidence import descriptor_evidence
 from isthmus.protocol.external import Outside, check_all_given, find_outside, keep_comparisons
 from isthmus.protocol.findings import write_evidence
 from isthmus.protocol.finished import check_finished
@@ -52,6 +52,7 @@ from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run_folder import SEEDS, Run, claim_folder, go_on, open_run
 from isthmus.protocol.schema import Protocol
 from isthmus.protocol.short_clips import short_clip_lines, short_clips
+from isthmus.protocol.shortcuts import add_shortcuts
 from isthmus.protocol.simulated import true_calcifications
 from isthmus.protocol.train import train
 from isthmus.protocol.training_likeness import fit_likeness
@@ -233,6 +234,21 @@ class _Work:
                 self.folder, self.protocol, training, fits, stores, opened, self.cache, evidence, self.progress
             )
             add_selection(self.folder, fused, evidence)
+        with self.record.stage("shortcuts"):
+            add_shortcuts(
+                self.folder,
+                self.protocol,
+                training,
+                fits,
+                fused,
+                stores,
+                self.cache,
+                predictions,
+                facts,
+                frozen,
+                evidence,
+                self.progress,
+            )
         self.record.facts |= run_facts(self.protocol, self.cases, self.outside, split, failures)
         with self.record.stage("report"):
             context = report_context(

@@ -199,6 +199,18 @@ class Explain(Part):
     )
 
 
+class Shortcuts(Part):
+    """What the arms of the primary contrast read besides the disease, asked of their fold networks on held-out views.
+
+    Lesion painted out, gain, depth, speckle, compression, marks the other way, devices. Of 200 views that is some 3,000
+    pictures to score, which takes an arm about as long as one epoch of training on 1,000.
+    """
+
+    views: int = Field(
+        200, ge=1, le=100_000, description="at most so many views of each arm, of whole patients, classes in turn"
+    )
+
+
 class ReportSettings(Part):
     """What the report states beside the default evidence."""
 
@@ -234,6 +246,7 @@ class Protocol(Part):
     clinical: Clinical | None = Field(None, description="adds the arm `clinical`")
     explain: Explain = Explain()
     leak: Leak | None = Field(None, description="one arm with pictures instead of patients divided, as a warning")
+    shortcuts: Shortcuts | None = Field(Shortcuts(), description="null: no shortcut tests")
     report: ReportSettings = ReportSettings()
 
     @model_validator(mode="after")

@@ -30,7 +30,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 ORDER = (
     "cohort", "table_one", "ideal", "leak", "candidates", "results", "ranking", "discrimination", "seeds",
     "comparisons", "patients_needed", "clinical_model", "calls", "classes_in_detail", "decisions", "decision_curves",
-    "misjudged", "subgroups", "calibration", "probabilities", "reclassification", "uncertainty", "regions",
+    "misjudged", "subgroups", "calibration", "probabilities", "reclassification", "uncertainty", "regions", "shortcuts",
     "described", "tirads", "readers", "learning", "heat", "edges", "selection", "attribution", "modalities", "films",
     "failures", "methods", "checklists", "versions",
 )  # fmt: skip

@@ -39,9 +39,9 @@ def _sentences(context: ReportContext, moved: dict[str, Any]) -> list[str]:
             continue
         sentence = f"{context.title_of(arm)}: "
         if small is not None:
-            sentence += f"a box moved by 10 % changes {_percent(small)} of its calls"
+            sentence += f"a box moved by 10 % changes {percent_interval(small)} of its calls"
         if worst["change"] != "moved by 10 %":
-            sentence += f"; most, {_percent(worst['flips'])}, change when the box is {_spoken(worst['change'])}"
+            sentence += f"; most, {percent_interval(worst['flips'])}, change when the box is {_spoken(worst['change'])}"
         difference = worst.get("difference")
         if difference is not None:
             sentence += f"; the AUC then differs by {interval(difference)} from that of the boxes as drawn"
@@ -66,7 +66,8 @@ def _spoken(change: str) -> str:
     return change if change.startswith("moved") else f"drawn {change}"
 
 
-def _percent(entry: dict[str, Any]) -> str:
+def percent_interval(entry: dict[str, Any]) -> str:
+    """Return a share with its interval in per cent."""
     low, high = entry.get("low"), entry.get("high")
     limits = "" if low is None or high is None else f" ({number(100 * low, 0)}–{number(100 * high, 0)})"
     return f"{number(100 * entry['estimate'], 0)}\u202f%{limits}"
@@ -82,7 +83,9 @@ def _moved_tables(context: ReportContext, moved: dict[str, Any]) -> list[Table]:
         by_change = {entry["change"]: entry for entry in entries}
         cells = [_cell(interval(by_change.get(change, {}).get("difference"))) for change in changes]
         rows["difference"].append(Row(context.title_of(arm), cells, arm == main))
-        cells = [_cell(_percent(by_change[change]["flips"]) if change in by_change else "–") for change in changes]
+        cells = [
+            _cell(percent_interval(by_change[change]["flips"]) if change in by_change else "–") for change in changes
+        ]
         rows["flips"].append(Row(context.title_of(arm), cells, arm == main))
     heads = [change[:1].upper() + change[1:] for change in changes]
     nodules = max(entry["n"] for entries in moved.values() for entry in entries)
@@ -98,12 +101,16 @@ def _moved_tables(context: ReportContext, moved: dict[str, Any]) -> list[Table]:
         "perfusion stay as they were."
     )
     return [
-        Table(f"Difference of AUC{_whose(context)}, boxes changed minus boxes as drawn", heads, rows["difference"]),
+        Table(
+            f"Difference of AUC{against_the_rest(context)}, boxes changed minus boxes as drawn",
+            heads,
+            rows["difference"],
+        ),
         Table("Calls that change", heads, rows["flips"], [note]),
     ]
 
 
-def _whose(context: ReportContext) -> str:
+def against_the_rest(context: ReportContext) -> str:
     """Return of which class an AUC is, where there are several."""
     several = len(context.evidence.get("classes", [])) > 2
     return f" of “{context.class_name(context.evidence['positive'])}” against the rest" if several else ""
@@ -118,7 +125,7 @@ def _source_table(sources: list[dict[str, Any]]) -> list[Table]:
     rows = [
         Row(
             f"{entry['class']}: {entry['source']}",
-            [Cell(f"{count(entry['views'])} of {count(entry['of'])}"), _cell(_percent(entry["share"]))],
+            [Cell(f"{count(entry['views'])} of {count(entry['of'])}"), _cell(percent_interval(entry["share"]))],
         )
         for entry in sources
         if entry["share"] is not None

@@ -18,6 +18,7 @@ from isthmus.report.page_readers import SUBJECT as READERS
 from isthmus.report.page_reclassification import SUBJECT as RECLASSIFICATION
 from isthmus.report.page_seeds import SUBJECT as SEEDS
 from isthmus.report.page_selection import SUBJECT as SELECTION
+from isthmus.report.page_shortcuts import SUBJECT as SHORTCUTS
 from isthmus.report.page_subgroups import SUBJECT as SUBGROUPS
 from isthmus.report.page_table_one import SUBJECT as TABLE_ONE
 from isthmus.report.page_tirads import SUBJECT as TIRADS
@@ -40,6 +41,7 @@ SUBJECTS: Final[tuple[Subject, ...]] = (
     UNCERTAINTY,
     TIRADS,
     READERS,
+    SHORTCUTS,
     EDGES,
     SELECTION,
     ATTRIBUTION,
