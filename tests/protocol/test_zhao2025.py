@@ -152,6 +152,8 @@ def test_evaluating_the_run_again_names_its_classes(finished, tmp_path):
     own = finished[0].evidence["arms"]["ordinal"]["test"]
     assert evidence["arms"]["ordinal"]["test"]["accuracy"] == own["accuracy"]
     assert evidence["arms"]["ordinal"]["test"]["one_vs_rest"] == own["one_vs_rest"]
+    pictures = [one["classes_in_detail"]["pictures"]["test"]["ordinal"] for one in (evidence, finished[0].evidence)]
+    assert pictures[0]["accuracy"] == pictures[1]["accuracy"]
     assert "malignant without metastasis" in (tmp_path / "again" / "report.html").read_text(encoding="utf-8")
 
 

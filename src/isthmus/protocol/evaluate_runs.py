@@ -11,6 +11,7 @@ import pandas as pd
 
 from isthmus.errors import InputError
 from isthmus.files import read_json, read_yaml
+from isthmus.protocol.class_calls import picture_rows
 from isthmus.protocol.run_folder import SEEDS, Run, open_run
 from isthmus.report.context import ArmFacts, Check
 from isthmus.report.evaluate import evaluate
@@ -68,7 +69,7 @@ def evaluate_runs(
     sources = _as_the_runs(sources)
     _check_cohorts(sources)
     rows, seed_rows, frozen, titles = [], [], dict[str, Any](), dict[str, ArmFacts]()
-    classes: list[str] = []
+    classes, pictures = list[str](), list[pd.DataFrame]()
     many = Counter(arm for source in sources for arm in set(source.rows["arm"]))
     for source in sources:
         names = {arm: f"{source.name}/{arm}" if many[arm] > 1 else arm for arm in dict.fromkeys(source.rows["arm"])}
@@ -77,12 +78,15 @@ def evaluate_runs(
             content = read_json(source.run.folder / "frozen.json", name="frozen")
             kept, classes = content["arms"], content["classes"]
             frozen |= {names[arm]: kept[arm] for arm in names}
+            single = picture_rows(source.run.folder / "predictions_views.parquet", classes, content)
+            pictures += [] if single is None else [single.assign(arm=single["arm"].map(names))]
             titles |= {names[arm]: _facts(source, arm, many[arm] > 1) for arm in names}
             options |= _contrasts_of(source.run, names) if _is_alone(sources, options) else {}
         by_seed = _of_every_seed(source)
         seed_rows.append(by_seed.assign(arm=by_seed["arm"].map(names)))
     together = pd.concat(rows, ignore_index=True)
     options["class_names"] = _class_names(sources)
+    options["pictures"] = pd.concat(pictures, ignore_index=True) if pictures else None
     if options.get("cases") is None:
         options["cases"] = _cases_of(sources)
     _check_labels(together)
