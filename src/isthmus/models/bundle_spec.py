@@ -8,10 +8,11 @@ from isthmus.imaging.prepare import Preparation
 from isthmus.models.descriptors import DescriptorSpec
 from isthmus.models.join_spec import JoinSpec
 from isthmus.models.likeness_spec import LikenessSpec
+from isthmus.tables.vocabulary import MULTI_VALUED
 
 FORMAT = "isthmus-bundle/1.2"
-"""1.1 added `aggregation`; 1.2 networks of several modalities (`join`), calibrations of several classes and
-`out_of_distribution`."""
+"""1.1 added `aggregation`; 1.2 networks of several modalities (`join`), calibrations of several classes and of
+descriptors, and `out_of_distribution`."""
 
 Option = bool | int | float | str | list[int]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -88,6 +89,21 @@ AnyCalibration = Annotated[
 ]
 
 
+class DescriptorCalibration(Facts):
+    """How the descriptors' probabilities are calibrated, each descriptor by itself.
+
+    Parameters
+    ----------
+    exclusive : dict
+        Of descriptors of which a nodule has one code: intercepts in the order of its head.
+    each_code : dict
+        Of descriptors of which a nodule may have several: each code by itself.
+    """
+
+    exclusive: dict[str, ClassCalibration] = {}
+    each_code: dict[str, dict[str, Calibration]] = {}
+
+
 class Thresholds(Facts):
     """The frozen operating point: positive at ``value`` or above."""
 
@@ -133,6 +149,8 @@ class BundleSpec(Facts):
         most probable one is called.
     descriptors : DescriptorSpec, optional
         The descriptor heads of the network.
+    descriptor_calibration : DescriptorCalibration, optional
+        Of their probabilities; without one they stand as the heads give them.
     join : JoinSpec, optional
         Of a network that looks at several modalities: which, in the order of its prepared pictures, and how.
     flips : bool
@@ -155,6 +173,7 @@ class BundleSpec(Facts):
     prepare: Preparation
     parts: list[Part] = Field(min_length=1)
     descriptors: DescriptorSpec | None = None
+    descriptor_calibration: DescriptorCalibration | None = None
     join: JoinSpec | None = None
     flips: bool = False
     frame_scores: Literal["mean", "maximum"] = "mean"
@@ -192,6 +211,8 @@ class BundleSpec(Facts):
             raise ValueError(f"a network of several modalities needs {count} values of class_shares in every part")
         if self.out_of_distribution is not None and len(self.out_of_distribution.scales) != len(self.parts):
             raise ValueError("out_of_distribution needs one scale for every part")
+        if self.descriptor_calibration is not None:
+            _fits_the_heads(self.descriptor_calibration, {} if self.descriptors is None else self.descriptors.heads)
         if self.prepare.crop == "lesion" and self.requires.region == "none":
             raise ValueError("prepare crops the lesion, so requires.region is 'box' or 'mask'")
         return self
@@ -210,6 +231,15 @@ class BundleSpec(Facts):
     def marks(self) -> list[str]:
         """``SIMULATED`` and ``SMOKE`` where they apply; they stand on everything made from this model."""
         return marks_of(self.cohort, self.smoke)
+
+
+def _fits_the_heads(calibration: DescriptorCalibration, heads: dict[str, list[str]]) -> None:
+    """Refuse a calibration that is not of these heads."""
+    sizes = {name: len(one.intercepts) for name, one in calibration.exclusive.items()}
+    codes = {name: list(one) for name, one in calibration.each_code.items()}
+    exclusive = {name: len(own) for name, own in heads.items() if name not in MULTI_VALUED}
+    if sizes != exclusive or codes != {name: own for name, own in heads.items() if name in MULTI_VALUED}:
+        raise ValueError("descriptor_calibration is not of the descriptors' heads and their codes")
 
 
 def marks_of(cohort: CohortFacts, smoke: bool) -> list[str]:

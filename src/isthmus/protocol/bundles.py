@@ -19,6 +19,7 @@ from isthmus.models.bundle_spec import (
     Calibration,
     ClassCalibration,
     CohortFacts,
+    DescriptorCalibration,
     NetworkSpec,
     Part,
     Requires,
@@ -30,6 +31,7 @@ from isthmus.models.fused_bundle import Member, write_fused_bundle
 from isthmus.models.fused_bundle_spec import ColumnFacts, FusedBundleSpec, HeadFacts, MemberFacts
 from isthmus.models.mean_head import MEAN
 from isthmus.protocol.cases import Cases
+from isthmus.protocol.described import descriptor_calibration
 from isthmus.protocol.fits import class_shares, fit_folder
 from isthmus.protocol.fused_fits import FusedFit, read_pair
 from isthmus.protocol.schema import Protocol
@@ -98,7 +100,8 @@ def _model(
     """Return a bundle of some fits of an arm: its specification and its parts."""
     folders = [fit_folder(run_folder, fit) for fit in fits]
     done = [read_json(folder / "done.json", name="fit-done") for folder in folders]
-    return _spec(protocol, cases, fits, name, done, frozen), _Weights(folders)
+    described = None if frozen is None else descriptor_calibration(run_folder, cases, fits)
+    return _spec(protocol, cases, fits, name, done, frozen, described), _Weights(folders)
 
 
 class _Weights(Sequence[Mapping[str, "Tensor"]]):
@@ -204,6 +207,7 @@ def _spec(
     name: str,
     done: Sequence[dict[str, Any]],
     frozen: Mapping[str, Any] | None,
+    described: DescriptorCalibration | None,
 ) -> BundleSpec:
     """Return what an arm's bundle says; without frozen choices it is a member of a fused one."""
     fit, weights, calibration, thresholds = fits[0], done[0].get("weights"), None, None
@@ -226,6 +230,7 @@ def _spec(
             for one, part in zip(fits, done, strict=True)
         ],
         descriptors=fit.descriptors and DescriptorSpec(heads=fit.descriptors.heads, feed=fit.descriptors.feed),
+        descriptor_calibration=described,
         join=fit.join,
         flips=fit.flips,
         frame_scores=fit.frame_scores,

@@ -1,17 +1,12 @@
-"""Sonographic descriptors in a run: the heads that a cohort can teach, their labels, and how well they were learnt."""
+"""Sonographic descriptors in a run: the heads that a cohort can teach, and their labels."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from collections.abc import Sequence
 
 from isthmus.errors import CohortError
 from isthmus.models.descriptors import ABSENT, fewest_codes
 from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.schema import Protocol
-from isthmus.report.descriptors import descriptor_rows
 from isthmus.tables.vocabulary import DESCRIPTORS, MULTI_VALUED
 from isthmus.training.spec import DescriptorTask, FitSpec
 
@@ -100,54 +95,3 @@ def descriptor_sentences(protocol: Protocol, fits: Sequence[FitSpec]) -> dict[st
 
 def _spoken(name: str) -> str:
     return name.replace("_", " ")
-
-
-def descriptor_evidence(run_folder: Path, cases: Cases, fits: Sequence[FitSpec]) -> list[dict[str, Any]]:
-    """Return how well each arm's held-out views were described; empty where no arm learns descriptors.
-
-    Parameters
-    ----------
-    run_folder : Path
-        The run.
-    cases : Cases
-        What the arms were trained on.
-    fits : sequence of FitSpec
-        Finished fits.
-
-    Returns
-    -------
-    list of dict
-        `arm`, `split`, `descriptor`, and what :func:`isthmus.report.descriptors.descriptor_rows` gives.
-    """
-    rows: list[dict[str, Any]] = []
-    for arm in dict.fromkeys(fit.arm for fit in fits):
-        own = {run_folder / "arms" / fit.name: fit for fit in fits if fit.arm == arm and fit.descriptors is not None}
-        heads = next((fit.descriptors.heads for fit in own.values() if fit.descriptors), {})
-        scores = _held_out(own, cases, arm) if own else pd.DataFrame()
-        for name, codes in heads.items():
-            truth = _true_codes(cases, name)
-            part = scores[(scores["descriptor"] == name) & scores["nodule_id"].isin(truth)]
-            wide = part.pivot_table(
-                index=["seed", "fold", "group_id", "nodule_id"], columns="code", values="probability"
-            )
-            wide = wide.reset_index()
-            has = pd.DataFrame({code: [code in truth[nodule] for nodule in wide["nodule_id"]] for code in codes})
-            rows += [{"arm": arm, "split": "cv", "descriptor": name, **row} for row in descriptor_rows(wide, has)]
-    return rows
-
-
-def _true_codes(cases: Cases, name: str) -> dict[str, list[str]]:
-    recorded = cases.cohort.nodules.dropna(subset=[name])
-    return {
-        nodule: str(codes).split() for nodule, codes in recorded[["nodule_id", name]].itertuples(index=False, name=None)
-    }
-
-
-def _held_out(fits: Mapping[Path, FitSpec], cases: Cases, arm: str) -> pd.DataFrame:
-    """Return the held-out probabilities of an arm's fits, with seed, fold, nodule and group."""
-    facts = cases.views[arm][["view_id", "nodule_id", "group_id"]]
-    tables = []
-    for folder, fit in fits.items():
-        scores = pd.read_csv(folder / "descriptors.csv", dtype={"view_id": str})
-        tables.append(scores[scores["part"] == "cv"].assign(seed=fit.seed, fold=fit.fold))
-    return pd.concat(tables, ignore_index=True).merge(facts, on="view_id", validate="many_to_one")

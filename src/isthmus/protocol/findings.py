@@ -12,6 +12,7 @@ from isthmus.files import write_json
 from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.class_calls import picture_rows
+from isthmus.protocol.descriptor_evidence import DescriptorEvidence
 from isthmus.protocol.schema import Protocol
 from isthmus.protocol.simulated import read_again
 from isthmus.report.analysis_table import analysis_table
@@ -39,7 +40,7 @@ def write_evidence(
     outside: Mapping[str, dict[str, Any]],
     changed_boxes: pd.DataFrame,
     facts: pd.DataFrame,
-    descriptors: list[dict[str, Any]],
+    descriptors: DescriptorEvidence,
     secondary: Sequence[Mapping[str, Any]] = (),
     seed_rows: pd.DataFrame | None = None,
     candidates: dict[str, Any] | None = None,
@@ -69,8 +70,8 @@ def write_evidence(
         Held-out rows scored with boxes moved and scaled; empty where no arm looks at lesion crops.
     facts : DataFrame
         What is known of the cases of all cohorts, as `case_facts` gives it.
-    descriptors : list of dict
-        How well each arm's held-out views were described; empty where no arm learns that.
+    descriptors : DescriptorEvidence
+        How well each arm's held-out nodules were described.
     secondary : sequence of mapping
         Contrasts named after the primary one: title, arm, against (arms).
     seed_rows : DataFrame, optional
@@ -123,8 +124,8 @@ def write_evidence(
     }
     table = analysis_table(held_out, positive=positive, frozen=frozen)
     evidence["error_rates"] = error_rates(table, facts, graded=graded)
-    if descriptors:
-        evidence["descriptors"] = descriptors
+    described = descriptors.tables(table)
+    evidence |= described
     if outside:
         evidence["external"] = dict(outside)
     if clinical is not None:
@@ -147,8 +148,8 @@ def write_evidence(
     shutil.rmtree(run_folder / "tables", ignore_errors=True)
     write_tables(run_folder / "tables", evidence, table)
     write_table(run_folder / "tables" / CASES_TABLE, facts)
-    if descriptors:
-        write_table(run_folder / "tables" / "descriptors.csv", pd.DataFrame(descriptors))
+    for name, rows in described.items():
+        write_table(run_folder / "tables" / f"{name}.csv", pd.DataFrame(rows))
     return evidence
 
 
