@@ -45,6 +45,13 @@ def test_a_lesion_that_is_painted_out_leaves_neither_its_texture_nor_its_shape(t
     assert (pixels[0, ..., 0] == tissue[0][0, ..., 0])[~square].all()
 
 
+def test_what_was_in_the_lesion_plays_no_part_once_it_is_painted_out(tissue):
+    pictures, masks = tissue
+    other = pictures.copy()
+    other[..., 0][masks == 1] = 3
+    assert (PAINTED_OUT.apply(pictures, masks, "v")[0] == PAINTED_OUT.apply(other, masks, "v")[0]).all()
+
+
 def test_a_clip_hides_in_every_frame_what_any_of_them_shows_of_the_lesion(tissue):
     pictures, masks = np.repeat(tissue[0], 3, axis=0), np.repeat(tissue[1], 3, axis=0)
     masks[1] = 0

@@ -22,20 +22,20 @@ def _table(labels, views=2):
 def test_groups_are_whole_and_classes_come_in_turn():
     table = _table(["a"] * 30 + ["b"] * 4)
     order = [f"g{number}" for number in range(34)]
-    chosen = balanced_groups([table], order, 12)
+    chosen = balanced_groups([table], order, [12])
     assert chosen == ["g30", "g0", "g31", "g1", "g32", "g2"]  # the rarer class first; two views each
-    assert balanced_groups([table], order, 1000) == [*chosen[:5], "g2", "g33", "g3", *order[4:30]]
+    assert balanced_groups([table], order, [1000]) == [*chosen[:5], "g2", "g33", "g3", *order[4:30]]
 
 
 def test_every_class_has_a_group_however_low_the_limit():
-    assert balanced_groups([_table(["a", "b", "c"])], ["g0", "g1", "g2"], 1) == ["g0", "g1", "g2"]
+    assert balanced_groups([_table(["a", "b", "c"])], ["g0", "g1", "g2"], [1]) == ["g0", "g1", "g2"]
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=3, max_size=20), st.integers(1, 40), st.integers(1, 3))
 def test_no_arm_has_more_views_than_were_asked_for_beyond_a_group_a_class(labels, limit, views):
     tables = [_table(labels, views), _table(labels, 1)]
     order = [f"g{number}" for number in range(len(labels))]
-    chosen = balanced_groups(tables, order, limit)
+    chosen = balanced_groups(tables, order, [limit, 1000])
     assert len(set(chosen)) == len(chosen)
     assert len(chosen) * views <= max(limit, len(set(labels)) * views)
     assert {labels[int(group[1:])] for group in chosen} == set(labels)
@@ -43,7 +43,7 @@ def test_no_arm_has_more_views_than_were_asked_for_beyond_a_group_a_class(labels
 
 def test_a_group_of_two_classes_stands_for_the_rarer():
     table = pd.DataFrame({"group_id": ["g0", "g0", "g1", "g2"], "label": ["a", "b", "a", "a"]})
-    assert balanced_groups([table], ["g0", "g1", "g2"], 10)[0] == "g0"
+    assert balanced_groups([table], ["g0", "g1", "g2"], [10])[0] == "g0"
 
 
 def test_a_device_of_fewer_than_ten_patients_is_not_asked_for():

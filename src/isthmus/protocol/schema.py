@@ -203,11 +203,14 @@ class Shortcuts(Part):
     """What the arms of the primary contrast read besides the disease, asked of their fold networks on held-out views.
 
     Lesion painted out, gain, depth, speckle, compression, marks the other way, devices. Of 200 views that is some 3,000
-    pictures to score, which takes an arm about as long as one epoch of training on 1,000.
+    to score, which takes an arm about as long as one epoch of training on 1,000.
     """
 
     views: int = Field(
-        200, ge=1, le=100_000, description="at most so many views of each arm, of whole patients, classes in turn"
+        200,
+        ge=4,
+        le=100_000,
+        description="at most so many views of each arm, of whole patients, classes in turn; a clip counts as four",
     )
 
 

@@ -32,6 +32,9 @@ from isthmus.tables.vocabulary import COLOUR_MODALITIES
 from isthmus.training.spec import FitSpec
 
 Progress = Callable[[str, int, int], None]
+_A_CLIP: Final = 4
+"""A clip counts as so many stills: it has frames, of which many are alike."""
+
 MARKS_KEPT: Final = "marks left in"
 MARKS_ERASED: Final = "marks filled in"
 
@@ -131,7 +134,8 @@ class _Asked:
         tables = [cases.views[arm][["group_id", "label"]] for arm in arms]
         every = sorted({group for table in tables for group in table["group_id"]})
         order = sorted(every, key=lambda group: sha256(group.encode()).hexdigest())
-        groups = frozenset(balanced_groups(tables, order, limit)) if tables else frozenset[str]()
+        limits = [limit // (_A_CLIP if protocol.arms[arm].prepare.frames is not None else 1) for arm in arms]
+        groups = frozenset(balanced_groups(tables, order, limits)) if tables else frozenset[str]()
         views = max((int(table["group_id"].isin(groups).sum()) for table in tables), default=0)
         return cls(names, arms, protocol.splits.seeds[0], fusions, groups, views, len(every), limit)
 

@@ -135,7 +135,7 @@ def _say_device(context: ReportContext, arm: str, facts: dict[str, Any], said: l
 def _notes(found: dict[str, Any]) -> list[str]:
     asked = (
         f"{plural(found['views'], 'view')} of {count(found['groups'])} of {plural(found['of_groups'], 'patient')}, "
-        f"classes in turn (at most {count(found['limit'])} views: the protocol's shortcuts.views)."
+        f"classes in turn (at most {count(found['limit'])}, a clip as four: the protocol's shortcuts.views)."
     )
     return [asked, _CHANGES_NOTE]
 

@@ -127,8 +127,8 @@ def enough_of(rows: pd.DataFrame, column: str) -> list[str]:
     return sorted(str(name) for name, groups in counts.items() if str(name) and groups >= FEWEST_GROUPS)
 
 
-def balanced_groups(tables: Sequence[pd.DataFrame], order: Sequence[str], limit: int) -> list[str]:
-    """Return groups of every class in turn, until one of the tables would have more than ``limit`` of their views.
+def balanced_groups(tables: Sequence[pd.DataFrame], order: Sequence[str], limits: Sequence[int]) -> list[str]:
+    """Return groups of every class in turn, until one of the tables would have more of their views than its limit.
 
     Parameters
     ----------
@@ -136,8 +136,8 @@ def balanced_groups(tables: Sequence[pd.DataFrame], order: Sequence[str], limit:
         Each arm's views: ``group_id``, ``label``.
     order : sequence of str
         All groups, in the order in which those of a class are taken.
-    limit : int
-        Of views; each class has one group whatever it is.
+    limits : sequence of int
+        Of each table's views; each class has one group whatever they are.
     """
     views = pd.concat(tables)
     classes = views.groupby("label")["group_id"].nunique().sort_values(kind="stable").index.tolist()
@@ -149,7 +149,7 @@ def balanced_groups(tables: Sequence[pd.DataFrame], order: Sequence[str], limit:
     for turn in range(max((len(one) for one in waiting), default=0)):
         for group in (one[turn] for one in waiting if turn < len(one)):
             after = [total + own.get(group, 0) for total, own in zip(totals, sizes, strict=True)]
-            if turn and max(after) > limit:
+            if turn and any(total > limit for total, limit in zip(after, limits, strict=True)):
                 return taken
             taken.append(group)
             totals = after
