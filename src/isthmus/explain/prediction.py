@@ -15,6 +15,7 @@ from isthmus.inference.output import MARKS, Spec, model_facts, prediction_as_jso
 from isthmus.inference.pictures import Picture
 from isthmus.inference.prediction import FailedPicture, Predictions
 from isthmus.inference.predictor import Predictor, load_bundle
+from isthmus.inference.seen_tirads import seen_tirads
 from isthmus.manifest import DISCLAIMER, Manifest
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.descriptors import in_words
@@ -78,6 +79,7 @@ class PredictedFiles:
                 f"{name}: {kind} {prediction.probability:.3f}, {prediction.words}{at}; {parts} {low:.3f} to {high:.3f}"
             )
             lines += [f"  {in_words(prediction.descriptors)}"] if prediction.descriptors else []
+            lines += [f"  {tirads.words}"] if (tirads := seen_tirads(prediction.descriptors)) else []
             lines += [f"  {_frames_in_words(prediction.frames)}"] if prediction.frames else []
             lines += [f"  members brought {prediction.brought.words}"] if prediction.brought else []
             lines += [f"  {likeness.words}"] if (likeness := prediction.out_of_distribution) else []

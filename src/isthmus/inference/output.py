@@ -9,6 +9,7 @@ import pandas as pd
 from isthmus.files import write_json
 from isthmus.imaging.frames import key_frames_in_words
 from isthmus.inference.prediction import Prediction, Predictions
+from isthmus.inference.seen_tirads import seen_tirads
 from isthmus.manifest import DISCLAIMER
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.descriptors import in_words
@@ -84,7 +85,8 @@ def model_facts(spec: Spec) -> dict[str, Any]:
 
 def _part_facts(spec: BundleSpec) -> dict[str, Any]:
     looks = {} if spec.prepare.frames is None else {"looks_at": frames_in_words(spec)}
-    return {"parts": {part.file: part.sha256 for part in spec.parts}, **looks}
+    described = {} if spec.descriptors is None else {"descriptors_calibrated": spec.descriptor_calibration is not None}
+    return {"parts": {part.file: part.sha256 for part in spec.parts}, **looks, **described}
 
 
 def _fused_facts(spec: FusedBundleSpec) -> dict[str, Any]:
@@ -134,6 +136,7 @@ def prediction_as_json(prediction: Prediction) -> dict[str, Any]:
         **_out_of_distribution(prediction),
         **({"frames": [list(frames) for frames in prediction.frames]} if prediction.frames else {}),
         **({"descriptors": prediction.descriptors} if prediction.descriptors else {}),
+        **({"acr_tirads": tirads.to_json()} if (tirads := seen_tirads(prediction.descriptors)) else {}),
         **({"brought": asdict(prediction.brought)} if prediction.brought else {}),
     }
 
@@ -161,6 +164,20 @@ def _likeness(prediction: Prediction) -> dict[str, Any]:
     return {"out_of_distribution": found.score, **percentile}
 
 
+def _tirads(prediction: Prediction) -> dict[str, Any]:
+    found = seen_tirads(prediction.descriptors)
+    if found is None:
+        return {}
+    points, levels = found.points, found.levels
+    return {
+        "acr_points_low": points[0],
+        "acr_points_high": points[1],
+        "acr_level_low": levels[0],
+        "acr_level_high": levels[1],
+        "acr_words": found.words,
+    }
+
+
 def as_frame(predictions: Predictions, spec: Spec) -> pd.DataFrame:
     """Return one row a prediction, then one a picture that failed, with its ``error``."""
     rows = [_row(prediction, spec) for prediction in predictions]
@@ -186,6 +203,7 @@ def _row(prediction: Prediction, spec: Spec) -> dict[str, Any]:
         "region_source": prediction.region_source,
         "notes": "; ".join(prediction.notes),
         **({"descriptors": in_words(prediction.descriptors)} if prediction.descriptors else {}),
+        **_tirads(prediction),
         **({"frames": "; ".join(" ".join(map(str, one)) for one in prediction.frames)} if prediction.frames else {}),
         **_brought(prediction),
         **_likeness(prediction),

@@ -104,7 +104,7 @@ class Prediction:
         What a reader should know.
     descriptors : dict
         Of a model with descriptor heads: descriptor to code to the parts' mean probability, over several pictures
-        their mean too. Learnt from readers' words, not calibrated.
+        their mean too; calibrated where the bundle calibrates them. Learnt from readers' words.
     frames : tuple of tuple of int
         Of a model of clips, for each source: the frames that the network looked at, counted from 0; of a still none.
     case : str

@@ -15,6 +15,7 @@ from isthmus.imaging.prepare import Prepared
 from isthmus.inference.boxes import BoxLike
 from isthmus.inference.class_call import class_call
 from isthmus.inference.clip_proposal import Proposer
+from isthmus.inference.descriptor_calibration import calibrate_descriptor
 from isthmus.inference.input_files import name_of
 from isthmus.inference.pictures import Picture, picture_of_clip, read_picture
 from isthmus.inference.prediction import FailedPicture, OutOfDistribution, Prediction, Predictions, call_in_words
@@ -359,8 +360,13 @@ class Predictor:
 
     def _descriptors(self, seen: Seen) -> dict[str, dict[str, float]]:
         heads = self.spec.descriptors.heads if self.spec.descriptors else {}
+        calibration = self.spec.descriptor_calibration
+        found = {
+            name: seen[name] if calibration is None else calibrate_descriptor(calibration, name, seen[name][None])[0]
+            for name in heads
+        }
         return {
-            name: {code: float(value) for code, value in zip(codes, seen[name], strict=True)}
+            name: {code: float(value) for code, value in zip(codes, found[name], strict=True)}
             for name, codes in heads.items()
         }
 

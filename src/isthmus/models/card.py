@@ -106,6 +106,15 @@ def _frames(spec: "BundleSpec") -> str:
     return f" Of a clip it sees {sampling.count} frames, evenly spread {within}, all cut by one window, {joined}."
 
 
+def _described(spec: "BundleSpec") -> str:
+    found = spec.descriptor_calibration
+    if found is None:
+        return " and are not calibrated"
+    sources = [one.fitted_on for one in found.exclusive.values()]
+    sources += [one.fitted_on for codes in found.each_code.values() for one in codes.values()]
+    return f" and are calibrated, each descriptor by itself, on {sources[0]}"
+
+
 def _output(spec: "BundleSpec") -> str:
     count = len(spec.parts)
     lines = [f"The probability of each class: the mean of {count} fold model{'s' if count > 1 else ''}."]
@@ -118,8 +127,8 @@ def _output(spec: "BundleSpec") -> str:
         fed = "; they enter its last layer" if spec.descriptors.feed else ""
         lines.append(
             f"It also gives probabilities of what readers described{fed}: {heads}. They were learnt from the words of "
-            f"the readers of {spec.cohort.name} and are not calibrated; `tables/descriptors.csv` of the run says how "
-            "well each was learnt."
+            f"the readers of {spec.cohort.name}{_described(spec)}; `tables/descriptors.csv` of the run says how well "
+            "each was learnt and agrees with them. ACR points of the likeliest findings stand beside the probability."
         )
     if spec.out_of_distribution is not None:
         lines.append(_likeness(spec.out_of_distribution))
