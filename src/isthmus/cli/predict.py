@@ -15,8 +15,8 @@ def predict(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Pictures, or clips for a model of clips; or folders of them. Of one case of a fused model "
-            "MODALITY=FILE each; several files of a modality are averaged."
+            help="Pictures, or clips for a model of clips; or folders of them. Of one case of a model of several "
+            "arms or modalities MODALITY=FILE each; several files of a modality are averaged."
         ),
     ] = None,
     box: Annotated[
@@ -74,6 +74,7 @@ def predict(
 
     A fused model scores cases: `isthmus predict BUNDLE bmode=still.png ceus=clip.avi --mask bmode=m.png --mask
     ceus=m.tiff --column age_years=44 --out DIR`, or a table of them with --cases. A member that a case lacks is said.
+    So does a network that looks at several modalities: `bmode=still.png swe=elastogram.png`, whatever the case has.
     """
     from isthmus.explain.prediction_cases import predict_given
 
