@@ -142,6 +142,11 @@ def test_late_fusion_stands_beside_its_arms_with_calls_and_what_each_brought(fin
     page = finished[0].report.read_text(encoding="utf-8")
     assert "the mean of the log odds of" in page
     assert "nothing is fitted" in page
+    assert "members lead from even odds" in page
+    rows = pd.read_csv(finished[0].folder / "explanations" / "late" / "attribution.csv").set_index("nodule_id")
+    late = finished[0].predictions.query("arm == 'late' and split == 'cv'").set_index("unit_id")["p_1"]
+    np.testing.assert_allclose(rows[["bmode", "smi"]].sum(axis=1), logit(late[rows.index]), atol=1e-5)
+    assert (rows["smi"] == 0).any()
 
 
 def test_a_late_bundle_says_of_files_what_the_run_said_of_the_test_set(

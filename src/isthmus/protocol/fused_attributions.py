@@ -12,12 +12,14 @@ from isthmus.explain.fused_attribution import (
     MOST_BACKGROUND,
     Attribution,
     attribute,
+    attribute_from_average,
     mean_by_member,
     summarise_members,
 )
 from isthmus.files import write_json
 from isthmus.imaging.cache import PreparedStore
 from isthmus.models.coded_head import Head
+from isthmus.models.mean_head import MeanHead
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.clinical_arm import known_cases
 from isthmus.protocol.fused_fits import FusedFit, features_of, read_pair
@@ -100,7 +102,9 @@ def _of_fold(
     pairs = []
     for pair in fit.pairs:
         head, terms = read_pair(fit.folder(run_folder, fit.fusion.candidates[0]), pair)
-        shown = pd.concat([judged, _background(known, pair)])
+        # A mean learnt from nobody: its members are compared with even odds, as for a case that is predicted.
+        ground = judged.iloc[:0] if isinstance(head, MeanHead) else _background(known, pair)
+        shown = pd.concat([judged, ground])
         values, _ = features_of(run_folder, fit, pair, terms, shown, cases, stores)
         pairs.append((head, values[: len(judged)], values[len(judged) :]))
     scored = np.all([head.scored(own) for head, own, _ in pairs], axis=0)
@@ -112,6 +116,8 @@ def _of_fold(
 
 
 def _explained(head: Head, features: np.ndarray[Any, Any], background: np.ndarray[Any, Any]) -> Attribution:
+    if isinstance(head, MeanHead):
+        return attribute_from_average(head, features)
     return attribute(head, features, background[head.scored(background)])
 
 

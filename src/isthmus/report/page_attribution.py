@@ -4,12 +4,13 @@ from typing import Any, Final
 
 from pandas import DataFrame
 
+from isthmus.models.mean_head import MEAN
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import Drawn
 from isthmus.report.figures_attribution import draw_attribution
 from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import count, interval
+from isthmus.report.reading import count, interval, listed
 from isthmus.report.subject import Painters, Shown, Study, Subject
 
 KEY: Final = "attribution"
@@ -56,8 +57,19 @@ def show(context: ReportContext) -> Shown | None:
         f"{context.title_of(arm)}: {count(facts['cases'])} nodules of {count(facts['groups'])} patients"
         for arm, facts in found.items()
     )
-    table = Table("What each member brought", columns, rows, [f"{sizes}.", _NOTE], first="Fused arm: member")
+    notes = [f"{sizes}.", _NOTE, *_of_means(context, list(found))]
+    table = Table("What each member brought", columns, rows, notes, first="Fused arm: member")
     return Shown(said, ("attribution",), [table])
+
+
+def _of_means(context: ReportContext, arms: list[str]) -> list[str]:
+    """Return what is said of fused arms that average their members, where there are such."""
+    fusions = (context.protocol_resolved or {}).get("fusions", {})
+    means = [arm for arm in arms if fusions.get(arm, {}).get("settings", {}).get("join") == MEAN]
+    if not means:
+        return []
+    named = listed([context.title_of(arm) for arm in means])
+    return [f"{named}: a mean has no head, so that members lead from even odds; one that is absent brings nothing."]
 
 
 def _sentence(context: ReportContext, arm: str, facts: dict[str, Any]) -> str:
