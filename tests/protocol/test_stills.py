@@ -104,6 +104,25 @@ def test_the_report_shows_what_was_learnt_beside_the_label(finished: Any) -> Non
     page = finished[0].report.read_text(encoding="utf-8")
     assert "What the networks learnt to describe" in page
     assert "mean of its findings" in page
+    assert "what it sees against what readers wrote" in page
+    assert "ACR level that it sees, and the risk" in page
+
+
+def test_what_is_seen_is_held_against_the_readers_and_the_label(finished: Any) -> None:
+    tables = finished[0].folder / "tables"
+    rows = pd.read_csv(tables / "descriptors.csv")
+    agreed = rows[rows["measure"] == "weighted_kappa"].set_index("descriptor")
+    assert set(agreed.index) == {"composition", "echogenicity", "margin", "echogenic_foci"}
+    assert agreed["estimate"].between(-1, 1).all()
+    assert {"brier", "brier_uncalibrated", "calibration_slope"} <= set(rows["measure"])
+    together = pd.read_csv(tables / "seen_tirads.csv")
+    assert set(zip(together["of"], together["measure"], strict=True)) == {
+        (of, measure) for of in ("points", "level") for measure in ("weighted_kappa", "same")
+    }
+    held_out = finished[0].predictions
+    held_out = held_out[(held_out["split"] == "cv") & (held_out["arm"] == "mobilenet_v2")]
+    levels = pd.read_csv(tables / "seen_levels.csv")
+    assert (levels["n"].sum(), levels["positive"].sum()) == (len(held_out), (held_out["label"] == "1").sum())
 
 
 def test_the_bundle_scores_files_as_the_run_scored_its_test_set(finished: Any, cohort: Path) -> None:
@@ -132,6 +151,30 @@ def test_predict_shows_what_the_network_sees(finished: Any, cohort: Path, tmp_pa
     assert list(found["composition"]) == read_yaml(bundle / "bundle.yaml")["descriptors"]["heads"]["composition"]
     words = pd.read_csv(tmp_path / "out" / "predictions.csv")["descriptors"].iloc[0]
     assert words.startswith("the network sees: composition ")
+
+
+def test_predict_shows_acr_points_and_level_with_the_risk(finished: Any, cohort: Path, tmp_path: Path) -> None:
+    view = isthmus.load_cohort(cohort).examples("tirads_4a_or_higher").iloc[0]
+    bundle = finished[0].folder / "arms" / "mobilenet_v2" / "bundle"
+    result = predict_files(bundle, [view["path"]], tmp_path / "out", mask=view["mask"])
+    line = next(line for line in result.lines() if line.startswith("  ACR TI-RADS of this: "))
+    content = json.loads((tmp_path / "out" / "predictions.json").read_text(encoding="utf-8"))
+    assert content["descriptors_calibrated"]
+    said = content["predictions"][0]["acr_tirads"]
+    assert said["words"] == line.strip()
+    row = pd.read_csv(tmp_path / "out" / "predictions.csv").iloc[0]
+    assert [row["acr_points_low"], row["acr_points_high"]] == said["points"]
+    assert [row["acr_level_low"], row["acr_level_high"]] == said["levels"]
+    assert "shape" in said["open"] or said["points"] == [0, 0]  # this cohort teaches no shape
+
+
+def test_the_bundle_calibrates_descriptors_on_all_held_out_folds(finished: Any) -> None:
+    folder = finished[0].folder / "arms" / "mobilenet_v2" / "bundle"
+    said = read_yaml(folder / "bundle.yaml")["descriptor_calibration"]
+    assert set(said["exclusive"]) == {"composition", "echogenicity", "margin"}
+    assert said["exclusive"]["margin"]["fitted_on"] == "out-of-fold predictions of seed 0"
+    assert list(said["each_code"]) == ["echogenic_foci"]
+    assert "calibrated, each descriptor by itself, on out-of-fold" in (folder / "card.md").read_text(encoding="utf-8")
 
 
 def test_heat_maps_are_drawn_through_the_heads(finished: Any) -> None:
