@@ -36,3 +36,8 @@ def test_what_cannot_be_joined_is_refused_in_words(said: dict[str, object], word
     content["arms"]["resnet34"]["view"] = said
     with pytest.raises(ProtocolError, match=words):
         validate(content, "mine.yaml")
+
+
+def test_nothing_is_hidden_from_a_network_that_sees_one_modality() -> None:
+    with pytest.raises(ProtocolError, match="modality_dropout hides one of several"):
+        resolve_protocol("ding2026", settings=["arms.bmode.train.modality_dropout=0.2"])

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from sklearn.metrics import roc_auc_score
 
 from isthmus.imaging.joined_store import join_stores
 from isthmus.models.join_spec import JoinSpec
+from isthmus.models.registry import create
 from isthmus.training.data import hide_modalities
 from isthmus.training.fit import run_fit
 from isthmus.training.precision import time_step
@@ -68,6 +71,21 @@ def test_a_fit_learns_from_whatever_each_view_has_and_comes_out_the_same_twice(t
     assert FitSpec.read(tmp_path / "one" / "fit.yaml") == spec
     scores = pd.read_csv(one)
     assert roc_auc_score(scores["view_id"].map(spec.labels).to_numpy() == 1, scores["p_1"].to_numpy()) > 0.9
+
+
+def test_published_weights_begin_every_branch(tmp_path: Path) -> None:
+    plain = create("resnet18", classes=2, channels=1, width=8)
+    save_file(plain.state_dict(), tmp_path / "own.safetensors")
+    store = store_of()
+    joined = join_stores([store, store], {view: (view, view) for view in store.view_ids})
+    spec = spec_of(join=JOIN, weights=str(tmp_path / "own.safetensors"), train={"epochs": 1, "rate": 1e-12})
+    run_fit(spec, joined, tmp_path / "fit", device="cpu")
+    kept = load_file(tmp_path / "fit" / "weights.safetensors")
+    for name in JOIN.modalities:
+        torch.testing.assert_close(
+            kept[f"branches.{name}.net.layer1.0.conv1.weight"], plain.state_dict()["net.layer1.0.conv1.weight"]
+        )
+    assert not any("net.fc" in name for name in kept)
 
 
 def test_a_step_of_several_modalities_is_timed() -> None:

@@ -86,7 +86,8 @@ def model_facts(spec: Spec) -> dict[str, Any]:
 def _part_facts(spec: BundleSpec) -> dict[str, Any]:
     looks = {} if spec.prepare.frames is None else {"looks_at": frames_in_words(spec)}
     described = {} if spec.descriptors is None else {"descriptors_calibrated": spec.descriptor_calibration is not None}
-    return {"parts": {part.file: part.sha256 for part in spec.parts}, **looks, **described}
+    joins = {} if spec.join is None else {"joins": list(spec.join.modalities)}
+    return {"parts": {part.file: part.sha256 for part in spec.parts}, **looks, **described, **joins}
 
 
 def _fused_facts(spec: FusedBundleSpec) -> dict[str, Any]:

@@ -86,7 +86,18 @@ def _input(spec: "BundleSpec") -> str:
         "## Input\n\n"
         f"It needs {REGIONS[spec.requires.region]}. It sees {crop}, resized to {prepare.train_size} and cropped to "
         f"{prepare.crop_size} pixels, {prepare.channels}, normalised by `{prepare.normalise}`, "
-        f"denoised by `{prepare.denoise}`.{_frames(spec)}"
+        f"denoised by `{prepare.denoise}`.{_frames(spec)}{_joined(spec)}"
+    )
+
+
+def _joined(spec: "BundleSpec") -> str:
+    """Return what a case must bring of several modalities, for a model that joins them."""
+    if spec.join is None:
+        return ""
+    how = "a branch of the network for each" if spec.join.how == "branches" else "one network, told which it sees"
+    return (
+        f" It joins {', '.join(spec.join.modalities)}: {how}. A case needs pictures of one of them at least; the "
+        "answer says which are absent."
     )
 
 

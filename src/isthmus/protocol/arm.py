@@ -197,6 +197,15 @@ class Arm(Part):
                 raise ValueError(f"{network} is a {known.spatial_dims}D network; set prepare.layout to {names}")
         return self
 
+    @model_validator(mode="after")
+    def _something_to_hide(self) -> "Arm":
+        if self.train.modality_dropout and self.view.join != "branches":
+            raise ValueError(
+                "train.modality_dropout hides one of several modalities that a network sees at once, and this arm "
+                "joins none by branches; set it to 0"
+            )
+        return self
+
     def variants(self) -> dict[str, "Arm"]:
         """Return the arm with each of its candidates as its network, by the candidate's name; with none, itself."""
         if not self.candidates:
