@@ -3,21 +3,25 @@
     isthmus run qian2025 --cohort COHORT --out RUN …
     python benchmarks/keep_run.py RUN results/qian2025 --command "isthmus run qian2025 …"
 
-Scores of cases, networks and pictures of patients stay where they are; films and strips of a simulated cohort are kept
-with `--film`, which names files of the run's explanations.
+Scores of cases, networks, pictures of patients and the points of curves stay where they are; films and strips of a
+simulated cohort are kept with `--film`, which names files of the run's explanations.
 """
 
 import argparse
+import gzip
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
-from isthmus.files import read_json, refuse_existing, write_text
+from isthmus.files import read_json, refuse_existing, write_bytes, write_text
 from isthmus.protocol.reductions import reductions
 from isthmus.protocol.run_folder import Run, open_run
-from isthmus.report.reading import interval, p_value, split_name
+from isthmus.report.reading import interval, p_value, split_name, splits_of
 
-KEPT = ("protocol.yaml", "manifest.json", "evidence.json", "tables", "figures")
+FIGURES = ("roc*.png", "seeds*.png", "ideal*.png", "candidates*.png", "weights*.png")
+LARGEST_TABLE = 128 * 1024
+"""Bytes; larger ones hold every point of every curve, which the evidence has too."""
 
 
 def main() -> None:
@@ -32,13 +36,16 @@ def main() -> None:
     if given.film and not read_json(given.run / "manifest.json", name="manifest")["cohort"]["simulated"]:
         parser.error("pictures are kept of simulated cohorts only")
     refuse_existing(given.destination)
-    for name in KEPT:
-        source, target = given.run / name, given.destination / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("cases.csv", "*.svg"))
-        else:
-            shutil.copy2(source, target)
+    for folder in ("figures", "tables"):
+        (given.destination / folder).mkdir(parents=True)
+    for name in ("protocol.yaml", "manifest.json"):
+        shutil.copy2(given.run / name, given.destination / name)
+    evidence = json.dumps(found.evidence, ensure_ascii=False, separators=(",", ":")).encode()
+    write_bytes(given.destination / "evidence.json.gz", gzip.compress(evidence, mtime=0))
+    tables = [path for path in (given.run / "tables").glob("*.csv") if path.stat().st_size <= LARGEST_TABLE]
+    for path in [*tables, *(path for pattern in FIGURES for path in (given.run / "figures").glob(pattern))]:
+        if path.name != "cases.csv":
+            shutil.copy2(path, given.destination / path.parent.name / path.name)
     for name in given.film:
         (given.destination / "films").mkdir(exist_ok=True)
         shutil.copy2(given.run / "explanations" / name, given.destination / "films" / name.replace("/", "_"))
@@ -57,11 +64,14 @@ def _head(found: Run, commands: list[str]) -> list[str]:
 
 def _body(found: Run) -> list[str]:
     evidence = found.evidence
-    splits = [split for split in ("test", "external", "cv") if any(split in by for by in evidence["arms"].values())]
+    splits = splits_of(evidence)
     lines = ["## AUC of each arm's one model", ""]
-    lines += _table(
-        ["arm", *(split_name(split) for split in splits)], [_arm(found, arm, splits) for arm in _by_auc(found)]
-    )
+    heads = ["arm", *(_set(found, split) for split in splits)]
+    lines += _table(heads, [_arm(found, arm, splits) for arm in _by_auc(found)])
+    lines += _observers(found)
+    lines += [_heat(found)] if (found.folder / "explanations").is_dir() else []
+    if not evidence.get("seeds", {}).get("contrasts"):
+        return [*lines, "", "## Contrasts", "", *_contrasts(found)]
     lines += [
         "",
         "## Contrasts over seeds",
@@ -72,9 +82,44 @@ def _body(found: Run) -> list[str]:
     ]
     rows = [
         [split_name(one["split"]), _title(found, one["a"]), _title(found, one["b"]), *_difference(one)]
-        for one in evidence.get("seeds", {}).get("contrasts", [])
+        for one in evidence["seeds"]["contrasts"]
     ]
     return lines + _table(["set", "a", "b", "a − b (95 %)", "p"], rows)
+
+
+def _set(found: Run, split: str) -> str:
+    counts = [by[split] for by in found.evidence["arms"].values() if split in by]
+    largest = max(counts, key=lambda one: one["n"])
+    unit = found.evidence["unit"]
+    return f"{split_name(split)}: {largest['n']} {unit}s of {largest['n_groups']} groups"
+
+
+def _contrasts(found: Run) -> list[str]:
+    rows = [
+        [split_name(one["split"]), _title(found, one["a"]), _title(found, one["b"]), *_difference(one)]
+        for one in found.evidence["comparisons"]
+        if one["order"] is not None
+    ]
+    return _table(["set", "a", "b", "a − b (95 %)", "p"], rows)
+
+
+def _observers(found: Run) -> list[str]:
+    """Return what nothing can do better than, in the whole simulated population."""
+    population = found.evidence.get("ideal_observer", {}).get("population", {})
+    if not population:
+        return []
+    rows = [[name, f"{one['auc']:.3f} ± {one['standard_error']:.4f}"] for name, one in population.items()]
+    return ["", "## What nothing does better than", "", *_table(["ideal observer of", "AUC"], rows), ""]
+
+
+def _heat(found: Run) -> str:
+    """Return a section of what is said of each arm's heat maps."""
+    lines = ["", "## Where the networks looked", ""]
+    for path in sorted((found.folder / "explanations").glob("*/localisation.json")):
+        content = read_json(path, name="localisation")
+        said = [content["sentence"], content.get("calcifications", {}).get("baselines", {}).get("sentence")]
+        lines.append(f"- {_title(found, path.parent.name)}: {' '.join(filter(None, said))}")
+    return "\n".join(lines)
 
 
 def _difference(one: dict[str, Any]) -> list[str]:
@@ -83,7 +128,7 @@ def _difference(one: dict[str, Any]) -> list[str]:
 
 def _by_auc(found: Run) -> list[str]:
     arms = found.evidence["arms"]
-    lead = next(split for split in ("test", "external", "cv") if any(split in by for by in arms.values()))
+    lead = splits_of(found.evidence)[0]
     return sorted(arms, key=lambda arm: -(arms[arm].get(lead, {}).get("auc", {}).get("estimate") or 0.0))
 
 
@@ -93,7 +138,7 @@ def _arm(found: Run, arm: str, splits: list[str]) -> list[str]:
 
 
 def _title(found: Run, arm: str) -> str:
-    return found.protocol.arms[arm].title or arm
+    return found.protocol.title_of(arm)
 
 
 def _table(columns: list[str], rows: list[list[str]]) -> list[str]:

@@ -13,6 +13,7 @@ _NO_RULES: Final[Any] = {
     "clinical": True,
     "explain": True,
     "leak": True,
+    "shortcuts": True,
     "report": {"table1", "table1_mode"},
 }
 """What of a protocol chooses no threshold and no calibrator."""
