@@ -45,6 +45,7 @@ def write_evidence(
     seed_rows: pd.DataFrame | None = None,
     candidates: dict[str, Any] | None = None,
     clinical: dict[str, Any] | None = None,
+    doubts: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Compute every estimate with its interval, and write `evidence.json` and `tables/`.
 
@@ -81,6 +82,8 @@ def write_evidence(
         How each arm's network was chosen, where it was chosen among several.
     clinical : dict, optional
         The clinical model in odds ratios, and its nomogram.
+    doubts : DataFrame, optional
+        What warns of each case beside its probability, as `case_doubts` gives it.
 
     Returns
     -------
@@ -116,6 +119,7 @@ def write_evidence(
         candidates=candidates,
         class_names=dict(cases.target.classes) if len(cases.classes) > 2 else None,
         pictures=picture_rows(run_folder / "predictions_views.parquet", cases.classes, frozen),
+        doubts=doubts,
     )
     views = cases.pictures[["view_id", "label", "group_id", "region_source"]]
     evidence["regions"] = {
@@ -148,6 +152,8 @@ def write_evidence(
     shutil.rmtree(run_folder / "tables", ignore_errors=True)
     write_tables(run_folder / "tables", evidence, table)
     write_table(run_folder / "tables" / CASES_TABLE, facts)
+    if doubts is not None and len(doubts):
+        write_table(run_folder / "tables" / "case_doubts.csv", doubts)
     for name, rows in described.items():
         write_table(run_folder / "tables" / f"{name}.csv", pd.DataFrame(rows))
     return evidence

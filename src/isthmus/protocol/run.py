@@ -16,6 +16,7 @@ from isthmus.protocol.absent_modalities import without_absent_modalities
 from isthmus.protocol.arithmetic import choose_arithmetic
 from isthmus.protocol.bundles import write_bundles
 from isthmus.protocol.candidates import PREDICTIONS, Choice, Chooser, check_test_to_choose_on, network_test_rows
+from isthmus.protocol.case_doubts import case_doubts
 from isthmus.protocol.case_facts import case_facts
 from isthmus.protocol.cases import Cases, find_cases
 from isthmus.protocol.chosen import with_choice
@@ -55,7 +56,7 @@ from isthmus.protocol.short_clips import short_clip_lines, short_clips
 from isthmus.protocol.shortcuts import add_shortcuts
 from isthmus.protocol.simulated import true_calcifications
 from isthmus.protocol.train import train
-from isthmus.protocol.training_likeness import fit_likeness
+from isthmus.protocol.training_likeness import Fitted, fit_likeness
 from isthmus.report.clinical_terms import CLINICAL
 from isthmus.report.page import write_report
 from isthmus.report.truth import read_truth
@@ -222,6 +223,7 @@ class _Work:
                 seed_rows=by_seed,
                 candidates=self.choice.evidence,
                 clinical=None if self.clinical is None else self.clinical.to_evidence(frozen["arms"][CLINICAL]),
+                doubts=self.doubts(rows, fitted, training),
             )
         with self.record.stage("heat maps"):
             masks = None if truth is None else true_calcifications(truth)
@@ -360,6 +362,11 @@ class _Work:
         met = pd.concat(opened, ignore_index=True)
         first = met[met["seed"] == self.protocol.splits.seeds[0]]
         return pd.concat([rows, first], ignore_index=True), met
+
+    def doubts(self, rows: pd.DataFrame, fitted: Mapping[str, Fitted], usable: Cases) -> pd.DataFrame:
+        """Return what warns of each case beside its probability."""
+        likeness = {arm: one.likeness for arm, one in fitted.items()}
+        return case_doubts(rows, likeness, usable.unit, {arm: one.held_out for arm, one in fitted.items()})
 
     def write_seeds(self, rows: pd.DataFrame | None, usable: Cases) -> pd.DataFrame | None:
         """Write what the models of all seeds say of the opened sets; they are judged as readers, never as one."""

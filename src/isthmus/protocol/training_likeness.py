@@ -26,7 +26,7 @@ from isthmus.models.training_likeness import TrainingLikeness, read_likeness
 from isthmus.protocol.fits import fit_folder
 from isthmus.protocol.schema import Protocol
 from isthmus.statistics.inputs import FloatArray
-from isthmus.statistics.out_of_distribution import Distance, fit_mahalanobis, fit_neighbours, scale_of
+from isthmus.statistics.out_of_distribution import Distance, Scale, fit_mahalanobis, fit_neighbours, scale_of
 from isthmus.statistics.roc import auc
 from isthmus.tables.check import write_table
 from isthmus.training.spec import FitSpec
@@ -118,6 +118,22 @@ def _keep(folder: Path, fitted: Fitted) -> Fitted:
 
 
 def _of_arm(run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore) -> Fitted:
+    folds, trials = _fitted(run_folder, fits, store)
+    chosen = folds[trials[0].kind]
+    scores = np.concatenate([fold.scale.scores(fold.unseen) for fold in chosen])
+    views = [view for fold in chosen for view in fold.views]
+    return Fitted(_likeness(chosen, trials), pd.DataFrame({"view_id": views, "out_of_distribution": scores}))
+
+
+def fit_both(run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore) -> dict[str, TrainingLikeness]:
+    """Return both distances of an arm's fold networks, the chosen one first: for comparing them."""
+    folds, trials = _fitted(run_folder, fits, store)
+    return {trial.kind: _likeness(folds[trial.kind], trials) for trial in trials}
+
+
+def _fitted(
+    run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore
+) -> "tuple[dict[str, list[_Fold]], list[Trial]]":
     kinds: dict[str, list[_Fold]] = {"mahalanobis": [], "neighbours": []}
     for fit in fits:
         for kind, fold in _of_fold(run_folder, fit, store).items():
@@ -128,18 +144,13 @@ def _of_arm(run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore) -> 
         )
         for kind, own in kinds.items()
     ]
-    chosen = choose(trials)
-    folds = kinds[chosen[0].kind]
-    scores = [fold.scale.scores(fold.unseen) for fold in folds]
-    views = [view for fold in folds for view in fold.views]
-    likeness = TrainingLikeness(
-        [fold.distance for fold in folds],
-        [fold.scale for fold in folds],
-        np.sort(np.concatenate(scores)),
-        chosen,
-        RULE,
-    )
-    return Fitted(likeness, pd.DataFrame({"view_id": views, "out_of_distribution": np.concatenate(scores)}))
+    return kinds, choose(trials)
+
+
+def _likeness(folds: "Sequence[_Fold]", trials: Sequence[Trial]) -> TrainingLikeness:
+    scales = [fold.scale for fold in folds]
+    reference = np.concatenate([scale.scores(fold.unseen) for scale, fold in zip(scales, folds, strict=True)])
+    return TrainingLikeness([fold.distance for fold in folds], scales, np.sort(reference), trials, RULE)
 
 
 def choose(trials: Sequence[Trial]) -> list[Trial]:
@@ -159,7 +170,8 @@ class _Fold:
     aurocs: dict[str, float]
 
     @property
-    def scale(self) -> Any:
+    def scale(self) -> Scale:
+        """Of the distances of unseen views."""
         return scale_of(self.unseen)
 
 

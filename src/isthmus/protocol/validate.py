@@ -17,6 +17,7 @@ from isthmus.inference.output import Spec
 from isthmus.inference.predictor import Predictor
 from isthmus.manifest import DISCLAIMER, Manifest
 from isthmus.models.fused_bundle_spec import FusedBundleSpec
+from isthmus.protocol.case_doubts import case_doubts
 from isthmus.protocol.case_facts import case_facts
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, without_failures
 from isthmus.protocol.class_calls import picture_rows
@@ -45,6 +46,7 @@ from isthmus.report.error_rates import error_rates
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.page import write_report
 from isthmus.report.tables import write_tables
+from isthmus.tables.check import write_table
 from isthmus.tables.predictions import read_predictions, write_predictions
 
 SPLIT = "external"
@@ -127,11 +129,19 @@ def validate(
             changed = changed_predictions(predictors, outside.cases, columns, frozen, cache, folder, progress)
         with record.stage("evidence"):
             pictures = picture_rows(folder / "predictions_views.parquet", outside.cases.classes, frozen)
-            evidence = _evidence(predictions, outside, frozen, run, pictures)
+            likeness = {
+                arm: one.likeness
+                for arm, one in predictors.items()
+                if isinstance(one, Predictor) and one.likeness is not None
+            }
+            doubts = case_doubts(views, likeness, outside.cases.unit)
+            evidence = _evidence(predictions, outside, frozen, run, pictures, doubts)
             evidence["regions"] = validation_regions(changed, predictions, outside.cases, SPLIT)
             table = analysis_table(predictions, positive=outside.cases.classes[-1], frozen=frozen)
             write_json(folder / "evidence.json", evidence)
             write_tables(folder / "tables", evidence, table)
+            if len(doubts):
+                write_table(folder / "tables" / "case_doubts.csv", doubts)
         record.facts |= {
             "notice": DISCLAIMER,
             "models": {arm: {"name": spec.name, "trained_on": _trained_on(spec)} for arm, spec in specs.items()},
@@ -243,6 +253,7 @@ def _evidence(
     frozen: dict[str, Any],
     run: Run | None,
     pictures: pd.DataFrame | None,
+    doubts: pd.DataFrame,
 ) -> dict[str, Any]:
     cases = outside.cases
     samplings = cases.cohort.nodules.get("sampling", pd.Series(dtype=str)).dropna().unique()
@@ -265,6 +276,7 @@ def _evidence(
         simulated_readers=cases.cohort.simulated,
         class_names=dict(cases.target.classes) if len(cases.classes) > 2 else None,
         pictures=pictures,
+        doubts=doubts,
     )
     table = analysis_table(predictions, positive=cases.classes[-1], frozen=frozen)
     rates = error_rates(table, facts, graded=graded)

@@ -30,9 +30,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 ORDER = (
     "cohort", "table_one", "ideal", "leak", "candidates", "results", "ranking", "discrimination", "seeds",
     "comparisons", "patients_needed", "clinical_model", "calls", "classes_in_detail", "decisions", "decision_curves",
-    "misjudged", "subgroups", "calibration", "probabilities", "reclassification", "uncertainty", "regions", "shortcuts",
-    "described", "tirads", "readers", "learning", "heat", "edges", "selection", "attribution", "modalities", "films",
-    "failures", "methods", "checklists", "versions",
+    "misjudged", "subgroups", "calibration", "probabilities", "reclassification", "uncertainty", "doubts", "regions",
+    "shortcuts", "described", "tirads", "readers", "learning", "heat", "edges", "selection", "attribution",
+    "modalities", "films", "failures", "methods", "checklists", "versions",
 )  # fmt: skip
 """The sections as they follow one another on the page."""
 

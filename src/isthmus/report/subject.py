@@ -75,6 +75,9 @@ class Study:
         Contract 2, of several classes: single pictures with their calls, to stand beside the units.
     candidates : dict, optional
         How each arm's network was chosen, as :func:`isthmus.report.candidates.candidate_evidence` found it.
+    doubts : DataFrame, optional
+        What warns of a case beside its probability: ``arm``, ``cohort``, ``unit_id``, and of them those that are known:
+        ``spread`` over the fold models, ``out_of_distribution``, ``unlike``.
     """
 
     level: float = 0.95
@@ -97,6 +100,7 @@ class Study:
     candidates: dict[str, Any] | None = None
     class_names: dict[str, str] | None = None
     pictures: DataFrame | None = None
+    doubts: DataFrame | None = None
 
     def __post_init__(self) -> None:
         """Refuse a word or a share that the subjects would silently not know what to do with."""

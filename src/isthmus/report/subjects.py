@@ -10,6 +10,7 @@ from isthmus.report.page_clinical_model import SUBJECT as CLINICAL_MODEL
 from isthmus.report.page_decision_curves import SUBJECT as DECISION_CURVES
 from isthmus.report.page_decisions import SUBJECT as DECISIONS
 from isthmus.report.page_discrimination import SUBJECT as DISCRIMINATION
+from isthmus.report.page_doubts import SUBJECT as DOUBTS
 from isthmus.report.page_edges import SUBJECT as EDGES
 from isthmus.report.page_modalities import SUBJECT as MODALITIES
 from isthmus.report.page_patients_needed import SUBJECT as PATIENTS_NEEDED
@@ -39,6 +40,7 @@ SUBJECTS: Final[tuple[Subject, ...]] = (
     PROBABILITIES,
     RECLASSIFICATION,
     UNCERTAINTY,
+    DOUBTS,
     TIRADS,
     READERS,
     SHORTCUTS,

@@ -62,7 +62,7 @@ def _of_arm(table: AnalysisTable, arm: str, split: str, study: Study) -> dict[st
     choosing = choosing_for(table, arm, split)
     found: dict[str, Any] = {"chosen_on": choosing.words, "sets": _sets(table, shown, values, choosing, study)}
     binary = len(table.classes) == 2
-    sure = _certainty(table, arm, split, shown) if binary else values.max(axis=1)
+    sure = certainty_of_calls(table, arm, split, shown) if binary else values.max(axis=1)
     if (shown["call"] == "").any() or sure is None:
         found["note"] = "the calls do not follow from the probabilities by a threshold: no band is drawn"
         return found
@@ -106,7 +106,7 @@ def _plain(quality: SetQuality, classes: list[str]) -> dict[str, Any]:
     return found
 
 
-def _certainty(table: AnalysisTable, arm: str, split: str, rows: DataFrame) -> FloatArray | None:
+def certainty_of_calls(table: AnalysisTable, arm: str, split: str, rows: DataFrame) -> FloatArray | None:
     """Return how far each probability is from the threshold behind its call; None where there is no such threshold."""
     limits = np.full(len(rows), np.nan)
     p, called = rows["probability"].to_numpy(dtype=np.float64), (rows["call"] == table.positive).to_numpy()
@@ -154,7 +154,7 @@ def _bands(
     groups = shown["group_id"].to_numpy(dtype=str)
     sources = []
     for inside, rows in choosing.pairs(shown):
-        own = _certainty(table, arm, str(rows["split"].iloc[0]), rows) if len(rows) else None
+        own = certainty_of_calls(table, arm, str(rows["split"].iloc[0]), rows) if len(rows) else None
         if own is None or (rows["call"] == "").any():
             return []
         sources.append((inside, own))
