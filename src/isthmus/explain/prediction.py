@@ -81,7 +81,8 @@ class PredictedFiles:
             lines += [f"  {in_words(prediction.descriptors)}"] if prediction.descriptors else []
             lines += [f"  {tirads.words}"] if (tirads := seen_tirads(prediction.descriptors)) else []
             lines += [f"  {_frames_in_words(prediction.frames)}"] if prediction.frames else []
-            lines += [f"  members brought {prediction.brought.words}"] if prediction.brought else []
+            what = "modalities" if isinstance(self.spec, BundleSpec) else "members"
+            lines += [f"  {what} brought {prediction.brought.words}"] if prediction.brought else []
             lines += [f"  {likeness.words}"] if (likeness := prediction.out_of_distribution) else []
             lines += [f"  note: {note}" for note in prediction.notes]
         lines += [f"{failure.source}: not scored: {failure.reason}" for failure in self.failed]
