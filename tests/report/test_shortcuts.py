@@ -87,7 +87,8 @@ def test_the_auc_with_and_without_marks_ranks_cases_only_among_themselves():
         }
     )  # fmt: skip
     cases = pd.DataFrame({"cohort": "c", "unit_id": units, "marks": marks})
-    found = marks_evidence(rows, cases, positive="1")
+    assert set(marks_evidence(rows, cases, positive="1")) == {"marks"}
+    found = marks_evidence(rows, cases, positive="1")["marks"]
     assert found["counts"] == {"marks": [40, 20], "no_marks": [40, 20]}
     for code in ("marks", "no_marks"):
         own = marks == code
@@ -96,6 +97,21 @@ def test_the_auc_with_and_without_marks_ranks_cases_only_among_themselves():
     assert not found["arms"]["a"]["test"]["few"]
     assert marks_evidence(rows, cases.assign(marks="marks"), positive="1") == {}
     assert marks_evidence(rows, cases.assign(marks=None), positive="1") == {}
+
+
+def test_calipers_are_judged_apart_from_other_marks():
+    units = [f"n{number}" for number in range(40)]
+    rows = pd.DataFrame(
+        {
+            "arm": "a", "split": "test", "cohort": "c", "seed": 0, "fold": 0, "unit_id": units, "group_id": units,
+            "label": ["0", "1"] * 20, "p_1": RANDOM.random(40),
+        }
+    )  # fmt: skip
+    marks, calipers = ["marks"] * 30 + ["no_marks"] * 10, ["calipers"] * 10 + ["no_calipers"] * 30
+    cases = pd.DataFrame({"cohort": "c", "unit_id": units, "marks": marks, "calipers": calipers})
+    found = marks_evidence(rows, cases, positive="1")
+    assert found["calipers"]["counts"] == {"calipers": [10, 5], "no_calipers": [30, 15]}
+    assert found["marks"]["counts"] == {"marks": [30, 15], "no_marks": [10, 5]}
 
 
 def _interval(estimate, low, high):

@@ -8,6 +8,7 @@ import pandas as pd
 
 from isthmus.errors import PictureError
 from isthmus.imaging.clip import Box, Lesion
+from isthmus.imaging.mark_kinds import kind_of_mark
 from isthmus.imaging.marks import find_burned_in_text
 from isthmus.imaging.read import read_clip, read_mask
 from isthmus.protocol.cases import Cases
@@ -18,7 +19,8 @@ Progress = Callable[[str, int, int], None]
 RECORDED: Final = ("age_years", "sex", "size_mm")
 """What Table 1 and the subgroups ask for beside the descriptors."""
 
-_OWN: Final = ("nodule_id", "patient_id", "group_id", "split", "site", "device", "size", "marks", "cohort", "unit_id")
+_DRAWN: Final = ("marks", "calipers")
+_OWN: Final = ("nodule_id", "patient_id", "group_id", "split", "site", "device", "size", *_DRAWN, "cohort", "unit_id")
 """Identifiers, and columns that are made here."""
 
 _MARGIN = 0.15
@@ -43,7 +45,7 @@ def case_facts(cases: Sequence[Cases], progress: Progress | None = None, columns
         One row a nodule, or a patient where that is the unit: ``cohort``, ``unit_id``, ``patient_id``, what the cohort
         has of the descriptors, ``tirads``, ``age_years``, ``sex``, ``size_mm`` and ``columns``, as it stands there
         (of a patient's nodules the largest one's); the class of ``size``, ``site``, ``device`` (``several devices``
-        where its views are of more than one), ``marks``; text or None.
+        where its views are of more than one), ``marks``, ``calipers``; text or None.
     """
     return pd.concat([_facts(one, progress, columns) for one in cases], ignore_index=True)
 
@@ -59,11 +61,10 @@ def _facts(cases: Cases, progress: Progress | None, columns: Sequence[str]) -> p
     by_nodule = views.groupby("nodule_id", sort=False)
     sites = by_nodule["site"].first().rename("site")
     devices = by_nodule["device"].agg(_device).rename("device")
-    marked = views.assign(marks=pd.array(_marks(views, cases, progress), dtype=object)).groupby(
-        "nodule_id", sort=False
-    )["marks"]
-    marks = marked.agg(_any_mark).rename("marks")
-    joined = facts.merge(pd.concat([sites, devices, marks], axis=1), left_on="nodule_id", right_index=True)
+    found = views[["nodule_id"]].assign(found=pd.array(_marks(views, cases, progress), dtype=object))
+    marks = found.groupby("nodule_id", sort=False)["found"].agg(list).map(_of_views)
+    drawn = pd.DataFrame(marks.tolist(), index=marks.index, columns=list(_DRAWN), dtype=object)
+    joined = facts.merge(pd.concat([sites, devices, drawn], axis=1), left_on="nodule_id", right_index=True)
     if cases.unit == "patient":
         joined = _of_patients(joined)
     return joined.rename(columns={"nodule_id": "unit_id"}).assign(cohort=cases.cohort.name).reset_index(drop=True)
@@ -72,12 +73,13 @@ def _facts(cases: Cases, progress: Progress | None, columns: Sequence[str]) -> p
 def _of_patients(nodules: pd.DataFrame) -> pd.DataFrame:
     """Return one row a patient: what is known of the largest nodule, and marks and devices of all of them."""
     by_patient = nodules.groupby("patient_id", sort=False)
-    marks, devices = by_patient["marks"].agg(_any_mark), by_patient["device"].agg(_device)
+    devices = by_patient["device"].agg(_device)
+    drawn = {name: by_patient[name].agg(_any_of, name) for name in _DRAWN}
     size = nodules["size_mm"] if "size_mm" in nodules.columns else pd.Series(0.0, index=nodules.index)
     largest = nodules.loc[size.sort_values(ascending=False, kind="stable").index].drop_duplicates("patient_id")
     return largest.sort_index().assign(
         nodule_id=lambda rows: rows["patient_id"],
-        marks=lambda rows: rows["patient_id"].map(marks),
+        **{name: largest["patient_id"].map(found) for name, found in drawn.items()},
         device=lambda rows: rows["patient_id"].map(devices),
     )
 
@@ -93,9 +95,17 @@ def _device(values: "pd.Series[Any]") -> str | None:
     return None if not names else names[0] if len(names) == 1 else "several devices"
 
 
-def _any_mark(values: "pd.Series[Any]") -> str | None:
-    found = set(values.dropna())
-    return "marks" if "marks" in found else "no_marks" if found else None
+def _of_views(found: list[str | None]) -> tuple[str | None, str | None]:
+    """Return `marks` and `calipers` of a nodule from what was found in each of its views."""
+    known = {one for one in found if one is not None}
+    if not known:
+        return None, None
+    return "no_marks" if known == {"no_marks"} else "marks", "calipers" if "calipers" in known else "no_calipers"
+
+
+def _any_of(values: "pd.Series[Any]", name: str) -> str | None:
+    known = set(values.dropna())
+    return name if name in known else f"no_{name}" if known else None
 
 
 def _marks(views: pd.DataFrame, cases: Cases, progress: Progress | None) -> list[str | None]:
@@ -112,7 +122,10 @@ def _marks(views: pd.DataFrame, cases: Cases, progress: Progress | None) -> list
 
 
 def _mark_in_crop(path: Path, mask: Path | None, box: Box | None, region: Box | None) -> str | None:
-    """Return whether something is drawn in the lesion's crop of a view's first frame; None without a lesion."""
+    """Return what is drawn in the lesion's crop of a view's first frame: `calipers`, other `marks`, `no_marks`.
+
+    None without a lesion.
+    """
     try:
         if box is None and mask is not None:
             x0, y0, x1, y1 = Lesion.still(mask=read_mask(mask)).boxes()[0].tolist()
@@ -123,7 +136,10 @@ def _mark_in_crop(path: Path, mask: Path | None, box: Box | None, region: Box | 
     except PictureError:
         return None  # what cannot be read failed when it was prepared, and is listed there
     within = region or (0.0, 0.0, float(frame.shape[1]), float(frame.shape[0]))
-    return "marks" if find_burned_in_text(frame, _crop(box, within)) else "no_marks"
+    found = find_burned_in_text(frame, _crop(box, within))
+    if any(kind_of_mark(frame, mark) == "caliper" for mark in found):
+        return "calipers"
+    return "marks" if found else "no_marks"
 
 
 def _crop(box: Box, within: Box) -> Box:

@@ -28,7 +28,8 @@ _FEWEST_VALUES = 6
 
 _FIRST = ("age_years", "sex", "size_mm")
 _NEVER = ("unit_id", "cohort", "nodule_id", "patient_id", "group_id", "exam_id", "split", "label", "size")
-_WORDS: Final[Mapping[str, Mapping[str, str]]] = {**FEATURES, "sex": SEX}
+_CALIPERS: Final = {"calipers": "calipers in the crop", "no_calipers": "none in the crop"}
+_WORDS: Final[Mapping[str, Mapping[str, str]]] = {**FEATURES, "sex": SEX, "calipers": _CALIPERS}
 _TITLES: Final[Mapping[str, str]] = {**TITLES, "age_years": "Age, years", "sex": "Sex", "size_mm": "Size, mm"}
 
 

@@ -27,10 +27,11 @@ _DEVICES_NOTE: Final = (
     "the network's. Label by device: how well the label is guessed when nothing but the device is known. That an "
     "embedding tells the device does not say that the score uses it; where the label goes with the device, it can."
 )
+_KINDS: Final = {"calipers": "calipers", "marks": "any mark"}
 _MARKS_NOTE: Final = (
-    "A mark: letters, calipers, arrows in the first frame's lesion crop, found by their sharp strokes. An AUC ranks "
-    "the units of its column only among themselves. The cases differ in more than their marks: who is measured is "
-    "often who is suspected."
+    "Letters, calipers, arrows in the first frame's lesion crop, found by their sharp strokes; calipers by their "
+    "shape. An AUC ranks the units of its column only among themselves. The cases differ in more than their marks: who "
+    "is measured is often who is suspected."
 )
 
 
@@ -54,7 +55,7 @@ def show(context: ReportContext) -> Shown | None:
     if tables:
         tables[-1] = Table(tables[-1].caption, tables[-1].columns, tables[-1].rows, _notes(found), first="Change")
     tables += [_devices_table(context, devices)] if devices else []
-    tables += [_marks_table(context, marks)] if marks else []
+    tables += [_marks_table(context, kind, facts) for kind, facts in marks.items()]
     said, warnings = list[str](), list[str]()
     if "SMOKE" not in context.marks:
         for arm, entries in changes.items():
@@ -168,12 +169,12 @@ def _devices_table(context: ReportContext, devices: dict[str, Any]) -> Table:
     return Table("Can the embedding tell the device? (AUC, of several the macro AUC)", columns, rows, [_DEVICES_NOTE])
 
 
-def _marks_table(context: ReportContext, marks: dict[str, Any]) -> Table:
+def _marks_table(context: ReportContext, kind: str, marks: dict[str, Any]) -> Table:
     rows = [
         Row(
             f"{context.title_of(arm)}, {split_name(split)}",
             [
-                *(_cell(interval(facts[code])) for code in MARKED),
+                *(_cell(interval(facts[code])) for code in MARKED[kind]),
                 Cell("few patients" if facts["few"] else p_value(facts["p"])),
             ],
         )
@@ -183,11 +184,13 @@ def _marks_table(context: ReportContext, marks: dict[str, Any]) -> Table:
     units = context.evidence["unit"]
     positive = context.class_name(context.evidence["positive"])
     sizes = [
-        f"{plural(total, units)} {words} a mark in the crop, {count(own)} of them “{positive}”"
-        for (total, own), words in zip((marks["counts"][code] for code in MARKED), ("with", "without"), strict=True)
+        f"{plural(total, units)} {words} {_KINDS[kind]} in the crop, {count(own)} of them “{positive}”"
+        for (total, own), words in zip(
+            (marks["counts"][code] for code in MARKED[kind]), ("with", "without"), strict=True
+        )
     ]
-    columns = ["With marks", "Without marks", "p of the difference"]
-    caption = f"AUC{against_the_rest(context)} with and without calipers and other marks"
+    columns = ["With", "Without", "p of the difference"]
+    caption = f"AUC{against_the_rest(context)} with and without {_KINDS[kind]} in the crop"
     return Table(caption, columns, rows, [f"{'; '.join(sizes)}.", _MARKS_NOTE])
 
 

@@ -14,7 +14,8 @@ KEY: Final = "shortcuts"
 UNCHANGED: Final = "as they are"
 """The change that changes nothing: the same units, to be compared with."""
 
-MARKED: Final = ("marks", "no_marks")
+MARKED: Final = {"calipers": ("calipers", "no_calipers"), "marks": ("marks", "no_marks")}
+"""What may be drawn in the crop: calipers, and any mark; with and without it."""
 
 
 def device_evidence(
@@ -68,14 +69,14 @@ def _of_the_label(labels: Any, shares: Any, classes: Sequence[str], groups: Any,
 def marks_evidence(
     predictions: pd.DataFrame, cases: pd.DataFrame, *, positive: str, level: float = 0.95
 ) -> dict[str, Any]:
-    """Judge each arm on units with marks in the crop and on units without.
+    """Judge each arm on units with calipers, or any mark, in the crop and on units without.
 
     Parameters
     ----------
     predictions : DataFrame
         Contract 2, held-out rows.
     cases : DataFrame
-        ``cohort``, ``unit_id`` and ``marks`` (``marks``, ``no_marks`` or missing).
+        ``cohort``, ``unit_id`` and the columns of :data:`MARKED`, missing where it was not looked for.
     positive : str
         The positive class; of several it is told from all others.
     level : float
@@ -84,18 +85,29 @@ def marks_evidence(
     Returns
     -------
     dict
-        ``counts`` (units, and positive ones, with and without), and by arm and split ``auc`` with and without, and
-        ``p`` of their difference. Empty where not both classes are there with and without marks.
+        ``calipers`` and ``marks``, each with ``counts`` (units, and positive ones, with and without), and by arm and
+        split ``auc`` with and without, and ``p`` of their difference. Without one of which not both classes are there
+        with and without.
     """
-    known = cases.loc[cases["marks"].isin(list(MARKED)), ["cohort", "unit_id", "marks"]].drop_duplicates()
+    kinds = {
+        kind: _with_and_without(predictions, cases, kind, codes, positive, level)
+        for kind, codes in MARKED.items()
+        if kind in cases
+    }
+    return {kind: found for kind, found in kinds.items() if found}
+
+
+def _with_and_without(
+    predictions: pd.DataFrame, cases: pd.DataFrame, kind: str, codes: Sequence[str], positive: str, level: float
+) -> dict[str, Any]:
+    known = cases.loc[cases[kind].isin(list(codes)), ["cohort", "unit_id", kind]].drop_duplicates()
     rows = predictions.merge(known, on=["cohort", "unit_id"], how="inner")
     units = rows.drop_duplicates(["cohort", "unit_id"])
     positives = units["label"] == positive
     counts = {
-        code: [int((units["marks"] == code).sum()), int((positives & (units["marks"] == code)).sum())]
-        for code in MARKED
+        code: [int((units[kind] == code).sum()), int((positives & (units[kind] == code)).sum())] for code in codes
     }
-    if any(count < 1 or not 0 < own < count for count, own in counts.values()):
+    if any(not 0 < own < count for count, own in counts.values()):
         return {}
     arms: dict[str, dict[str, Any]] = {}
     for (arm, split), own in rows.groupby(["arm", "split"], sort=False):
@@ -103,8 +115,8 @@ def marks_evidence(
         parts = own.groupby(["cohort", "seed", "fold"]).ngroup().to_numpy()
         groups = own.groupby(["cohort", "group_id"]).ngroup().to_numpy()
         found = {
-            code: subgroup_auc(truth, scores, (own["marks"] == code).to_numpy(dtype=bool), parts, groups, level)
-            for code in MARKED
+            code: subgroup_auc(truth, scores, (own[kind] == code).to_numpy(dtype=bool), parts, groups, level)
+            for code in codes
         }
         arms.setdefault(str(arm), {})[str(split)] = {
             **{code: one.auc.as_dict() for code, one in found.items()},
