@@ -58,7 +58,7 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, rate_hz: flo
         When the disk is full, read-only or not ours.
     """
     import av
-    from av.video.reformatter import VideoReformatter
+    from av.video.reformatter import Colorspace, VideoReformatter
 
     encoding = ENCODINGS[kind]
     # A frame's own conversion would start a pool of threads anew for each frame.
@@ -82,7 +82,7 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, rate_hz: flo
                 stream.codec_context.time_base = 1 / rate
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3))))
             frame = converter.reformat(
-                frame, format="yuv420p", dst_colorspace="ITU601", dst_color_range=encoding.range, threads=1
+                frame, format="yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=encoding.range, threads=1
             )
             frame.pts, frame.time_base = number, 1 / rate
             container.mux(stream.encode(frame))
