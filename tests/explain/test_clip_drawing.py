@@ -60,6 +60,16 @@ def test_a_strip_shows_a_frame_with_a_calcification_where_there_is_one() -> None
     assert 6 not in shown_places(16, [0])
 
 
+def test_a_clip_without_heat_has_no_hottest_frame_and_says_so() -> None:
+    for share in (np.zeros(FRAMES), np.full(FRAMES, np.nan)):
+        cold = attention(share=share)
+        assert cold.hottest is None
+        assert cold.words().startswith("No frame has heat")
+        drawn = filmstrip(seen(attention=cold, heat=np.zeros((FRAMES, 32, 32), np.float32)), [], "malignant")
+        assert not near(drawn[:22], MARK).any()
+        assert draw_curve(cold, 800, 124).shape == (124, 800, 3)
+
+
 def test_the_strip_marks_the_hottest_frame_and_keeps_its_width_with_few_frames() -> None:
     drawn = filmstrip(seen(), ["View v1."], "malignant", ["SMOKE"])
     # Its column is the third of 136 pixels; its name stands in the colour of marks.

@@ -43,9 +43,10 @@ class Attention:
     rate_hz: float | None = None
 
     @property
-    def hottest(self) -> int:
-        """The place of the frame of most heat."""
-        return int(np.nan_to_num(self.share).argmax())
+    def hottest(self) -> int | None:
+        """The place of the frame of most heat; None where the clip has no heat."""
+        share = np.nan_to_num(self.share)
+        return int(share.argmax()) if share.any() else None
 
     def name(self, place: int) -> str:
         """Return a frame's number, counted from 0, and its time where that is known."""
@@ -54,7 +55,8 @@ class Attention:
 
     def words(self) -> str:
         """Return how frames are counted and what the ground of the curve means."""
-        said = ["Frames are counted from 0."]
+        said = [] if self.hottest is not None else ["No frame has heat: nothing in the clip speaks for that class."]
+        said.append("Frames are counted from 0.")
         if self.lesion is not None and self.lesion.any():
             said.append("Grey ground: the lesion is in plane" + (" (in all frames)." if self.lesion.all() else "."))
         if self.calcified is not None and self.calcified.any():
@@ -110,7 +112,7 @@ def draw_curve(attention: Attention, width: int, height: int, current: int | Non
 def _label(
     draw: "ImageDraw.ImageDraw",
     attention: Attention,
-    marked: int,
+    marked: int | None,
     frame: tuple[int, int, int, int],
     scale: tuple[NDArray[np.floating[Any]], float, float],
     *,
@@ -123,10 +125,11 @@ def _label(
     draw.text((left - 5 * _FINER, top), f"{most / 1.08:.0%}", QUIET, font=small, anchor="rt")
     if even - top > 16 * _FINER:
         draw.text((left - 5 * _FINER, even), "even", QUIET, font=small, anchor="rm")
-    words = attention.name(marked)
-    words = f"hottest: {words}" if hottest else words[:1].upper() + words[1:]
+    words = "no heat" if marked is None else attention.name(marked)
+    if marked is not None:
+        words = f"hottest: {words}" if hottest else words[:1].upper() + words[1:]
     half = draw.textlength(words, font=small) / 2
-    place = min(max(float(across[marked]), left + half), right - half)
+    place = min(max((left + right) / 2 if marked is None else float(across[marked]), left + half), right - half)
     draw.text((place, bottom + 4 * _FINER), words, MARK, font=small, anchor="mt")
     ends = [(left, f"{attention.frames[0]}", "lt"), (right, f"{attention.frames[-1]}", "rt")]
     for x, text, anchor in ends:

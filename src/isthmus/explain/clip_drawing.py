@@ -120,7 +120,6 @@ def _alternative(view_id: str, seen: SeenClip) -> str:
     attention = seen.attention
     hottest = attention.hottest
     share: NDArray[np.float64] = np.nan_to_num(attention.share)
-    return (
-        f"Ultrasound clip {view_id} with a Grad-CAM heat map on {len(share)} frames; {attention.name(hottest)} has "
-        f"most heat, {share[hottest]:.0%} of the clip's. {attention.words()}"
-    ).strip()
+    most = "" if hottest is None else f"; {attention.name(hottest)} has most heat, {share[hottest]:.0%} of the clip's"
+    words = f"Ultrasound clip {view_id} with a Grad-CAM heat map on {len(share)} frames{most}. {attention.words()}"
+    return words.strip()

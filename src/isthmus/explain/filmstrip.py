@@ -65,12 +65,12 @@ def shown_places(count: int, wanted: Sequence[int], columns: int = COLUMNS) -> l
 
 def _wanted(attention: Attention) -> list[int]:
     """Return the hottest frame and, where no such frame would be shown, the hottest that shows a calcification."""
-    calcified = attention.calcified
+    calcified, hottest = attention.calcified, [] if attention.hottest is None else [attention.hottest]
     if calcified is None or not calcified.any():
-        return [attention.hottest]
-    if calcified[shown_places(len(calcified), [attention.hottest])].any():
-        return [attention.hottest]
-    return [attention.hottest, int(np.where(calcified, np.nan_to_num(attention.share), -1.0).argmax())]
+        return hottest
+    if calcified[shown_places(len(calcified), hottest)].any():
+        return hottest
+    return [*hottest, int(np.where(calcified, np.nan_to_num(attention.share), -1.0).argmax())]
 
 
 def filmstrip(clip: SeenClip, lines: Sequence[str], target: str, marks: Sequence[str] = ()) -> Colours:
