@@ -62,6 +62,17 @@ def test_what_one_patient_says_thrice_is_no_surer(example: tuple[np.ndarray, np.
         assert thrice[measure]["low"] == pytest.approx(row["low"], abs=0.002)
 
 
+def test_a_network_that_always_sees_the_same_has_no_kappa_and_it_is_said(
+    example: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    values, has, groups = example
+    alike = np.tile([0.6, 0.3, 0.1], (300, 1))
+    found = {row["measure"]: row for row in finding_rows("echogenicity", list(CODES), values, alike, has, groups)}
+    assert found["weighted_kappa"]["estimate"] is None
+    assert found["weighted_kappa"]["note"] == "the network sees the same in every nodule"
+    assert found["same_finding"]["estimate"] == pytest.approx(has[:, 0].mean())
+
+
 def test_points_of_a_finding_are_the_charts() -> None:
     assert finding_points("echogenic_foci", "none") == finding_points("margin", "well_defined") == 0
     assert finding_points("echogenic_foci", "peripheral_calcifications punctate") == 5
@@ -90,6 +101,6 @@ def test_each_level_stands_beside_the_label_the_model_and_the_published_risk() -
         {"unit_id": list("abc"), "group_id": list("xyz"), "truth": [False, True, False], "probability": [0.1, 0.4, 0.1]}
     )
     (row,) = level_rows(seen, probabilities)
-    assert (row["tirads"], row["n"], row["positive"], row["published"]) == ("TR1", 3, 1, 0.003)
+    assert (row["tirads"], row["n"], row["positive"], row["published_risk_of_malignancy"]) == ("TR1", 3, 1, 0.003)
     assert row["estimate"] == pytest.approx(1 / 3)
     assert row["mean_probability"] == pytest.approx(0.2)

@@ -6,6 +6,7 @@ from isthmus.report.context import ReportContext
 from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reading import count, interval, number
 from isthmus.report.sentences import positive_name
+from isthmus.report.tirads import asks_for_malignancy
 from isthmus.tables import vocabulary
 
 _CODES = {
@@ -87,25 +88,21 @@ def _descriptor_cells(own: dict[str, dict[str, Any]]) -> list[Cell]:
 
 
 def _levels(context: ReportContext, title: str, levels: list[dict[str, Any]]) -> Table:
-    name = positive_name(context)
-    rows = [
-        Row(
-            row["tirads"],
-            [
-                Cell(count(row["n"])),
-                Cell(*_parted(interval(row))),
-                Cell(number(row["mean_probability"])),
-                Cell(f"{row['published']:.3g}"),
-            ],
-        )
-        for row in levels
-    ]
-    note = (
-        "By the level of the likeliest findings on held-out nodules (fewest points), first seed. Published risks of "
-        "malignancy are Middleton's (2017), of consecutive nodules with cytology or histology: they are not those of "
-        "this cohort."
+    # As in the section on TI-RADS: published risks are of malignancy, and say nothing of a grade or another question.
+    risks = context.evidence.get("reference") != "tirads" and asks_for_malignancy(str(context.evidence["target"]))
+    rows = []
+    for row in levels:
+        cells = [Cell(count(row["n"])), Cell(*_parted(interval(row))), Cell(number(row["mean_probability"]))]
+        risk = [Cell(f"{row['published_risk_of_malignancy']:.3g}")] if risks else []
+        rows.append(Row(row["tirads"], [*cells, *risk]))
+    note = "By the level of the likeliest findings on held-out nodules (fewest points), first seed."
+    note += (
+        " Published risks of malignancy are Middleton's (2017), of 3,422 other nodules, not of this cohort."
+        if risks
+        else " The label is not malignancy by pathology: the risks published for the levels are left out."
     )
-    columns = ["Nodules", f"Share that is {name}", "Mean probability by the model", "Published risk of the level"]
+    columns = ["Nodules", f"Share that is {positive_name(context)}", "Mean probability by the model"]
+    columns += ["Published risk of the level"] if risks else []
     return Table(f"{title}: ACR level that it sees, and the risk", columns, rows, [note], "ACR level")
 
 

@@ -87,6 +87,8 @@ def finding_rows(
 
 
 def _kappa(seen: Sequence[int], read: Sequence[int], groups: NDArray[Any], level: float) -> Interval:
+    if len(set(seen)) == 1:
+        return undefined("kappa", "the network sees the same in every nodule", level)
     most = max(1, *seen, *read)
     return cohen_kappa(list(seen), list(read), groups, level, weights="quadratic", categories=range(most + 1))
 
@@ -134,7 +136,7 @@ def level_rows(seen: DataFrame, probabilities: DataFrame) -> list[dict[str, Any]
     -------
     list of dict
         `level` (by the fewest points), `n`, `n_groups`, `positive`, the share's interval, `mean_probability`,
-        `published`.
+        `published_risk_of_malignancy`.
     """
     graded = seen[["nodule_id"]].assign(tirads=grade(seen, ACR)["low"])
     joined = probabilities.merge(graded, left_on="unit_id", right_on="nodule_id", validate="one_to_one")
@@ -147,6 +149,12 @@ def level_rows(seen: DataFrame, probabilities: DataFrame) -> list[dict[str, Any]
         numbers = {"n": len(part), "n_groups": part["group_id"].nunique(), "positive": int(part["truth"].sum())}
         mean = float(pd.to_numeric(part["probability"]).mean())
         rows.append(
-            {"tirads": one.code, **numbers, **share.as_dict(), "mean_probability": mean, "published": one.risk[0]}
+            {
+                "tirads": one.code,
+                **numbers,
+                **share.as_dict(),
+                "mean_probability": mean,
+                "published_risk_of_malignancy": one.risk[0],
+            }
         )
     return rows
