@@ -1,5 +1,7 @@
 """A network with a branch for each modality: what an absent one shows does not matter, what is there does."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from isthmus.models.descriptor_heads import create_classifier
 from isthmus.models.descriptors import DescriptorSpec
 from isthmus.models.join_spec import JoinSpec
 from isthmus.models.registry import create
+from isthmus.training.recompute import recomputing
 
 NAMES = ("bmode", "smi", "swe")
 JOIN = JoinSpec(modalities=NAMES, how="branches")
@@ -70,6 +73,20 @@ def test_a_batch_with_one_picture_of_a_modality_or_none_trains(network: Branches
     assert network.absent["smi"].grad is not None
     assert float(network.absent["smi"].grad.abs().sum()) > 0
     assert network.branches["smi"].get_submodule("net.bn1").training
+
+
+def test_half_precision_and_recomputed_stages_train_it_alike(network: Branches) -> None:
+    inputs = views([[1, 0, 0], [1, 0, 1], [1, 1, 1]])
+    with torch.autocast("cpu", torch.bfloat16):
+        network.train()(inputs).logits.float().sum().backward()
+    assert all(weight.grad is not None for weight in network.parameters())
+    gradients = []
+    for context in (contextlib.nullcontext(), recomputing(network)):
+        network.zero_grad()
+        with context:
+            network(inputs).logits.sum().backward()
+        gradients.append(network.get_parameter("branches.swe.net.conv1.weight").grad)
+    torch.testing.assert_close(*gradients)
 
 
 def test_every_branch_begins_with_the_same_weights_and_trains_its_own() -> None:

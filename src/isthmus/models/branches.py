@@ -12,7 +12,6 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from isthmus.errors import ProtocolError
 from isthmus.models.classifier import IMAGE, PRESENT, Classifier, InputSpec, Outputs, embedding_size
@@ -86,7 +85,7 @@ class Branches(Classifier):
         # Batch norm must learn from pictures that are there, and a single one has no statistics of a batch.
         rows = present.nonzero()[:, 0]
         shown = pictures[rows] if len(rows) else pictures[:1]
-        with _running_statistics(branch) if len(rows) < 2 else contextlib.nullcontext():
+        with _evaluating(branch) if len(rows) < 2 else contextlib.nullcontext():
             maps = branch.features({IMAGE: shown})[IMAGE]
         blank = maps.new_zeros(len(pictures), *maps.shape[1:])
         return blank.index_copy(0, rows, maps[: len(rows)])
@@ -120,12 +119,13 @@ def without_last_layer(network: Classifier) -> None:
 
 
 @contextlib.contextmanager
-def _running_statistics(network: nn.Module) -> Iterator[None]:
-    norms = [module for module in network.modules() if isinstance(module, _BatchNorm) and module.training]
-    for norm in norms:
-        norm.eval()
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Put a network into evaluation mode and back; what was in it already, such as frozen norms, stays."""
+    training = [module for module in network.modules() if module.training]
+    for module in training:
+        module.training = False
     try:
         yield
     finally:
-        for norm in norms:
-            norm.train()
+        for module in training:
+            module.training = True
