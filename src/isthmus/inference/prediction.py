@@ -67,7 +67,8 @@ class OutOfDistribution:
     @property
     def words(self) -> str:
         """What a reader should know of it."""
-        kind = "unlike" if self.unlike else "like"
+        # A network does not notice all that is foreign to it: that nothing was noticed is not that all is well.
+        kind = "unlike" if self.unlike else "not seen to be unlike"
         return (
             f"{kind} the training pictures: farther out than {self.percentile:.0f} % of {self.pictures} of them that "
             "the networks had not seen"

@@ -170,9 +170,12 @@ def _likeness(said: "LikenessSpec") -> str:
         "neighbours": f"the distance of a picture's embedding from its {max(said.neighbours, default=1)}. nearest "
         "training picture, whose embeddings the bundle holds",
     }[said.kind]
+    found = ""
+    if said.trials:
+        found = f" Its own mean AUROC was {said.trials[0].mean:.2f}: the nearer to 0.5, the less its silence means."
     return (
         f"It says how unlike its training pictures a picture is: {how}, beside that of {said.pictures} training "
-        f"pictures that the network had not seen. {said.rule}"
+        f"pictures that the network had not seen. {said.rule}{found}"
     )
 
 

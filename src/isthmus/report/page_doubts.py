@@ -26,7 +26,7 @@ _NOTE: Final = (
 _UNLIKE: Final = (
     "Called unlike: what a prediction says of such a case, set so that at most one in twenty unseen training pictures "
     "are. Many more in a set mean that it differs from the training cohort, be it by device, organ or framing; it does "
-    "not say that the calls are wrong, and a case that is like the training pictures may be called wrongly."
+    "not say that the calls are wrong. Few do not mean that it is alike: networks do not notice all that is foreign."
 )
 
 
@@ -75,10 +75,10 @@ def _table(context: ReportContext, split: str, entries: dict[str, dict[str, Any]
         "AUC, disagreement",
         "AUC, unlikeness",
         "Wrong, fifth with most disagreement",
-        "Wrong, the others",
+        "Wrong, the other four fifths",
         "Called unlike",
         "Wrong, called unlike",
-        "Wrong, called like",
+        "Wrong, the others",
     ]
     return Table(f"{split_name(split).capitalize()}: what warns of a wrong call", columns, rows)
 
