@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from isthmus.report.context import ReportContext
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.page_doubts import SUBJECT
 
@@ -81,6 +82,19 @@ def test_in_cross_validation_the_seeds_are_the_ensemble() -> None:
     expected = roc_auc_score(first["call"] != first["label"], spread)
     assert found["signals"]["spread"]["auc"]["estimate"] == pytest.approx(expected)
     assert "unlike" not in found
+
+
+def test_the_page_says_it_of_the_first_set_and_shows_a_table_of_each() -> None:
+    rows = predictions("test")
+    evidence = compute_evidence(rows, positive="1", bootstrap=40, doubts=warnings_of(rows))
+    shown = SUBJECT.show(ReportContext(title="t", evidence=evidence, predictions=rows))
+    assert shown is not None
+    assert "disagreement of the networks tells wrong calls from right ones with an AUC of" in shown.sentences[0]
+    assert shown.sentences[1].startswith("12\u202f% (9–17) of the nodules are called unlike")
+    (table,) = shown.tables
+    assert all(len(row.cells) == len(table.columns) for row in table.rows)
+    found = SUBJECT.frames(evidence)["doubts"]
+    assert found["warning"].tolist() == ["near the threshold", "spread", "out_of_distribution", "called unlike"]
 
 
 def test_without_a_warning_there_is_no_section() -> None:
