@@ -185,3 +185,10 @@ def test_a_protocol_that_makes_no_sense_of_clips_is_refused_in_words(setting, wo
 def test_an_arm_cannot_be_chosen_without_the_arm_whose_networks_it_takes():
     with pytest.raises(ProtocolError, match="takes the networks of frames_mean"):
         resolve_protocol("qian2025", "smoke", ["only=[attention, plain, frames_maximum]"])
+
+
+def test_clips_are_asked_for_shortcuts_and_count_as_four_stills(finished):
+    found = finished[0].evidence["shortcuts"]
+    assert 0 < found["views"] <= 24 // 4
+    for entries in found["changes"].values():
+        assert {"as they are", "lesion painted out", "speckle smoothed"} <= {entry["change"] for entry in entries}

@@ -119,3 +119,12 @@ def test_a_table_of_cases_is_scored_as_the_run_scored_them(finished, cohort, tmp
     assert all(scored[name].call == row["call"] for name, row in rows.iterrows())
     without = [name for name in scored if int(name[1:]) % 8 == 5]
     assert all("ceus_video is absent" in " ".join(scored[name].notes) for name in without)
+
+
+def test_a_fusion_is_asked_for_shortcuts_with_the_changed_pictures_of_all_its_members(finished):
+    found = finished[0].evidence["shortcuts"]
+    for arm in ("combined", "image"):
+        changes = {entry["change"]: entry for entry in found["changes"][arm]}
+        assert {"as they are", "lesion painted out", "gain 6 dB lower", "JPEG of quality 20"} <= set(changes)
+        assert 0 < changes["gain 6 dB lower"]["n"] <= changes["as they are"]["n"] <= found["views"]
+    assert {"image", "ceus_video"} == set(found["left"])

@@ -195,3 +195,11 @@ def test_patients_who_share_pictures_and_not_their_label_are_named(cohorts, tmp_
     nodules.to_csv(folder / "nodules.csv", index=False)
     with pytest.raises(CohortError, match=r"contradictory labels of diagnosis: P00 \(BTN\) and P33 \(MMTN\)"):
         find_cases(resolve_protocol("zhao2025", "smoke"), load_cohort(folder))
+
+
+def test_patients_of_several_classes_are_asked_for_shortcuts(finished):
+    found = finished[0].evidence["shortcuts"]
+    assert set(found["changes"]) == {"ordinal", "resnet50"}
+    for entries in found["changes"].values():
+        assert {"as they are", "lesion painted out", "twice as deep"} <= {entry["change"] for entry in entries}
+        assert {entry["n"] for entry in entries if "marks" not in entry["change"]} == {found["groups"]}

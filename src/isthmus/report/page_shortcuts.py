@@ -178,8 +178,8 @@ def _marks_table(context: ReportContext, kind: str, marks: dict[str, Any]) -> Ta
                 Cell("few patients" if facts["few"] else p_value(facts["p"])),
             ],
         )
-        for arm, by_split in marks["arms"].items()
-        for split, facts in by_split.items()
+        for arm in sorted(marks["arms"], key=[*context.evidence["arms"]].index)
+        for split, facts in marks["arms"][arm].items()
     ]
     units = context.evidence["unit"]
     positive = context.class_name(context.evidence["positive"])
