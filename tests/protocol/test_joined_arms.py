@@ -124,6 +124,14 @@ def test_a_cohort_with_none_of_the_modalities_is_refused(tmp_path: Path) -> None
         without_absent_modalities(asked, cohort)
 
 
+def test_a_joined_arm_is_asked_for_shortcuts_with_all_its_pictures_changed(finished: Run) -> None:
+    found = finished.evidence["shortcuts"]
+    assert set(found["changes"]) == {"branches", "bmode"}
+    changes = {entry["change"]: entry["n"] for entry in found["changes"]["branches"]}
+    assert 0 < changes["lesion painted out"] <= changes["as they are"] == changes["gain 6 dB lower"]
+    assert not any("marks" in change for change in changes)  # colour would be taken for marks
+
+
 def test_what_is_joined_already_joins_no_fusion() -> None:
     with pytest.raises(ProtocolError, match="'branches', which joins modalities itself"):
         resolved("fusions.late.fuse=[branches, swe]")
