@@ -129,6 +129,8 @@ def _context(painted, device=None, marks=()):
         entry("as they are", 0.8, 0),
         entry("lesion painted out", painted, 0.4),
         entry("gain 6 dB lower", 0.75, 0.1),
+        # One picture has marks: its call changes, and no AUC can be given.
+        {"change": "marks left in", "n": 1, "flips": _interval(1.0, 0.2, 1.0)},
     ]
     found = {
         "limit": 200, "views": 60, "groups": 50, "of_groups": 90, "changes": {"a": entries}, "left": {"a": 0.28},

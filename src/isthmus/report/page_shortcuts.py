@@ -103,7 +103,8 @@ def _say_painted(
 
 
 def _say_worst(context: ReportContext, arm: str, entries: list[dict[str, Any]]) -> list[str]:
-    harmless = [entry for entry in entries if entry["change"] not in (UNCHANGED, _PAINTED)]
+    # Marks are found in few pictures at times: what has no AUC has too few units to be called the worst.
+    harmless = [one for one in entries if one["change"] not in (UNCHANGED, _PAINTED) and "difference" in one]
     if not harmless:
         return []
     worst = max(harmless, key=lambda entry: entry["flips"]["estimate"])
@@ -111,9 +112,9 @@ def _say_worst(context: ReportContext, arm: str, entries: list[dict[str, Any]]) 
         return [f"{context.title_of(arm)}: no call changes under changes that change nothing of the disease."]
     text = (
         f"{context.title_of(arm)}: of the changes that change nothing of the disease, “{worst['change']}” changes most "
-        f"calls, {percent_interval(worst['flips'])}"
+        f"calls, {percent_interval(worst['flips'])}; the AUC then differs by {interval(worst['difference'])}."
     )
-    return [text + (f"; the AUC then differs by {interval(worst['difference'])}." if "difference" in worst else ".")]
+    return [text]
 
 
 def _say_device(context: ReportContext, arm: str, facts: dict[str, Any], said: list[str], warn: list[str]) -> None:
