@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isthmus.cohort.cohort import Cohort
+from isthmus.cohort.measurements import features_by_reason, measurement_table
 from isthmus.cohort.view_items import cell_text, view_item
 from isthmus.errors import CohortError, InputError
 from isthmus.imaging.elasticity import ElasticityMap, read_elasticity
@@ -45,10 +46,7 @@ class ViewElasticity:
 
     def reasons(self) -> dict[str, list[str]]:
         """Return why features are blank: each reason with the features that it takes."""
-        found: dict[str, list[str]] = {}
-        for name, reason in self.features.doubts.items():
-            found.setdefault(reason, []).append(name)
-        return found
+        return features_by_reason(self.features.doubts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +70,7 @@ class CohortElasticity:
 
         A feature in doubt is NaN; one named in ``at_least`` is a lower limit.
         """
-        rows = [_row(view) for view in self.views]
-        rows += [
-            {"view_id": view, "nodule_id": nodule, "at_least": "", "doubts": "", "refused": why}
-            for view, (nodule, why) in self.refused.items()
-        ]
-        table = pd.DataFrame(rows, columns=[*COLUMNS, "at_least", "doubts", "refused"])
-        numbers = list(COLUMNS[2:])
-        table[numbers] = table[numbers].astype("float64")
-        return table.sort_values("view_id", ignore_index=True)
+        return measurement_table((_row(view) for view in self.views), self.refused, COLUMNS, ("at_least", "doubts"))
 
 
 def measure_elasticity(

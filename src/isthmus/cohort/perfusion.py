@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isthmus.cohort.cohort import Cohort
+from isthmus.cohort.measurements import features_by_reason, measurement_table
 from isthmus.cohort.view_items import cell_text, view_item
 from isthmus.errors import CohortError, InputError
 from isthmus.imaging.intensity_curves import DYNAMIC_RANGE_DB, IntensityCurves, read_intensity_curves
@@ -47,10 +48,7 @@ class ViewPerfusion:
 
     def reasons(self) -> dict[str, list[str]]:
         """Return why features are blank: each reason with the features that it takes."""
-        found: dict[str, list[str]] = {}
-        for name, reason in self.features.doubts.items():
-            found.setdefault(reason, []).append(name)
-        return found
+        return features_by_reason(self.features.doubts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,15 +72,7 @@ class CohortPerfusion:
 
         A feature in doubt is NaN.
         """
-        rows = [_row(view) for view in self.views]
-        rows += [
-            {"view_id": view, "nodule_id": nodule, "doubts": "", "refused": why}
-            for view, (nodule, why) in self.refused.items()
-        ]
-        table = pd.DataFrame(rows, columns=[*COLUMNS, "doubts", "refused"])
-        numbers = [name for name in COLUMNS if name not in ("view_id", "nodule_id")]
-        table[numbers] = table[numbers].astype("float64")
-        return table.sort_values("view_id", ignore_index=True)
+        return measurement_table((_row(view) for view in self.views), self.refused, COLUMNS, ("doubts",))
 
 
 def measure_perfusion(
