@@ -19,7 +19,7 @@ from isthmus.protocol.reductions import reductions
 from isthmus.protocol.run_folder import Run, open_run
 from isthmus.report.reading import interval, p_value, split_name, splits_of
 
-FIGURES = ("roc*.png", "seeds*.png", "ideal*.png", "candidates*.png", "weights*.png")
+FIGURES = ("roc*.png", "seeds*.png", "ideal*.png", "candidates*.png", "selection*.png", "edges*.png")
 LARGEST_TABLE = 128 * 1024
 """Bytes; larger ones hold every point of every curve, which the evidence has too."""
 
@@ -57,7 +57,7 @@ def _head(found: Run, commands: list[str]) -> list[str]:
     marks = "SIMULATED. " if manifest["cohort"]["simulated"] else ""
     lines = [f"# {found.protocol.title}", "", f"{marks}Research use only. Profile `{found.protocol.profile}`.", ""]
     lines += ["```", *commands, "```", ""] if commands else []
-    changed = reductions(found.protocol.protocol, found.protocol.profile, found.protocol.arms)
+    changed = reductions(found.protocol.protocol, found.protocol.profile, found.protocol.names)
     shown = [f"- {line}" for line in changed]
     return [*lines, "Against the protocol as published:", "", *(shown or ["- nothing is changed"]), ""]
 
