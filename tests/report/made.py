@@ -63,7 +63,11 @@ def made_predictions(
 
 def made_frozen(predictions: pd.DataFrame, threshold: float = 0.55) -> dict[str, object]:
     """Return a frozen.json with one calibrator and threshold for all folds."""
-    point = {"calibration": {"intercept": 0.1, "slope": 0.8}, "threshold": threshold, "rule": "youden"}
+    point = {
+        "calibration": {"intercept": 0.1, "slope": 0.8, "method": "logistic recalibration"},
+        "threshold": threshold,
+        "rule": "youden",
+    }
     pairs = predictions[["seed", "fold"]].drop_duplicates().itertuples(index=False)
     folds = {f"{seed}/{fold}": point for seed, fold in pairs}
     return {"arms": {arm: {**point, "folds": folds} for arm in set(predictions["arm"])}}
