@@ -72,6 +72,10 @@ def test_a_label_of_the_patient_needs_one_nodule_a_patient() -> None:
         Preset.model_validate(load_preset("ceus-olnm").model_dump() | {"nodules_per_patient": 1.5})
 
 
+def test_a_patient_of_three_classes_is_judged_by_the_mean_of_the_pictures() -> None:
+    assert load_preset("three-class").target.definition.aggregation == {"nodule": "mean", "patient": "mean"}
+
+
 def test_every_number_says_where_it_is_from() -> None:
     for row in table():
         assert row["basis"] in {"P", "D", "U"}, row
