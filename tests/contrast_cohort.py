@@ -21,7 +21,7 @@ def write_contrast_cohort(folder: Path, patients: int = 40, seed: int = 0) -> Pa
     """Write it: every third patient of the positive class, every fourth in the test part."""
     generator = np.random.default_rng(seed)
     (folder / "pictures").mkdir(parents=True)
-    people, nodules, views = [], [], []
+    people, nodules, views, reads = [], [], [], []
     for number in range(patients):
         name, positive, male = f"P{number:02d}", number % 3 == 0, bool(generator.random() < 0.3)
         people.append(
@@ -40,6 +40,15 @@ def write_contrast_cohort(folder: Path, patients: int = 40, seed: int = 0) -> Pa
             }
         )  # fmt: skip
         views += _views(folder, number, positive, generator)
+        for reader, right in (("junior", 0.55), ("senior", 0.8)):
+            call = int(positive) if generator.random() < right else int(not positive)
+            reads.append(
+                {
+                    "reader_id": reader, "experience": reader, "condition": "unaided", "target": "olnm",
+                    "unit_id": name, "call": call,
+                }
+            )  # fmt: skip
+    write_table(folder / "reads.csv", pd.DataFrame(reads))
     write_table(folder / "patients.csv", pd.DataFrame(people))
     write_table(folder / "nodules.csv", pd.DataFrame(nodules))
     write_table(folder / "views.csv", pd.DataFrame(views))

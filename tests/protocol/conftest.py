@@ -1,12 +1,15 @@
-"""Two small cohorts in DDTI's layout and one finished smoke run on them, for all tests of a study."""
+"""Finished smoke runs, each for several files: two small cohorts in DDTI's layout, and one of three modalities."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from isthmus.cohort.sources import import_data_set
 from isthmus.protocol.run import run
+from isthmus.protocol.run_folder import Run
 from tests.ddti_tree import write_ddti_tree
+from tests.multimodal_cohort import write_multimodal_cohort
 
 SETTINGS = (
     "only=[thyronet_x4, resnet34]",
@@ -45,3 +48,25 @@ def finished(cohorts, cache, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "wang2025"
     result = run("wang2025", cohorts[0], out, external=cohorts[1], profile="smoke", settings=SETTINGS, say=said.append)
     return result, said
+
+
+class Multimodal(NamedTuple):
+    """A run of `ding2026` with every way to join."""
+
+    run: Run
+    said: list[str]
+    cohort: Path
+    elsewhere: Path
+
+
+@pytest.fixture(scope="session")
+def multimodal(cache: None, tmp_path_factory: pytest.TempPathFactory) -> Multimodal:
+    """B-mode and elastography alone, pooled, by branches and late; met by a cohort without elastography."""
+    folder = tmp_path_factory.mktemp("multimodal")
+    own = write_multimodal_cohort(folder / "own", 36)
+    other = write_multimodal_cohort(folder / "other", 8, name="elsewhere", modalities=("bmode", "smi"))
+    settings = ["only=[bmode, swe, pooled, branches, late]", "fusions.late.fuse=[bmode, swe]", "explain.cases=3"]
+    settings += ["arms.branches.predict.flips=true", "splits.tune=0.4"]
+    said: list[str] = []
+    done = run("ding2026", own, folder / "run", external=other, profile="smoke", settings=settings, say=said.append)
+    return Multimodal(done, said, own, other)

@@ -15,6 +15,7 @@ from isthmus.protocol import clinical_arm
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases
 from isthmus.protocol.clinical_arm import clinical_predictions, fit_clinical_arm, known_cases
 from isthmus.protocol.frozen import calls, freeze
+from isthmus.protocol.gather import nodule_predictions
 from isthmus.report.nomogram import Nomogram
 from isthmus.tables.predictions import read_predictions, write_predictions
 
@@ -48,8 +49,9 @@ def fitted(cases, split):
     return fit_clinical_arm(cases, split)
 
 
-def test_every_case_is_held_out_once_a_seed_and_the_table_is_contract_two(fitted, cases, tmp_path):
-    rows = fitted.rows
+def test_every_patient_is_held_out_once_a_seed_and_the_table_is_contract_two(fitted, cases, tmp_path):
+    rows = nodule_predictions(fitted.rows, cases)
+    assert set(rows["unit"]) == {"patient"}
     held_out = rows[rows["split"] == "cv"]
     assert held_out.groupby("seed")["unit_id"].nunique().tolist() == [150, 150]
     assert not held_out.duplicated(["seed", "unit_id"]).any()
@@ -114,7 +116,7 @@ def test_what_nearly_separates_the_classes_is_seen_for_what_it_is(cases, split):
 
 
 def test_the_frozen_model_scores_an_opened_set_as_the_fitted_one_would(fitted, cases):
-    chosen = freeze(fitted.rows, ["0", "1"], "youden", {})
+    chosen = freeze(nodule_predictions(fitted.rows, cases), ["0", "1"], "youden", {})
     choices = fitted.frozen(chosen["arms"]["clinical"])
     assert choices["candidate"] == "logistic"
     assert set(choices["folds"]) == {f"{seed}/{fold}" for seed in (0, 1) for fold in range(3)}
@@ -126,8 +128,8 @@ def test_the_frozen_model_scores_an_opened_set_as_the_fitted_one_would(fitted, c
     assert set(calls(rows, ["0", "1"], {"arms": {"clinical": choices}})) <= {"0", "1"}
 
 
-def test_the_nomogram_carries_the_frozen_calibration(fitted):
-    chosen = freeze(fitted.rows, ["0", "1"], "youden", {})["arms"]["clinical"]
+def test_the_nomogram_carries_the_frozen_calibration(fitted, cases):
+    chosen = freeze(nodule_predictions(fitted.rows, cases), ["0", "1"], "youden", {})["arms"]["clinical"]
     drawn = Nomogram.from_json(fitted.to_evidence(chosen)["nomogram"])
     assert drawn.calibrated
     assert [scale.column for scale in drawn.scales] == [term.column for term in fitted.model.terms]

@@ -16,24 +16,22 @@ from isthmus.protocol.absent_modalities import without_absent_modalities
 from isthmus.protocol.cases import find_cases
 from isthmus.protocol.rating import make_form
 from isthmus.protocol.resolve import resolve_protocol
-from isthmus.protocol.run import run
 from isthmus.protocol.run_folder import Run
 from isthmus.protocol.schema import Protocol
 from isthmus.protocol.suitability import suitability
+from isthmus.protocol.validate import validate
 from tests.multimodal_cohort import write_multimodal_cohort
+from tests.protocol.conftest import Multimodal
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_multimodal_cohort(tmp_path_factory.mktemp("cohorts") / "own")
+@pytest.fixture
+def folder(multimodal: Multimodal) -> Path:
+    return multimodal.cohort
 
 
-@pytest.fixture(scope="module")
-def finished(folder: Path, cache: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    other = write_multimodal_cohort(folder.parent / "other", 8, name="elsewhere", modalities=("bmode", "smi"))
-    out = tmp_path_factory.mktemp("runs") / "ding2026"
-    settings = ["only=[bmode, branches]", "arms.branches.predict.flips=true", "explain.cases=3"]
-    return run("ding2026", folder, out, external=other, profile="smoke", settings=settings)
+@pytest.fixture
+def finished(multimodal: Multimodal) -> Run:
+    return multimodal.run
 
 
 def test_every_nodule_is_scored_with_whatever_it_has(finished: Run, folder: Path) -> None:
@@ -46,7 +44,7 @@ def test_every_nodule_is_scored_with_whatever_it_has(finished: Run, folder: Path
 def test_the_whole_subset_is_what_the_run_predicted(finished: Run) -> None:
     own = finished.predictions[finished.predictions["arm"] == "branches"].set_index(["split", "unit_id"])["p_1"]
     table = pd.read_csv(finished.folder / "tables" / "modalities.csv", dtype={"unit_id": str})
-    whole = table[table["subset"] == 7].set_index(["split", "unit_id"])["p_1"]
+    whole = table.query("arm == 'branches' and subset == 7").set_index(["split", "unit_id"])["p_1"]
     assert set(whole.index) == {one for one in own.index if one[0] != "tune"}
     np.testing.assert_allclose(whole, own.loc[whole.index], atol=1e-6)
 
@@ -126,10 +124,27 @@ def test_a_cohort_with_none_of_the_modalities_is_refused(tmp_path: Path) -> None
 
 def test_a_joined_arm_is_asked_for_shortcuts_with_all_its_pictures_changed(finished: Run) -> None:
     found = finished.evidence["shortcuts"]
-    assert set(found["changes"]) == {"branches", "bmode"}
+    assert set(found["changes"]) >= {"branches", "bmode"}
     changes = {entry["change"]: entry["n"] for entry in found["changes"]["branches"]}
     assert 0 < changes["lesion painted out"] <= changes["as they are"] == changes["gain 6 dB lower"]
     assert not any("marks" in change for change in changes)  # colour would be taken for marks
+
+
+def test_a_cohort_without_elastography_is_met_by_the_arms_that_can_and_the_rest_is_said(
+    multimodal: Multimodal, tmp_path: Path
+) -> None:
+    rows = multimodal.run.predictions.query("split == 'external'")
+    assert set(rows["arm"]) == {"bmode", "pooled", "branches"}
+    page = multimodal.run.report.read_text(encoding="utf-8")
+    assert "they did not meet it: swe" in page
+    assert multimodal.run.evidence["external"]["elsewhere"]["arms_left_out"] == ["swe"]
+    found = validate(multimodal.run.folder, multimodal.elsewhere, tmp_path / "validated")
+    assert set(found["arms"]) == {"bmode", "pooled", "branches"}
+    again = pd.read_csv(tmp_path / "validated" / "predictions.csv")
+    joined = again.merge(rows, on=["arm", "unit_id"], validate="one_to_one")
+    np.testing.assert_allclose(joined["p_1_x"], joined["p_1_y"], atol=1e-6)
+    with pytest.raises(CohortError, match="no view of modality 'swe'"):
+        validate(multimodal.run.bundle_folder("swe"), multimodal.elsewhere, tmp_path / "none")
 
 
 def test_what_is_joined_already_joins_no_fusion() -> None:

@@ -36,15 +36,15 @@ def test_five_key_frames_are_five_channels(finished):
 
 def test_a_clip_of_fewer_samples_than_key_frames_is_kept_and_told(finished):
     assert any("fewer" in line or "repeat" in line for line in finished[1])
-    assert finished[0].predictions.query("arm == 'ceus_video' and nodule_id == 'N00'").shape[0] > 0
+    assert finished[0].predictions.query("arm == 'ceus_video' and unit_id == 'P00'").shape[0] > 0
 
 
 def test_a_patient_without_a_clip_is_kept_by_the_fused_arm_and_missing_from_the_clips(finished):
     held_out = finished[0].predictions.query("split in ['cv', 'test']")
-    without = {f"N{number:02d}" for number in range(40) if number % 8 == 5}
-    assert not without & set(held_out.query("arm == 'ceus_video'")["nodule_id"])
-    assert without <= set(held_out.query("arm == 'combined'")["nodule_id"])
-    assert without <= set(held_out.query("arm == 'image'")["nodule_id"])
+    without = {f"P{number:02d}" for number in range(40) if number % 8 == 5}
+    assert not without & set(held_out.query("arm == 'ceus_video'")["unit_id"])
+    assert without <= set(held_out.query("arm == 'combined'")["unit_id"])
+    assert without <= set(held_out.query("arm == 'image'")["unit_id"])
 
 
 def test_every_arm_and_contrast_of_the_paper_is_there(finished):
@@ -53,6 +53,14 @@ def test_every_arm_and_contrast_of_the_paper_is_there(finished):
     pairs = {(one["a"], one["b"]) for one in evidence["comparisons"]}
     assert ("combined", "image") in pairs
     assert set(evidence["candidates"]["arms"]) == {"image", "ceus_video", "combined"}
+
+
+def test_readers_who_judged_patients_stand_beside_every_arm(finished):
+    # The label is the patient's, and so are the rows and the reads.
+    assert set(finished[0].predictions["unit"]) == {"patient"}
+    readers = finished[0].evidence["readers"]
+    assert {row["name"] for row in readers["rows"] if row["kind"] == "reader"} == {"junior", "senior"}
+    assert ("combined", "senior") in {(one["a"], one["reader"]) for one in readers["comparisons"]}
 
 
 def test_what_the_heads_selected_and_what_each_member_brought_is_shown(finished):
@@ -100,14 +108,15 @@ def test_the_published_form_has_the_papers_networks_and_joins_them_as_stated():
 
 def test_a_table_of_cases_is_scored_as_the_run_scored_them(finished, cohort, tmp_path):
     # Contract 3, of stills, clips, measured perfusion and columns together; one case in eight has no clip.
-    rows = finished[0].predictions.query("arm == 'combined_clinical' and split == 'test'").set_index("nodule_id")
+    rows = finished[0].predictions.query("arm == 'combined_clinical' and split == 'test'").set_index("unit_id")
     nodules = pd.read_csv(cohort / "nodules.csv", dtype=str).merge(pd.read_csv(cohort / "patients.csv", dtype=str))
     views = pd.read_csv(cohort / "views.csv", dtype=str)
     bundle = finished[0].folder / "arms" / "combined_clinical" / "bundle"
     names = [column.name for column in finished[0].bundle("combined_clinical").spec.columns]
     known = [name for name in names if name in nodules]
-    table = views[views["nodule_id"].isin(rows.index)].merge(nodules[["nodule_id", *known]], on="nodule_id")
-    table = table.rename(columns={"nodule_id": "case_id", "region": "scan_area"}).sort_values(["case_id", "view_id"])
+    table = views.merge(nodules[["nodule_id", "patient_id", *known]], on="nodule_id")
+    table = table[table["patient_id"].isin(rows.index)]
+    table = table.rename(columns={"patient_id": "case_id", "region": "scan_area"}).sort_values(["case_id", "view_id"])
     table = table.assign(box=table["box"].str.replace(" ", ","), scan_area=table["scan_area"].str.replace(" ", ","))
     of_the_view = ["case_id", "modality", "path", "box", "scan_area", "frame_rate_hz"]
     table[[*of_the_view, *known]].to_csv(cohort / "cases.csv", index=False)

@@ -13,58 +13,27 @@ from scipy.special import expit, logit
 from isthmus.cohort.cohort import load_cohort
 from isthmus.errors import InputError, ProtocolError
 from isthmus.explain.prediction_cases import predict_given
-from isthmus.files import write_yaml
 from isthmus.inference.fused_case import Case, View
 from isthmus.inference.fused_predictor import FusedPredictor
 from isthmus.inference.joined_cases import predict_joined_cases
 from isthmus.inference.predictor import load_bundle
 from isthmus.protocol.resolve import resolve_protocol
-from isthmus.protocol.run import run
 from isthmus.protocol.run_folder import Run
-from tests.multimodal_cohort import MODALITIES, write_multimodal_cohort
-
-PROTOCOL = {
-    "format": "isthmus-protocol/1.0", "protocol": "pooled", "title": "t", "question": "q", "cite": "c", "claims": False,
-    "target": ["malignant"], "primary": {"arm": "pooled", "against": "bmode"},
-    "splits": {"cross_validation": {"folds": 2}, "seeds": [0], "test": {"column": "split"}},
-    "defaults": {
-        "network": "resnet18", "options": {"width": 8},
-        "prepare": {"crop": "lesion", "channels": "rgb", "marks": "keep", "train_size": 36, "crop_size": 32},
-        "train": {
-            "epochs": 1, "batch": 8, "early_stopping": None, "precision": "fp32", "augment": ["flip"],
-            "class_weight": "balanced",
-        },
-    },
-    "arms": {
-        "bmode": {},
-        "smi": {"view": {"modality": "smi"}},
-        "pooled": {"title": "Pooled", "view": {"modalities": list(MODALITIES), "join": "pooled"}},
-    },
-    "fusions": {"late": {"title": "Mean of both", "fuse": ["bmode", "smi"], "settings": {"join": "mean"}}},
-}  # fmt: skip
+from tests.multimodal_cohort import MODALITIES
+from tests.protocol.conftest import Multimodal
 
 
-@pytest.fixture(scope="module")
-def protocol(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("protocol") / "pooled.yaml"
-    write_yaml(path, PROTOCOL)
-    return str(path)
+@pytest.fixture
+def folder(multimodal: Multimodal) -> Path:
+    return multimodal.cohort
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_multimodal_cohort(tmp_path_factory.mktemp("cohorts") / "own", patients=36)
+@pytest.fixture
+def finished(multimodal: Multimodal) -> tuple[Run, list[str]]:
+    return multimodal.run, multimodal.said
 
 
-@pytest.fixture(scope="module")
-def finished(
-    protocol: str, folder: Path, cache: None, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Run, list[str]]:
-    said: list[str] = []
-    return run(protocol, folder, tmp_path_factory.mktemp("runs") / "pooled", say=said.append), said
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def held_out(finished: tuple[Run, list[str]]) -> pd.DataFrame:
     """The held-out views of every arm."""
     views = pd.read_parquet(finished[0].folder / "predictions_views.parquet")
@@ -97,7 +66,7 @@ def test_pooling_is_judged_with_every_subset_of_modalities(
     found = finished[0].evidence["modalities"]["pooled"]["subsets"]
     assert len({"+".join(one["shown"]) for one in found if one["split"] == "cv"}) == 7
     table = pd.read_csv(finished[0].folder / "tables" / "modalities.csv", dtype={"unit_id": str})
-    alone = table[(table["split"] == "cv") & (table["subset"] == 1)].set_index("unit_id")["p_1"]
+    alone = table.query("arm == 'pooled' and split == 'cv' and subset == 1").set_index("unit_id")["p_1"]
     modality = load_cohort(folder).views.set_index("view_id")["modality"]
     own = held_out[(held_out["arm"] == "pooled") & (held_out["view_id"].map(modality) == "bmode")]
     np.testing.assert_allclose(own.groupby("nodule_id")["p_1"].mean()[alone.index], alone, atol=1e-6)
@@ -118,7 +87,7 @@ def test_a_pooled_bundle_says_of_files_what_the_run_said_of_the_test_set(
 
 def test_for_late_fusion_no_network_is_trained_and_no_head_fitted(finished: tuple[Run, list[str]]) -> None:
     result, said = finished
-    assert "6 fits (6 to do)" in " ".join(said)
+    assert "8 fits (8 to do)" in " ".join(said)
     assert "halves" not in " ".join(said)
     assert not list((result.folder / "arms").glob("**/half-*"))
     assert not list((result.folder / "arms" / "late").glob("**/classifier.*"))
@@ -127,7 +96,7 @@ def test_for_late_fusion_no_network_is_trained_and_no_head_fitted(finished: tupl
 
 def test_late_fusion_is_the_mean_of_the_log_odds_of_the_arms_that_a_nodule_has(held_out: pd.DataFrame) -> None:
     late = held_out[held_out["arm"] == "late"].set_index("nodule_id")["p_1"]
-    own = held_out[held_out["arm"].isin(["bmode", "smi"])].assign(odds=lambda rows: logit(rows["p_1"]))
+    own = held_out[held_out["arm"].isin(["bmode", "swe"])].assign(odds=lambda rows: logit(rows["p_1"]))
     expected = expit(own.groupby(["nodule_id", "arm"])["odds"].mean().groupby("nodule_id").mean())
     assert set(late.index) == set(expected.index)
     np.testing.assert_allclose(late, expected[late.index], atol=2e-6)
@@ -136,8 +105,8 @@ def test_late_fusion_is_the_mean_of_the_log_odds_of_the_arms_that_a_nodule_has(h
 
 def test_late_fusion_stands_beside_its_arms_with_calls_and_what_each_brought(finished: tuple[Run, list[str]]) -> None:
     evidence = finished[0].evidence
-    assert set(evidence["arms"]) == {"bmode", "smi", "pooled", "late"}
-    assert set(evidence["attribution"]["late"]["members"]) == {"bmode", "smi"}
+    assert set(evidence["arms"]) == {"bmode", "swe", "pooled", "branches", "late"}
+    assert set(evidence["attribution"]["late"]["members"]) == {"bmode", "swe"}
     assert evidence["regions"]["moved"]["late"]
     page = finished[0].report.read_text(encoding="utf-8")
     assert "the mean of the log odds of" in page
@@ -145,8 +114,8 @@ def test_late_fusion_stands_beside_its_arms_with_calls_and_what_each_brought(fin
     assert "members lead from even odds" in page
     rows = pd.read_csv(finished[0].folder / "explanations" / "late" / "attribution.csv").set_index("nodule_id")
     late = finished[0].predictions.query("arm == 'late' and split == 'cv'").set_index("unit_id")["p_1"]
-    np.testing.assert_allclose(rows[["bmode", "smi"]].sum(axis=1), logit(late[rows.index]), atol=1e-5)
-    assert (rows["smi"] == 0).any()
+    np.testing.assert_allclose(rows[["bmode", "swe"]].sum(axis=1), logit(late[rows.index]), atol=1e-5)
+    assert (rows["swe"] == 0).any()
 
 
 def test_a_late_bundle_says_of_files_what_the_run_said_of_the_test_set(
@@ -156,11 +125,11 @@ def test_a_late_bundle_says_of_files_what_the_run_said_of_the_test_set(
     assert isinstance(predictor, FusedPredictor)
     assert [(head.fold, head.pair) for head in predictor.spec.heads] == [(0, "all"), (1, "all")]
     rows = finished[0].predictions.query("arm == 'late' and split == 'test'").sort_values("nodule_id")
-    said = predictor.predict([case_of(folder, nodule, "bmode", "smi") for nodule in rows["nodule_id"]])
+    said = predictor.predict([case_of(folder, nodule, "bmode", "swe") for nodule in rows["nodule_id"]])
     np.testing.assert_allclose([one.probabilities["1"] for one in said], rows["p_1"], atol=1e-5)
     assert [one.call for one in said] == rows["call"].tolist()
     (alone,) = predictor.predict([case_of(folder, rows["nodule_id"].iloc[0], "bmode")])
-    assert "smi is absent: the score is the mean of the others" in alone.notes
+    assert "swe is absent: the score is the mean of the others" in alone.notes
     card = (finished[0].bundle_folder("late") / "card.md").read_text(encoding="utf-8")
     assert "Nothing but the networks was fitted" in card
     assert "the others are averaged" in card
@@ -169,13 +138,13 @@ def test_a_late_bundle_says_of_files_what_the_run_said_of_the_test_set(
 def test_predict_explains_a_late_bundle_and_refuses_other_modalities(
     finished: tuple[Run, list[str]], folder: Path, tmp_path: Path
 ) -> None:
-    case = case_of(folder, str(load_cohort(folder).nodules["nodule_id"].iloc[0]), "bmode", "smi")
+    case = case_of(folder, str(load_cohort(folder).nodules["nodule_id"].iloc[0]), "bmode", "swe")
     files = [f"{name}={own[0].path}" for name, own in case.views.items()]
     boxes = [f"{name}={own[0].box}" for name, own in case.views.items()]
     bundle = finished[0].bundle_folder("late")
     assert predict_given(bundle, files, tmp_path / "out", boxes=boxes, explain=True).overlays
-    with pytest.raises(InputError, match="looks at no 'swe'"):
-        predict_given(bundle, [f"swe={case.views['bmode'][0].path}"], tmp_path / "none")
+    with pytest.raises(InputError, match="looks at no 'smi'"):
+        predict_given(bundle, [f"smi={case.views['bmode'][0].path}"], tmp_path / "none")
 
 
 @pytest.mark.parametrize(
@@ -188,12 +157,12 @@ def test_predict_explains_a_late_bundle_and_refuses_other_modalities(
         ("fusions.late.fuse=[bmode, pooled]", "joins modalities itself"),
     ],
 )
-def test_a_mean_takes_nothing_that_a_head_would(protocol: str, setting: str, words: str) -> None:
+def test_a_mean_takes_nothing_that_a_head_would(setting: str, words: str) -> None:
     with pytest.raises(ProtocolError, match=words):
-        resolve_protocol(protocol, settings=[setting])
+        resolve_protocol("ding2026", settings=[setting])
 
 
-def test_a_resolved_protocol_says_no_more_than_was_asked(protocol: str) -> None:
-    kept = resolve_protocol(protocol).model_dump(mode="json")["fusions"]["late"]
+def test_a_resolved_protocol_says_no_more_than_was_asked() -> None:
+    kept = resolve_protocol("ding2026").model_dump(mode="json")["fusions"]["late"]
     assert kept["settings"] == {"join": "mean"}
     assert kept["candidates"] == ["mean"]

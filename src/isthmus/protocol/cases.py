@@ -55,8 +55,8 @@ class Cases:
 
     @property
     def unit(self) -> Literal["nodule", "patient"]:
-        """What one row of the predictions belongs to: of several classes what the label does, of two a nodule."""
-        return self.target.unit if len(self.target.classes) > 2 else "nodule"
+        """What one row of the predictions belongs to: what the label does."""
+        return self.target.unit
 
     @property
     def pictures(self) -> pd.DataFrame:
@@ -119,18 +119,37 @@ def looks_of(protocol: Protocol) -> dict[str, Look]:
     }
 
 
-def find_views(looks: Mapping[str, Look], cohort: Cohort, target: str) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+def find_views(
+    looks: Mapping[str, Look], cohort: Cohort, target: str, *, every: bool = True
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Return each arm's labelled and usable views, and those that an arm cannot use, with the reason.
+
+    Parameters
+    ----------
+    looks : mapping
+        What each arm looks at.
+    cohort : Cohort
+        Where the views are.
+    target : str
+        Whose labels.
+    every : bool
+        Whether every arm must have a view; else those that have none are left out, if one is left.
 
     Raises
     ------
     CohortError
-        When an arm has no view.
+        When an arm has no view, or none has.
     """
-    views, left_out = {}, []
+    views, left_out, lacking = {}, [], list[CohortError]()
+    cohort.target(target)
     for key, look in looks.items():
         found, labelled = dict[str, pd.DataFrame](), 0
-        for modality, examples in _examples(look, cohort, target).items():
+        try:
+            labelled_views = _examples(look, cohort, target)
+        except CohortError as error:
+            lacking.append(error)
+            continue
+        for modality, examples in labelled_views.items():
             usable = usable_views(examples, lesion=look.lesion)
             rest = examples.loc[~usable, ["view_id", "nodule_id"]]
             left_out.append(rest.assign(arm=key, reason="no outline or box, and the arm looks at lesion crops"))
@@ -138,15 +157,19 @@ def find_views(looks: Mapping[str, Look], cohort: Cohort, target: str) -> tuple[
             labelled += len(examples)
         if all(one.empty for one in found.values()):
             kinds = " or ".join(look.modalities)
-            raise CohortError(
-                f"arm {key} has no usable view in cohort {cohort.name}",
-                expected=f"labelled {kinds} views with a mask or box ({labelled} views have a label)",
-                hint=REGIONS_HINT if labelled else f"isthmus cohort check {cohort.folder.name}",
+            lacking.append(
+                CohortError(
+                    f"arm {key} has no usable view in cohort {cohort.name}",
+                    expected=f"labelled {kinds} views with a mask or box ({labelled} views have a label)",
+                    hint=REGIONS_HINT if labelled else f"isthmus cohort check {cohort.folder.name}",
+                )
             )
-        if look.join is None:
+        elif look.join is None:
             views[key] = with_oracle_frames(found[look.modality], cohort) if look.oracle else found[look.modality]
         else:
             views[key] = look_table(look.join, found, cohort.views)
+    if lacking and (every or not views):
+        raise lacking[0]
     return views, pd.concat(left_out)[["arm", "view_id", "nodule_id", "reason"]]
 
 

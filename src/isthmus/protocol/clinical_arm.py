@@ -17,7 +17,7 @@ from isthmus.statistics.calibration import LogisticCalibration
 from isthmus.statistics.interval import undefined
 
 CANDIDATE: Final = "logistic"
-_ROWS: Final = ("target", "cohort", "arm", "candidate", "split", "seed", "fold", "unit", "unit_id", *UNIT_COLUMNS)
+_ROWS: Final = ("target", "cohort", "arm", "candidate", "split", "seed", "fold", "view_id", *UNIT_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class ClinicalArm:
     Parameters
     ----------
     rows : DataFrame
-        Contract 2 without calls: splits `tune` and `cv` of every seed and fold, each by a model of that fold's
-        training part; they join the other arms' rows before the choices are frozen.
+        One a nodule, in the columns of `gather_views`: splits `tune` and `cv` of every seed and fold, each by a model
+        of that fold's training part; they join the other arms' rows before the choices are frozen.
     model : ClinicalModel
         Fitted on all training cases: the one that is drawn as a nomogram, frozen, and meets every opened set.
     evidence : dict
@@ -101,7 +101,7 @@ def fit_clinical_arm(
 def clinical_predictions(
     model: Mapping[str, Any], cases: Cases, split: str, seeds: Sequence[int] = (0,)
 ) -> pd.DataFrame:
-    """Return the rows of an opened set by the frozen model; it is the same for every seed.
+    """Return what the frozen model says of an opened set, in the columns of `gather_views`; alike for every seed.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def _scored(cases: Cases, known: pd.DataFrame, model: ClinicalModel, split: str,
     positive = model.probabilities(known)
     rows = known[list(UNIT_COLUMNS)].assign(
         target=cases.target.name, cohort=cases.cohort.name, arm=CLINICAL, candidate=CANDIDATE, split=split, seed=seed,
-        fold=fold, unit="nodule", unit_id=known["nodule_id"],
+        fold=fold, view_id=known["nodule_id"],
     )  # fmt: skip
     scores = {f"p_{cases.classes[0]}": 1 - positive, f"p_{cases.classes[-1]}": positive}
     return rows[list(_ROWS)].assign(**scores).reset_index(drop=True)

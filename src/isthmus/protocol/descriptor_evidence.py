@@ -49,7 +49,7 @@ class DescriptorEvidence:
         return {name: rows for name, rows in found.items() if rows}
 
     def _levels(self, table: AnalysisTable) -> list[dict[str, Any]]:
-        if len(table.classes) != 2:
+        if len(table.classes) != 2 or table.unit != "nodule":  # a level is a nodule's
             return []
         rows = []
         for arm, seen in self.seen.items():

@@ -16,7 +16,7 @@ from isthmus.protocol.correspondence import Correspondence, answer_of
 from isthmus.protocol.overlap import Progress, Shared, keep_overlap, refuse_overlap
 from isthmus.protocol.schema import Protocol
 from isthmus.report.context import Check
-from isthmus.report.reading import plural
+from isthmus.report.reading import listed, plural
 
 REFERENCES = {
     "surgery": "surgery",
@@ -41,6 +41,8 @@ class Outside:
         Its own name for the target.
     classes : mapping
         Each of its classes as one of the run's.
+    absent : sequence of str
+        Arms of whose pictures it has none; they, and fusions of them, do not meet it.
     shared : sequence of Shared
         Pictures that may be copies of training pictures, to be looked at.
     compared : str
@@ -51,6 +53,7 @@ class Outside:
     asked: str
     target: str
     classes: Mapping[str, str]
+    absent: Sequence[str] = ()
     shared: Sequence[Shared] = ()
     compared: Literal["ids, pictures and copies", "ids and pictures", "pictures", "nothing"] = (
         "ids, pictures and copies"
@@ -81,6 +84,7 @@ class Outside:
             "patients": int(units["patient_id"].nunique()),
             "sites": int(units["site"].nunique()),
             "views_left_out": int(self.cases.left_out["view_id"].nunique()),
+            "arms_left_out": list(self.absent),
         }
 
     def checks(self) -> list[Check]:
@@ -105,6 +109,10 @@ class Outside:
         left = int(self.cases.left_out["view_id"].nunique())
         if left:
             sentence = f"{plural(left, 'view')} have no outline or box and were left out, as in training."
+            found.append(Check(name, "warning", sentence))
+        if self.absent:
+            lacking = listed(list(self.absent))
+            sentence = f"It has no picture that these arms look at, and they did not meet it: {lacking}."
             found.append(Check(name, "warning", sentence))
         if self.shared:
             pairs = "; ".join(f"{one.other_picture} and {one.own_picture}" for one in self.shared[:5])
@@ -132,14 +140,15 @@ def answered(
     Raises
     ------
     CohortError
-        When it has another target or other classes and nothing says how they correspond, or an arm has no view.
+        When it has another target or other classes and nothing says how they correspond, or no arm has a view.
     """
     target, classes = answer_of(cohort, asked, correspondences)
     said = correspondences.get(cohort.name)
     theirs = said.target if said else asked.name
-    views, left_out = find_views(looks, cohort, theirs)
+    views, left_out = find_views(looks, cohort, theirs, every=False)
     mapped = {arm: rows.assign(label=rows["label"].map(classes)) for arm, rows in views.items()}
-    return Outside(Cases(cohort, target, mapped, left_out), asked.reference, theirs, classes)
+    absent = tuple(arm for arm in looks if arm not in views)
+    return Outside(Cases(cohort, target, mapped, left_out), asked.reference, theirs, classes, absent)
 
 
 def find_outside(

@@ -85,7 +85,7 @@ def add_modalities(
         own = [fit for fit in fits if fit.arm == key and fit.seed == protocol.splits.seeds[0]]
         held_out = _units(_held_out(run_folder, own, stores[key]), cases, cases, own[0], "cv")
         sets = [(cases.cohort.name, "cv", held_out)]
-        for one in opened:
+        for one in [one for one in opened if key in one.cases.views]:
             store = prepared_store(cache, one.cases.views[key], arm.prepare)
             scores = _by_bundle(run_folder, own, store, own_file(arm))
             sets.append((one.cases.cohort.name, one.split, _units(scores, one.cases, cases, own[0], one.split)))

@@ -82,7 +82,7 @@ class Opener:
         path = self.run_folder / "opened" / f"{split}-{key[:16]}.parquet"
         tables = [read_predictions(path).drop(columns=["unit", "unit_id"])] if path.is_file() else []
         met = {arm for table in tables for arm in table["arm"]}
-        new = [name for name in self.protocol.names if name not in met]
+        new = [name for name in self.protocol.names if name not in met and self._meets(name, cases)]
         if not new:
             return pd.concat(tables, ignore_index=True)
         frozen = Lock(self.run_folder).open(split, cases.cohort.name, new)["arms"]
@@ -92,7 +92,7 @@ class Opener:
             elif name in self.protocol.fusions:
                 tables.append(self.fused_rows(name, split, cases, frozen[name]["candidate"], self._seeds))
             else:
-                tables.append(clinical_rows(frozen[name]["model"], cases, split, self._seeds))
+                tables.append(clinical_predictions(frozen[name]["model"], cases, split, self._seeds))
             if self.progress is not None:
                 self.progress(f"predicting the {SPLIT_NAMES[split]}", done, len(new))
         opened = pd.concat(tables, ignore_index=True)
@@ -144,6 +144,12 @@ class Opener:
         folds = [[fit for fit in self.fused if (fit.key, fit.seed) == (name, seed)] for seed in seeds]
         return [fused_view_rows(self.run_folder, cases, own, classifier, stores, split) for own in folds]
 
+    def _meets(self, name: str, cases: Cases) -> bool:
+        """Return whether a set has what an arm looks at; of a fusion, what each of its arms looks at."""
+        fusion = self.protocol.fusions.get(name)
+        looking = [name] if name in self.protocol.arms else [] if fusion is None else fusion.fuse
+        return all(arm in cases.views for arm in looking)
+
     @property
     def _seeds(self) -> list[int]:
         seeds = self.protocol.splits.seeds
@@ -171,12 +177,6 @@ class Opener:
             own = own_file(self.protocol.arms[arm])
             return load_bundle(self.run_folder / "arms" / arm / "bundle", own_network=own).score_store(store, view_ids)
         return mean_fold_scores(self.run_folder, fits, store, view_ids)
-
-
-def clinical_rows(model: Mapping[str, Any], cases: Cases, split: str, seeds: Sequence[int]) -> pd.DataFrame:
-    """Return what a frozen clinical model says of a set, in the columns of `gather_views`."""
-    rows = clinical_predictions(model, cases, split, seeds).drop(columns=["unit", "unit_id"])
-    return rows.assign(view_id=rows["nodule_id"])
 
 
 def openings_in_words(openings: Sequence[Mapping[str, Any]], protocol: Protocol) -> str:

@@ -26,10 +26,11 @@ class PlannedOutside:
     views: int
     positives: int
     left_out: int
+    arms_left_out: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, cases: Cases, target: str) -> "PlannedOutside":
-        """Return the counts of a cohort's cases; `target` is its own name for what is asked."""
+    def of(cls, cases: Cases, target: str, absent: Sequence[str] = ()) -> "PlannedOutside":
+        """Return the counts of a cohort's cases; `target` is its own name for what is asked, `absent` who sees none."""
         units = cases.units
         return cls(
             cohort=cases.cohort.name,
@@ -39,6 +40,7 @@ class PlannedOutside:
             views=len(cases.pictures),
             positives=int((units["label"] == cases.classes[-1]).sum()),
             left_out=cases.left_out["view_id"].nunique(),
+            arms_left_out=tuple(absent),
         )
 
     def line(self) -> str:
@@ -47,6 +49,7 @@ class PlannedOutside:
             f"external cohort {self.cohort} ({self.target}): {self.groups} patients, {self.nodules} nodules "
             f"({self.positives} positive), {self.views} views; {self.left_out} views left out; predicted once, after "
             "the choices are frozen; whether patients overlap is looked at when the run begins"
+            + (f"; no picture for {', '.join(self.arms_left_out)}" if self.arms_left_out else "")
         )
 
 

@@ -70,7 +70,7 @@ def plan_run(
     fits += list_picture_level_fits(resolved, training, keys, arithmetic)
     todo = [fit for fit in fits if folder is None or not (fit_folder(folder, fit) / "done.json").is_file()]
     plan = make_plan(protocol, resolved, cases, fits, todo, arithmetic)
-    return replace(plan, outside=tuple(PlannedOutside.of(one.cases, one.target) for one in outside))
+    return replace(plan, outside=tuple(PlannedOutside.of(one.cases, one.target, one.absent) for one in outside))
 
 
 def _outside(

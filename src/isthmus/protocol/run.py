@@ -337,8 +337,7 @@ class _Work:
         rows = gather_views({fit_folder(self.folder, fit): fit for fit in fits}, usable)
         rows = pd.concat([rows, gather_fused(self.folder, usable, fused)], ignore_index=True)
         if self.clinical is not None:
-            own = self.clinical.rows.drop(columns=["unit", "unit_id"])
-            rows = pd.concat([rows, own.assign(view_id=own["nodule_id"])], ignore_index=True)
+            rows = pd.concat([rows, self.clinical.rows], ignore_index=True)
         nodules, facts = nodule_predictions(rows, usable), self.chooser.facts
         frozen = freeze(nodules, usable.classes, self.protocol.threshold, facts)
         frozen["arms"] = {**self.choice.frozen.get("arms", {}), **frozen["arms"]}

@@ -21,17 +21,18 @@ from isthmus.protocol.case_doubts import case_doubts
 from isthmus.protocol.case_facts import case_facts
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, without_failures
 from isthmus.protocol.class_calls import picture_rows
+from isthmus.protocol.clinical_arm import clinical_predictions
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.external import Outside, answered
 from isthmus.protocol.findings import reads_of_the_target
 from isthmus.protocol.frozen import Lock, calls
 from isthmus.protocol.fused_scores import bundle_rows
 from isthmus.protocol.gather import nodule_predictions, write_view_rows
-from isthmus.protocol.opening import clinical_rows
 from isthmus.protocol.overlap import DIGESTS, refusal, refuse_overlap, run_compares_ids, shared_with_run
 from isthmus.protocol.pictures import Progress, cache_folder, prepared_store
 from isthmus.protocol.run_folder import Run
 from isthmus.protocol.validated_models import (
+    able,
     finished_models,
     frozen_choices,
     frozen_clinical,
@@ -106,6 +107,8 @@ def validate(
         frozen["arms"][CLINICAL] = {name: clinical[name] for name in ("calibration", "threshold", "rule", "chosen_on")}
     said = {} if correspondence is None else read_correspondences(correspondence)
     outside = answered(looks_of_models(specs), load_cohort(cohort), target_of(specs), said)
+    models = able(models, outside.absent, outside.name)
+    frozen["arms"] = {arm: own for arm, own in frozen["arms"].items() if arm in (*models, CLINICAL)}
     with record.stage("overlap"):
         outside = _apart(outside, run, specs, training_cohort, out, progress)
     if run is not None:
@@ -117,7 +120,7 @@ def validate(
             predictors = {arm: load_bundle(one.folder, own_network=one.own_network) for arm, one in models.items()}
             views, failures = _predicted(predictors, outside.cases, cache, folder, progress)
             if clinical is not None:
-                views = pd.concat([views, clinical_rows(clinical["model"], outside.cases, SPLIT, [0])])
+                views = pd.concat([views, clinical_predictions(clinical["model"], outside.cases, SPLIT, [0])])
                 views = views.reset_index(drop=True)
             write_view_rows(folder / "predictions_views.parquet", views)
             nodules = nodule_predictions(views, outside.cases)

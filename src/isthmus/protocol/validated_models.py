@@ -1,11 +1,11 @@
 """The finished models that are validated: of a run or one bundle, and what they look at, ask and have frozen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from isthmus.cohort.description import Target
-from isthmus.errors import InputError
+from isthmus.errors import CohortError, InputError
 from isthmus.files import read_json
 from isthmus.inference.fused_predictor import OwnNetworks
 from isthmus.inference.output import Spec
@@ -18,6 +18,7 @@ from isthmus.protocol.class_calls import RULE
 from isthmus.protocol.run_folder import Run, open_run
 from isthmus.protocol.validation_report import Model
 from isthmus.report.clinical_terms import CLINICAL
+from isthmus.report.reading import listed
 
 
 def finished_models(folder: Path, own_network: OwnNetworks) -> tuple[Run | None, dict[str, Model]]:
@@ -64,6 +65,31 @@ def looks_of_models(specs: Mapping[str, Spec]) -> dict[str, Look]:
             oracle = frames is not None and frames.pick == "calcification_richest"
             looks[arm] = Look(spec.requires.modalities[0], spec.requires.region != "none", oracle, spec.join)
     return looks
+
+
+def able(models: Mapping[str, Model], absent: Sequence[str], cohort: str) -> dict[str, Model]:
+    """Return the models whose pictures a cohort has; of a fused one, those of each of its networks.
+
+    Parameters
+    ----------
+    models : mapping
+        By arm.
+    absent : sequence of str
+        Arms of whose pictures the cohort has none.
+    cohort : str
+        Its name.
+
+    Raises
+    ------
+    CohortError
+        When it has them for none.
+    """
+    kept = {arm: one for arm, one in models.items() if not set(looks_of_models({arm: one.spec})) & set(absent)}
+    if not kept:
+        raise CohortError(
+            f"cohort {cohort} has no picture for {listed(list(absent))}", expected="labelled views of what they look at"
+        )
+    return kept
 
 
 def target_of(specs: Mapping[str, Spec]) -> Target:
