@@ -63,11 +63,11 @@ def test_a_finding_that_nobody_has_stays_as_the_head_gives_it_and_says_so(descri
         np.testing.assert_allclose(calibrate_descriptor(fitted, name, alike[name][0]), alike[name][0], atol=1e-9)
 
 
-def test_with_few_nodules_of_a_code_one_number_is_fitted(described: dict[str, Any]) -> None:
+def test_with_few_nodules_of_a_code_the_slope_is_left_alone(described: dict[str, Any]) -> None:
     few = {name: tuple(part[:60] for part in described[name]) for name in HEADS}
     fitted = fit_descriptor_calibration(HEADS, few, "these")
-    assert fitted.exclusive["echogenicity"].method.startswith("temperature alone: ")
-    assert fitted.exclusive["echogenicity"].intercepts == [0.0, 0.0, 0.0]
+    assert fitted.exclusive["echogenicity"].method.startswith("intercepts only: ")
+    assert fitted.exclusive["echogenicity"].slope == 1.0
 
 
 def test_a_bundle_keeps_it_and_refuses_one_of_other_heads(described: dict[str, Any]) -> None:

@@ -7,8 +7,9 @@ import pytest
 from isthmus.report.analysis_table import analysis_table
 from isthmus.report.class_readers import against_readers
 from isthmus.report.evidence import compute_evidence
+from isthmus.report.methods import _of_classes as methods_of_classes
 from isthmus.report.subject import Study
-from isthmus.statistics.class_calibration import ClassCalibration
+from isthmus.statistics.class_calibration import ClassCalibration, fit_class_calibration
 
 CODES = ["BTN", "NMTN", "MMTN"]
 P = [f"p_{code}" for code in CODES]
@@ -67,6 +68,19 @@ def test_the_calibrated_probabilities_are_those_of_the_frozen_map(evidence):
     assert sorted(order) == [0, 1, 2]
     both = evidence["classes_in_detail"]["brier"]["test"]["net"]
     assert both["calibrated"]["estimate"] != both["as_given"]["estimate"]
+
+
+def test_the_report_says_how_many_calibrations_of_several_classes_are_intercepts_only():
+    calibration = fit_class_calibration(np.arange(12) % 3, np.full((12, 3), 1 / 3)).as_dict()
+    plain = ClassCalibration(0.8, (0.5, -0.2, -0.3)).as_dict()
+    rows = scores().assign(split="cv")
+    rows["fold"] = np.arange(len(rows)) % 2
+    folds = {"0/0": {"calibration": calibration}, "0/1": {"calibration": plain}}
+    frozen = {"arms": {"net": {"folds": folds}}}
+    table = analysis_table(rows, positive="MMTN", frozen=frozen)
+    said = "1 of 2 calibrations fit the intercepts only (4 groups in the smallest class)"
+    assert said in table.notes["net", "cv"]
+    assert "by the intercepts only, held towards 0 (1 of 2 fits)" in methods_of_classes([*folds.values()])
 
 
 def test_calibrations_belong_to_classes_by_name_not_by_column():

@@ -36,7 +36,7 @@ def fit_descriptor_calibration(
     Returns
     -------
     DescriptorCalibration
-        By :func:`isthmus.statistics.class_calibration.fit_class_calibration` (a temperature alone where a code is rare)
+        By :func:`isthmus.statistics.class_calibration.fit_class_calibration` (intercepts only where a code is rare)
         or, code by code, :func:`isthmus.statistics.calibration.fit_calibration`. What too few nodules tell of stays as
         the head gives it, and says so.
     """

@@ -238,18 +238,17 @@ def calibrated_columns(classes: list[str]) -> list[str]:
 
 
 def _calibrate_classes(table: AnalysisTable, key: tuple[str, str], part: DataFrame, frozen: dict[str, Any]) -> None:
-    alone = []
+    methods = []
     for calibration, rows in _calibrations(key[1], part, frozen):
         fitted = ClassCalibration.from_dict(calibration)
         given = rows[[f"p_{label}" for label in frozen["classes"]]].to_numpy(dtype=float)
         table.rows.loc[rows.index, calibrated_columns(frozen["classes"])] = fitted.apply(given)
         table.calibrated.add(key)
-        if fitted.method.startswith("temperature alone"):
-            alone.append(fitted.method.rpartition(": ")[2])
-    if alone:
-        reasons = "; ".join(sorted(set(alone)))
-        many = "one calibration is" if len(alone) == 1 else f"{len(alone)} calibrations are"
-        table.notes[key].append(f"{many} a temperature alone ({reasons})")
+        methods.append(fitted.method)
+    reduced = [method for method in methods if method.startswith("intercepts only")]
+    if reduced:
+        reasons = "; ".join(sorted({method.partition(": ")[2] for method in reduced}))
+        table.notes[key].append(f"{len(reduced)} of {len(methods)} calibrations fit the intercepts only ({reasons})")
 
 
 def _calibrations(split: str, part: DataFrame, frozen: dict[str, Any]) -> list[tuple[dict[str, Any], DataFrame]]:

@@ -145,14 +145,16 @@ def _thresholds(context: ReportContext, protocol: dict[str, Any]) -> str:
 
 def _of_classes(points: list[dict[str, Any]]) -> str:
     """Say how probabilities of several classes are calibrated and called."""
-    alone = sum(point["calibration"]["method"].startswith("temperature alone") for point in points)
+    few = sum(point["calibration"]["method"].startswith("intercepts only") for point in points)
     text = (
         "In cross-validation each fold's probabilities are calibrated by what its own tuning part gave: by a "
         "multinomial recalibration of one slope and an intercept a class"
     )
-    if alone:
-        text += ", or, where the smallest class had under 20 groups there, by a temperature alone "
-        text += f"({alone} of {len(points)} fits)"
+    if few:
+        text += (
+            ", or, where the smallest class had under 20 groups there or no slope could be found, by the intercepts "
+        )
+        text += f"only, held towards 0 ({few} of {len(points)} fits)"
     text += ". The most probable class is called; no threshold is chosen. The final model of an arm, the mean of its "
     return text + "fold models, is calibrated on out-of-fold predictions."
 
