@@ -142,8 +142,12 @@ def test_a_fusion_of_networks_that_were_chosen_is_as_optimistic_as_they_are():
     assert optimism_note(found, "stacked", "test") == (
         "too good: the networks that it joins were chosen on this very test set"
     )
-    assert optimism_note(found, "stacked", "cv").startswith("optimistic: the networks that it joins")
-    assert optimism_note({**found, "rule": "cross_validation"}, "stacked", "test") is None
+    # What was chosen on the test set was not chosen on these patients.
+    assert optimism_note(found, "stacked", "cv") is optimism_note(found, "image", "cv") is None
+    by_cross_validation = {**found, "rule": "cross_validation"}
+    assert optimism_note(by_cross_validation, "stacked", "cv").startswith("optimistic: the networks that it joins")
+    assert optimism_note(by_cross_validation, "image", "cv").startswith("optimistic: its network was chosen among 2")
+    assert optimism_note(by_cross_validation, "stacked", "test") is None
     assert optimism_note(found, "other", "cv") is None
     assert optimism_note(found, "stacked", "external") is None
 

@@ -6,8 +6,11 @@ import pytest
 
 from isthmus.report.analysis_table import analysis_table
 from isthmus.report.class_readers import against_readers
+from isthmus.report.classes import NO_CLINIC
+from isthmus.report.context import ReportContext
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.methods import _of_classes as methods_of_classes
+from isthmus.report.page_classes import show
 from isthmus.report.subject import Study
 from isthmus.statistics.class_calibration import ClassCalibration, fit_class_calibration
 
@@ -55,6 +58,18 @@ def test_pictures_of_a_patient_do_not_narrow_what_is_known_of_patients(evidence)
     width = single["accuracy"]["high"] - single["accuracy"]["low"]
     independent = 2 * 1.96 * np.sqrt(single["accuracy"]["estimate"] * (1 - single["accuracy"]["estimate"]) / 170)
     assert width > 0.9 * independent
+
+
+@pytest.mark.parametrize(("sampling", "noted"), [("consecutive", False), ("case_control", True), (None, True)])
+def test_how_often_a_call_is_right_belongs_to_a_clinic_only_of_consecutive_cases(sampling, noted):
+    found = compute_evidence(scores(), positive="MMTN", sampling=sampling, bootstrap=50)
+    calls = found["classes_in_detail"]["calls"]["test"]["net"].values()
+    marks = [NO_CLINIC in str(facts["right_when_called"].get("note", "")) for facts in calls]
+    assert marks == [noted] * 3
+    # The share of a label's calls is of that label alone, whatever the mixture.
+    assert not any("clinic" in str(share.get("note", "")) for facts in calls for share in facts["called"].values())
+    page = show(ReportContext("Three classes", found))
+    assert ("not known to be those of any clinic" in " ".join(page.notes)) is noted
 
 
 def test_the_calibrated_probabilities_are_those_of_the_frozen_map(evidence):

@@ -10,6 +10,7 @@ from isthmus.statistics.interval import Interval, undefined
 
 FOUND = Interval(0.6, 0.5, 0.7, 0.95, "made up").as_dict()
 SAME = undefined("kappa", "the network sees the same in every nodule", 0.95).as_dict()
+MEAN = {"mean_probability_low": 0.15, "mean_probability_high": 0.27}
 SIZES = {"arm": "one", "split": "cv", "n": 40, "n_groups": 40}
 MEASURES = ("same_finding", "weighted_kappa", "calibration_slope", "brier")
 
@@ -21,7 +22,14 @@ def context(**changes: Any) -> Any:
     ]
     rows += [{"measure": name, "code": "", "positive": "", **FOUND} for name in MEASURES]
     rows += [{"measure": f"{name}_uncalibrated", "code": "", "positive": "", **FOUND} for name in MEASURES[2:]]
-    level = {"tirads": "TR4", "positive": 8, "mean_probability": 0.21, "published_risk_of_malignancy": 0.091, **FOUND}
+    level = {
+        "tirads": "TR4",
+        "positive": 8,
+        "mean_probability": 0.21,
+        **MEAN,
+        "published_risk_of_malignancy": 0.091,
+        **FOUND,
+    }
     evidence = {
         "positive": "M",
         "target": "malignant",
@@ -56,6 +64,7 @@ def test_findings_agreement_and_levels_have_a_table_each() -> None:
     assert agreement.rows[0].cells[3].small == "0.60 as given"
     assert levels.columns[1] == "Share that is malignant"
     assert [cell.main for cell in levels.rows[0].cells] == ["40", "0.60", "0.21", "0.091"]
+    assert levels.rows[0].cells[2].small == "0.15–0.27"
 
 
 @pytest.mark.parametrize("changes", [{"reference": "tirads"}, {"target": "olnm"}])

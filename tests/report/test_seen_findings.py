@@ -103,4 +103,13 @@ def test_each_level_stands_beside_the_label_the_model_and_the_published_risk() -
     (row,) = level_rows(seen, probabilities)
     assert (row["tirads"], row["n"], row["positive"], row["published_risk_of_malignancy"]) == ("TR1", 3, 1, 0.003)
     assert row["estimate"] == pytest.approx(1 / 3)
+    # 0.1, 0.4, 0.1: standard deviation sqrt(0.03), t of 2 degrees of freedom 4.3027 (table): 0.2 +- 0.430, held at 0.
     assert row["mean_probability"] == pytest.approx(0.2)
+    assert (row["mean_probability_low"], row["mean_probability_high"]) == (0.0, pytest.approx(0.6303, abs=1e-4))
+
+
+def test_nodules_of_one_patient_have_a_mean_probability_without_limits() -> None:
+    seen = pd.DataFrame({"nodule_id": list("ab"), "composition": ["spongiform"] * 2})
+    rows = {"unit_id": list("ab"), "group_id": list("xx"), "truth": [False, True], "probability": [0.1, 0.4]}
+    (row,) = level_rows(seen, pd.DataFrame(rows))
+    assert (row["mean_probability_low"], row["mean_probability_high"]) == (None, None)

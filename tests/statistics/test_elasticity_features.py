@@ -58,3 +58,19 @@ def test_surroundings_of_no_stiffness_have_no_ratio():
     found = elasticity_features(regions(np.full(200, 50.0), tissue=0.0), SCALE)
     assert np.isnan(found.values["ratio"])
     assert found.doubts["ratio"] == "tissue: its mean is 0"
+
+
+def test_tissue_beyond_the_scale_has_a_lower_limit_and_nothing_is_divided_by_it():
+    # Lesion 100 of which the scale shows 100, tissue of true mean 140: the ratio is 0.71, and not at least 1.00.
+    found = elasticity_features(regions(np.full(200, 100.0), tissue=100.0), SCALE)
+    assert set(found.at_least) == {"lesion_mean_kpa", "lesion_max_kpa", "lesion_sd_kpa", "tissue_mean_kpa"}
+    assert set(found.doubts) == {"ratio", "ring_ratio"} == {n for n, value in found.values.items() if np.isnan(value)}
+    assert found.doubts["ratio"] == "tissue: 100% of its colour is at the scale's end"
+    assert found.values["tissue_mean_kpa"] == 100
+
+
+def test_a_little_tissue_at_the_end_of_the_scale_leaves_the_ratios():
+    some = np.full(200, 20.0)
+    some[:10] = 100
+    found = elasticity_features(regions(np.full(200, 48.0)) | {"tissue": some}, SCALE)
+    assert (found.values["ratio"], found.at_least) == (2.0, ())

@@ -82,6 +82,14 @@ def test_a_focal_loss_of_confident_views_is_finite_and_small():
     torch.testing.assert_close(found, torch.tensor([0.0, 60.0]))
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_a_focal_loss_of_confident_views_has_a_gradient(gamma):
+    logits = torch.tensor([[20.0, -20.0], [20.0, -20.0]], requires_grad=True)
+    steps.focal_loss(logits, torch.tensor([0, 1]), torch.ones(2), gamma).sum().backward()
+    # Right beyond float32: nothing to learn. Wrong with p = exp(-40): that of cross-entropy, p - 1, whatever gamma.
+    torch.testing.assert_close(logits.grad, torch.tensor([[0.0, 0.0], [1.0, -1.0]]))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"logit_adjustment": 1.0}, {**PLAIN, "logit_adjustment": 1.0, "sampling": "balanced"},

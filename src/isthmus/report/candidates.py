@@ -92,13 +92,15 @@ def _of_arm(predictions: DataFrame, rule: Rule, positive: str, level: float) -> 
 def optimism_note(candidates: dict[str, Any] | None, arm: str, split: str) -> str | None:
     """Return what is to be said beside figures of a split where the arm, or what it joins, was chosen on that split.
 
+    By cross-validation that is ``cv``, as published studies do it ``test``.
+
     Parameters
     ----------
     candidates : dict, optional
         As :func:`candidate_evidence` returns it, with ``joins``: fusion to the arms that it joins.
     arm, split : str
     """
-    if candidates is None or split not in ("cv", "test") or (split == "test" and candidates["rule"] != "paper"):
+    if candidates is None or split != ("test" if candidates["rule"] == "paper" else "cv"):
         return None
     found, own = [], candidates["arms"].get(arm)
     if own is not None:

@@ -19,6 +19,8 @@ KEY: Final = "classes_in_detail"
 MEASURES: Final = ("accuracy", "balanced_accuracy", "macro_auc", "hand_till")
 FEWEST: Final = 10
 """Groups; a class of fewer is said to be small wherever its figures stand (design)."""
+NO_CLINIC: Final = "at this sample's class shares, which are not known to be those of any clinic"
+"""What is said of predictive values where the sample is not of consecutive cases."""
 
 
 def classes_evidence(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
@@ -28,7 +30,8 @@ def classes_evidence(table: AnalysisTable, study: Study, evidence: dict[str, Any
     -------
     dict
         ``small`` {split: {class: groups}} of classes with fewer than ten; ``calls`` {split: {arm: {class: {``n``,
-        ``n_groups``, ``called`` {class: share with its interval}, ``right_when_called``}}}}, groups as clusters;
+        ``n_groups``, ``called`` {class: share with its interval}, ``right_when_called``}}}}, groups as clusters (the
+        last at the class shares of the sample, which has a note unless the sampling was consecutive);
         ``brier`` {split: {arm: {``calibrated``, ``as_given``}}} where there is a calibration; ``pictures`` {split:
         {arm: {``n``, ``accuracy``, ``balanced_accuracy``, ``macro_auc``, ``hand_till``, ``majority_rate``}}} of single
         pictures, where their rows are known and the unit is none; ``readers`` where there are reads: as
@@ -40,7 +43,7 @@ def classes_evidence(table: AnalysisTable, study: Study, evidence: dict[str, Any
     for arm, split in table.rows[["arm", "split"]].drop_duplicates().itertuples(index=False):
         rows = table.part(str(arm), str(split))
         if (rows["call"] != "").all():
-            found["calls"].setdefault(split, {})[arm] = _calls(rows, table.classes, study.level)
+            found["calls"].setdefault(split, {})[arm] = _calls(rows, table.classes, study.level, study.sampling)
         if (str(arm), str(split)) in table.calibrated:
             found["brier"].setdefault(split, {})[arm] = _brier(rows, table.classes, study.level)
     if study.pictures is not None:
@@ -60,7 +63,7 @@ def _small(evidence: dict[str, Any]) -> dict[str, dict[str, int]]:
     return small
 
 
-def _calls(rows: DataFrame, classes: list[str], level: float) -> dict[str, Any]:
+def _calls(rows: DataFrame, classes: list[str], level: float, sampling: str | None) -> dict[str, Any]:
     labels, calls = rows["label"].to_numpy(dtype=str), rows["call"].to_numpy(dtype=str)
     groups = rows["group_id"].to_numpy(dtype=str)
     found: dict[str, Any] = {}
@@ -72,6 +75,9 @@ def _calls(rows: DataFrame, classes: list[str], level: float) -> dict[str, Any]:
             if own.any()
         }
         right = clustered_proportion(own[said], groups[said], level).as_dict() if said.any() else None
+        if right is not None and sampling != "consecutive":
+            # A predictive value is that of the sample's mixture, as with two classes.
+            right["note"] = "; ".join(filter(None, (str(right.get("note", "")), NO_CLINIC)))
         found[label] = {
             "n": int(rows.loc[own, "unit_id"].nunique()),
             "n_groups": len(set(groups[own])),

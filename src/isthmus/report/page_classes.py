@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pandas import DataFrame
 
-from isthmus.report.classes import KEY, MEASURES, classes_evidence
+from isthmus.report.classes import KEY, MEASURES, NO_CLINIC, classes_evidence
 from isthmus.report.context import ReportContext
 from isthmus.report.page_decision_tables import discordance_table
 from isthmus.report.page_tables import Cell, Row, Table
@@ -142,9 +142,12 @@ def _notes(context: ReportContext, found: dict[str, Any], split: str) -> list[st
             "pictures, and patients with many weigh more in it."
         )
     if found["calls"].get(split):
+        shares = "at the class shares of these consecutive cases"
+        if context.evidence.get("sampling") != "consecutive":
+            shares = NO_CLINIC.replace("'", "’")
         notes.append(
-            "Shares of each label's calls, and of each call how often it is right at the class shares of this set; "
-            "Wilson intervals with the patients as clusters. tables/calls_by_class.csv holds all arms and splits."
+            f"Shares of each label's calls, and of each call how often it is right: {shares}; Wilson intervals with "
+            "the patients as clusters. tables/calls_by_class.csv holds all arms and splits."
         )
     if any(entry["split"] == split for entry in found.get("readers", [])):
         notes.append(

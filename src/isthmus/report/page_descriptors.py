@@ -6,8 +6,8 @@ from isthmus.report.context import ReportContext
 from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reading import count, interval, number
 from isthmus.report.sentences import positive_name
-from isthmus.report.tirads import asks_for_malignancy
 from isthmus.tables import vocabulary
+from isthmus.tables.predictions import asks_for_malignancy
 
 _CODES = {
     "composition": vocabulary.COMPOSITION,
@@ -19,6 +19,7 @@ _CODES = {
 
 
 _RANKED = ("macro_auc", "auc")
+_MEAN = {"estimate": "", "low": "_low", "high": "_high"}
 _AGREEMENT = (
     "Agreement: share of nodules with the very same finding, and kappa of the findings' ACR points with quadratic "
     "weights, intervals by patient. What nobody says counts nothing on either side (a descriptor that is not learnt; "
@@ -92,10 +93,11 @@ def _levels(context: ReportContext, title: str, levels: list[dict[str, Any]]) ->
     risks = context.evidence.get("reference") != "tirads" and asks_for_malignancy(str(context.evidence["target"]))
     rows = []
     for row in levels:
-        cells = [Cell(count(row["n"])), Cell(*_parted(interval(row))), Cell(number(row["mean_probability"]))]
+        mean = {of: row.get(f"mean_probability{end}") for of, end in _MEAN.items()}
+        cells = [Cell(count(row["n"])), Cell(*_parted(interval(row))), Cell(*_parted(interval(mean)))]
         risk = [Cell(f"{row['published_risk_of_malignancy']:.3g}")] if risks else []
         rows.append(Row(row["tirads"], [*cells, *risk]))
-    note = "By the level of the likeliest findings on held-out nodules (fewest points), first seed."
+    note = "By the level of the likeliest findings on held-out nodules (fewest points), first seed; limits by patient."
     note += (
         " Published risks of malignancy are Middleton's (2017), of 3,422 other nodules, not of this cohort."
         if risks

@@ -75,7 +75,10 @@ def elasticity_sentences(measured: CohortElasticity) -> list[str]:
         found.append(f"{plural(len(measured.refused), 'picture')} could not; each is listed below with the reason.")
     blank = sum(bool(view.features.doubts) for view in measured.views)
     if blank:
-        found.append(f"In {count(blank)} some features are left blank, since too little of a region has colour.")
+        found.append(
+            f"In {count(blank)} some features are left blank, since too little of a region has colour or "
+            "the tissue is beyond the scale."
+        )
     capped = sum("lesion_mean_kpa" in view.features.at_least for view in measured.views)
     if capped:
         found.append(f"In {count(capped)} the lesion is stiffer than the scale shows: its mean is a lower limit.")
@@ -163,7 +166,8 @@ def _reason_table(views: Sequence[ViewElasticity]) -> Table:
         Row(region, [Cell(count(found)), Cell(", ".join(name for name in FEATURES if name in features[region]))])
         for region, found in pictures.most_common()
     ]
-    return Table("", ["Pictures", "Features"], rows, [f"Less than {LEAST_FILLED:.0%} of the region has colour."])
+    note = f"Less than {LEAST_FILLED:.0%} of the region has colour; for ratios also: more than {MOST_CAPPED:.0%} of "
+    return Table("", ["Pictures", "Features"], rows, [f"{note}the tissue’s colour is at the scale’s end."])
 
 
 def _methods(measured: CohortElasticity) -> list[str]:

@@ -14,6 +14,7 @@ from isthmus.inference.seen_tirads import likeliest
 from isthmus.statistics.calibration_measures import brier, calibration_slope
 from isthmus.statistics.category_agreement import cohen_kappa, reader_agreement
 from isthmus.statistics.interval import Interval, undefined
+from isthmus.statistics.means import clustered_mean
 from isthmus.statistics.proportions import clustered_proportion
 
 _POINTS: Final[Mapping[str, Mapping[str, int]]] = {
@@ -122,7 +123,7 @@ def tirads_rows(seen: DataFrame, read: DataFrame, groups: NDArray[Any], level: f
     return rows
 
 
-def level_rows(seen: DataFrame, probabilities: DataFrame) -> list[dict[str, Any]]:
+def level_rows(seen: DataFrame, probabilities: DataFrame, level: float = 0.95) -> list[dict[str, Any]]:
     """Return, for each ACR level that is seen, the share of positives, the model's mean probability, and what ACR says.
 
     Parameters
@@ -135,7 +136,8 @@ def level_rows(seen: DataFrame, probabilities: DataFrame) -> list[dict[str, Any]
     Returns
     -------
     list of dict
-        `level` (by the fewest points), `n`, `n_groups`, `positive`, the share's interval, `mean_probability`,
+        `tirads` (by the fewest points), `n`, `n_groups`, `positive`, the share's interval, `mean_probability` with
+        `mean_probability_low` and `mean_probability_high` (t over groups, held within 0 and 1; None for one group),
         `published_risk_of_malignancy`.
     """
     graded = seen[["nodule_id"]].assign(tirads=grade(seen, ACR)["low"])
@@ -145,16 +147,26 @@ def level_rows(seen: DataFrame, probabilities: DataFrame) -> list[dict[str, Any]
         part = joined[joined["tirads"] == one.code]
         if part.empty:
             continue
-        share = clustered_proportion(part["truth"].to_numpy(bool), part["group_id"].to_numpy(str))
+        groups = part["group_id"].to_numpy(str)
+        share = clustered_proportion(part["truth"].to_numpy(bool), groups, level)
         numbers = {"n": len(part), "n_groups": part["group_id"].nunique(), "positive": int(part["truth"].sum())}
-        mean = float(pd.to_numeric(part["probability"]).mean())
         rows.append(
             {
                 "tirads": one.code,
                 **numbers,
                 **share.as_dict(),
-                "mean_probability": mean,
+                **_mean(pd.to_numeric(part["probability"]).to_numpy(float), groups, level),
                 "published_risk_of_malignancy": one.risk[0],
             }
         )
     return rows
+
+
+def _mean(probability: NDArray[np.float64], groups: NDArray[Any], level: float) -> dict[str, float | None]:
+    mean = clustered_mean(probability, groups, level=level)
+    known = np.isfinite(mean.low)
+    return {
+        "mean_probability": mean.estimate,
+        "mean_probability_low": max(mean.low, 0.0) if known else None,
+        "mean_probability_high": min(mean.high, 1.0) if known else None,
+    }

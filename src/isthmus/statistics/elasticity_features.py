@@ -34,6 +34,9 @@ _RATIOS: Final = {"ratio": "lesion", "ring_ratio": "ring"}
 class ElasticityFeatures:
     """The vector of an elastogram.
 
+    Where tissue lies at the scale's end its mean is a lower limit, so that a ratio over it would be an upper one of a
+    soft lesion and neither of a hard one: ratios are then in doubt.
+
     Parameters
     ----------
     values : mapping of float
@@ -83,6 +86,9 @@ def elasticity_features(kpa: Mapping[str, NDArray[np.floating]], range_kpa: tupl
         "filled_share": len(lesion) / max(len(kpa["lesion"]), 1),
         "capped_share": float("nan") if "lesion" in empty else capped["lesion"],
     }
+    if capped["tissue"] > MOST_CAPPED and "tissue" not in empty:
+        values |= dict.fromkeys(_RATIOS, float("nan"))
+        empty |= {"tissue": f"tissue: {capped['tissue']:.0%} of its colour is at the scale's end"}
     doubts = {name: _doubt(name, empty) for name, value in values.items() if np.isnan(value)}
     limits = [name for name in FEATURES if name not in doubts and _limited(name, capped)]
     return ElasticityFeatures({name: values[name] for name in FEATURES}, doubts, tuple(limits))
@@ -103,7 +109,7 @@ def _doubt(name: str, empty: Mapping[str, str]) -> str:
 def _limited(name: str, capped: Mapping[str, float]) -> bool:
     if name == "lesion_max_kpa":
         return capped["lesion"] > 1.0 - STIFFEST
-    regions = {"lesion_mean_kpa": "lesion", "lesion_sd_kpa": "lesion", "ring_mean_kpa": "ring", **_RATIOS}
+    regions = {f"{region}_mean_kpa": region for region in capped} | {"lesion_sd_kpa": "lesion", **_RATIOS}
     return name in regions and capped[regions[name]] > MOST_CAPPED
 
 

@@ -79,8 +79,10 @@ def focal_loss(logits: Tensor, labels: Tensor, weights: Tensor, gamma: float) ->
     Source: T.-Y. Lin et al., Focal loss for dense object detection, ICCV 2017, equation 4.
     """
     losses = functional.cross_entropy(logits.float(), labels, reduction="none")
-    # exp(-cross-entropy) is p of the right class; 1 - p by expm1 keeps its digits where p is near 1.
-    return (-torch.expm1(-losses)) ** gamma * losses * weights[labels]
+    # exp(-cross-entropy) is p of the right class; 1 - p by expm1 keeps its digits where p is near 1. Where it is 0 a
+    # power below 1 has no gradient, so the least number above 0 stands in for it.
+    wrong = (-torch.expm1(-losses)).clamp_min(torch.finfo(losses.dtype).tiny)
+    return wrong**gamma * losses * weights[labels]
 
 
 def forward(
