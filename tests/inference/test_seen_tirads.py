@@ -1,13 +1,14 @@
 """ACR points of what a network sees, against the chart of Tessler 2017 and Middleton 2017, read by hand."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.cohort.tirads import ACR
-from isthmus.inference.seen_tirads import likeliest, seen_tirads
+from isthmus.inference.seen_tirads import likeliest, seen_tirads, tirads_beside
 from isthmus.tables.vocabulary import DESCRIPTORS
 
 SEEN: dict[str, dict[str, float]] = {
@@ -59,6 +60,23 @@ def test_json_has_the_sources() -> None:
     said = of().to_json()
     assert (said["points"], said["levels"], said["risk"]) == ([7, 7], ["TR5", "TR5"], [0.35, 0.35])
     assert said["source"] == "Tessler 2017, 10.1016/j.jacr.2017.01.046"
+
+
+@pytest.mark.parametrize(
+    ("target", "reference", "risk"),
+    [("malignant", "surgery", True), ("olnm", "surgery", False), ("tirads_4a_or_higher", "tirads", False),
+     ("malignant", "tirads", False)],
+)  # fmt: skip
+def test_published_risks_of_malignancy_stand_only_beside_models_of_malignancy(
+    target: str, reference: str, risk: bool
+) -> None:
+    spec = Mock(target=target, cohort=Mock(reference=reference))
+    found = tirads_beside(spec, SEEN)
+    assert found is not None
+    assert (found.risk is not None) is risk
+    assert ("published risk" in found.words) is risk
+    assert ("risk_source" in found.to_json()) is risk
+    assert found.points == (7, 7)
 
 
 @given(st.dictionaries(st.sampled_from(list(DESCRIPTORS)), st.randoms(use_true_random=False), min_size=1))

@@ -1,5 +1,6 @@
 """Which protocols fit a cohort, and the reasons with counts."""
 
+import dataclasses
 import json
 import shutil
 
@@ -9,9 +10,13 @@ from typer.testing import CliRunner
 
 from isthmus.cli import app
 from isthmus.cohort.cohort import load_cohort
+from isthmus.errors import CohortError
 from isthmus.files import read_yaml, write_yaml
+from isthmus.protocol.narrowing import fitted_to
+from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.suitability import suitability
 from isthmus.tables.vocabulary import DESCRIPTORS
+from tests.contrast_cohort import write_contrast_cohort
 
 TARGET = "tirads_4a_or_higher"
 
@@ -98,3 +103,16 @@ def test_a_protocol_that_must_learn_descriptors_does_not_fit_a_cohort_without(al
     (reason,) = suitability("wang2025", load_cohort(folder), settings=must).reasons
     assert "none of the descriptors that arm resnet34 is to learn" in reason
     assert suitability("wang2025", load_cohort(folder)).fits
+
+
+def test_what_run_would_refuse_at_once_is_a_reason(tmp_path):
+    # Measured perfusion without a contrast-enhanced clip: run says so before training, and so does this.
+    cohort = load_cohort(write_contrast_cohort(tmp_path / "contrast", 16))
+    views = cohort.views[cohort.views["modality"] != "ceus"]
+    stills = dataclasses.replace(cohort, views=views)
+    settings = ["fusions.combined.fuse=[image]", "fusions.combined.perfusion=true", "only=[image, combined]"]
+    with pytest.raises(CohortError, match="no contrast-enhanced clip"):
+        fitted_to(resolve_protocol("olnm2025", "smoke", settings), stills)
+    found = suitability("olnm2025", stills, "smoke", settings)
+    assert not found.fits
+    assert "no contrast-enhanced clip" in found.reasons[0]

@@ -15,7 +15,7 @@ from isthmus.inference.output import MARKS, Spec, model_facts, prediction_as_jso
 from isthmus.inference.pictures import Picture
 from isthmus.inference.prediction import FailedPicture, Predictions
 from isthmus.inference.predictor import Predictor, load_bundle
-from isthmus.inference.seen_tirads import seen_tirads
+from isthmus.inference.seen_tirads import tirads_beside
 from isthmus.manifest import DISCLAIMER, Manifest
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.descriptors import in_words
@@ -59,7 +59,7 @@ class PredictedFiles:
             "out": str(self.folder),
             "model": self.spec.name,
             "marks": self.spec.marks,
-            "predictions": [prediction_as_json(prediction) for prediction in self.predictions],
+            "predictions": [prediction_as_json(prediction, self.spec) for prediction in self.predictions],
             "failed": [{"file": failure.source, "reason": failure.reason} for failure in self.failed],
             "overlays": [path.relative_to(self.folder).as_posix() for path in self.overlays],
             **({} if self.localiser is None else {"localiser": self.localiser}),
@@ -79,7 +79,7 @@ class PredictedFiles:
                 f"{name}: {kind} {prediction.probability:.3f}, {prediction.words}{at}; {parts} {low:.3f} to {high:.3f}"
             )
             lines += [f"  {in_words(prediction.descriptors)}"] if prediction.descriptors else []
-            lines += [f"  {tirads.words}"] if (tirads := seen_tirads(prediction.descriptors)) else []
+            lines += [f"  {tirads.words}"] if (tirads := tirads_beside(self.spec, prediction.descriptors)) else []
             lines += [f"  {_frames_in_words(prediction.frames)}"] if prediction.frames else []
             what = "modalities" if isinstance(self.spec, BundleSpec) else "members"
             lines += [f"  {what} brought {prediction.brought.words}"] if prediction.brought else []

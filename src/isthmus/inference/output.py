@@ -8,8 +8,8 @@ import pandas as pd
 
 from isthmus.files import write_json
 from isthmus.imaging.frames import key_frames_in_words
-from isthmus.inference.prediction import Prediction, Predictions
-from isthmus.inference.seen_tirads import seen_tirads
+from isthmus.inference.prediction import Brought, Prediction, Predictions
+from isthmus.inference.seen_tirads import tirads_beside
 from isthmus.manifest import DISCLAIMER
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.descriptors import in_words
@@ -21,6 +21,7 @@ TIRADS = (
     "a call says that a picture looks suspicious to such a reader, and nothing more."
 )
 _TOGETHER = {"3d": "as one volume", "frames_as_channels": "as channels of one picture"}
+_LAST = ("marks", "notice", "error")
 Spec = BundleSpec | FusedBundleSpec
 MARKS = {
     "SIMULATED": "SIMULATED: the model was trained on a virtual cohort and has seen no patient.",
@@ -58,7 +59,7 @@ def write_predictions(
             "notice": DISCLAIMER,
             **model_facts(spec),
             **({} if localiser is None else {"localiser": localiser}),
-            "predictions": [prediction_as_json(prediction) for prediction in predictions],
+            "predictions": [prediction_as_json(prediction, spec) for prediction in predictions],
             "failed": [{"file": failure.source, "reason": failure.reason} for failure in predictions.failures],
         },
     )
@@ -119,7 +120,7 @@ def remarks(spec: Spec) -> list[str]:
     return [*sentences, TIRADS] if spec.cohort.reference == "tirads" else sentences
 
 
-def prediction_as_json(prediction: Prediction) -> dict[str, Any]:
+def prediction_as_json(prediction: Prediction, spec: Spec) -> dict[str, Any]:
     """Return a prediction as plain values."""
     return {
         **({"case": prediction.case} if prediction.case else {}),
@@ -137,8 +138,8 @@ def prediction_as_json(prediction: Prediction) -> dict[str, Any]:
         **_out_of_distribution(prediction),
         **({"frames": [list(frames) for frames in prediction.frames]} if prediction.frames else {}),
         **({"descriptors": prediction.descriptors} if prediction.descriptors else {}),
-        **({"acr_tirads": tirads.to_json()} if (tirads := seen_tirads(prediction.descriptors)) else {}),
-        **({"brought": asdict(prediction.brought)} if prediction.brought else {}),
+        **({"acr_tirads": tirads.to_json()} if (tirads := tirads_beside(spec, prediction.descriptors)) else {}),
+        **({"brought": _brought_as_json(prediction.brought)} if prediction.brought else {}),
     }
 
 
@@ -150,6 +151,10 @@ def _out_of_distribution(prediction: Prediction) -> dict[str, Any]:
 def _calibrated(prediction: Prediction) -> dict[str, Any]:
     found = prediction.calibrated_probabilities
     return {"calibrated_probabilities": found} if found else {}
+
+
+def _brought_as_json(brought: Brought) -> dict[str, Any]:
+    return {name: value for name, value in asdict(brought).items() if name != "nodule" or value}
 
 
 def _brought(prediction: Prediction) -> dict[str, float]:
@@ -165,8 +170,8 @@ def _likeness(prediction: Prediction) -> dict[str, Any]:
     return {"out_of_distribution": found.score, **percentile}
 
 
-def _tirads(prediction: Prediction) -> dict[str, Any]:
-    found = seen_tirads(prediction.descriptors)
+def _tirads(prediction: Prediction, spec: Spec) -> dict[str, Any]:
+    found = tirads_beside(spec, prediction.descriptors)
     if found is None:
         return {}
     points, levels = found.points, found.levels
@@ -183,7 +188,9 @@ def as_frame(predictions: Predictions, spec: Spec) -> pd.DataFrame:
     """Return one row a prediction, then one a picture that failed, with its ``error``."""
     rows = [_row(prediction, spec) for prediction in predictions]
     rows += [{"file": failure.source, "error": failure.reason} for failure in predictions.failures]
-    columns = list(rows[0])
+    # One case may have what another lacks, such as a member or descriptors; the last three columns stay the last.
+    columns = [name for name in dict.fromkeys(name for row in rows for name in row) if name not in _LAST]
+    columns += _LAST
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -204,7 +211,7 @@ def _row(prediction: Prediction, spec: Spec) -> dict[str, Any]:
         "region_source": prediction.region_source,
         "notes": "; ".join(prediction.notes),
         **({"descriptors": in_words(prediction.descriptors)} if prediction.descriptors else {}),
-        **_tirads(prediction),
+        **_tirads(prediction, spec),
         **({"frames": "; ".join(" ".join(map(str, one)) for one in prediction.frames)} if prediction.frames else {}),
         **_brought(prediction),
         **_likeness(prediction),

@@ -9,7 +9,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from isthmus.cohort.tirads import ACR, grade
+from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.descriptors import ABSENT
+from isthmus.models.fused_bundle_spec import FusedBundleSpec
+from isthmus.tables.predictions import asks_for_malignancy
 from isthmus.tables.vocabulary import MULTI_VALUED
 
 PRESENT: Final = 0.5
@@ -26,43 +29,47 @@ class SeenTirads:
         Fewest and most.
     levels : tuple of str
         Lowest and highest.
-    risk : tuple of float
+    risk : tuple of float or None
         Published risks of malignancy of these levels (Middleton 2017): those of other patients, no probability of the
-        model's.
+        model's. None beside a model whose label is not malignancy, or was graded by readers.
     open : tuple of str
         Descriptors that the network was not taught, or whose likeliest finding has no points of its own.
     """
 
     points: tuple[int, int]
     levels: tuple[str, str]
-    risk: tuple[float, float]
+    risk: tuple[float, float] | None
     open: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
-        """Points, level and published risk, and what they leave open."""
+        """Points, level and published risk where there is one, and what they leave open."""
         low, high = self.levels
         level = f"{low}, {_of(low).words}" if low == high else f"{low} to {high}"
         left = ", ".join(name.replace("_", " ") for name in self.open)
-        return (
-            f"ACR TI-RADS of this: {_between(*map(str, self.points))} points, {level} "
-            f"(published risk of malignancy {_between(*(_percent(value) for value in self.risk))} %)"
-            + (f"; open: {left}" if left else "")
-        )
+        risk = ""
+        if self.risk is not None:
+            risk = f" (published risk of malignancy {_between(*(_percent(value) for value in self.risk))} %)"
+        points = f"ACR TI-RADS of this: {_between(*map(str, self.points))} points"
+        return f"{points}, {level}{risk}" + (f"; open: {left}" if left else "")
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, with the sources."""
-        facts = {name: list(value) for name, value in asdict(self).items()}
-        return {"system": ACR.name, "source": ACR.source, "risk_source": ACR.risk_source, **facts, "words": self.words}
+        facts = {name: list(value) for name, value in asdict(self).items() if value is not None}
+        sources = {"system": ACR.name, "source": ACR.source}
+        sources |= {"risk_source": ACR.risk_source} if self.risk is not None else {}
+        return {**sources, **facts, "words": self.words}
 
 
-def seen_tirads(found: Mapping[str, Mapping[str, float]]) -> SeenTirads | None:
+def seen_tirads(found: Mapping[str, Mapping[str, float]], *, risks: bool = True) -> SeenTirads | None:
     """Return points and level of the likeliest findings of a picture or nodule; None where no descriptor is given.
 
     Parameters
     ----------
     found : mapping
         Descriptor to code to probability, as :class:`isthmus.inference.prediction.Prediction` has them.
+    risks : bool
+        Whether the published risks of malignancy may stand beside them.
 
     Examples
     --------
@@ -76,8 +83,21 @@ def seen_tirads(found: Mapping[str, Mapping[str, float]]) -> SeenTirads | None:
     low, high = str(row["low"]), str(row["high"])
     # A spongiform nodule has no points whatever else is open.
     left = () if row["points_low"] == row["points_high"] else tuple(str(row["missing"]).split())
-    risk = (_of(low).risk[0], _of(high).risk[1])
+    risk = (_of(low).risk[0], _of(high).risk[1]) if risks else None
     return SeenTirads((int(row["points_low"]), int(row["points_high"])), (low, high), risk, left)
+
+
+def tirads_beside(spec: BundleSpec | FusedBundleSpec, found: Mapping[str, Mapping[str, float]]) -> SeenTirads | None:
+    """Return what is seen as it stands beside a model's answer: with risks only where it was taught malignancy.
+
+    Parameters
+    ----------
+    spec : BundleSpec or FusedBundleSpec
+        Of the model. Labels graded by readers are no malignancy, whatever the target is called.
+    found : mapping
+        As for :func:`seen_tirads`.
+    """
+    return seen_tirads(found, risks=spec.cohort.reference != "tirads" and asks_for_malignancy(spec.target))
 
 
 def likeliest(descriptor: str, codes: Sequence[str], probabilities: ArrayLike) -> list[str]:

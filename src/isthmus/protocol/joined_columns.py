@@ -5,6 +5,11 @@ from isthmus.errors import CohortError
 from isthmus.protocol.schema import Protocol
 
 
+def has_contrast_clips(cohort: Cohort) -> bool:
+    """Return whether perfusion can be measured in a cohort."""
+    return bool((cohort.views["modality"] == "ceus").any())
+
+
 def with_known_columns(protocol: Protocol, cohort: Cohort) -> tuple[Protocol, list[str]]:
     """Return the protocol whose fusions join only columns that a cohort has, and what to say of the others.
 
@@ -16,7 +21,7 @@ def with_known_columns(protocol: Protocol, cohort: Cohort) -> tuple[Protocol, li
     known = {*cohort.nodules.columns, *cohort.patients.columns}
     fusions, lines = {}, []
     for key, fusion in protocol.fusions.items():
-        if fusion.perfusion and not (cohort.views["modality"] == "ceus").any():
+        if fusion.perfusion and not has_contrast_clips(cohort):
             raise CohortError(
                 f"{key} joins measured perfusion, and the cohort has no contrast-enhanced clip",
                 where=f"fusions.{key}.perfusion",

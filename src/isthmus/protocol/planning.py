@@ -8,14 +8,13 @@ from isthmus.cohort.cohort import load_cohort
 from isthmus.files import refuse_existing
 from isthmus.models.mean_head import MEAN
 from isthmus.models.weights import locate
-from isthmus.protocol.absent_modalities import without_absent_modalities
 from isthmus.protocol.arithmetic import try_arithmetic
+from isthmus.protocol.candidates import check_test_to_choose_on
 from isthmus.protocol.cases import Cases, find_cases, looks_of
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.external import Outside, answered, check_all_given, check_names
 from isthmus.protocol.fits import fit_folder, list_fits, list_picture_level_fits
-from isthmus.protocol.joined_columns import with_known_columns
-from isthmus.protocol.oracle import without_oracles
+from isthmus.protocol.narrowing import fitted_to
 from isthmus.protocol.parts import divide, set_aside
 from isthmus.protocol.plan import Plan, PlannedOutside, make_plan
 from isthmus.protocol.resolve import resolve_protocol
@@ -51,8 +50,7 @@ def plan_run(
     """
     asked = resolve_protocol(protocol, profile, list(settings))
     loaded = load_cohort(cohort)
-    real, _ = without_oracles(with_known_columns(asked, loaded)[0], loaded)
-    resolved, _ = without_absent_modalities(real, loaded)
+    resolved, _ = fitted_to(asked, loaded)
     cases = find_cases(resolved, loaded)
     outside = _outside(resolved, cases, external, correspondence)
     folder = None if out is None else Path(out)
@@ -63,6 +61,7 @@ def plan_run(
             refuse_existing(folder)
         check_all_given(folder, cases.cohort, outside)
     split, aside = divide(resolved, cases)
+    check_test_to_choose_on(resolved, aside)
     arithmetic = try_arithmetic(resolved, len(cases.classes))
     training, _ = set_aside(cases, aside)
     keys = dict.fromkeys(resolved.arms, "")

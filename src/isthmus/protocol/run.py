@@ -12,7 +12,6 @@ from isthmus.cohort.cohort import load_cohort
 from isthmus.files import locked
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.manifest import Manifest
-from isthmus.protocol.absent_modalities import without_absent_modalities
 from isthmus.protocol.arithmetic import choose_arithmetic
 from isthmus.protocol.bundles import write_bundles
 from isthmus.protocol.candidates import PREDICTIONS, Choice, Chooser, check_test_to_choose_on, network_test_rows
@@ -36,11 +35,10 @@ from isthmus.protocol.fused_selection import add_selection
 from isthmus.protocol.gather import gather_views, nodule_predictions, write_view_rows
 from isthmus.protocol.half_fits import list_half_fits
 from isthmus.protocol.heat_maps import draw_heat_maps
-from isthmus.protocol.joined_columns import with_known_columns
 from isthmus.protocol.leak import demonstrate_leak
 from isthmus.protocol.modality_subsets import Opened, add_modalities
+from isthmus.protocol.narrowing import fitted_to
 from isthmus.protocol.opening import Opener
-from isthmus.protocol.oracle import without_oracles
 from isthmus.protocol.overlap import keep_digests
 from isthmus.protocol.parts import divide, keep_split, set_aside, split_fingerprint
 from isthmus.protocol.perturbation import perturbed_predictions
@@ -120,13 +118,12 @@ def run(
     """
     asked = resolve_protocol(protocol, profile, list(settings))
     loaded = load_cohort(cohort)
-    known, absent = with_known_columns(asked, loaded)
-    real, left_out = without_oracles(known, loaded)
-    resolved, missing = without_absent_modalities(real, loaded)
-    for line in [*absent, *left_out, *missing]:
+    resolved, lacking = fitted_to(asked, loaded)
+    for line in lacking:
         if say is not None:
             say(line)
     cases = find_cases(resolved, loaded)
+    check_test_to_choose_on(resolved, divide(resolved, cases)[1])
     folder, folders = Path(out), [external] if isinstance(external, str | Path) else list(external)
     said = {} if correspondence is None else read_correspondences(correspondence)
     check_weights(resolved)
@@ -174,7 +171,6 @@ class _Work:
                 self.record.facts["short_clips"] = short
             for line in short_clip_lines(short, self.protocol):
                 self.say(line)
-        check_test_to_choose_on(self.protocol, aside)
         training, unseen = set_aside(usable, aside)
         if self.protocol.clinical is not None:
             with self.record.stage(

@@ -9,10 +9,9 @@ import pandas as pd
 
 from isthmus.cohort.cohort import Cohort
 from isthmus.errors import CohortError, ProtocolError
-from isthmus.protocol.absent_modalities import without_absent_modalities
 from isthmus.protocol.cases import REGIONS_HINT, Look, find_cases, looks_of, usable_views
 from isthmus.protocol.descriptors import descriptor_task
-from isthmus.protocol.oracle import without_oracles
+from isthmus.protocol.narrowing import fitted_to
 from isthmus.protocol.parts import divide
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.schema import Protocol
@@ -76,11 +75,11 @@ def suitability(name: str, cohort: Cohort, profile: str = "paper", settings: Ite
     ProtocolError
         When there is no such protocol or profile.
     """
-    real, _ = without_oracles(resolve_protocol(name, profile, settings), cohort)
+    asked, refused = resolve_protocol(name, profile, settings), ""
     try:
-        protocol, lacking = without_absent_modalities(real, cohort)
-    except CohortError:
-        protocol, lacking = real, []  # the reason is that there is nothing to see
+        protocol, lacking = fitted_to(asked, cohort)
+    except CohortError as error:
+        protocol, lacking, refused = asked, [], str(error)
     target = next((one for one in protocol.target if one in cohort.targets), None)
     if target is None:
         has = ", ".join(cohort.targets) or "none"
@@ -101,7 +100,7 @@ def suitability(name: str, cohort: Cohort, profile: str = "paper", settings: Ite
     seen = [usable for usable, _ in views.values() if not usable.empty]
     counts = _counts(pd.concat(seen), classes) if seen else {}
     if not reasons:
-        reasons += _refused_later(protocol, cohort)
+        reasons += [refused] if refused else _refused_later(protocol, cohort)
     return Suitability(protocol.protocol, profile, target, arms, reasons, notes, counts)
 
 

@@ -107,7 +107,8 @@ def validate(
         frozen["arms"][CLINICAL] = {name: clinical[name] for name in ("calibration", "threshold", "rule", "chosen_on")}
     said = {} if correspondence is None else read_correspondences(correspondence)
     outside = answered(looks_of_models(specs), load_cohort(cohort), target_of(specs), said)
-    models = able(models, outside.absent, outside.name)
+    models = able(models, outside.absent, outside.cases.cohort)
+    specs = {arm: one.spec for arm, one in models.items()}
     frozen["arms"] = {arm: own for arm, own in frozen["arms"].items() if arm in (*models, CLINICAL)}
     with record.stage("overlap"):
         outside = _apart(outside, run, specs, training_cohort, out, progress)

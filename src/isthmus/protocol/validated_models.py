@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isthmus.cohort.cohort import Cohort
 from isthmus.cohort.description import Target
 from isthmus.errors import CohortError, InputError
 from isthmus.files import read_json
@@ -15,6 +16,7 @@ from isthmus.models.fused_bundle import is_fused_bundle, read_fused_bundle
 from isthmus.models.fused_bundle_spec import FusedBundleSpec
 from isthmus.protocol.cases import Look
 from isthmus.protocol.class_calls import RULE
+from isthmus.protocol.joined_columns import has_contrast_clips
 from isthmus.protocol.run_folder import Run, open_run
 from isthmus.protocol.validation_report import Model
 from isthmus.report.clinical_terms import CLINICAL
@@ -67,8 +69,8 @@ def looks_of_models(specs: Mapping[str, Spec]) -> dict[str, Look]:
     return looks
 
 
-def able(models: Mapping[str, Model], absent: Sequence[str], cohort: str) -> dict[str, Model]:
-    """Return the models whose pictures a cohort has; of a fused one, those of each of its networks.
+def able(models: Mapping[str, Model], absent: Sequence[str], cohort: Cohort) -> dict[str, Model]:
+    """Return the models whose pictures a cohort has; of a fused one, those of each of its networks, and of perfusion.
 
     Parameters
     ----------
@@ -76,18 +78,26 @@ def able(models: Mapping[str, Model], absent: Sequence[str], cohort: str) -> dic
         By arm.
     absent : sequence of str
         Arms of whose pictures the cohort has none.
-    cohort : str
-        Its name.
+    cohort : Cohort
+        The cohort.
 
     Raises
     ------
     CohortError
         When it has them for none.
     """
-    kept = {arm: one for arm, one in models.items() if not set(looks_of_models({arm: one.spec})) & set(absent)}
+    measured = has_contrast_clips(cohort)
+    kept = {
+        arm: one
+        for arm, one in models.items()
+        if not set(looks_of_models({arm: one.spec})) & set(absent)
+        and (measured or not isinstance(one.spec, FusedBundleSpec) or not one.spec.perfusion)
+    }
     if not kept:
         raise CohortError(
-            f"cohort {cohort} has no picture for {listed(list(absent))}", expected="labelled views of what they look at"
+            f"cohort {cohort.name} lacks pictures of what {listed(list(models))} "
+            f"{'looks' if len(models) == 1 else 'look'} at",
+            expected="labelled views of each modality that a model looks at; for perfusion, contrast-enhanced clips",
         )
     return kept
 

@@ -16,7 +16,7 @@ from isthmus.report.tirads_scales import Scale, cut_calls, scales
 from isthmus.statistics.interval import Interval, holm, undefined
 from isthmus.statistics.proportions import clustered_proportion
 from isthmus.statistics.roc import auc_interval
-from isthmus.tables.predictions import DEFAULTS
+from isthmus.tables.predictions import asks_for_malignancy
 
 _LEFT_OUT: Final = ("train", "tune")
 
@@ -76,17 +76,6 @@ def _is_ceiling(table: AnalysisTable, split: str, study: Study) -> bool:
     if study.graded is None:
         return study.reference == "tirads"
     return not set(table.rows.loc[table.rows["split"] == split, "cohort"]).isdisjoint(study.graded)
-
-
-def asks_for_malignancy(target: str) -> bool:
-    """Return whether a target's name is that of malignancy, or says nothing.
-
-    Examples
-    --------
-    >>> asks_for_malignancy("malignant"), asks_for_malignancy("olnm")
-    (True, False)
-    """
-    return target == DEFAULTS["target"] or any(word in target.lower() for word in ("malig", "cancer"))
 
 
 def _units(table: AnalysisTable, split: str, cases: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

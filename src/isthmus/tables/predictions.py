@@ -119,6 +119,17 @@ def write_predictions(path: Path | str, frame: pd.DataFrame) -> None:
     write_table(path, ordered.sort_values(list(KEY), kind="stable", ignore_index=True))
 
 
+def asks_for_malignancy(target: str) -> bool:
+    """Return whether a target's name is that of malignancy, or says nothing.
+
+    Examples
+    --------
+    >>> asks_for_malignancy("malignant"), asks_for_malignancy("olnm")
+    (True, False)
+    """
+    return target == DEFAULTS["target"] or any(word in target.lower() for word in ("malig", "cancer"))
+
+
 def _score_columns(frame: pd.DataFrame) -> list[str]:
     probabilities = [str(name) for name in frame.columns if str(name).startswith("p_")]
     return probabilities or ["score"]
