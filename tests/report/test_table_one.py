@@ -154,6 +154,33 @@ def test_where_the_label_is_tirads_its_levels_are_not_tested(predictions, cases)
     assert "made from it" in row["test"]["note"]
 
 
+def test_groups_without_a_category_in_common_are_the_furthest_apart_and_named(full_context):
+    """Benign 1 hyperechoic and 1 isoechoic, the others hypoechoic throughout: once printed as 0.00 (0.00-0.00)."""
+    echogenicity = ["hyperechoic", "isoechoic", "hypoechoic", *["hypoechoic"] * 7]
+    sizes = [30.0, 31.0, 12.0, *np.linspace(10, 16, 7)]
+    rows = pd.DataFrame({"unit_id": [f"n{place}" for place in range(10)], "label": list("0012222222")})
+    rows = rows.assign(
+        arm="model", split="test", patient_id=rows["unit_id"], group_id=rows["unit_id"], cohort="c", target="t",
+        unit="patient", candidate="default", seed=0, fold=0, call="", p_0=0.2, p_1=0.3, p_2=0.5,
+    )  # fmt: skip
+    cases = rows[["cohort", "unit_id"]].assign(echogenicity=echogenicity, size_mm=sizes)
+    made = table_one(analysis_table(rows), Study(cases=cases, reference="surgery"), {})
+    smd = row_of(made, "test", "echogenicity")["smd"]
+    assert smd["estimate"] is None
+    assert smd["pair"] == ["0", "1"]
+    names = {"0": "benign", "1": "quiet", "2": "spread"}
+    cohort = replace(full_context.cohort, label_names=names)
+    evidence = {**full_context.evidence, "table_one": made, "reference": "surgery", "classes": list(names)}
+    shown = show_table_one(replace(full_context, evidence=evidence, cohort=cohort))
+    cells = {row.name: row.cells[-1].small for row in shown.tables[0].rows}
+    assert cells["Echogenicity"] == "no category shared: benign, quiet"
+    assert cells["Size, mm"].endswith(": spread less benign")
+    assert "2 of 2 characteristics differ" in shown.sentences[0]
+    assert "most echogenicity (no category shared)" in shown.sentences[0]
+    frame = table_one_frames({"table_one": made})["table_one"]
+    assert set(frame["smd_note"].dropna()) == {"no category shared"}
+
+
 @pytest.mark.parametrize("kind", ["one class", "three classes", "one case", "nothing known", "shared cases"])
 def test_degenerate_tables_have_a_table_1_or_none(predictions, cases, kind):
     rows = predictions[predictions["arm"] == "new"]

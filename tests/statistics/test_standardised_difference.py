@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from isthmus.statistics.interval import Interval
 from isthmus.statistics.standardised_difference import (
+    NO_CATEGORY_SHARED,
     largest_difference,
     standardised_mean_difference,
     standardised_share_difference,
@@ -66,6 +67,12 @@ def test_degenerate_groups_are_said():
 def test_of_several_pairs_the_furthest_is_kept():
     pair = [Interval(0.1, 0.0, 0.2), Interval(-0.4, -0.5, -0.3), Interval(np.nan, np.nan, np.nan)]
     assert largest_difference(pair).estimate == -0.4
+    groups = [1, 0, 1], [0, 1, 0], [0, 7, 0]
+    bounded = standardised_share_difference(groups[2], groups[1])
+    without = standardised_share_difference(groups[1], groups[0])
+    assert bounded.estimate == 0
+    assert largest_difference([bounded, without]).note == NO_CATEGORY_SHARED
+    assert largest_difference([standardised_mean_difference([1.0], [2.0, 3.0]), bounded]).estimate == 0
     assert np.isnan(largest_difference([]).estimate)
 
 

@@ -1,5 +1,6 @@
 """How Table 1 is shown: what the cases are like, by outcome and by set, and what its tests do not say."""
 
+from math import inf, isfinite
 from typing import Any
 
 from pandas import DataFrame
@@ -9,7 +10,7 @@ from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reading import count, interval, listed, number, p_value, plural, split_name
 from isthmus.report.subject import Shown, Subject
 from isthmus.report.table_one import ALL, table_one
-from isthmus.statistics.standardised_difference import NOTICEABLE
+from isthmus.statistics.standardised_difference import NOTICEABLE, UNBOUNDED
 
 _ON_PAGE = 2
 _TESTED = "p, standardised difference"
@@ -88,9 +89,10 @@ def _sentences(context: ReportContext, found: dict[str, Any], shown: list[dict[s
 
 def _apart(rows: list[dict[str, Any]], titles: dict[str, str]) -> tuple[int, int, str]:
     """Return how many rows are compared, how many differ noticeably, and the three that do most in words."""
-    sizes = {row["column"]: abs(row["smd"]["estimate"]) for row in rows if _estimate(row) is not None}
+    sizes = {row["column"]: size for row in rows if (size := _size(row)) is not None}
+    notes = {row["column"]: (row["smd"] or {}).get("note", "") for row in rows}
     far = sorted((name for name, size in sizes.items() if size >= NOTICEABLE), key=lambda name: -sizes[name])
-    words = [f"{_in_line(titles[name])} ({number(sizes[name])})" for name in far[:3]]
+    words = [f"{_in_line(titles[name])} ({_in_words(sizes[name], notes[name])})" for name in far[:3]]
     return len(sizes), len(far), listed(words)
 
 
@@ -99,8 +101,29 @@ def _in_line(title: str) -> str:
     return name if name[:2].isupper() else name[:1].lower() + name[1:]
 
 
-def _estimate(row: dict[str, Any]) -> Any:
-    return (row["smd"] or {}).get("estimate")
+def _size(row: dict[str, Any]) -> float | None:
+    """Return how far a row's groups are apart, infinitely where without bound, None where nobody knows."""
+    smd = row["smd"] or {}
+    if smd.get("note") in UNBOUNDED:
+        return inf
+    return None if smd.get("estimate") is None else abs(float(smd["estimate"]))
+
+
+def _in_words(size: float, note: str) -> str:
+    return number(size) if isfinite(size) else note
+
+
+def _difference(row: dict[str, Any], names: dict[str, str]) -> str:
+    """Return the difference in a cell; of more than two groups with the two that it lies between."""
+    smd, size = row["smd"] or {}, _size(row)
+    if size is None or (isfinite(size) and row["test"]["p"] is None):
+        return ""
+    text = interval(smd) if isfinite(size) else str(smd["note"])
+    if len(row["groups"]) < 3 or not size or not smd.get("pair"):
+        return text
+    earlier, later = (names.get(name, name) for name in smd["pair"])
+    signed = isfinite(size) and "Hedges-Olkin" not in smd["method"]
+    return f"{text}: {later} less {earlier}" if signed else f"{text}: {earlier}, {later}"
 
 
 def _outcome_table(context: ReportContext, found: dict[str, Any], sets: list[dict[str, Any]]) -> Table:
@@ -126,11 +149,12 @@ def _set_table(context: ReportContext, found: dict[str, Any]) -> Table:
 
 def _lines(context: ReportContext, found: dict[str, Any], groups: list[str], rows: list[dict[str, Any]]) -> list[Row]:
     columns = {column["name"]: column for column in found["columns"]}
+    names = {**context.class_names, **((found["by_set"] or {}).get("names") or {})}
     lines: list[Row] = []
     for row in rows:
         column = columns.get(row["column"]) or _label_column(context, found["classes"])
         name = column["title"] + (" *" if column["of_patients"] else "")
-        tested = Cell(p_value(row["test"]["p"]), interval(row["smd"]) if row["test"]["p"] is not None else "")
+        tested = Cell(p_value(row["test"]["p"]), _difference(row, names))
         described = [row["groups"][group] for group in groups]
         if column["kind"] == "numeric":
             lines.append(Row(name, [*(_number_cell(facts) for facts in described), tested]))
@@ -205,7 +229,8 @@ def _flat(titles: dict[str, str], place: dict[str, str], rows: list[dict[str, An
     flat: list[dict[str, Any]] = []
     for row in rows:
         named = {**place, "column": row["column"], "title": titles.get(row["column"], row["column"])}
-        smd = {f"smd_{name}": (row["smd"] or {}).get(name) for name in ("estimate", "low", "high")}
+        smd = {f"smd_{name}": (row["smd"] or {}).get(name) for name in ("estimate", "low", "high", "note")}
+        smd["smd_pair"] = " | ".join((row["smd"] or {}).get("pair", []))
         test = {name: row["test"].get(name) for name in ("method", "statistic", "p", "note")}
         flat.append({**named, "group": "compared", **test, **smd})
         for group, facts in row["groups"].items():

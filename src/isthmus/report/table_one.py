@@ -1,6 +1,6 @@
 """Table 1: what the cases are like, by outcome within each set and by set, with tests and standardised differences."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any, Final
 
@@ -45,7 +45,8 @@ def table_one(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> d
     dict
         ``mode``, ``columns`` (name, title, kind, levels, of_patients), ``left_out``, ``by_outcome`` (one entry a set:
         ``set``, ``n``, ``rows``) and ``by_set`` (``sets``, ``rows``; None for one set). A row: ``column``, ``groups``
-        (``n``, ``missing`` and ``mean, sd, median, q1, q3`` or ``counts``), ``test``, ``smd``.
+        (``n``, ``missing`` and ``mean, sd, median, q1, q3`` or ``counts``), ``test``, ``smd`` (the largest of all
+        pairs, with ``pair``: the later less the earlier; without an estimate ``note`` says why).
     """
     if study.cases is None or study.cases.empty:
         return {}
@@ -134,10 +135,10 @@ class _Made:
         }
         if column.name in self.circular:
             return entry | {"test": no_test("none", _LABEL_IS_MADE_FROM_IT).as_dict(), "smd": None}
-        present = [part[part["_value"].notna()] for part in groups.values()]
-        present = [part for part in present if len(part)]
-        test = self._test(column, present)
-        return entry | {"test": test.as_dict(), "smd": self._difference(column, present).as_dict()}
+        known = {name: part[part["_value"].notna()] for name, part in groups.items()}
+        known = {name: part for name, part in known.items() if len(part)}
+        test = self._test(column, list(known.values()))
+        return entry | {"test": test.as_dict(), "smd": self._difference(column, known)}
 
     def by_set(self, columns: list[Column], sets: dict[str, pd.DataFrame], classes: list[str]) -> dict[str, Any]:
         """Return the sets beside one another; they are compared where no case stands in two of them."""
@@ -173,16 +174,20 @@ class _Made:
             return categorical_test(np.array([_counted(codes[of == k], column) for k in range(len(groups))]).T, "paper")
         return clustered_categorical_test(codes, of, names)
 
-    def _difference(self, column: Column, groups: list[pd.DataFrame]) -> Interval:
+    def _difference(self, column: Column, groups: dict[str, pd.DataFrame]) -> dict[str, Any]:
+        """Return the largest difference between two groups and, as ``pair``, which two: the later less the earlier."""
         if len(groups) < 2:
-            return undefined("standardised difference", "known in one group only", self.level)
+            return undefined("standardised difference", "known in one group only", self.level).as_dict()
+        of: Callable[..., Interval] = standardised_share_difference
+        values: list[Any] = [part["_value"] for part in groups.values()]
         if column.kind == "numeric":
-            values = [part["_value"].to_numpy(dtype=np.float64) for part in groups]
-            pairs = [standardised_mean_difference(b, a, self.level) for a, b in combinations(values, 2)]
+            of, values = standardised_mean_difference, [own.to_numpy(dtype=np.float64) for own in values]
         else:
-            counts = [_counted(_codes(column, part["_value"]), column) for part in groups]
-            pairs = [standardised_share_difference(b, a, self.level) for a, b in combinations(counts, 2)]
-        return largest_difference(pairs)
+            values = [_counted(_codes(column, own), column) for own in values]
+        sides = zip(combinations(values, 2), combinations(groups, 2), strict=True)
+        pairs = [(of(b, a, self.level), names) for (a, b), names in sides]
+        found = largest_difference([pair for pair, _ in pairs])
+        return found.as_dict() | {"pair": next(list(names) for pair, names in pairs if pair is found)}
 
 
 def _codes(column: Column, values: "pd.Series[Any]") -> Any:

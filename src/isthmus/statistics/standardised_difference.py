@@ -1,6 +1,6 @@
 """Standardised differences between two groups: how far apart they are in units of their own spread, at any size."""
 
-from math import nan, sqrt
+from math import inf, nan, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,6 +10,10 @@ from isthmus.statistics.interval import Interval, normal_quantile, undefined
 
 NOTICEABLE = 0.1
 """From here on a difference is commonly called an imbalance (P. Austin, Statistics in Medicine 28 (2009) 3083)."""
+NO_CATEGORY_SHARED = "no category shared"
+WITHOUT_SPREAD = "no group varies, and their values differ"
+UNBOUNDED = (NO_CATEGORY_SHARED, WITHOUT_SPREAD)
+"""Why a difference has no estimate though the groups are further apart than any number says: its note."""
 
 
 def standardised_mean_difference(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Interval:
@@ -38,7 +42,7 @@ def standardised_mean_difference(a: ArrayLike, b: ArrayLike, level: float = 0.95
     difference = float(one.mean() - two.mean())
     s, t = float(one.var(ddof=1)), float(two.var(ddof=1))
     if s + t == 0:
-        return _no_spread(difference, level, method)
+        return _no_spread(difference, level, method, WITHOUT_SPREAD)
     mean, n, m = (s + t) / 2, one.size - 1, two.size - 1
     d = difference / sqrt(mean)
     return _around(d, d**2 * (s**2 / n + t**2 / m) / (8 * mean**2) + (s / n + t / m) / mean, level, method)
@@ -83,7 +87,7 @@ def standardised_share_difference(counts_a: ArrayLike, counts_b: ArrayLike, leve
     away = p[1:] - q[1:]
     solved, _, rank, _ = np.linalg.lstsq(covariance, away, rcond=1e-12)
     if rank < away.size and not np.allclose(covariance @ solved, away, atol=1e-12):
-        return undefined(method, "the groups share no category: they differ without bound", level)
+        return undefined(method, NO_CATEGORY_SHARED, level)
     distance = sqrt(max(float(away @ solved), 0.0))
     variance = sum(sizes) / (sizes[0] * sizes[1]) + distance**2 / (2 * sum(sizes))
     found = _around(distance, variance, level, f"{method}, Hedges-Olkin")
@@ -91,11 +95,17 @@ def standardised_share_difference(counts_a: ArrayLike, counts_b: ArrayLike, leve
 
 
 def largest_difference(intervals: list[Interval]) -> Interval:
-    """Return the difference furthest from 0 of those between all pairs of several groups."""
-    known = [found for found in intervals if not np.isnan(found.estimate)]
-    if known:
-        return max(known, key=lambda found: abs(found.estimate))
-    return intervals[0] if intervals else Interval(nan, nan, nan, note="one group only")
+    """Return the difference furthest from 0 of those between all pairs of several groups: one without bound first."""
+    if not intervals:
+        return Interval(nan, nan, nan, note="one group only")
+    return max(intervals, key=_size)
+
+
+def _size(found: Interval) -> float:
+    """Return how far apart two groups are: without bound infinitely, unknown less than not at all."""
+    if np.isnan(found.estimate):
+        return inf if found.note in UNBOUNDED else -1.0
+    return abs(found.estimate)
 
 
 def _multinomial(share: FloatArray) -> FloatArray:
@@ -106,17 +116,17 @@ def _multinomial(share: FloatArray) -> FloatArray:
 def _of_two_shares(p: float, q: float, n: int, m: int, level: float, method: str) -> Interval:
     s, t = p * (1 - p), q * (1 - q)
     if s + t == 0:
-        return _no_spread(p - q, level, method)
+        return _no_spread(p - q, level, method, NO_CATEGORY_SHARED)
     spread = sqrt((s + t) / 2)
     by_p = 1 / spread - (p - q) * (1 - 2 * p) / (4 * spread**3)
     by_q = -1 / spread - (p - q) * (1 - 2 * q) / (4 * spread**3)
     return _around((p - q) / spread, by_p**2 * s / n + by_q**2 * t / m, level, method)
 
 
-def _no_spread(difference: float, level: float, method: str) -> Interval:
+def _no_spread(difference: float, level: float, method: str, why: str) -> Interval:
     if difference == 0:
         return Interval(0.0, 0.0, 0.0, level, method, "no group varies")
-    return undefined(method, "no group varies: the difference is without bound", level)
+    return undefined(method, why, level)
 
 
 def _around(d: float, variance: float, level: float, method: str) -> Interval:
