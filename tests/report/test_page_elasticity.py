@@ -10,14 +10,9 @@ from isthmus.cohort.elasticity import CohortElasticity, ViewElasticity
 from isthmus.imaging.elasticity import ElasticityMap
 from isthmus.report.figure_style import style
 from isthmus.report.figures_elasticity import EACH, draw_maps
-from isthmus.report.page_elasticity import (
-    against_truth,
-    elasticity_sentences,
-    render_elasticity,
-    summary_facts,
-    truth_sentences,
-)
-from isthmus.statistics.elasticity_features import elasticity_features
+from isthmus.report.page_elasticity import against_truth, elasticity_sentences, render_elasticity, truth_sentences
+from isthmus.report.page_measurement import summary_facts
+from isthmus.statistics.elasticity_features import FEATURES, elasticity_features
 
 COHORT = SimpleNamespace(name="springs <b>", simulated=False)
 LESION = np.hypot(*(np.indices((30, 30)) - 14.5)) < 8
@@ -35,7 +30,7 @@ def view(number: int, kpa: float = 40.0) -> ViewElasticity:
 def test_nothing_that_could_be_measured_has_a_page_too():
     nothing = CohortElasticity((), {"V1": ("N1", "no colour bar is seen")})
     assert elasticity_sentences(nothing)[0] == "0 of 1 elastogram could be read back into kilopascal."
-    assert summary_facts(nothing)["medians"]["ratio"] is None
+    assert summary_facts(nothing, nothing.table, FEATURES)["medians"]["ratio"] is None
     text = render_elasticity(COHORT, nothing, [], None)
     assert "no colour bar is seen" in text
     assert "<h2>Features</h2>" not in text

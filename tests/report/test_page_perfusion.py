@@ -12,9 +12,10 @@ from isthmus.imaging.lesion_regions import REGIONS
 from isthmus.imaging.perfusion_map import PerfusionMap
 from isthmus.report.figure_style import style
 from isthmus.report.figures_perfusion import EACH, draw_curves
-from isthmus.report.page_perfusion import MOST_DRAWN, drawn_views, perfusion_sentences, render_perfusion, summary_facts
+from isthmus.report.page_measurement import MOST_DRAWN, drawn_views, summary_facts
+from isthmus.report.page_perfusion import perfusion_sentences, render_perfusion
 from isthmus.statistics.bolus import BolusFit, fit_bolus
-from isthmus.statistics.perfusion_features import perfusion_features
+from isthmus.statistics.perfusion_features import FEATURES, perfusion_features
 
 TIMES = np.arange(0, 60, 0.5)
 FIT = BolusFit(0.0, 0.1, 5.0, 9.0, 0.6, 1.0)
@@ -64,7 +65,7 @@ def test_a_cohort_of_which_nothing_could_be_measured_has_a_page_too():
         "0 of 1 contrast-enhanced clip could be measured.",
         "1 clip could not; each is listed below with the reason.",
     ]
-    assert summary_facts(nothing, nothing.table)["medians"]["ring_db"] is None
+    assert summary_facts(nothing, nothing.table, FEATURES)["medians"]["ring_db"] is None
     text = page(V1=("N1", "it is a still"))
     assert "it is a still" in text
     assert "<h2>Features</h2>" not in text

@@ -1,11 +1,13 @@
 """Cohort elasticity: shear-wave elastograms back to kilopascal."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from isthmus.cli.app import JsonOption, OutOption, cohort_app, progress_bars, show
+from isthmus.cli.app import JsonOption, OutOption, cohort_app
+from isthmus.cli.measurement import measure_and_show
 
 
 @cohort_app.command("elasticity", epilog="Research use only; not a medical device. More: docs/elasticity.md.")
@@ -32,24 +34,17 @@ def cohort_elasticity(
 
     Example: `isthmus cohort elasticity my_cohort --out elasticity --range-kpa "0 180"`
     """
-    from isthmus.cohort.cohort import load_cohort
     from isthmus.cohort.elasticity import measure_elasticity, stiffness_range
-    from isthmus.files import refuse_existing
-    from isthmus.manifest import Manifest
     from isthmus.report.elasticity_files import write_elasticity
 
-    refuse_existing(out)
-    record = Manifest("cohort elasticity")
     scale = None if range_kpa is None else stiffness_range(range_kpa)
-    loaded = load_cohort(cohort)
-    with progress_bars(as_json) as progress, record.stage("pictures"):
-        move = None if progress is None else lambda done, total: progress("pictures", done, total)
-        measured = measure_elasticity(loaded, range_kpa=scale, progress=move)
-    facts = write_elasticity(loaded, measured, out, record)
-    lines = [
-        f"{facts['measured']} of {facts['measured'] + len(facts['refused'])} elastograms measured, "
-        f"{facts['in_full']} of them in full",
-        *(f"not measured: view {view}: {why}" for view, why in facts["refused"].items()),
-        f"Page: {out / 'elasticity.html'}",
-    ]
-    show(facts | {"out": str(out)}, as_json, lines)
+    measure_and_show(
+        "elasticity",
+        cohort,
+        out,
+        as_json,
+        stage="pictures",
+        what="elastograms",
+        measure=partial(measure_elasticity, range_kpa=scale),
+        write=write_elasticity,
+    )

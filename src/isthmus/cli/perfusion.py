@@ -1,11 +1,13 @@
 """Cohort perfusion: time-intensity curves and features of contrast-enhanced clips."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from isthmus.cli.app import JsonOption, OutOption, cohort_app, progress_bars, show
+from isthmus.cli.app import JsonOption, OutOption, cohort_app
+from isthmus.cli.measurement import measure_and_show
 
 
 @cohort_app.command("perfusion", epilog="Research use only; not a medical device. More: docs/perfusion.md.")
@@ -33,23 +35,16 @@ def cohort_perfusion(
 
     Example: `isthmus cohort perfusion my_cohort --out perfusion --dynamic-range-db 55`
     """
-    from isthmus.cohort.cohort import load_cohort
     from isthmus.cohort.perfusion import measure_perfusion
-    from isthmus.files import refuse_existing
-    from isthmus.manifest import Manifest
     from isthmus.report.perfusion_files import write_perfusion
 
-    refuse_existing(out)
-    record = Manifest("cohort perfusion")
-    loaded = load_cohort(cohort)
-    with progress_bars(as_json) as progress, record.stage("clips"):
-        move = None if progress is None else lambda done, total: progress("clips", done, total)
-        measured = measure_perfusion(loaded, dynamic_range_db=dynamic_range, progress=move)
-    facts = write_perfusion(loaded, measured, out, dynamic_range, record)
-    lines = [
-        f"{facts['measured']} of {facts['measured'] + len(facts['refused'])} clips measured, "
-        f"{facts['in_full']} of them in full",
-        *(f"not measured: view {view}: {why}" for view, why in facts["refused"].items()),
-        f"Page: {out / 'perfusion.html'}",
-    ]
-    show(facts | {"out": str(out)}, as_json, lines)
+    measure_and_show(
+        "perfusion",
+        cohort,
+        out,
+        as_json,
+        stage="clips",
+        what="clips",
+        measure=partial(measure_perfusion, dynamic_range_db=dynamic_range),
+        write=partial(write_perfusion, dynamic_range_db=dynamic_range),
+    )

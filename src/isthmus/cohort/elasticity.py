@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -9,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isthmus.cohort.cohort import Cohort
-from isthmus.cohort.measurements import features_by_reason, measurement_table
+from isthmus.cohort.measurements import Measured, measure_views, measurement_table
 from isthmus.cohort.view_items import cell_text, view_item
-from isthmus.errors import CohortError, InputError
+from isthmus.errors import InputError
 from isthmus.imaging.elasticity import ElasticityMap, read_elasticity
 from isthmus.imaging.lesion_regions import REACH, RING, regions_of
 from isthmus.imaging.limits import Limits
@@ -44,25 +45,9 @@ class ViewElasticity:
     picture: NDArray[np.uint8]
     features: ElasticityFeatures
 
-    def reasons(self) -> dict[str, list[str]]:
-        """Return why features are blank: each reason with the features that it takes."""
-        return features_by_reason(self.features.doubts)
 
-
-@dataclass(frozen=True, eq=False)
-class CohortElasticity:
-    """All elastograms of a cohort.
-
-    Parameters
-    ----------
-    views : tuple of ViewElasticity
-        Those that were measured, by ``view_id``.
-    refused : mapping of (str, str)
-        Of every other one its nodule and why, by ``view_id``.
-    """
-
-    views: tuple[ViewElasticity, ...]
-    refused: Mapping[str, tuple[str, str]]
+class CohortElasticity(Measured[ViewElasticity]):
+    """All elastograms of a cohort."""
 
     @property
     def table(self) -> pd.DataFrame:
@@ -70,7 +55,7 @@ class CohortElasticity:
 
         A feature in doubt is NaN; one named in ``at_least`` is a lower limit.
         """
-        return measurement_table((_row(view) for view in self.views), self.refused, COLUMNS, ("at_least", "doubts"))
+        return measurement_table(self, _beside_features, COLUMNS, ("at_least",))
 
 
 def measure_elasticity(
@@ -103,19 +88,8 @@ def measure_elasticity(
     CohortError
         When the cohort has no elastogram.
     """
-    rows = cohort.views[cohort.views["modality"] == "swe"].sort_values("view_id").to_dict("records")
-    if not rows:
-        raise CohortError("no view of modality 'swe'", where=str(cohort.folder), expected="elastograms")
-    views, refused = [], {}
-    for done, row in enumerate(rows, 1):
-        found = _measured(cohort, row, range_kpa, limits)
-        if isinstance(found, str):
-            refused[str(row["view_id"])] = (str(row["nodule_id"]), found)
-        else:
-            views.append(found)
-        if progress is not None:
-            progress(done, len(rows))
-    return CohortElasticity(tuple(views), refused)
+    measure = partial(_measured, cohort, range_kpa=range_kpa, limits=limits)
+    return CohortElasticity(*measure_views(cohort, "swe", "elastograms", measure, progress))
 
 
 def stiffness_range(text: str) -> tuple[float, float]:
@@ -139,18 +113,14 @@ def stiffness_range(text: str) -> tuple[float, float]:
 
 
 def _measured(
-    cohort: Cohort, row: Mapping[Any, Any], range_kpa: tuple[float, float] | None, limits: Limits
-) -> ViewElasticity | str:
-    """Return a view's stiffness, or in one line why it has none; no path is in the line."""
-    try:
-        item = view_item(cohort, row)
-        own = cell_text(row, RANGE)
-        scale = range_kpa if own is None else stiffness_range(own)
-        if scale is None:
-            raise InputError("nobody says what its colour bar ends at", expected=f"{RANGE} in views.csv, as '0 180'")
-        seen, frame = read_elasticity(item, scale, limits)
-    except InputError as error:
-        return str(type(error)(error.what, expected=error.expected, hint=error.hint))
+    cohort: Cohort, row: Mapping[Any, Any], *, range_kpa: tuple[float, float] | None, limits: Limits
+) -> ViewElasticity:
+    item = view_item(cohort, row)
+    own = cell_text(row, RANGE)
+    scale = range_kpa if own is None else stiffness_range(own)
+    if scale is None:
+        raise InputError("nobody says what its colour bar ends at", expected=f"{RANGE} in views.csv, as '0 180'")
+    seen, frame = read_elasticity(item, scale, limits)
     regions = regions_of(seen.lesion)
     features = elasticity_features({name: seen.kpa[regions[name]] for name in REGIONS}, scale)
     part = _around(seen.lesion)
@@ -170,14 +140,9 @@ def _around(lesion: NDArray[np.bool_]) -> tuple[slice, slice]:
     )
 
 
-def _row(view: ViewElasticity) -> dict[str, Any]:
+def _beside_features(view: ViewElasticity) -> dict[str, Any]:
     return {
-        "view_id": view.view_id,
-        "nodule_id": view.nodule_id,
         "opacity": view.seen.opacity,
         "colour_distance": view.seen.distance,
-        **view.features.values,
         "at_least": ", ".join(view.features.at_least),
-        "doubts": "; ".join(f"{reason}: {', '.join(names)}" for reason, names in view.reasons().items()),
-        "refused": "",
     }

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isthmus.cohort.cohort import Cohort
-from isthmus.cohort.measurements import features_by_reason, measurement_table
+from isthmus.cohort.measurements import Measured, measure_views, measurement_table
 from isthmus.cohort.view_items import cell_text, view_item
-from isthmus.errors import CohortError, InputError
+from isthmus.errors import InputError
 from isthmus.imaging.intensity_curves import DYNAMIC_RANGE_DB, IntensityCurves, read_intensity_curves
 from isthmus.imaging.lesion_regions import REGIONS
 from isthmus.imaging.limits import Limits
@@ -46,25 +46,9 @@ class ViewPerfusion:
     fits: Mapping[str, BolusFit]
     features: PerfusionFeatures
 
-    def reasons(self) -> dict[str, list[str]]:
-        """Return why features are blank: each reason with the features that it takes."""
-        return features_by_reason(self.features.doubts)
 
-
-@dataclass(frozen=True, eq=False)
-class CohortPerfusion:
-    """All contrast-enhanced clips of a cohort.
-
-    Parameters
-    ----------
-    views : tuple of ViewPerfusion
-        Those that were measured, by ``view_id``.
-    refused : mapping of (str, str)
-        Of every other one its nodule and why, by ``view_id``.
-    """
-
-    views: tuple[ViewPerfusion, ...]
-    refused: Mapping[str, tuple[str, str]]
+class CohortPerfusion(Measured[ViewPerfusion]):
+    """All contrast-enhanced clips of a cohort."""
 
     @property
     def table(self) -> pd.DataFrame:
@@ -72,7 +56,7 @@ class CohortPerfusion:
 
         A feature in doubt is NaN.
         """
-        return measurement_table((_row(view) for view in self.views), self.refused, COLUMNS, ("doubts",))
+        return measurement_table(self, _beside_features, COLUMNS)
 
 
 def measure_perfusion(
@@ -111,21 +95,9 @@ def measure_perfusion(
     if not DYNAMIC_RANGES_DB[0] <= dynamic_range_db <= DYNAMIC_RANGES_DB[1]:
         low, high = DYNAMIC_RANGES_DB
         raise InputError(f"a dynamic range of {dynamic_range_db:g} dB", expected=f"{low:g} to {high:g}")
-    rows = cohort.views[cohort.views["modality"] == "ceus"].sort_values("view_id").to_dict("records")
-    if not rows:
-        raise CohortError("no view of modality 'ceus'", where=str(cohort.folder), expected="contrast-enhanced clips")
     boxes = _boxes_of(cohort)
     measure = partial(_measured, cohort, boxes=boxes, dynamic_range_db=dynamic_range_db, limits=limits)
-    views, refused = [], {}
-    for done, row in enumerate(rows, 1):
-        found = measure(row)
-        if isinstance(found, str):
-            refused[str(row["view_id"])] = (str(row["nodule_id"]), found)
-        else:
-            views.append(found)
-        if progress is not None:
-            progress(done, len(rows))
-    return CohortPerfusion(tuple(views), refused)
+    return CohortPerfusion(*measure_views(cohort, "ceus", "contrast-enhanced clips", measure, progress))
 
 
 def _measured(
@@ -135,21 +107,17 @@ def _measured(
     boxes: Mapping[str, NDArray[np.float64]],
     dynamic_range_db: float,
     limits: Limits,
-) -> ViewPerfusion | str:
-    """Return a view's perfusion, or in one line why it has none; no path is in the line."""
-    try:
-        view = str(row["view_id"])
-        item = view_item(cohort, row, boxes.get(view))
-        own = cell_text(row, _RANGE)
-        rate = cell_text(row, "frame_rate_hz")
-        found = measure_clip(
-            item,
-            None if rate is None else float(rate),
-            dynamic_range_db if own is None else dynamic_range(own),
-            limits,
-        )
-    except InputError as error:
-        return str(type(error)(error.what, expected=error.expected, hint=error.hint))
+) -> ViewPerfusion:
+    view = str(row["view_id"])
+    item = view_item(cohort, row, boxes.get(view))
+    own = cell_text(row, _RANGE)
+    rate = cell_text(row, "frame_rate_hz")
+    found = measure_clip(
+        item,
+        None if rate is None else float(rate),
+        dynamic_range_db if own is None else dynamic_range(own),
+        limits,
+    )
     return ViewPerfusion(view, str(row["nodule_id"]), *found)
 
 
@@ -200,16 +168,11 @@ def _boxes_of(cohort: Cohort) -> dict[str, NDArray[np.float64]]:
     return found
 
 
-def _row(view: ViewPerfusion) -> dict[str, Any]:
+def _beside_features(view: ViewPerfusion) -> dict[str, Any]:
     times = view.curves.times_s
     return {
-        "view_id": view.view_id,
-        "nodule_id": view.nodule_id,
         "seconds": float(times[-1] - times[0]),
         "lesion_r2": view.fits["lesion"].r2,
         "tissue_r2": view.fits["tissue"].r2,
         "tissue_share": view.curves.tissue_share,
-        **view.features.values,
-        "doubts": "; ".join(f"{reason}: {', '.join(names)}" for reason, names in view.reasons().items()),
-        "refused": "",
     }

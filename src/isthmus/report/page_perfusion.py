@@ -1,10 +1,7 @@
 """The perfusion of a cohort's clips as a page: curves, features, and what could not be measured."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
-
-import pandas as pd
+from typing import Final
 
 from isthmus.cohort.cohort import Cohort
 from isthmus.cohort.perfusion import CohortPerfusion, ViewPerfusion
@@ -13,19 +10,31 @@ from isthmus.imaging.lesion_regions import REACH, RING
 from isthmus.imaging.perfusion_map import ENHANCING_DB, UNENHANCED_DB
 from isthmus.report.figure_style import FigureFile
 from isthmus.report.page_measurement import (
-    LISTED,
     Words,
-    even_sample,
+    box_sentences,
+    counted_sentences,
+    drawn_sentences,
     feature_table,
     known,
-    refused_table,
+    measurement_tables,
+    reason_table,
     render_measurement,
+    view_table,
 )
-from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import count, plural
+from isthmus.report.page_tables import Cell, Table
+from isthmus.report.reading import count
 from isthmus.statistics.perfusion_features import FEATURES, LEAST_TISSUE
 
-MOST_DRAWN: Final = 24
+WORDS: Final = Words(
+    subject="Perfusion",
+    title="Perfusion in contrast-enhanced clips",
+    question="How bright each lesion, its ring and the tissue beyond become, when, and how fast it goes again. "
+    "No label was looked at.",
+    drawn="Curves",
+    kept="Every feature stands in perfusion.csv, every curve with its fit in curves.json.",
+    picture="clip",
+    table="perfusion.csv",
+)
 _SHOWN: Final[Mapping[str, tuple[str, int]]] = {
     "peak_ratio_db": ("Peak, dB", 1),
     "arrival_delay_s": ("Arrival, s", 1),
@@ -39,11 +48,6 @@ _SHOWN: Final[Mapping[str, tuple[str, int]]] = {
 """The columns of the table by clip: each feature's heading and decimals."""
 
 
-def drawn_views(measured: CohortPerfusion) -> list[ViewPerfusion]:
-    """Return the clips whose curves are drawn: all of a few, an even sample of many."""
-    return even_sample(measured.views, MOST_DRAWN)
-
-
 def render_perfusion(
     cohort: Cohort, measured: CohortPerfusion, figures: Sequence[FigureFile], dynamic_range_db: float
 ) -> str:
@@ -51,14 +55,7 @@ def render_perfusion(
     return render_measurement(
         cohort.name,
         cohort.simulated,
-        Words(
-            subject="Perfusion",
-            title="Perfusion in contrast-enhanced clips",
-            question="How bright each lesion, its ring and the tissue beyond become, when, and how fast it goes again. "
-            "No label was looked at.",
-            drawn="Curves",
-            kept="Every feature stands in perfusion.csv, every curve with its fit in curves.json.",
-        ),
+        WORDS,
         perfusion_sentences(measured),
         figures,
         _tables(measured),
@@ -68,10 +65,8 @@ def render_perfusion(
 
 def perfusion_sentences(measured: CohortPerfusion) -> list[str]:
     """Return in words how many clips were measured, and how many of them in full."""
-    views, all_views = len(measured.views), len(measured.views) + len(measured.refused)
-    found = [f"{count(views)} of {plural(all_views, 'contrast-enhanced clip')} could be measured."]
-    if measured.refused:
-        found.append(f"{plural(len(measured.refused), 'clip')} could not; each is listed below with the reason.")
+    views = len(measured.views)
+    found = counted_sentences(measured, WORDS, "contrast-enhanced clip", "could be measured")
     if not views:
         return found
     whole = sum(not view.features.doubts for view in measured.views)
@@ -81,58 +76,27 @@ def perfusion_sentences(measured: CohortPerfusion) -> list[str]:
         if whole < views
         else f"All {len(FEATURES)} features are known in each."
     )
-    if len(drawn_views(measured)) < views:
-        found.append(f"{len(drawn_views(measured))} clips, evenly chosen, are drawn; curves.json holds all.")
-    return found
+    return [*found, *drawn_sentences(measured, WORDS, "; curves.json holds all")]
 
 
 def _tables(measured: CohortPerfusion) -> list[tuple[str, str, str, Table]]:
-    """Return heading, introduction, heading of the first column and table."""
-    return [
-        (
-            "Features",
-            "Over the clips in which they are known.",
-            "Feature",
-            feature_table(measured.table, FEATURES, "Clips"),
-        ),
-        (
-            "By clip",
-            "Lesion against tissue, ring against the brighter of core and tissue. – is not known.",
-            "Clip",
-            _view_table(measured.views),
-        ),
-        ("Left blank, and why", "", "Reason", _reason_table(measured.views)),
-        ("Not measured", "", "Clip", refused_table(measured.refused, "perfusion.csv")),
-    ]
+    columns = ["Seconds", *(heading for heading, _ in _SHOWN.values()), "R², lesion / tissue"]
+    return measurement_tables(
+        measured,
+        WORDS,
+        feature_table(measured.table, WORDS, FEATURES),
+        view_table(measured, WORDS, columns, _cells),
+        "Lesion against tissue, ring against the brighter of core and tissue. – is not known.",
+        reason_table(measured, WORDS, FEATURES, _without_share),
+        "Reason",
+    )
 
 
-def _view_table(views: Sequence[ViewPerfusion]) -> Table:
-    rows = []
-    for view in views[:LISTED]:
-        values = view.features.values
-        seconds = float(view.curves.times_s[-1] - view.curves.times_s[0])
-        fit = f"{known(view.fits['lesion'].r2)} / {known(view.fits['tissue'].r2)}"
-        cells = [Cell(known(values[name], digits)) for name, (_, digits) in _SHOWN.items()]
-        rows.append(Row(view.view_id, [Cell(view.nodule_id), Cell(f"{seconds:.0f}"), *cells, Cell(fit)]))
-    headings = ["Nodule", "Seconds", *(heading for heading, _ in _SHOWN.values()), "R², lesion / tissue"]
-    more = len(views) - LISTED
-    notes = [f"{count(more)} more are in perfusion.csv."] if more > 0 else []
-    return Table("", headings, rows, notes)
-
-
-def _reason_table(views: Sequence[ViewPerfusion]) -> Table:
-    clips: Counter[str] = Counter()
-    features: dict[str, set[str]] = {}
-    for view in views:
-        for reason, names in view.reasons().items():
-            words = _without_share(reason)
-            clips[words] += 1
-            features.setdefault(words, set()).update(names)
-    rows = [
-        Row(reason, [Cell(count(number_of)), Cell(", ".join(name for name in FEATURES if name in features[reason]))])
-        for reason, number_of in clips.most_common()
-    ]
-    return Table("", ["Clips", "Features"], rows)
+def _cells(view: ViewPerfusion) -> list[Cell]:
+    seconds = float(view.curves.times_s[-1] - view.curves.times_s[0])
+    fit = f"{known(view.fits['lesion'].r2)} / {known(view.fits['tissue'].r2)}"
+    shown = (known(view.features.values[name], digits) for name, (_, digits) in _SHOWN.items())
+    return [Cell(text) for text in (f"{seconds:.0f}", *shown, fit)]
 
 
 def _without_share(reason: str) -> str:
@@ -146,7 +110,7 @@ def _without_share(reason: str) -> str:
 def _methods(measured: CohortPerfusion, dynamic_range_db: float) -> list[str]:
     used = sorted({view.curves.dynamic_range_db for view in measured.views} or {dynamic_range_db})
     boxes = sum(view.curves.outline == "box" for view in measured.views)
-    lines = [
+    return [
         "Grey values are made linear before they are averaged: intensity = 10^((grey / 255 − 1) · D / 10), with a "
         f"display of D = {' and '.join(f'{value:g}' for value in used)} dB. The file does not tell D; where it is "
         "wrong, all decibels are too large or too small by its ratio, and times hardly change.",
@@ -159,18 +123,5 @@ def _methods(measured: CohortPerfusion, dynamic_range_db: float) -> list[str]:
         "error is half of it or more. Frames share speckle, so standard errors are lower limits.",
         f"Dark core: share of the core {-UNENHANCED_DB:g} dB or more below the lesion's brighter fifth, over the clip.",
         f"At most {MOST_HZ:g} frames a second are read. No label was used.",
+        *box_sentences(boxes, WORDS),
     ]
-    if boxes:
-        lines.append(f"{plural(boxes, 'clip')} had a box and no mask: the ellipse in the box was taken for the lesion.")
-    return lines
-
-
-def summary_facts(measured: CohortPerfusion, table: pd.DataFrame) -> dict[str, Any]:
-    """Return the counts and medians that the command prints."""
-    medians = table[list(FEATURES)].median()
-    return {
-        "measured": len(measured.views),
-        "in_full": sum(not view.features.doubts for view in measured.views),
-        "refused": {view: why for view, (_, why) in measured.refused.items()},
-        "medians": {name: None if pd.isna(value) else float(value) for name, value in medians.items()},
-    }

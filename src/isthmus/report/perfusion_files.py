@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 
 from isthmus.cohort.cohort import Cohort
 from isthmus.cohort.perfusion import CohortPerfusion, ViewPerfusion
-from isthmus.files import new_folder, write_json, write_text
 from isthmus.imaging.lesion_regions import REGIONS
 from isthmus.manifest import DISCLAIMER, Manifest
-from isthmus.report.figure_style import FigureFile, save, style
 from isthmus.report.figures_perfusion import EACH, draw_curves
-from isthmus.report.page_perfusion import drawn_views, render_perfusion, summary_facts
+from isthmus.report.measurement_files import draw_in_parts, measurement_facts, write_measurement
+from isthmus.report.page_measurement import drawn_views, summary_facts
+from isthmus.report.page_perfusion import render_perfusion
 from isthmus.statistics.bolus import BolusFit
-from isthmus.tables.check import write_table
+from isthmus.statistics.perfusion_features import FEATURES
 
 FORMAT = "isthmus-perfusion/1.0"
 
 
 def write_perfusion(
-    cohort: Cohort, measured: CohortPerfusion, destination: Path, dynamic_range_db: float, record: Manifest
+    cohort: Cohort, measured: CohortPerfusion, destination: Path, record: Manifest, *, dynamic_range_db: float
 ) -> dict[str, Any]:
     """Write what was measured into a new folder.
 
@@ -34,10 +34,10 @@ def write_perfusion(
         See :func:`isthmus.cohort.perfusion.measure_perfusion`.
     destination : Path
         Folder to make.
-    dynamic_range_db : float
-        Of the display, where ``views.csv`` does not say.
     record : Manifest
         Written with it.
+    dynamic_range_db : float
+        Of the display, where ``views.csv`` does not say.
 
     Returns
     -------
@@ -50,40 +50,19 @@ def write_perfusion(
         When the folder exists or cannot be written.
     """
     table = measured.table
-    facts = {
-        "notice": DISCLAIMER,
-        "cohort": cohort.name,
-        "simulated": cohort.simulated,
-        "dynamic_range_db": dynamic_range_db,
-        **summary_facts(measured, table),
-    }
-    record.facts |= {
-        "cohort": cohort.name,
-        "simulated": cohort.simulated,
-        "cohort_fingerprint": cohort.fingerprint(),
-        "dynamic_range_db": dynamic_range_db,
-        "excluded": facts["refused"],
-    }
-    with new_folder(destination) as folder:
-        with record.stage("page"):
-            write_table(folder / "perfusion.csv", table)
-            write_json(folder / "curves.json", _curves(cohort, measured))
-            figures = _figures(folder / "figures", cohort, measured)
-            write_text(folder / "perfusion.html", render_perfusion(cohort, measured, figures, dynamic_range_db))
-        record.write(folder, [path for path in folder.rglob("*") if path.is_file()])
-    return facts
-
-
-def _figures(folder: Path, cohort: Cohort, measured: CohortPerfusion) -> list[FigureFile]:
-    views = drawn_views(measured)
-    parts = [views[start : start + EACH] for start in range(0, len(views), EACH)]
+    settings = {"dynamic_range_db": dynamic_range_db}
+    facts = measurement_facts(cohort, record, summary_facts(measured, table, FEATURES), settings)
     mark = "SIMULATED" if cohort.simulated else ""
-    files = []
-    with style():
-        for number, part in enumerate(parts, 1):
-            figure, title, alternative = draw_curves(part, number, len(parts))
-            files.append(save(figure, folder, f"curves_{number}", title, alternative, mark))
-    return files
+    write_measurement(
+        destination,
+        "perfusion",
+        table,
+        lambda folder: draw_in_parts(folder, drawn_views(measured), EACH, draw_curves, "curves", mark),
+        lambda figures: render_perfusion(cohort, measured, figures, dynamic_range_db),
+        record,
+        {"curves.json": _curves(cohort, measured)},
+    )
+    return facts
 
 
 def _curves(cohort: Cohort, measured: CohortPerfusion) -> dict[str, Any]:
