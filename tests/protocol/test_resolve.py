@@ -1,5 +1,6 @@
 """The protocol language: layers, shipped files, and errors that name the nearest right word."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.errors import InputError, ProtocolError
+from isthmus.models import registry
 from isthmus.protocol.reductions import reductions
 from isthmus.protocol.resolve import PROFILES, deep_merge, resolve_protocol, shipped_protocols, validate
 
@@ -38,6 +40,20 @@ def test_the_layer_above_wins_wherever_it_speaks(below, above):
 def test_every_shipped_protocol_resolves_in_every_profile_and_reads_back(name, profile):
     protocol = resolve_protocol(name, profile)
     assert validate(yaml.safe_load(yaml.safe_dump(protocol.model_dump(mode="json"))), "protocol.yaml") == protocol
+
+
+@pytest.mark.parametrize("name", shipped_protocols())
+def test_an_arm_that_is_named_after_a_network_trains_that_network_in_every_profile(name):
+    # A reader of a small run's report takes `Joined, a ResNet50 branch for each` for what was trained.
+    stems = {network.removesuffix("_3d").removesuffix("_2d").replace("_", "") for network in registry.cards()}
+    paper = resolve_protocol(name)
+    for profile in PROFILES:
+        for arm, spec in resolve_protocol(name, profile).arms.items():
+            said = f"{arm} {spec.title}".lower().replace("_", " ")
+            if any(re.search(rf"\b{stem}\b", said) for stem in stems):
+                assert spec.network == paper.arms[arm].network, (profile, arm)
+        titles = " ".join(contrast.title.lower() for contrast in paper.secondary)
+        assert not any(re.search(rf"\b{stem}\b", titles) for stem in stems), titles
 
 
 def test_the_paper_profile_keeps_what_the_paper_states():

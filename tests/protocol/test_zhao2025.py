@@ -47,7 +47,7 @@ def cohorts(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(cohorts, cache, tmp_path_factory):
     said: list[str] = []
-    settings = ["only=[resnet50, ordinal]", "explain.cases=3"]
+    settings = ["only=[balanced, ordinal]", "explain.cases=3"]
     out = tmp_path_factory.mktemp("runs") / "zhao2025"
     return run("zhao2025", cohorts[0], out, profile="smoke", settings=settings, say=said.append), said
 
@@ -95,7 +95,7 @@ def test_the_bundle_scores_files_as_the_run_scored_its_patients(finished, cohort
 
 
 def test_predict_answers_with_a_probability_of_each_class(finished, cohorts, tmp_path):
-    bundle, out = finished[0].bundle_folder("resnet50"), tmp_path / "answer"
+    bundle, out = finished[0].bundle_folder("balanced"), tmp_path / "answer"
     view = load_cohort(cohorts[0]).examples("diagnosis").iloc[0]
     box = ",".join(f"{value:g}" for value in view["box"])
     asked = ["predict", str(bundle), str(view["path"]), "--box", box, "--out", str(out), "--explain"]
@@ -113,14 +113,14 @@ def test_predict_answers_with_a_probability_of_each_class(finished, cohorts, tmp
 def test_pictures_stand_beside_patients(finished):
     evidence = finished[0].evidence
     own = evidence["classes_in_detail"]
-    whole, single = evidence["arms"]["resnet50"]["test"], own["pictures"]["test"]["resnet50"]
+    whole, single = evidence["arms"]["balanced"]["test"], own["pictures"]["test"]["balanced"]
     assert whole["n"] == whole["n_groups"] == 8
     assert (single["n"], single["n_groups"]) == (24, 8)
     assert own["small"]["test"] == {"BTN": 3, "NMTN": 1, "MMTN": 4}
     for measure in ("accuracy", "balanced_accuracy", "macro_auc", "hand_till"):
         assert {"estimate", "low", "high"} <= set(single[measure])
     views = pd.read_parquet(finished[0].folder / "predictions_views.parquet")
-    assert len(views.query("split == 'test' and arm == 'resnet50'")) == 24
+    assert len(views.query("split == 'test' and arm == 'balanced'")) == 24
 
 
 def test_each_classes_calls_have_intervals_and_sum_to_one(finished):
@@ -161,7 +161,7 @@ def test_other_patients_meet_the_frozen_models(finished, cohorts, tmp_path):
     shutil.copytree(finished[0].folder, tmp_path / "run")
     evidence = validate(tmp_path / "run", cohorts[1], tmp_path / "out")
     assert evidence["unit"] == "patient"
-    assert set(evidence["arms"]) == {"resnet50", "ordinal"}
+    assert set(evidence["arms"]) == {"balanced", "ordinal"}
     assert evidence["classes_in_detail"]["pictures"]["external"]["ordinal"]["n"] > 10
     table = pd.read_csv(tmp_path / "out" / "predictions.csv")
     assert set(table["call"]) <= set(CODES)
@@ -182,7 +182,7 @@ def test_the_cohort_fits_and_what_needs_two_classes_is_refused_in_one_line(cohor
     cohort = load_cohort(cohorts[0])
     assert suitability("zhao2025", cohort, "smoke").fits
     protocol = resolve_protocol("zhao2025", "smoke")
-    fused = protocol.model_validate({**protocol.model_dump(), "fusions": {"both": {"fuse": ["resnet50", "ordinal"]}}})
+    fused = protocol.model_validate({**protocol.model_dump(), "fusions": {"both": {"fuse": ["balanced", "ordinal"]}}})
     with pytest.raises(ProtocolError, match=r"fusions \(both\) need two classes, and target diagnosis has 3"):
         find_cases(fused, cohort)
 
@@ -199,7 +199,7 @@ def test_patients_who_share_pictures_and_not_their_label_are_named(cohorts, tmp_
 
 def test_patients_of_several_classes_are_asked_for_shortcuts(finished):
     found = finished[0].evidence["shortcuts"]
-    assert set(found["changes"]) == {"ordinal", "resnet50"}
+    assert set(found["changes"]) == {"ordinal", "balanced"}
     for entries in found["changes"].values():
         assert {"as they are", "lesion painted out", "twice as deep"} <= {entry["change"] for entry in entries}
         assert {entry["n"] for entry in entries if "marks" not in entry["change"]} == {found["groups"]}
