@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from isthmus.cli import app
-from isthmus.errors import OutputError
+from isthmus.errors import InputError, OutputError
 from tests.elastograms import write_elastogram_cohort
 
 
@@ -52,6 +52,13 @@ def test_the_page_says_what_it_is_and_names_no_place_on_the_disk(done):
         assert words in page
     for file in ("elasticity.html", "elasticity.csv", "manifest.json"):
         assert str(folder) not in (folder / "out" / file).read_text()
+
+
+@pytest.mark.parametrize("scale", ["inf", "0 5000"])
+def test_a_scale_that_no_bar_has_is_one_error_and_not_a_refusal_of_every_picture(done, tmp_path, scale):
+    with pytest.raises(InputError, match=f"the scale of an elastogram is '{scale}'"):
+        invoke(done[0], "--range-kpa", scale, "--out", str(tmp_path / "new"))
+    assert not (tmp_path / "new").exists()
 
 
 def test_nothing_is_overwritten(done):

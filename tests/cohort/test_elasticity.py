@@ -65,7 +65,11 @@ def test_a_scale_that_is_given_counts_where_the_table_says_none(tmp_path):
         measure_elasticity(cohort)
 
 
-@pytest.mark.parametrize("text", ["", "hard", "100 0", "-5 10", "1 2 3", "0", "nan"])
-def test_a_scale_is_one_number_or_two_that_rise(text):
-    with pytest.raises(InputError, match="the scale of an elastogram"):
+@pytest.mark.parametrize("text", ["", "hard", "100 0", "-5 10", "1 2 3", "0", "nan", "inf", "0 5000"])
+def test_a_scale_is_one_number_or_two_that_rise_and_that_tissue_reaches(text):
+    with pytest.raises(InputError, match=r"the scale of an elastogram is .*to 1000 at most"):
         stiffness_range(text)
+
+
+def test_the_widest_scale_that_is_read_is_taken():
+    assert stiffness_range("1000") == (0.0, 1000.0)

@@ -13,7 +13,7 @@ from isthmus.cohort.cohort import Cohort
 from isthmus.cohort.measurements import Measured, measure_views, measurement_table
 from isthmus.cohort.view_items import cell_text, view_item
 from isthmus.errors import InputError
-from isthmus.imaging.elasticity import ElasticityMap, read_elasticity
+from isthmus.imaging.elasticity import KPA, ElasticityMap, read_elasticity
 from isthmus.imaging.lesion_regions import REACH, RING, regions_of
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.read import DEFAULT_LIMITS
@@ -105,9 +105,10 @@ def stiffness_range(text: str) -> tuple[float, float]:
     except ValueError:
         numbers = []
     low, high = numbers if len(numbers) == 2 else (0.0, *numbers) if len(numbers) == 1 else (0.0, 0.0)
-    if not 0.0 <= low < high:
+    if not KPA[0] <= low < high <= KPA[1]:
         raise InputError(
-            f"the scale of an elastogram is {text!r}", expected="what its bar ends at, in kPa: '180', or '0 180'"
+            f"the scale of an elastogram is {text!r}",
+            expected=f"what its bar ends at, in kPa: '180', or '0 180', to {KPA[1]:g} at most",
         )
     return low, high
 
