@@ -38,7 +38,7 @@ from isthmus.protocol.cases import Cases, find_cases
 from isthmus.protocol.fits import fit_folder
 from isthmus.protocol.pictures import cache_folder, prepared_store
 from isthmus.protocol.run_folder import open_run
-from isthmus.protocol.training_likeness import fit_both
+from isthmus.protocol.training_likeness import cases_of_views, fit_both
 from isthmus.statistics.cross_validated import cross_validated_auc
 from isthmus.statistics.proportions import clustered_proportion
 from isthmus.training.spec import FitSpec
@@ -77,8 +77,9 @@ def main() -> None:
     words = (
         "How well the embeddings of fold networks tell pictures from elsewhere from unseen pictures of the training "
         "cohort. `chosen` is the distance that the run's rule chooses, without any of these pictures. `called unlike` "
-        "is what `predict` says; of pictures like the training cohort's at most one in twenty should be. The row "
-        f"`{FRAMED}` is no picture from elsewhere: it says how much of the others' AUROC the framing alone may make."
+        "is what `predict` says of such a picture alone; of those like the training cohort's about one in twenty "
+        f"should be. The row `{FRAMED}` is no picture from elsewhere: it says how much of the others' AUROC "
+        "the framing alone may make."
     )
     tables.write(f"out_of_distribution_{given.name}", facts, rows, words)
 
@@ -89,7 +90,7 @@ def _of_arm(run: Path, arm: str, cases: Cases, elsewhere: Sequence[Elsewhere]) -
     store = prepared_store(PreparedCache(cache_folder()), cases.views[arm], fits[0].prepare)
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "arms").symlink_to((run / "arms").resolve())
-        fitted = fit_both(Path(scratch), fits, store)
+        fitted = fit_both(Path(scratch), fits, store, cases_of_views(cases, arm), cases.unit)
         chosen = next(iter(fitted))
         shown = _prepared(elsewhere, fits[0].prepare)
         framed = _framed(cases, arm, fits[0].prepare) if fits[0].prepare.crop == "lesion" else None
@@ -181,7 +182,8 @@ def _row(
         who = [name for names, _ in other for name in names]
     else:
         far, who = np.mean([scores[chosen] for _, scores in other], axis=0), other[0][0]
-    unlike = clustered_proportion(likeness.unlike(far), who)
+    # What is framed otherwise was scored by the one network that never saw it, all else by all of them.
+    unlike = clustered_proportion(likeness.unlike(far, networks=1 if by_fold else None), who)
     return {
         "arm": arm,
         "pictures": kind,

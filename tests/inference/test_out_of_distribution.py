@@ -1,6 +1,7 @@
 """What a model that knows its training pictures says of a case: beside its score, in words, on disk and of a store."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from isthmus.inference.embeddings import view_embeddings
 from isthmus.inference.predictor import Predictor, load_bundle
 from isthmus.inference.spread import spread
 from isthmus.models.bundle import write_bundle
-from isthmus.models.training_likeness import TrainingLikeness
+from isthmus.models.training_likeness import TrainingLikeness, UnseenCases
 from isthmus.statistics.out_of_distribution import chances, fit_mahalanobis, scale_of
+from isthmus.statistics.spread_of_means import Agreement
 from tests.inference.small_models import BOX, bundle, picture
 
 
@@ -33,7 +35,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         parts.append(fit_mahalanobis(own, np.arange(len(own)) % 2))
         scales.append(scale_of(parts[-1].distances(unseen)))
         reference.append(scales[-1].scores(parts[-1].distances(unseen)))
-    likeness = TrainingLikeness(parts, scales, np.sort(np.concatenate(reference)), [], "for the test")
+    scores = np.sort(np.concatenate(reference))
+    cases = UnseenCases("nodule", np.ones(len(scores)), float(scores.mean()), Agreement(networks=0.6))
+    likeness = TrainingLikeness(parts, scales, scores, [], "for the test", cases)
     write_bundle(place / "bundle", plain.spec, [one.state_dict() for one in plain.parts], likeness=likeness)
     return place / "bundle"
 
@@ -59,7 +63,7 @@ def test_a_picture_of_another_kind_is_called_unlike(predictor: Predictor, pictur
     assert not speckle.out_of_distribution.unlike
     assert blocks.out_of_distribution.unlike
     assert blocks.out_of_distribution.words == (
-        "unlike the training pictures: farther out than 100 % of 48 of them that the networks had not seen"
+        "unlike the training pictures: farther out than 100 % of 48 training nodules that the networks had not seen"
     )
     assert predictor.likeness is not None
     expected = chances([blocks.out_of_distribution.score], predictor.likeness.reference)[0]
@@ -73,6 +77,20 @@ def test_of_several_pictures_of_a_nodule_the_odd_one_is_named(predictor: Predict
     scores = [one.out_of_distribution.score for one in each if one.out_of_distribution is not None]
     assert joined.out_of_distribution.score == pytest.approx(np.mean(scores))
     assert "unlike the training pictures by itself: blocks.png" in joined.notes
+    assert joined.out_of_distribution.words.endswith("usually with 1 picture each, here 2")
+    assert predictor.likeness is not None
+    share = predictor.likeness.shares_nearer([np.mean(scores)], 2)[0]
+    assert joined.out_of_distribution.percentile == pytest.approx(100 * share)
+
+
+def test_an_older_model_says_that_it_may_call_too_few_unlike(predictor: Predictor, pictures: list[Path]) -> None:
+    assert predictor.likeness is not None
+    older = replace(predictor, likeness=replace(predictor.likeness, cases=None))
+    found = older.predict(pictures[:1], boxes=[BOX])[0].out_of_distribution
+    assert found is not None
+    assert found.words.endswith(
+        "48 training pictures that the networks had not seen; this older model may call too few cases unlike"
+    )
 
 
 def test_the_files_and_the_command_say_it(model: Path, pictures: list[Path], tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def test_there_is_no_pickle_in_it_and_the_same_model_has_the_same_bytes(written:
 
 def test_the_card_says_members_columns_how_the_heads_learnt_and_that_it_is_simulated(written: Path) -> None:
     card = (written / "card.md").read_text(encoding="utf-8")
+    assert "does not say how unlike its training pictures a case is" in card
     for words in (
         "SIMULATED", "`image`: bmode; a box around the lesion", "`ceus_video`: ceus; no region",
         "column `age_years`: a number (training cases: 20 to 80); not known counts as the training cases' mean",

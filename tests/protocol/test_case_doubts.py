@@ -23,14 +23,33 @@ def rows() -> pd.DataFrame:
 
 def test_a_nodules_views_are_averaged_and_judged() -> None:
     known = likeness("mahalanobis")
-    held_out = pd.DataFrame({"view_id": ["3"], "out_of_distribution": [float(np.median(known.reference))]})
+    assert known.cases is not None
+    # A case with one picture that stands in the reference itself.
+    place = int(np.flatnonzero(known.cases.views == 1)[3])
+    held_out = pd.DataFrame({"view_id": ["3"], "out_of_distribution": [float(known.reference[place])]})
     found = case_doubts(rows(), {"a": known}, "nodule", {"a": held_out}).set_index("unit_id")
     assert sorted(found.index) == ["m", "n"]
     assert found.loc["n", "spread"] == pytest.approx(0.2)
     assert found.loc["n", "out_of_distribution"] == pytest.approx(9)
     assert bool(found.loc["n", "unlike"])
     assert not bool(found.loc["m", "unlike"])
-    assert found.loc["m", "percentile"] == pytest.approx(50, abs=3)
+    spreads = known.cases.agreement.spread(1, known.cases.views)
+    others = np.delete((known.reference - 0.1) / spreads, place)
+    below = (others < (known.reference[place] - 0.1) / spreads[place]).mean()
+    assert found.loc["m", "percentile"] == pytest.approx(100 * below)
+
+
+def test_the_number_of_a_cases_pictures_is_minded() -> None:
+    known = likeness("mahalanobis")
+    assert known.cases is not None
+    score = 0.8
+    table = rows()
+    table.loc[table["split"] == "test", "out_of_distribution"] = score
+    joined = case_doubts(table[table["split"] == "test"], {"a": known}, "nodule").set_index("unit_id")
+    alone = case_doubts(table.iloc[:1], {"a": known}, "nodule").set_index("unit_id")
+    assert joined.loc["n", "percentile"] == pytest.approx(100 * known.shares_nearer([score], 2)[0])
+    assert alone.loc["n", "percentile"] == pytest.approx(100 * known.shares_nearer([score], 1)[0])
+    assert joined.loc["n", "percentile"] > alone.loc["n", "percentile"]
 
 
 def test_sets_opened_before_bundles_knew_it_say_nothing() -> None:

@@ -7,7 +7,7 @@ import pytest
 from isthmus.files import read_yaml
 from isthmus.inference.predictor import load_bundle
 from isthmus.models.likeness_spec import Trial
-from isthmus.protocol.training_likeness import MARGIN, choose, evenly
+from isthmus.protocol.training_likeness import MARGIN, choose
 
 
 def trial(kind: str, value: float) -> Trial:
@@ -21,11 +21,6 @@ def test_neighbours_are_chosen_only_where_they_are_clearly_better(better: float,
     assert len(chosen) == 2
 
 
-def test_views_are_taken_evenly() -> None:
-    assert evenly([str(n) for n in range(9)], 3) == ["0", "4", "8"]
-    assert evenly(["a"], 3) == ["a"]
-
-
 def test_every_bundle_of_a_run_says_how_unlike_its_training_pictures_a_case_is(finished) -> None:
     run, _ = finished
     for arm in ("thyronet_x4", "resnet34"):
@@ -34,8 +29,16 @@ def test_every_bundle_of_a_run_says_how_unlike_its_training_pictures_a_case_is(f
         (kept,) = (run.folder / "likeness").glob(f"{arm}-*")
         held_out = pd.read_parquet(kept / "held_out.parquet")
         rows = run.predictions[(run.predictions["arm"] == arm) & (run.predictions["split"] == "cv")]
-        assert len(held_out) >= rows["unit_id"].nunique()
-        np.testing.assert_allclose(np.sort(held_out["out_of_distribution"]), predictor.likeness.reference)
+        views = pd.read_parquet(run.folder / "predictions_views.parquet")
+        views = views[(views["arm"] == arm) & (views["split"] == "cv")].drop_duplicates("view_id")
+        whose = held_out.merge(views[["view_id", "nodule_id"]], on="view_id", validate="one_to_one")
+        means = whose.groupby("nodule_id")["out_of_distribution"].agg(["mean", "size"]).sort_values("mean")
+        assert len(means) == rows["unit_id"].nunique()
+        np.testing.assert_allclose(means["mean"], predictor.likeness.reference)
+        known = predictor.likeness.cases
+        assert known is not None
+        assert known.unit == "nodule"
+        assert sorted(known.views) == sorted(means["size"])
         said = read_yaml(run.folder / "arms" / arm / "bundle" / "bundle.yaml", name="bundle")["out_of_distribution"]
         assert {one["kind"] for one in said["trials"]} == {"mahalanobis", "neighbours"}
 

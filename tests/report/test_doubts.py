@@ -74,6 +74,18 @@ def test_wrong_calls_are_counted_among_the_cases_that_are_called_unlike() -> Non
     assert unlike["wrong_outside"]["estimate"] == pytest.approx(wrong[30:].mean())
 
 
+def test_what_share_of_held_out_cases_is_called_unlike_is_not_said() -> None:
+    rows = predictions("cv")
+    evidence = compute_evidence(rows, positive="1", bootstrap=40, doubts=warnings_of(rows))
+    unlike = evidence["doubts"]["splits"]["cv"]["net"]["unlike"]
+    assert set(unlike) == {"wrong_inside", "wrong_outside"}
+    shown = SUBJECT.show(ReportContext(title="t", evidence=evidence, predictions=rows))
+    assert shown is not None
+    assert not any("called unlike" in sentence for sentence in shown.sentences)
+    (table,) = shown.tables
+    assert table.rows[0].cells[table.columns.index("Called unlike")].main == "–"
+
+
 def test_in_cross_validation_the_seeds_are_the_ensemble() -> None:
     rows = predictions("cv", seeds=4)
     found = compute_evidence(rows, positive="1", bootstrap=40)["doubts"]["splits"]["cv"]["net"]

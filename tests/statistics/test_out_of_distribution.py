@@ -13,6 +13,7 @@ from isthmus.statistics.out_of_distribution import (
     fit_neighbours,
     of_length_one,
     scale_of,
+    scores_of_unseen,
     shares_nearer,
 )
 
@@ -67,3 +68,20 @@ def test_of_cases_like_the_reference_no_more_than_promised_are_called_unlike() -
     rng = np.random.default_rng(3)
     low = [float((chances(rng.normal(size=50), rng.normal(size=50)) <= 0.05).mean()) for _ in range(400)]
     assert np.mean(low) <= 0.05
+
+
+def test_a_case_has_no_part_in_the_scale_that_it_is_judged_on() -> None:
+    distances, cases = [1.0, 2.0, 4.0, 8.0, 3.0], ["a", "a", "b", "c", "d"]
+    found = scores_of_unseen(distances, cases)
+    np.testing.assert_allclose(found[:2], scale_of([4.0, 8.0, 3.0]).scores([1.0, 2.0]))
+    assert found[2] == pytest.approx(scale_of([1.0, 2.0, 8.0, 3.0]).scores([4.0])[0])
+    np.testing.assert_allclose(scores_of_unseen([1.0, 4.0], ["a", "a"]), scale_of([1.0, 4.0]).scores([1.0, 4.0]))
+
+
+def test_a_case_of_the_reference_is_compared_with_the_others() -> None:
+    reference = np.array([3.0, 1.0, 2.0, 5.0])
+    for place, score in enumerate(reference):
+        others = np.delete(reference, place)
+        assert chances([score], reference, among=True)[0] == pytest.approx(chances([score], others)[0])
+        assert shares_nearer([score], reference, among=True)[0] == pytest.approx(shares_nearer([score], others)[0])
+    assert shares_nearer([3.0], [3.0], among=True)[0] == 0

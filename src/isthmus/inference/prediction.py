@@ -52,27 +52,42 @@ class OutOfDistribution:
         Mean over the fold networks, and over the pictures of a case: 0 for the median training picture that its network
         had not seen.
     percentile : float
-        Share of these that are less unusual, 0 to 100.
+        Share of unseen training cases that are less unusual, 0 to 100.
     unlike : bool
         Whether no more than one in twenty of these would be as far.
-    pictures : int
+    compared : int
         How many these are.
+    unit : str
+        What one of them is: ``nodule`` or ``patient``; ``picture`` of older bundles, which compare a case with single
+        pictures and so call fewer than one in twenty unlike.
+    usual : int
+        How many pictures one of them usually has.
+    pictures : int
+        How many the case has.
     """
 
     score: float
     percentile: float
     unlike: bool
-    pictures: int
+    compared: int
+    unit: str = "picture"
+    usual: int = 1
+    pictures: int = 1
 
     @property
     def words(self) -> str:
         """What a reader should know of it."""
         # A network does not notice all that is foreign to it: that nothing was noticed is not that all is well.
         kind = "unlike" if self.unlike else "not seen to be unlike"
-        return (
-            f"{kind} the training pictures: farther out than {self.percentile:.0f} % of {self.pictures} of them that "
-            "the networks had not seen"
+        found = (
+            f"{kind} the training pictures: farther out than {self.percentile:.0f} % of {self.compared} training "
+            f"{self.unit}s that the networks had not seen"
         )
+        if self.unit == "picture":
+            return f"{found}; this older model may call too few cases unlike"
+        if self.pictures == self.usual:
+            return found
+        return f"{found}, usually with {self.usual} picture{'s' * (self.usual > 1)} each, here {self.pictures}"
 
 
 @dataclass(frozen=True)

@@ -346,12 +346,15 @@ class Predictor:
         """Say how unlike the training pictures a case is, whose pictures' scores [N] are given."""
         if self.likeness is None:
             return prediction
-        mean = float(unusual.mean())
+        mean, count, cases = float(unusual.mean()), len(unusual), self.likeness.cases
         found = OutOfDistribution(
             score=mean,
-            percentile=100 * float(self.likeness.shares_nearer([mean])[0]),
-            unlike=bool(self.likeness.unlike([mean])[0]),
-            pictures=len(self.likeness.reference),
+            percentile=100 * float(self.likeness.shares_nearer([mean], count)[0]),
+            unlike=bool(self.likeness.unlike([mean], count)[0]),
+            compared=len(self.likeness.reference),
+            unit="picture" if cases is None else cases.unit,
+            usual=1 if cases is None else cases.usual,
+            pictures=count,
         )
         odd = [one.source for one, alone in zip(facts, self.likeness.unlike(unusual), strict=True) if alone]
         note = f"unlike the training pictures by {'itself' if len(odd) == 1 else 'themselves'}: {', '.join(odd)}"

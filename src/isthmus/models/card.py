@@ -29,6 +29,10 @@ _VIEWS = {
     "mean": "Several views of a nodule: the mean of their probabilities.",
     "maximum": "Several views of a nodule: the probabilities of the view that scores highest.",
 }
+NODULES = {
+    "mean": "Several nodules of a patient: the mean of their probabilities.",
+    "maximum": "Several nodules of a patient: the probabilities of the nodule that scores highest.",
+}
 MARKS = {
     "SIMULATED": "**SIMULATED**: trained on a virtual cohort; it has seen no patient.",
     "SMOKE": "**SMOKE**: a rehearsal of the program; none of its numbers mean anything.",
@@ -131,8 +135,9 @@ def _output(spec: "BundleSpec") -> str:
     lines = [f"The probability of each class: the mean of {count} fold model{'s' if count > 1 else ''}."]
     if spec.flips:
         lines.append("Each fold model scores a picture and its mirror image; their logits are averaged.")
-    if spec.unit == "nodule":
-        lines.append(_VIEWS[spec.aggregation.get("nodule", "mean")])
+    lines.append(_VIEWS[spec.aggregation.get("nodule", "mean")])
+    if spec.unit == "patient":
+        lines.append(NODULES[spec.aggregation.get("patient", "mean")])
     if spec.descriptors is not None:
         heads = ", ".join(f"{name} ({', '.join(codes)})" for name, codes in spec.descriptors.heads.items())
         fed = "; they enter its last layer" if spec.descriptors.feed else ""
@@ -174,8 +179,8 @@ def _likeness(said: "LikenessSpec") -> str:
     if said.trials:
         found = f" Its own mean AUROC was {said.trials[0].mean:.2f}: the nearer to 0.5, the less its silence means."
     return (
-        f"It says how unlike its training pictures a picture is: {how}, beside that of {said.pictures} training "
-        f"pictures that the network had not seen. {said.rule}{found}"
+        f"It says how unlike its training pictures a case is: {how}, beside that of {said.pictures} training "
+        f"{'picture' if said.cases is None else said.cases.unit}s that the network had not seen. {said.rule}{found}"
     )
 
 

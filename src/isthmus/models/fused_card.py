@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from isthmus.manifest import DISCLAIMER
-from isthmus.models.card import MARKS, REFERENCES, REGIONS
+from isthmus.models.card import MARKS, NODULES, REFERENCES, REGIONS
 
 if TYPE_CHECKING:
     from isthmus.models.bundle_spec import BundleSpec
@@ -89,9 +89,10 @@ def column_in_words(column: "ColumnFacts") -> str:
 
 def _output(spec: "FusedBundleSpec") -> str:
     calibration, thresholds = spec.calibration, spec.thresholds
+    nodules = f" {NODULES[spec.aggregation.get('patient', 'mean')]}" if spec.unit == "patient" else ""
     return (
         "## Output\n\n"
-        f"Several views of a member are averaged; {_joined(spec)}"
+        f"Several views of a member are averaged; {_joined(spec)}{nodules}"
         f"\n\nCalibrated by {calibration.method} (intercept {calibration.intercept:.3f}, slope "
         f"{calibration.slope:.3f}, fitted on {calibration.fitted_on}). It holds at the prevalence of the training "
         "cohort; elsewhere it must be checked."
@@ -119,7 +120,8 @@ def _limits(spec: "FusedBundleSpec") -> str:
         "## Limits\n\n"
         f"- It knows the devices, the population and the prevalence of {spec.cohort.name}; performance elsewhere is "
         "unknown until it is validated there.\n"
-        "- It gives an answer to any picture, also to one that shows no thyroid.\n"
+        "- It gives an answer to any picture, also to one that shows no thyroid, and does not say how unlike its "
+        "training pictures a case is: its members' networks keep no such numbers, the bundles of single arms do.\n"
         "- How well it does without one of its members was not tried by itself; see the report of its run.\n"
         "- A member by itself is uncalibrated and has no threshold: it is a part of this model, not a model to use."
     )

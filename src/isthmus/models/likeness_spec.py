@@ -29,6 +29,31 @@ class Trial(BaseModel):
         return sum(self.aurocs.values()) / len(self.aurocs) if self.aurocs else float("nan")
 
 
+Correlation = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None
+
+
+class CasesSpec(BaseModel):
+    """What the cases were that a new one is compared with, and how far single scores agree.
+
+    Parameters
+    ----------
+    unit : {'nodule', 'patient'}
+        What one case is.
+    centre : float
+        Mean of the cases' scores.
+    networks, views, both : float, optional
+        As in :class:`isthmus.statistics.spread_of_means.Agreement`.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    unit: Literal["nodule", "patient"]
+    centre: float = Field(allow_inf_nan=False)
+    networks: Correlation = None
+    views: Correlation = None
+    both: Correlation = None
+
+
 class LikenessSpec(BaseModel):
     """``out_of_distribution`` in ``bundle.yaml``; the numbers themselves lie in ``file``.
 
@@ -41,7 +66,9 @@ class LikenessSpec(BaseModel):
     scales : list of (float, float)
         Middle and width of the logarithm of each part's distance among pictures that it did not see.
     pictures : int
-        How many unseen training pictures a case is compared with.
+        How many unseen training cases a case is compared with; without ``cases`` how many pictures.
+    cases : CasesSpec, optional
+        What these are. Bundles from before it compare a mean over networks and pictures with single pictures.
     trials : list of Trial
         The one chosen first.
     rule : str
@@ -59,6 +86,7 @@ class LikenessSpec(BaseModel):
         ]
     ] = Field(min_length=1)
     pictures: int = Field(ge=1)
+    cases: CasesSpec | None = None
     trials: list[Trial] = []
     rule: str
     file: Literal["out_of_distribution.safetensors"] = "out_of_distribution.safetensors"

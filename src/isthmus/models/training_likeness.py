@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,18 +10,50 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isthmus.errors import BundleError
-from isthmus.models.likeness_spec import FILE, LikenessSpec, Trial
+from isthmus.models.likeness_spec import FILE, CasesSpec, LikenessSpec, Trial
 from isthmus.models.official_weights import LARGEST
 from isthmus.statistics.inputs import FloatArray
 from isthmus.statistics.out_of_distribution import Distance, Mahalanobis, Neighbours, Scale, chances, shares_nearer
+from isthmus.statistics.spread_of_means import Agreement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RARE: Final = 0.05
-"""A case is called unlike the training pictures where no more than this share of such pictures would be as far."""
+"""A case is called unlike the training pictures where no more than this share of such cases would be as far."""
 
 _PARTS: Final = {"mahalanobis": ("centres", "directions", "variances", "rest"), "neighbours": ("rows",)}
+
+
+@dataclass(frozen=True, eq=False)
+class UnseenCases:
+    """Whose scores the reference holds: training cases, each a mean over its pictures by one network.
+
+    Parameters
+    ----------
+    unit : str
+        What one case is: ``nodule`` or ``patient``.
+    views : float array [M]
+        How many pictures each case has.
+    centre : float
+        Mean of the cases' scores.
+    agreement : Agreement
+        Of single scores: says how much narrower a mean of several spreads.
+    """
+
+    unit: str
+    views: FloatArray
+    centre: float
+    agreement: Agreement
+
+    @property
+    def usual(self) -> int:
+        """The usual number of pictures of a case: the median."""
+        return int(np.median(self.views))
+
+    def standard(self, scores: ArrayLike, networks: int, views: ArrayLike) -> FloatArray:
+        """Return means over so many networks and pictures in deviations of such means from the centre."""
+        return np.asarray((np.asarray(scores, np.float64) - self.centre) / self.agreement.spread(networks, views))
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +67,14 @@ class TrainingLikeness:
     scales : sequence of Scale
         For each the scale of that distance among pictures that it did not see.
     reference : float array [M]
-        Scores of training pictures, each by the one fold network that never saw it; sorted.
+        Scores of training cases, each by one fold network that never saw it; sorted.
     trials : sequence of Trial
         How well each distance told altered pictures; the first is the one that was chosen.
     rule : str
         How it was chosen.
+    cases : UnseenCases, optional
+        What the reference's cases are. None in older bundles: there it is single pictures, and a mean over networks and
+        pictures, which spreads less, is called unlike more rarely than :data:`RARE`.
     """
 
     parts: Sequence[Distance]
@@ -47,6 +82,7 @@ class TrainingLikeness:
     reference: FloatArray
     trials: Sequence[Trial]
     rule: str
+    cases: UnseenCases | None = None
 
     def scores(self, embeddings: "Sequence[np.ndarray[Any, Any]]") -> FloatArray:
         """Return how unusual pictures are: the mean over the fold networks, whose embeddings [N, D] are given."""
@@ -56,13 +92,36 @@ class TrainingLikeness:
         ]
         return np.asarray(np.mean(each, axis=0), np.float64)
 
-    def shares_nearer(self, scores: ArrayLike) -> FloatArray:
-        """Return the share of unseen training pictures that are less unusual: 0..1 [N]."""
-        return shares_nearer(scores, self.reference)
+    def shares_nearer(
+        self, scores: ArrayLike, views: ArrayLike = 1, *, networks: int | None = None, among: bool = False
+    ) -> FloatArray:
+        """Return the share of unseen training cases that are less unusual, 0..1 [N]; as for :meth:`unlike`."""
+        return shares_nearer(*self._compared(scores, views, networks), among=among)
 
-    def unlike(self, scores: ArrayLike) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-        """Return which are farther from the training pictures than unseen ones but rarely are: bool [N]."""
-        return np.asarray(chances(scores, self.reference) <= RARE)
+    def unlike(
+        self, scores: ArrayLike, views: ArrayLike = 1, *, networks: int | None = None, among: bool = False
+    ) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+        """Return which cases are farther from the training pictures than unseen ones but rarely are: bool [N].
+
+        Parameters
+        ----------
+        scores : float array [N]
+            Means over a case's pictures.
+        views : int or int array [N]
+            How many these are.
+        networks : int, optional
+            Over how many networks the scores are means; without it over all.
+        among : bool
+            The cases stand in the reference themselves: each is compared with the others.
+        """
+        return np.asarray(chances(*self._compared(scores, views, networks), among=among) <= RARE)
+
+    def _compared(self, scores: ArrayLike, views: ArrayLike, networks: int | None) -> tuple[FloatArray, FloatArray]:
+        """Return scores and reference in the same deviations."""
+        if self.cases is None:
+            return np.asarray(scores, np.float64), self.reference
+        own = self.cases.standard(scores, len(self.parts) if networks is None else networks, views)
+        return own, self.cases.standard(self.reference, 1, self.cases.views)
 
     def encoded(self) -> tuple[LikenessSpec, bytes]:
         """Return what ``bundle.yaml`` says, and the bytes of the file beside it."""
@@ -70,6 +129,8 @@ class TrainingLikeness:
 
         kind = "mahalanobis" if isinstance(self.parts[0], Mahalanobis) else "neighbours"
         arrays = {"reference": np.asarray(self.reference, np.float64)}
+        if self.cases is not None:
+            arrays["views"] = np.asarray(self.cases.views, np.float64)
         for number, part in enumerate(self.parts):
             for name in _PARTS[kind]:
                 value = np.atleast_1d(np.asarray(getattr(part, name)))
@@ -82,6 +143,7 @@ class TrainingLikeness:
                 "neighbours": [part.count for part in self.parts if isinstance(part, Neighbours)],
                 "scales": [[scale.middle, scale.width] for scale in self.scales],
                 "pictures": len(self.reference),
+                "cases": None if self.cases is None else _said(self.cases),
                 "trials": [trial.model_dump() for trial in self.trials],
                 "rule": self.rule,
                 "file": FILE,
@@ -89,6 +151,10 @@ class TrainingLikeness:
             }
         )
         return spec, content
+
+
+def _said(cases: UnseenCases) -> dict[str, Any]:
+    return {"unit": cases.unit, "centre": cases.centre, **asdict(cases.agreement)}
 
 
 def read_likeness(folder: Path, spec: LikenessSpec, parts: int) -> TrainingLikeness:
@@ -117,6 +183,7 @@ def read_likeness(folder: Path, spec: LikenessSpec, parts: int) -> TrainingLiken
         arrays = load(content)
         distances = [_distance(arrays, number, spec) for number in range(parts)]
         reference = _checked(arrays["reference"], 1)
+        cases = None if spec.cases is None else _cases(spec.cases, _checked(arrays["views"], 1), len(reference))
     except (SafetensorError, KeyError, ValueError) as error:
         raise BundleError(f"this file is not what bundle.yaml says: {error}", where=str(path)) from error
     if len(spec.scales) != parts or len(reference) != spec.pictures:
@@ -125,7 +192,13 @@ def read_likeness(folder: Path, spec: LikenessSpec, parts: int) -> TrainingLiken
             expected=f"{parts} scales, one a part, and {spec.pictures} pictures",
         )  # fmt: skip
     scales = [Scale(middle, width) for middle, width in spec.scales]
-    return TrainingLikeness(distances, scales, reference, spec.trials, spec.rule)
+    return TrainingLikeness(distances, scales, reference, spec.trials, spec.rule, cases)
+
+
+def _cases(said: CasesSpec, views: FloatArray, count: int) -> UnseenCases:
+    if len(views) != count or views.min() < 1:
+        raise ValueError(f"{len(views)} numbers of pictures for {count} cases, the smallest {views.min():g}")
+    return UnseenCases(said.unit, views, said.centre, Agreement(said.networks, said.views, said.both))
 
 
 def _distance(arrays: "Mapping[str, np.ndarray[Any, Any]]", number: int, spec: LikenessSpec) -> Distance:

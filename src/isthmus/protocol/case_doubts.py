@@ -8,6 +8,7 @@ from isthmus.inference.spread import OUT_OF_DISTRIBUTION, SPREAD
 from isthmus.models.training_likeness import TrainingLikeness
 
 _RUN = ["arm", "cohort", "split"]
+_COUNT = "views"
 
 
 def case_doubts(
@@ -44,18 +45,23 @@ def case_doubts(
             unseen = held_out[str(arm)].set_index("view_id")[OUT_OF_DISTRIBUTION]
             cv = views["split"] == "cv"
             views.loc[cv, OUT_OF_DISTRIBUTION] = views.loc[cv, "view_id"].map(unseen).astype(float)
-        units = views.groupby([*_RUN, f"{unit}_id"], as_index=False)[columns].mean()
+        by_unit = views.groupby([*_RUN, f"{unit}_id"], as_index=False)
+        units = by_unit[columns].mean().assign(**{_COUNT: by_unit[OUT_OF_DISTRIBUTION].count()[OUT_OF_DISTRIBUTION]})
         parts.append(_judged(units.rename(columns={f"{unit}_id": "unit_id"}), likeness.get(str(arm))))
     found = pd.concat(parts, ignore_index=True)
     return found[found[columns].notna().any(axis=1)].reset_index(drop=True)
 
 
 def _judged(units: pd.DataFrame, likeness: TrainingLikeness | None) -> pd.DataFrame:
-    scores = units[OUT_OF_DISTRIBUTION]
-    there = scores.notna()
+    """Add where each unit stands: a held-out one by the network that held it out, among all the others."""
     units = units.assign(percentile=float("nan"), unlike=pd.Series(pd.NA, index=units.index, dtype="boolean"))
-    if likeness is not None and there.any():
-        own = scores[there].to_numpy(dtype=float)
-        units.loc[there, "percentile"] = 100 * likeness.shares_nearer(own)
-        units.loc[there, "unlike"] = likeness.unlike(own)
-    return units
+    held_out = units["split"] == "cv"
+    for there, networks in ((held_out, 1), (~held_out, None)):
+        rows = there & units[OUT_OF_DISTRIBUTION].notna()
+        if likeness is None or not rows.any():
+            continue
+        scores, views = units.loc[rows, OUT_OF_DISTRIBUTION].to_numpy(float), units.loc[rows, _COUNT].to_numpy(int)
+        among = networks == 1
+        units.loc[rows, "percentile"] = 100 * likeness.shares_nearer(scores, views, networks=networks, among=among)
+        units.loc[rows, "unlike"] = likeness.unlike(scores, views, networks=networks, among=among)
+    return units.drop(columns=_COUNT)

@@ -186,7 +186,7 @@ class _Work:
         with self.record.stage("predictions"):
             rows, frozen = self.predict(fits, fused, training)
         with self.record.stage("what training pictures are like"):
-            fitted = fit_likeness(self.folder, self.protocol, fits, stores, self.progress)
+            fitted = fit_likeness(self.folder, self.protocol, training, fits, stores, self.progress)
         with self.record.stage("test and external sets"):
             write_bundles(self.folder, self.protocol, training, fits, fused, frozen, fitted)
             rows, seed_rows = self.open_sets(

@@ -8,37 +8,29 @@ training views.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from isthmus.errors import BundleError
-from isthmus.explain.fold_networks import read_fold
 from isthmus.files import read_json, sha256_of_json, write_bytes, write_json
 from isthmus.imaging.altered_pictures import ALTERATIONS
 from isthmus.imaging.cache import PreparedStore
-from isthmus.inference.batch import takes_masks
-from isthmus.inference.embeddings import view_embeddings
-from isthmus.models.fused_classifier import one_thread
 from isthmus.models.likeness_spec import FILE, LikenessSpec, Trial
-from isthmus.models.training_likeness import TrainingLikeness, read_likeness
-from isthmus.protocol.fits import fit_folder
+from isthmus.models.training_likeness import TrainingLikeness, UnseenCases, read_likeness
+from isthmus.protocol.cases import Cases
+from isthmus.protocol.fold_likeness import LikenessOfFold, UnseenViews, fit_fold
 from isthmus.protocol.schema import Protocol
 from isthmus.statistics.inputs import FloatArray
-from isthmus.statistics.out_of_distribution import Distance, Scale, fit_mahalanobis, fit_neighbours, scale_of
-from isthmus.statistics.roc import auc
+from isthmus.statistics.spread_of_means import Pair, agreement
 from isthmus.tables.check import write_table
 from isthmus.training.spec import FitSpec
 
 Progress = Callable[[str, int, int], None]
-Altered = dict[str, FloatArray]
-"""Alteration to embeddings [n, D]."""
+_Scores = dict[str, dict[str, float]]
+"""Case to view to how unusual it is."""
 
-MOST: Final = 1000
-"""Training views of a fold whose embeddings are looked at: evenly through them."""
-MOST_ALTERED: Final = 60
-"""Unseen views of a fold that are altered in each way."""
 MARGIN: Final = 0.02
 """By how much the neighbours must be better to be chosen: they put the training cases' embeddings into the bundle."""
 RULE: Final = (
@@ -46,7 +38,7 @@ RULE: Final = (
     f"pictures ({', '.join(ALTERATIONS)}) from the pictures themselves. Neighbours must be better by {MARGIN}, since "
     "they put the training pictures' embeddings into the bundle."
 )
-_BLOCK: Final = 64
+_FORMAT: Final = "isthmus-likeness/1.1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +60,7 @@ class Fitted:
 def fit_likeness(
     run_folder: Path,
     protocol: Protocol,
+    cases: Cases,
     fits: Sequence[FitSpec],
     stores: Mapping[str, PreparedStore],
     progress: Progress | None = None,
@@ -80,6 +73,8 @@ def fit_likeness(
         The run; what was fitted lies in its `likeness/`.
     protocol : Protocol
         Resolved.
+    cases : Cases
+        What the arms were trained on: a case is what their label belongs to.
     fits : sequence of FitSpec
         Finished fits.
     stores : mapping
@@ -90,9 +85,11 @@ def fit_likeness(
     found = {}
     for done, key in enumerate(protocol.arms, start=1):
         own = [fit for fit in fits if fit.arm == key and fit.seed == protocol.splits.seeds[0]]
-        fingerprint = sha256_of_json([stores[key].key, RULE, *(fit.fingerprint() for fit in own)])[:16]
-        folder = run_folder / "likeness" / f"{key}-{fingerprint}"
-        found[key] = _kept(folder, len(own)) or _keep(folder, _of_arm(run_folder, own, stores[key]))
+        case_of = cases_of_views(cases, key)
+        known = [stores[key].key, RULE, _FORMAT, case_of, *(fit.fingerprint() for fit in own)]
+        folder = run_folder / "likeness" / f"{key}-{sha256_of_json(known)[:16]}"
+        fit = _Arm(run_folder, own, stores[key], case_of, cases.unit)
+        found[key] = _kept(folder, len(own)) or _keep(folder, fit.fitted())
         if progress is not None:
             progress("what training pictures are like", done, len(protocol.arms))
     return found
@@ -113,44 +110,97 @@ def _keep(folder: Path, fitted: Fitted) -> Fitted:
     said, content = fitted.likeness.encoded()
     write_bytes(folder / FILE, content)
     write_table(folder / "held_out.parquet", fitted.held_out)
-    write_json(folder / "likeness.json", {"format": "isthmus-likeness/1.0", "likeness": said.model_dump(mode="json")})
+    write_json(folder / "likeness.json", {"format": _FORMAT, "likeness": said.model_dump(mode="json")})
     return fitted
 
 
-def _of_arm(run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore) -> Fitted:
-    folds, trials = _fitted(run_folder, fits, store)
-    chosen = folds[trials[0].kind]
-    scores = np.concatenate([fold.scale.scores(fold.unseen) for fold in chosen])
-    views = [view for fold in chosen for view in fold.views]
-    return Fitted(_likeness(chosen, trials), pd.DataFrame({"view_id": views, "out_of_distribution": scores}))
+@dataclass(frozen=True, eq=False)
+class _Arm:
+    """An arm's fits of one seed, their pictures, and to which case each view belongs."""
+
+    run_folder: Path
+    fits: Sequence[FitSpec]
+    store: PreparedStore
+    case_of: Mapping[str, str]
+    unit: str
+
+    def fitted(self) -> Fitted:
+        folds, trials = self.both()
+        chosen = folds[trials[0].kind]
+        own, _ = _unseen(chosen)
+        rows = [(view, score) for scores in own.values() for view, score in scores.items()]
+        table = pd.DataFrame(rows, columns=["view_id", "out_of_distribution"])
+        return Fitted(likeness_of(chosen, trials, self.unit), table)
+
+    def both(self) -> tuple[dict[str, list[LikenessOfFold]], list[Trial]]:
+        """Return each distance's folds, and how well it told altered pictures, the chosen one first."""
+        kinds: dict[str, list[LikenessOfFold]] = {"mahalanobis": [], "neighbours": []}
+        for fit in self.fits:
+            for kind, fold in fit_fold(self.run_folder, fit, self.store, self.case_of).items():
+                kinds[kind].append(fold)
+        trials = [
+            Trial.model_validate({"kind": kind, "aurocs": {name: _mean_auroc(own, name) for name in ALTERATIONS}})
+            for kind, own in kinds.items()
+        ]
+        return kinds, choose(trials)
 
 
-def fit_both(run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore) -> dict[str, TrainingLikeness]:
+def _mean_auroc(folds: Sequence[LikenessOfFold], alteration: str) -> float:
+    return float(np.mean([fold.aurocs[alteration] for fold in folds]))
+
+
+def cases_of_views(cases: Cases, arm: str) -> dict[str, str]:
+    """Return for each view of an arm the nodule, or the patient, that its label belongs to."""
+    views = cases.views[arm]
+    return dict(zip(views["view_id"].tolist(), views[f"{cases.unit}_id"].astype(str).tolist(), strict=True))
+
+
+def fit_both(
+    run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore, case_of: Mapping[str, str], unit: str
+) -> dict[str, TrainingLikeness]:
     """Return both distances of an arm's fold networks, the chosen one first: for comparing them."""
-    folds, trials = _fitted(run_folder, fits, store)
-    return {trial.kind: _likeness(folds[trial.kind], trials) for trial in trials}
+    folds, trials = _Arm(run_folder, fits, store, case_of, unit).both()
+    return {trial.kind: likeness_of(folds[trial.kind], trials, unit) for trial in trials}
 
 
-def _fitted(
-    run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore
-) -> "tuple[dict[str, list[_Fold]], list[Trial]]":
-    kinds: dict[str, list[_Fold]] = {"mahalanobis": [], "neighbours": []}
-    for fit in fits:
-        for kind, fold in _of_fold(run_folder, fit, store).items():
-            kinds[kind].append(fold)
-    trials = [
-        Trial.model_validate(
-            {"kind": kind, "aurocs": {name: float(np.mean([one.aurocs[name] for one in own])) for name in ALTERATIONS}}
-        )
-        for kind, own in kinds.items()
-    ]
-    return kinds, choose(trials)
+def likeness_of(folds: Sequence[LikenessOfFold], trials: Sequence[Trial], unit: str) -> TrainingLikeness:
+    """Return what fold networks know together, of one distance: whose cases are ``unit``s."""
+    own, pairs = _unseen(folds)
+    each = [np.array(list(scores.values())) for scores in own.values()]
+    reference = np.array([scores.mean() for scores in each])
+    order = np.argsort(reference, kind="stable")
+    views = np.array([len(scores) for scores in each], np.float64)
+    cases = UnseenCases(unit, views[order], float(reference.mean()), agreement(each, pairs))
+    distances, scales = [fold.distance for fold in folds], [fold.scale for fold in folds]
+    return TrainingLikeness(distances, scales, reference[order], trials, RULE, cases)
 
 
-def _likeness(folds: "Sequence[_Fold]", trials: Sequence[Trial]) -> TrainingLikeness:
-    scales = [fold.scale for fold in folds]
-    reference = np.concatenate([scale.scores(fold.unseen) for scale, fold in zip(scales, folds, strict=True)])
-    return TrainingLikeness([fold.distance for fold in folds], scales, np.sort(reference), trials, RULE)
+def _unseen(folds: Sequence[LikenessOfFold]) -> tuple[_Scores, list[Pair]]:
+    """Return each case's scores by the first network that held it out, and these beside those of every other network.
+
+    A network that did not learn from a case either held it out too, or chose its epoch by it.
+    """
+    own: _Scores = {}
+    others: list[tuple[str, dict[str, float]]] = []
+    for fold in folds:
+        for case, scores in _by_case(fold.held_out, fold.held_out_scores).items():
+            if own.setdefault(case, scores) is not scores:
+                others.append((case, scores))
+        others += _by_case(fold.tuning, fold.tuning_scores).items()
+    pairs: list[Pair] = []
+    for case, theirs in others:
+        mine = own.get(case, {})
+        shared = [view for view in mine if view in theirs]
+        if shared:
+            pairs.append((np.array([mine[view] for view in shared]), np.array([theirs[view] for view in shared])))
+    return own, pairs
+
+
+def _by_case(unseen: UnseenViews, scores: FloatArray) -> _Scores:
+    found: _Scores = {}
+    for case, view, score in zip(unseen.cases, unseen.views, scores.tolist(), strict=True):
+        found.setdefault(case, {})[view] = score
+    return found
 
 
 def choose(trials: Sequence[Trial]) -> list[Trial]:
@@ -158,92 +208,3 @@ def choose(trials: Sequence[Trial]) -> list[Trial]:
     by_kind = {trial.kind: trial for trial in trials}
     plain, near = by_kind["mahalanobis"], by_kind["neighbours"]
     return [near, plain] if near.mean > plain.mean + MARGIN else [plain, near]
-
-
-@dataclass(frozen=True, eq=False)
-class _Fold:
-    """One distance of one fold network: fitted, of the views that it never saw, and how well it told altered ones."""
-
-    distance: Distance
-    views: list[str]
-    unseen: FloatArray
-    aurocs: dict[str, float]
-
-    @property
-    def scale(self) -> Scale:
-        """Of the distances of unseen views."""
-        return scale_of(self.unseen)
-
-
-def _of_fold(run_folder: Path, fit: FitSpec, store: PreparedStore) -> dict[str, _Fold]:
-    network, there = read_fold(fit_folder(run_folder, fit)), set(store.view_ids)
-    seen = evenly([view for view in fit.train_views if view in there], MOST)
-    unseen = [view for view in fit.held_out_views if view in there]
-    changed = evenly(unseen, MOST_ALTERED)
-
-    def embed(views: Sequence[str], alteration: str = "") -> FloatArray:
-        return _embeddings(network.classifier, fit, store, views, alteration)
-
-    training, held_out, labels = embed(seen), embed(unseen), fit.labels_of(seen)
-    altered = {name: embed(changed, name) for name in ALTERATIONS}
-    found = {}
-    with one_thread():
-        distances: dict[str, Distance] = {
-            "mahalanobis": fit_mahalanobis(training, labels),
-            "neighbours": fit_neighbours(training),
-        }
-        for kind, distance in distances.items():
-            far = distance.distances(held_out)
-            aurocs = {name: _told(far, distance.distances(own)) for name, own in altered.items()}
-            found[kind] = _Fold(distance, unseen, far, aurocs)
-    return found
-
-
-def _told(plain: FloatArray, altered: FloatArray) -> float:
-    labels = np.repeat([False, True], [len(plain), len(altered)])
-    return auc(labels, np.concatenate([plain, altered]))
-
-
-def evenly(views: Sequence[str], most: int) -> list[str]:
-    """Return at most so many views, evenly through them.
-
-    Examples
-    --------
-    >>> evenly(["a", "b", "c", "d"], 2)
-    ['a', 'd']
-    """
-    if len(views) <= most:
-        return list(views)
-    return [views[place] for place in np.linspace(0, len(views) - 1, most).round().astype(int)]
-
-
-def _embeddings(
-    classifier: Any, fit: FitSpec, store: PreparedStore, views: Sequence[str], alteration: str
-) -> FloatArray:
-    """Return what the network's last layer sees of views, altered or not: float64 [N, D]."""
-    from isthmus.training.engine import default_device
-
-    rows, blocks = np.asarray(store.rows(views)), []
-    step = max(1, _BLOCK // int(store.pixels.shape[1]))
-    for start in range(0, len(rows), step):
-        part = rows[start : start + step]
-        pixels = np.asarray(store.pixels[part])
-        if alteration:
-            pixels = np.stack(
-                [
-                    ALTERATIONS[alteration](one, np.random.default_rng([start, place]))
-                    for place, one in enumerate(pixels)
-                ]
-            )
-        masks = np.asarray(store.lesion_masks[part]) if takes_masks(classifier) else None
-        own, _ = view_embeddings(
-            classifier,
-            pixels,
-            fit.prepare,
-            default_device(),
-            masks,
-            flips=fit.flips,
-            frame_scores=fit.frame_scores,
-        )
-        blocks.append(own)
-    return np.concatenate(blocks).astype(np.float64)

@@ -36,9 +36,10 @@ def doubts(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict
 
     ``n``, ``wrong``; ``signals``: by warning the AUC with which it tells wrong calls from right ones, its difference
     from that of the nearness to the threshold, and the share of wrong calls among the fifth with most of it and among
-    the others. ``unlike``: the share of cases that are called unlike the training pictures, and the share of wrong
-    calls among them and among the others. The spread of held-out cases is over the seeds, each of whose networks never
-    saw the case; that of opened sets over the fold models of the first seed.
+    the others. ``unlike``: the share of cases that are called unlike the training pictures, not of held-out ones, of
+    which one in twenty are by construction; and the share of wrong calls among them and among the others. The spread
+    of held-out cases is over the seeds, each of whose networks never saw the case; that of opened sets over the fold
+    models of the first seed.
     """
     if not table.has_probabilities:
         return {}
@@ -69,9 +70,13 @@ def _of_arm(table: AnalysisTable, arm: str, split: str, study: Study) -> dict[st
         for name, values in asked.items():
             found["signals"][name] = _finds(wrong, values, groups, asked.get(NEAR), name, study.level)
     if (unlike := _unlike(rows, study)) is not None:
-        found["unlike"] = {"share": clustered_proportion(unlike, groups, study.level).as_dict()}
+        known: dict[str, Any] = {}
+        # Held-out cases are what "unlike" is measured by: of themselves a fixed share is, whatever they are.
+        if split != "cv":
+            known["share"] = clustered_proportion(unlike, groups, study.level).as_dict()
         if "wrong" in found:
-            found["unlike"] |= _wrong_among(wrong, unlike, groups, study.level)
+            known |= _wrong_among(wrong, unlike, groups, study.level)
+        found |= {"unlike": known} if known else {}
     return found if "wrong" in found or "unlike" in found else {}
 
 

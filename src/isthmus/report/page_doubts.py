@@ -21,12 +21,13 @@ _NOTE: Final = (
     "behind the call, of several classes a low probability of the class called; it costs nothing, so the others must "
     "add to it. Disagreement: spread of the probability over the networks, in cross-validation over those of all "
     "seeds, elsewhere over the fold models. Unlikeness: distance of the networks' embedding from those of their "
-    "training pictures. Calls of the first seed; intervals count patients."
+    "training pictures, which fused models do not have. Calls of the first seed; intervals count patients."
 )
 _UNLIKE: Final = (
-    "Called unlike: what a prediction says of such a case, set so that at most one in twenty unseen training pictures "
-    "are. Many more in a set mean that it differs from the training cohort, be it by device, organ or framing; it does "
-    "not say that the calls are wrong. Few do not mean that it is alike: networks do not notice all that is foreign."
+    "Called unlike: what a prediction says of such a case, set so that about one in twenty cases of the training "
+    "cohort's kind are; of the held-out cases, which set it, the share says nothing and is not shown. Many more in a "
+    "set mean that it differs from the training cohort, be it by device, organ or framing; it does not say that the "
+    "calls are wrong. Few do not mean that it is alike: networks do not notice all that is foreign."
 )
 
 
@@ -51,11 +52,9 @@ def _sentences(context: ReportContext, split: str, entries: dict[str, dict[str, 
         beside = f", {interval(found['difference'])} from that of nearness to the threshold" * ("difference" in found)
         said.append(f"{NAMES[name]} tells wrong calls from right ones with an AUC of {interval(found['auc'])}{beside}")
     sentences = [f"{context.title_of(arm)}, {split_name(split)}: {'; '.join(said)}."] if said else []
-    if unlike := entry.get("unlike"):
-        share = (
-            f"{_percent(unlike['share'])} of the {context.evidence['unit']}s are called unlike the training pictures"
-        )
-        sentences.append(f"{share}.")
+    if share := (entry.get("unlike") or {}).get("share"):
+        units = f"{context.evidence['unit']}s"
+        sentences.append(f"{_percent(share)} of the {units} are called unlike the training pictures.")
     return sentences
 
 

@@ -5,6 +5,7 @@ samples", equation 2) with the shrunken covariance of Ledoit and Wolf (2004); di
 among embeddings of length 1 (Sun et al. 2022, "Out-of-distribution detection with deep nearest neighbors").
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -149,22 +150,47 @@ def scale_of(distances: ArrayLike) -> Scale:
     return Scale(middle, max(1.4826 * float(np.median(np.abs(values - middle))), 1e-3))
 
 
+def scores_of_unseen(distances: ArrayLike, cases: Sequence[str]) -> FloatArray:
+    """Return how unusual distances [N] are, those of each case on the scale that all the others set.
+
+    A new case has no part in the scale either. On a scale that it helps to set, each of a dozen cases comes out too
+    near, and too many new ones are then called unlike.
+    """
+    values, own = np.asarray(distances, np.float64), np.asarray(cases, dtype=str)
+    kinds, place = np.unique(own, return_inverse=True)
+    if len(kinds) == 1:
+        return scale_of(values).scores(values)
+    found = np.zeros(len(values))
+    for code in range(len(kinds)):
+        inside = place == code
+        found[inside] = scale_of(values[~inside]).scores(values[inside])
+    return found
+
+
 def _logarithm(distances: ArrayLike) -> FloatArray:
     return np.asarray(np.log(np.maximum(np.asarray(distances, np.float64), 1e-6)))
 
 
-def shares_nearer(scores: ArrayLike, reference: ArrayLike) -> FloatArray:
-    """Return the share of the reference scores that lie below each score, 0..1: float64 [N]."""
+_EQUAL: Final = 1e-9
+
+
+def shares_nearer(scores: ArrayLike, reference: ArrayLike, *, among: bool = False) -> FloatArray:
+    """Return the share of the reference scores that lie below each score, 0..1: float64 [N].
+
+    ``among``: the scores stand in the reference themselves, and each is left out of its own comparison.
+    """
     known = np.sort(np.asarray(reference, np.float64))
-    return np.asarray(np.searchsorted(known, np.asarray(scores, np.float64), side="left") / known.size)
+    below = np.searchsorted(known, np.asarray(scores, np.float64) - _EQUAL * among, side="left")
+    return np.asarray(below / max(known.size - among, 1))
 
 
-def chances(scores: ArrayLike, reference: ArrayLike) -> FloatArray:
+def chances(scores: ArrayLike, reference: ArrayLike, *, among: bool = False) -> FloatArray:
     """Return how often a case like those of the reference would score as high: (1 + number as high) / (1 + M).
 
     The conformal p-value (Bates et al. 2023, "Testing for outliers with conformal p-values", equation 2): of cases like
     the reference, at most a share of ``a`` gets ``a`` or less. With M cases it is never below 1 / (1 + M).
+    ``among``: the scores stand in the reference themselves, and each is left out of its own comparison.
     """
     known = np.sort(np.asarray(reference, np.float64))
-    as_high = known.size - np.searchsorted(known, np.asarray(scores, np.float64), side="left")
-    return np.asarray((1 + as_high) / (1 + known.size))
+    as_high = known.size - np.searchsorted(known, np.asarray(scores, np.float64) - _EQUAL * among, side="left")
+    return np.asarray((1 + as_high - among) / (1 + known.size - among))
