@@ -12,16 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isthmus.files import sha256_of_json
-from isthmus.imaging.cache import PreparedStore
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases
+from isthmus.protocol.changed_units import Stores, changed_nodules
 from isthmus.protocol.clinical_arm import known_cases
 from isthmus.protocol.fused_features import Block
 from isthmus.protocol.fused_fits import FusedFit, member_block, read_pair, with_tables
 from isthmus.protocol.fused_scores import fused_rows
 from isthmus.tables.check import write_table
-
-Stores = Mapping[str, PreparedStore]
-"""Each member's prepared pictures."""
 
 
 def perturbed_fusion(
@@ -84,17 +81,6 @@ def _name(fused: Sequence[FusedFit], stores: Stores) -> str:
         {arm: store.key for arm, store in stores.items()},
     ]
     return f"{fused[0].key}-{sha256_of_json(facts)[:16]}.parquet"
-
-
-def changed_nodules(cases: Cases, changed: Mapping[str, Stores]) -> set[str]:
-    """Return the nodules of which all views in members that look at lesion crops, one at least, were changed."""
-    looked_at, lost = set[str](), set[str]()
-    for arm, stores in changed.items():
-        views = cases.views[arm]
-        looked_at |= set(views["nodule_id"])
-        for store in stores.values():
-            lost |= set(views.loc[~views["view_id"].isin(store.view_ids), "nodule_id"])
-    return looked_at - lost
 
 
 def _held_out(

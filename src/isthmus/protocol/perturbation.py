@@ -25,6 +25,7 @@ from isthmus.imaging.joined_store import join_stores
 from isthmus.imaging.prepare import Preparation
 from isthmus.imaging.read import probe
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items
+from isthmus.protocol.changed_units import of_changed_units
 from isthmus.protocol.fits import fit_folder
 from isthmus.protocol.fold_scores import fold_scores
 from isthmus.protocol.frozen import calls
@@ -133,7 +134,8 @@ def perturbed_predictions(
     Returns
     -------
     DataFrame
-        Rows of contract 2 (split `cv`, first seed) with a column `change`; empty where no arm looks at lesion crops.
+        Rows of contract 2 (split `cv`, first seed) with a column `change`, of the units of which every view could be
+        changed in every way; empty where no arm looks at lesion crops.
     """
     arms = {key: arm for key, arm in protocol.arms.items() if arm.prepare.crop == "lesion"}
     seed = protocol.splits.seeds[0]
@@ -146,11 +148,15 @@ def perturbed_predictions(
         if key in arms:
             own = [fit for fit in fits if fit.arm == key and fit.seed == seed]
             stores[key] = perturbed_stores(cases.views[key], boxes, stores_as_drawn[key], arms[key].prepare, cache)
-            found = changed_rows(run_folder, cases, own, stores[key])
+            found, looking = changed_rows(run_folder, cases, own, stores[key]), [key]
         else:
             found = perturbed_fusion(run_folder, cases, folds[key], stores_as_drawn, stores)
+            looking = [arm for arm in folds[key][0].fusion.fuse if arm in stores]
         for change, rows in found.items():
-            nodules = nodule_predictions(rows, cases)
+            whole = of_changed_units(rows, cases, {arm: stores[arm] for arm in looking})
+            if whole.empty:
+                continue
+            nodules = nodule_predictions(whole, cases)
             tables.append(nodules.assign(call=calls(nodules, cases.classes, frozen), change=change))
         if progress is not None:
             progress("boxes moved and scaled", done, len(arms) + len(joining))
@@ -225,21 +231,25 @@ def perturbed_stores(
         variants = [[_changed(item, boxes[item.view_id], change) for item in items] for change in PERTURBATIONS]
         empty = JOINED in views and not items
         prepared.append([None] * len(PERTURBATIONS) if empty else [*cache.variants(variants, preparation)])
-    stores = (_as_arm_sees(views, list(parts)) for parts in zip(*prepared, strict=True))
+    stores = (_as_arm_sees(views, as_drawn, list(parts)) for parts in zip(*prepared, strict=True))
     return {change.name: store for change, store in zip(PERTURBATIONS, stores, strict=True)}
 
 
-def _as_arm_sees(views: pd.DataFrame, parts: list[PreparedStore | None]) -> PreparedStore:
-    """Return the one store of an arm; of several modalities side by side, less what could not be changed."""
+def _as_arm_sees(views: pd.DataFrame, as_drawn: PreparedStore, parts: list[PreparedStore | None]) -> PreparedStore:
+    """Return the one store of an arm; of several modalities side by side, the looks of which all could be changed.
+
+    A look keeps the modalities that it has as drawn: one that were left out would be another change.
+    """
     if JOINED not in views:
         assert parts[0] is not None
         return parts[0]
-    known = [set() if part is None else {*part.view_ids, *part.failures} for part in parts]
+    changed = {view for part in parts if part is not None for view in part.view_ids}
     members = {
-        look: [view if view in own else None for view, own in zip(pictures, known, strict=True)]
+        look: [None if view in as_drawn.failures else view for view in pictures]
         for look, pictures in members_of(views).items()
     }
-    return join_stores(parts, {look: own for look, own in members.items() if any(own)})
+    whole = {look: own for look, own in members.items() if any(own) and all(view in changed for view in own if view)}
+    return join_stores(parts, whole)
 
 
 def _changed(item: CacheItem, boxes: NDArray[np.float64], change: Perturbation) -> CacheItem:

@@ -11,8 +11,8 @@ from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.inference.fused_predictor import FusedPredictor
 from isthmus.inference.predictor import Predictor
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, without_failures
+from isthmus.protocol.changed_units import changed_nodules, of_changed_units
 from isthmus.protocol.frozen import calls
-from isthmus.protocol.fused_perturbation import changed_nodules
 from isthmus.protocol.fused_scores import bundle_rows
 from isthmus.protocol.gather import nodule_predictions
 from isthmus.protocol.perturbation import Progress, lesion_boxes, perturbed_stores
@@ -51,7 +51,8 @@ def changed_predictions(
     Returns
     -------
     DataFrame
-        Rows of contract 2 with `call` and a column `change`; empty where no model looks at lesion crops.
+        Rows of contract 2 with `call` and a column `change`, of the units of which every view could be changed in
+        every way; empty where no model looks at lesion crops.
     """
     looking = {
         arm: one
@@ -62,12 +63,17 @@ def changed_predictions(
     tables = []
     for done, (arm, predictor) in enumerate(looking.items(), start=1):
         as_drawn, changed = _stores(members_of(arm, predictor), cases, boxes, cache)
+        there = {member: without_failures(cases.views[member], store.failures) for member, store in as_drawn.items()}
+        usable = replace(cases, views={**cases.views, **there})
         if isinstance(predictor, FusedPredictor):
-            found = _fused_rows(predictor, as_drawn, changed, cases, facts[arm], kept)
+            found = _fused_rows(predictor, as_drawn, changed, usable, facts[arm], kept)
         else:
-            found = _rows(predictor, changed[arm], cases.views[arm], facts[arm])
+            found = _rows(predictor, changed[arm], usable.views[arm], facts[arm])
         for change, rows in found.items():
-            nodules = nodule_predictions(rows, cases)
+            whole = of_changed_units(rows, usable, changed)
+            if whole.empty:
+                continue
+            nodules = nodule_predictions(whole, cases)
             tables.append(nodules.assign(call=calls(nodules, cases.classes, frozen), change=change))
         if progress is not None:
             progress("boxes moved and scaled", done, len(looking))
