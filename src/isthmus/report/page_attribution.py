@@ -9,7 +9,8 @@ from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import Drawn
 from isthmus.report.figures_attribution import draw_attribution
-from isthmus.report.page_tables import Cell, Row, Table
+from isthmus.report.page_shapley import counted_table, shares_in_words
+from isthmus.report.page_tables import Cell
 from isthmus.report.reading import count, interval, listed
 from isthmus.report.subject import Painters, Shown, Study, Subject
 
@@ -38,27 +39,20 @@ def show(context: ReportContext) -> Shown | None:
     if not found:
         return None
     said = [_sentence(context, arm, facts) for arm, facts in found.items()]
-    classes = list(dict.fromkeys(name for facts in found.values() for entry in facts["members"].values()
-                                 for name in entry["classes"]))  # fmt: skip
-    rows = [
-        Row(
-            f"{context.title_of(arm)}: {context.title_of(member)}",
-            [
-                Cell(interval(entry["share"])),
-                Cell(interval(entry["size"])),
-                *(Cell(interval(entry["classes"].get(name))) for name in classes),
-            ],
-        )
-        for arm, facts in found.items()
-        for member, entry in facts["members"].items()
-    ]
-    columns = ["Share of what moved the score", "Mean size, log odds", *(f"Mean in {name}" for name in classes)]
     sizes = "; ".join(
         f"{context.title_of(arm)}: {count(facts['cases'])} nodules of {count(facts['groups'])} patients"
         for arm, facts in found.items()
     )
     notes = [f"{sizes}.", _NOTE, *_of_means(context, list(found))]
-    table = Table("What each member brought", columns, rows, notes, first="Fused arm: member")
+    table = counted_table(
+        context,
+        found,
+        "What each member brought",
+        "Fused arm: member",
+        context.title_of,
+        lambda entry: Cell(interval(entry)),
+        notes,
+    )
     return Shown(said, ("attribution",), [table])
 
 
@@ -92,11 +86,7 @@ def _figure(context: ReportContext) -> Drawn | None:
         return None
     names = [*found, *(member for facts in found.values() for member in facts["members"])]
     title = "What each member brought to the fused score: a dot is a held-out nodule, the bar the mean of its class."
-    spoken = "; ".join(
-        f"{context.title_of(arm)}, {context.title_of(member)}: share {interval(entry['share'])}"
-        for arm, facts in found.items()
-        for member, entry in facts["members"].items()
-    )
+    spoken = shares_in_words(context, found, context.title_of)
     return draw_attribution(found, {name: context.title_of(name) for name in names}), title, f"{title} {spoken}."
 
 

@@ -11,6 +11,7 @@ from isthmus.report.figure_style import Drawn
 from isthmus.report.figures_attribution import draw_attribution
 from isthmus.report.figures_modalities import draw_subsets
 from isthmus.report.modalities import KEY
+from isthmus.report.page_shapley import counted_table, shares_in_words
 from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reading import count, in_order, interval, listed, plural, split_name
 from isthmus.report.subject import Painters, Shown, Study, Subject
@@ -113,32 +114,28 @@ def _cell(text: str) -> Cell:
 
 
 def _counted(context: ReportContext, found: dict[str, Any]) -> Table:
-    classes = list(dict.fromkeys(name for facts in found.values() for entry in facts["attribution"]["members"].values()
-                                 for name in entry["classes"]))  # fmt: skip
-    rows = [
-        Row(
-            f"{context.title_of(arm)}: {words_of([name])}",
-            [
-                Cell(count(entry["units"])),
-                _cell(interval(entry["share"])),
-                _cell(interval(entry["size"])),
-                *(_cell(interval(entry["classes"].get(one))) for one in classes),
-            ],
-        )
-        for arm, facts in found.items()
-        for name, entry in facts["attribution"]["members"].items()
-    ]
-    unit = context.evidence["unit"]
-    means = [f"Mean in {one}" for one in classes]
-    columns = [f"{unit.capitalize()}s", "Share of what moved the score", "Mean size, log odds", *means]
+    counted, unit = _attributions(found), context.evidence["unit"]
     sizes = listed(
         [
-            f"{context.title_of(arm)}: {plural(facts['attribution']['cases'], f'held-out {unit}')} of "
-            f"{plural(facts['attribution']['groups'], 'patient')}"
-            for arm, facts in found.items()
+            f"{context.title_of(arm)}: {plural(facts['cases'], f'held-out {unit}')} of "
+            f"{plural(facts['groups'], 'patient')}"
+            for arm, facts in counted.items()
         ]
     )
-    return Table("How much each modality counted", columns, rows, [f"{sizes}.", _COUNTED], first="Arm: modality")
+    return counted_table(
+        context,
+        counted,
+        "How much each modality counted",
+        "Arm: modality",
+        lambda name: words_of([name]),
+        lambda entry: _cell(interval(entry)),
+        [f"{sizes}.", _COUNTED],
+        units=True,
+    )
+
+
+def _attributions(found: dict[str, Any]) -> dict[str, Any]:
+    return {arm: facts["attribution"] for arm, facts in found.items()}
 
 
 def paint(context: ReportContext, table: AnalysisTable | None) -> Painters:
@@ -175,14 +172,10 @@ def _subset_figure(context: ReportContext) -> Drawn | None:
 
 
 def _share_figure(context: ReportContext) -> Drawn | None:
-    found = {arm: facts["attribution"] for arm, facts in context.evidence[KEY].items()}
+    found = _attributions(context.evidence[KEY])
     titles = {arm: context.title_of(arm) for arm in found} | dict(MODALITIES)
     title = "What each modality brought to the score: a dot is a held-out case, the bar the mean of its class."
-    spoken = "; ".join(
-        f"{titles[arm]}, {words_of([name])}: share {interval(entry['share'])}"
-        for arm, facts in found.items()
-        for name, entry in facts["members"].items()
-    )
+    spoken = shares_in_words(context, found, lambda name: words_of([name]))
     return draw_attribution(found, titles, "modality"), title, f"{title} {spoken}."
 
 
