@@ -1,15 +1,19 @@
 """Shortcut tests of a run: what is asked, of whom, and that a resumed run asks no network twice."""
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
 from isthmus.cohort.sources import import_data_set
-from isthmus.imaging.pixel_changes import PIXEL_CHANGES
+from isthmus.imaging.pixel_changes import PAINTED_OUT, PIXEL_CHANGES
 from isthmus.protocol import device_views, perturbation
 from isthmus.protocol import run as run_module
+from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run import run
 from isthmus.protocol.schema import Shortcuts
-from isthmus.protocol.shortcuts import MARKS_KEPT, add_shortcuts
+from isthmus.protocol.shortcut_cases import Asked, planned_shortcuts
+from isthmus.protocol.shortcuts import MARKS_KEPT, Changed, add_shortcuts, changes_evidence
 from isthmus.report.shortcuts import KEY, UNCHANGED
 from tests.ddti_tree import write_ddti_tree
 from tests.protocol.conftest import SETTINGS
@@ -66,6 +70,11 @@ def test_both_arms_of_the_contrast_are_scored_under_every_change_and_as_they_are
     assert set(table["change"]) == {UNCHANGED, MARKS_KEPT, *(change.name for change in PIXEL_CHANGES)}
 
 
+def finished_units(finished, arm, split):
+    rows = finished.predictions
+    return rows[(rows["arm"] == arm) & (rows["split"] == split)]["unit_id"].nunique()
+
+
 def test_devices_are_told_by_embeddings_and_the_auc_stands_with_and_without_marks(asked):
     found = asked[0].evidence[KEY]
     for facts in found["devices"].values():
@@ -74,8 +83,11 @@ def test_devices_are_told_by_embeddings_and_the_auc_stands_with_and_without_mark
         assert facts["groups"] == found["groups"]
         assert 0 <= facts["told"]["low"] <= facts["told"]["estimate"] <= facts["told"]["high"] <= 1
     marks = found["marks"]["marks"]["arms"]
+    assert found["marks"]["marks"]["tests"] <= sum(len(splits) for splits in marks.values()) * len(found["marks"])
+    assert "p_holm" in marks["resnet34"]["cv"]
     assert set(found["devices"]) == set(marks) == {"thyronet_x4", "resnet34"}
-    assert {"marks", "no_marks"} <= set(marks["resnet34"]["cv"])
+    counts = marks["resnet34"]["cv"]["counts"]
+    assert sum(units for units, _ in counts.values()) == finished_units(asked[0], "resnet34", "cv")
     page = asked[0].report.read_text(encoding="utf-8")
     assert "Does it read something else than the disease?" in page
     assert "Can the embedding tell the device?" in page
@@ -98,3 +110,40 @@ def test_few_views_are_of_whole_patients_and_null_asks_nothing(asked):
     assert found["changes"]["resnet34"][0]["n"] == found["groups"]
     assert found["devices"] == {}  # no ten patients of each are left
     assert _again(asked, shortcuts=None) is None
+
+
+def _painted_out(scores, lefts, members=("one",)):
+    units = [f"n{number}" for number in range(len(scores))]
+    rows = pd.DataFrame(
+        {
+            "arm": "model", "split": "cv", "seed": 0, "fold": 0, "unit_id": units, "group_id": units,
+            "label": ["0", "1"] * (len(units) // 2), "p_1": scores, "call": "1",
+        }
+    )  # fmt: skip
+    asked = Asked(["model"], list(members), {"model": list(members)}, frozenset(units), len(units), len(units), 200)
+    changers = {member: Changed(left=left) for member, left in zip(members, lefts, strict=True)}
+    hidden = rows.assign(change=PAINTED_OUT.name)
+    found = changes_evidence(asked, hidden, rows.assign(p_1=SCORES), changers, positive="1", split="cv")
+    return found["changes"]["model"][0]
+
+
+SCORES = [0.1, 0.9, 0.2, 0.8, 0.3, 0.7]
+
+
+def test_a_crop_without_a_rim_gives_no_auc_of_the_lesion_painted_out():
+    assert _painted_out(SCORES, [0.3])["auc"]["estimate"] == 1
+    for nothing in (_painted_out([0.5] * 6, [0.0]), _painted_out(SCORES, [0.04]), _painted_out([0.5] * 6, [0.3])):
+        assert nothing["untested"]
+        assert not {"auc", "difference", "flips"} & set(nothing)
+    assert "auc" in _painted_out(SCORES, [0.0, 0.3], ("one", "other"))  # a fusion has the rim of its other member
+
+
+def test_the_plan_says_how_much_the_shortcut_tests_score():
+    protocol = resolve_protocol("wang2025", "smoke", ["shortcuts.views=4"])
+    views = pd.DataFrame({"view_id": list("abcdef"), "group_id": list("uvwxyz"), "label": ["0", "1"] * 3})
+    cases = SimpleNamespace(views=dict.fromkeys(protocol.arms, views))
+    assert planned_shortcuts(protocol, cases) == (
+        "shortcuts: up to 4 views of thyronet_x4, resnet34 under 10 changes, and those with marks once more: 80 views "
+        "to score at least; shortcuts=null leaves them out"
+    )
+    assert planned_shortcuts(protocol.model_copy(update={"shortcuts": None}), cases) == ""

@@ -1,5 +1,6 @@
 """Changes of prepared pictures that change nothing of the disease: gain, depth, speckle, compression; and the lesion
-painted out, after which nothing of the disease is left.
+painted out, after which nothing of its inside is left. What lies around it is, and so is its size: a crop is enlarged
+to a fixed size, and the grain of the rim shows by how much.
 
 A decibel is 255 / 60 grey levels: on a display that is compressed by the logarithm and shows 60 dB, which is what
 scanners offer as a rule (Szabo, Diagnostic Ultrasound Imaging, 2nd edition, 2014, chapter 10), gain is a shift and

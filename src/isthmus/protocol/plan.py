@@ -12,6 +12,7 @@ from isthmus.protocol.cases import Cases
 from isthmus.protocol.descriptors import descriptor_sentences
 from isthmus.protocol.reductions import reductions
 from isthmus.protocol.schema import Protocol
+from isthmus.protocol.shortcut_cases import planned_shortcuts
 from isthmus.training.spec import FitSpec
 
 
@@ -77,6 +78,7 @@ class Plan:
     reductions: tuple[str, ...]
     classes: Mapping[str, int]
     outside: tuple[PlannedOutside, ...] = ()
+    shortcuts: str = ""
 
     def to_json(self) -> dict[str, object]:
         """Return plain values."""
@@ -94,6 +96,7 @@ class Plan:
             f"expected time of training: {_duration(self.seconds)}",
             "precision: " + ", ".join(f"{arm} {value}" for arm, value in self.precisions.items()),
             *self.descriptors,
+            *([self.shortcuts] if self.shortcuts else []),
             *(one.line() for one in self.outside),
         ]
         if self.reductions:
@@ -176,6 +179,7 @@ def make_plan(
         descriptors=tuple(f"{', '.join(arms)}: {words}" for words, arms in _same(descriptor_sentences(protocol, fits))),
         reductions=tuple(reductions(name, protocol.profile, protocol.names)),
         classes={shown: int((labels == code).sum()) for code, shown in cases.target.classes.items()},
+        shortcuts=planned_shortcuts(protocol, cases),
     )
 
 

@@ -4,9 +4,8 @@ Held-out views of the first seed are scored once more with changed pixels; their
 them; and units with marks in the crop are set beside those without. No network is judged on what it was trained on.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,16 +24,22 @@ from isthmus.protocol.fused_perturbation import perturbed_fusion
 from isthmus.protocol.gather import nodule_predictions
 from isthmus.protocol.perturbation import changed_rows
 from isthmus.protocol.schema import Protocol
+from isthmus.protocol.shortcut_cases import Asked
 from isthmus.report.regions import region_evidence
-from isthmus.report.shortcuts import KEY, UNCHANGED, balanced_groups, device_evidence, enough_of, marks_evidence
+from isthmus.report.shortcuts import (
+    KEY,
+    UNCHANGED,
+    constant_within_folds,
+    device_evidence,
+    enough_of,
+    marks_evidence,
+    withhold_what_is_not_tested,
+)
 from isthmus.tables.check import write_table
 from isthmus.tables.vocabulary import COLOUR_MODALITIES
 from isthmus.training.spec import FitSpec
 
 Progress = Callable[[str, int, int], None]
-_A_CLIP: Final = 4
-"""A clip counts as so many stills: it has frames, of which many are alike."""
-
 MARKS_KEPT: Final = "marks left in"
 MARKS_ERASED: Final = "marks filled in"
 
@@ -83,7 +88,7 @@ def add_shortcuts(
     """
     if protocol.shortcuts is None:
         return
-    asked = _Asked.of(protocol, cases, protocol.shortcuts.views)
+    asked, seed = Asked.of(protocol, cases, protocol.shortcuts.views), protocol.splits.seeds[0]
     held_out = predictions[predictions["split"] != "tune"].reset_index(drop=True)
     found: dict[str, Any] = asked.to_json()
     tables = []
@@ -91,7 +96,7 @@ def add_shortcuts(
         key: _changed_stores(asked, cases, key, protocol.arms[key], stores[key], cache, facts) for key in asked.arms
     }
     for done, name in enumerate(asked.names, start=1):
-        tables += _rows_of(run_folder, asked, name, cases, fits, fused, stores, changers, frozen)
+        tables += _rows_of(run_folder, asked, name, seed, cases, fits, fused, stores, changers, frozen)
         if progress is not None:
             progress("shortcuts: changed pictures", done, len(asked.names))
     if tables:
@@ -99,67 +104,61 @@ def add_shortcuts(
         whole = changed.drop_duplicates(["arm", "unit_id"])[["arm", "seed", "unit_id"]]
         unchanged = held_out[held_out["split"] == "cv"].merge(whole, on=["arm", "seed", "unit_id"])
         changed = pd.concat([unchanged.assign(change=UNCHANGED), changed], ignore_index=True)
-        judged = region_evidence(changed, held_out, positive=cases.classes[-1])
-        found["changes"] = {name: judged[name] for name in asked.names if name in judged}
-        found["left"] = {key: one.left for key, one in changers.items() if one.left is not None}
-        write_table(run_folder / "tables" / "shortcuts.csv", changed[[name for name in changed if name in _KEPT]])
-    found["devices"] = _devices(run_folder, asked, cases, fits, stores, progress)
+        found |= changes_evidence(asked, changed, held_out, changers, positive=cases.classes[-1], split="cv")
+        write_table(run_folder / "tables" / "shortcuts.csv", changed[[name for name in changed if name in KEPT]])
+    found["devices"] = _devices(run_folder, asked, seed, cases, fits, stores, progress)
     found["marks"] = marks_evidence(held_out, facts, positive=cases.classes[-1])
     evidence[KEY] = found
     write_json(run_folder / "evidence.json", evidence)
 
 
-_KEPT: Final = ("arm", "change", "unit_id", "group_id", "seed", "fold", "label", "call")
+KEPT: Final = ("arm", "change", "unit_id", "group_id", "seed", "fold", "label", "call")
+"""Columns of `tables/shortcuts.csv`."""
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """Who is asked, and on which groups."""
-
-    names: list[str]
-    arms: list[str]
-    seed: int
-    fusions: Mapping[str, list[str]]
-    groups: frozenset[str]
-    views: int
-    of_groups: int
-    limit: int
-
-    @classmethod
-    def of(cls, protocol: Protocol, cases: Cases, limit: int) -> "_Asked":
-        fusions = {key: fusion.fuse for key, fusion in protocol.fusions.items()}
-        primary = dict.fromkeys((protocol.primary.arm, protocol.primary.against))
-        names = [name for name in primary if name in protocol.arms or name in fusions]
-        arms = list(dict.fromkeys(arm for name in names for arm in fusions.get(name, [name])))
-        tables = [cases.views[arm][["group_id", "label"]] for arm in arms]
-        every = sorted({group for table in tables for group in table["group_id"]})
-        order = sorted(every, key=lambda group: sha256(group.encode()).hexdigest())
-        limits = [limit // (_A_CLIP if protocol.arms[arm].prepare.frames is not None else 1) for arm in arms]
-        groups = frozenset(balanced_groups(tables, order, limits)) if tables else frozenset[str]()
-        views = max((int(table["group_id"].isin(groups).sum()) for table in tables), default=0)
-        return cls(names, arms, protocol.splits.seeds[0], fusions, groups, views, len(every), limit)
-
-    def to_json(self) -> dict[str, Any]:
-        return {"limit": self.limit, "views": self.views, "groups": len(self.groups), "of_groups": self.of_groups}
-
-    def chosen(self, cases: Cases, arm: str, groups: Iterable[str] | None = None) -> list[str]:
-        """Return the views of an arm that are of the chosen groups, or of some of them."""
-        views = cases.views[arm]
-        return views.loc[views["group_id"].isin(self.groups if groups is None else set(groups)), "view_id"].tolist()
-
-
-@dataclass(frozen=True)
-class _Changed:
+class Changed:
     """An arm's stores by change, and how much of its pictures is left when the lesion is painted out."""
 
     stores: dict[str, PreparedStore] = field(default_factory=dict)
     left: float | None = None
 
 
+def changes_evidence(
+    asked: Asked,
+    changed: pd.DataFrame,
+    predictions: pd.DataFrame,
+    changers: Mapping[str, Changed],
+    *,
+    positive: str,
+    split: str,
+) -> dict[str, Any]:
+    """Return what pictures with other pixels do to the scores: ``changes`` by arm and fusion, ``left``, ``split``."""
+    judged = region_evidence(changed, predictions, positive=positive, split=split)
+    entries = {}
+    for name in (name for name in asked.names if name in judged):
+        # A fusion has something to read as long as one of its members has.
+        left = [changers[arm].left for arm in asked.fusions.get(name, [name])]
+        known = [share for share in left if share is not None]
+        hidden = changed[(changed["arm"] == name) & (changed["change"] == PAINTED_OUT.name)]
+        constant = len(hidden) > 0 and constant_within_folds(hidden, f"p_{positive}")
+        entries[name] = withhold_what_is_not_tested(
+            judged[name], PAINTED_OUT.name, max(known) if known else None, constant
+        )
+    shares = {key: one.left for key, one in changers.items() if one.left is not None}
+    return {"split": split, "changes": entries, "left": shares}
+
+
 def _changed_stores(
-    asked: _Asked, cases: Cases, key: str, arm: Arm, store: PreparedStore, cache: PreparedCache, facts: pd.DataFrame
-) -> _Changed:
-    views, moving = asked.chosen(cases, key), arm.prepare.frames is not None
+    asked: Asked, cases: Cases, key: str, arm: Arm, store: PreparedStore, cache: PreparedCache, facts: pd.DataFrame
+) -> Changed:
+    changed = changed_pixels(asked, cases, key, store, moving=arm.prepare.frames is not None)
+    return replace(changed, stores=changed.stores | _marks_otherwise(asked, cases, key, arm, store, cache, facts))
+
+
+def changed_pixels(asked: Asked, cases: Cases, key: str, store: PreparedStore, *, moving: bool) -> Changed:
+    """Return an arm's chosen pictures under each change of their pixels."""
+    views = asked.chosen(cases, key)
     group_of = dict(cases.views[key][["view_id", "group_id"]].itertuples(index=False, name=None))
     shares = outlined(store, views, moving=moving)
     # A group of which one lesion cannot be painted out would be changed in part: it is left out of this change.
@@ -170,13 +169,11 @@ def _changed_stores(
         for change in PIXEL_CHANGES
         if (own := hidden if change is PAINTED_OUT else views)
     }
-    stores |= _marks_otherwise(asked, cases, key, arm, store, cache, facts)
-    left = float(np.mean([shares[view] for view in hidden])) if hidden else None
-    return _Changed(stores, left)
+    return Changed(stores, float(np.mean([shares[view] for view in hidden])) if hidden else None)
 
 
 def _marks_otherwise(
-    asked: _Asked, cases: Cases, key: str, arm: Arm, store: PreparedStore, cache: PreparedCache, facts: pd.DataFrame
+    asked: Asked, cases: Cases, key: str, arm: Arm, store: PreparedStore, cache: PreparedCache, facts: pd.DataFrame
 ) -> dict[str, PreparedStore]:
     """Return the pictures of units that have marks, prepared with the marks treated the other way."""
     if set(arm.view.shown) & set(COLOUR_MODALITIES) or arm.view.join is not None:
@@ -196,18 +193,19 @@ def _marks_otherwise(
 
 def _rows_of(
     run_folder: Path,
-    asked: _Asked,
+    asked: Asked,
     name: str,
+    seed: int,
     cases: Cases,
     fits: Sequence[FitSpec],
     fused: Sequence[FusedFit],
     stores: Mapping[str, PreparedStore],
-    changers: Mapping[str, _Changed],
+    changers: Mapping[str, Changed],
     frozen: dict[str, Any],
 ) -> list[pd.DataFrame]:
     """Return the held-out units of an arm or a fusion under each change, with the calls of their own folds."""
     if name in asked.fusions:
-        folds = [fit for fit in fused if fit.key == name and fit.seed == asked.seed]
+        folds = [fit for fit in fused if fit.key == name and fit.seed == seed]
         own = {arm: changers[arm].stores for arm in asked.fusions[name]}
         shared = [change for change in next(iter(own.values())) if all(change in one for one in own.values())]
         found: dict[str, pd.DataFrame] = {}
@@ -219,7 +217,7 @@ def _rows_of(
         found = changed_rows(
             run_folder,
             cases,
-            [fit for fit in fits if fit.arm == name and fit.seed == asked.seed],
+            [fit for fit in fits if fit.arm == name and fit.seed == seed],
             changers[name].stores,
         )
     units = {change: nodule_predictions(rows, cases) for change, rows in found.items() if len(rows)}
@@ -228,7 +226,8 @@ def _rows_of(
 
 def _devices(
     run_folder: Path,
-    asked: _Asked,
+    asked: Asked,
+    seed: int,
     cases: Cases,
     fits: Sequence[FitSpec],
     stores: Mapping[str, PreparedStore],
@@ -246,7 +245,7 @@ def _devices(
                 break
         else:
             continue
-        own = [fit for fit in fits if fit.arm == key and fit.seed == asked.seed]
+        own = [fit for fit in fits if fit.arm == key and fit.seed == seed]
         known = views[views[by].isin(names)]
         known = known.assign(device=known[by])
         rows = device_views(run_folder, own, stores[key], known, names, cases.classes)

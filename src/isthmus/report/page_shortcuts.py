@@ -15,14 +15,19 @@ from isthmus.report.shortcuts import KEY, MARKED, UNCHANGED
 from isthmus.report.subject import Painters, Shown, Study, Subject
 
 _PAINTED: Final = "lesion painted out"
+_BY_FOLDS: Final = "Held-out folds of the first seed; each fold's own network, calibrator and threshold."
 _CHANGES_NOTE: Final = (
-    "Held-out folds of the first seed; each fold's own network, calibrator and threshold. The pictures are changed as "
+    "The pictures are changed as "
     "the network gets them, after marks and noise were dealt with. Painted out: the square around the lesion, a tenth "
-    "larger, is as grey as what is left on average. Gain and speckle: of a display of 60 dB. Depth: the same tissue "
-    "drawn as much smaller, and enlarged. Difference: paired, from the same units as they are; intervals count groups."
+    "larger, is as grey as what is left on average. A crop is enlarged to a fixed size whatever the lesion's, so that "
+    "the grain of its rim still tells how large it was; columns of the tables that a fusion reads stay as they are. "
+    "Gain and speckle: of a display of 60 dB. Depth: the same tissue drawn as much smaller, and enlarged. Difference: "
+    "paired, from the same units as they are; intervals count groups, and none is corrected for the number of changes."
 )
+_NOT_ITS_INSIDE: Final = "tissue around it, its size by magnification, or an artefact"
 _DEVICES_NOTE: Final = (
-    "A linear rule is learnt on the embeddings of a fold's training views and tried on its held-out views. By the "
+    "A linear rule is learnt on the embeddings of a fold's training views and tried on its held-out views; AUCs are "
+    "means over the folds, and their intervals are widened for training parts that overlap (Nadeau–Bengio). By the "
     "label alone: what the classes' shares by device tell of it without any picture, so that only the difference is "
     "the network's. Label by device: how well the label is guessed when nothing but the device is known. That an "
     "embedding tells the device does not say that the score uses it; where the label goes with the device, it can."
@@ -50,6 +55,7 @@ def show(context: ReportContext) -> Shown | None:
     found = context.evidence.get(KEY)
     if not found:
         return None
+    # A validation has no training views that a rule could learn devices from: its devices are None.
     changes, devices, marks = found.get("changes") or {}, found["devices"], found["marks"]
     tables = [_changes_table(context, arm, entries) for arm, entries in changes.items()]
     if tables:
@@ -61,9 +67,9 @@ def show(context: ReportContext) -> Shown | None:
         for arm, entries in changes.items():
             _say_painted(context, arm, entries, found, said, warnings)
             said += _say_worst(context, arm, entries)
-        for arm, facts in devices.items():
+        for arm, facts in (devices or {}).items():
             _say_device(context, arm, facts, said, warnings)
-    if not devices:
+    if devices is not None and not devices:
         said.append(
             "Whether the device can be told was not asked: no two devices, and no two sites, have ten patients each "
             "among these views."
@@ -84,18 +90,21 @@ def _say_painted(
     warn: list[str],
 ) -> None:
     hidden = _by_change(entries).get(_PAINTED, {})
+    title = context.title_of(arm)
+    if "untested" in hidden:
+        said.append(
+            f"{title}: with the lesion painted out nothing is left to test ({hidden['untested']}): whether it reads "
+            "something other than the lesion’s inside is not known."
+        )
     if "auc" not in hidden:
         return
     share = (found.get("left") or {}).get(arm)
     left = "" if share is None else f" ({number(100 * share, 0)}\u202f% of the picture is left)"
-    text = (
-        f"{context.title_of(arm)}: with the lesion painted out{left} its AUC{against_the_rest(context)} is "
-        f"{interval(hidden['auc'])}"
-    )
+    text = f"{title}: with the lesion painted out{left} its AUC{against_the_rest(context)} is {interval(hidden['auc'])}"
     if (hidden["auc"]["low"] or 0.0) > 0.5:
         warn.append(
-            f"{text}, above chance: something beside the lesion goes with the label, and a share of this arm's AUC may "
-            "rest on it."
+            f"{text}, above chance: it reads something other than the lesion’s inside: {_NOT_ITS_INSIDE}. A share of "
+            "this arm’s AUC may rest on it."
         )
         return
     high = hidden["auc"]["high"]
@@ -112,13 +121,18 @@ def _say_worst(context: ReportContext, arm: str, entries: list[dict[str, Any]]) 
         return [f"{context.title_of(arm)}: no call changes under changes that change nothing of the disease."]
     text = (
         f"{context.title_of(arm)}: of the changes that change nothing of the disease, “{worst['change']}” changes most "
-        f"calls, {percent_interval(worst['flips'])}; the AUC then differs by {interval(worst['difference'])}."
+        f"calls, {percent_interval(worst['flips'])}; the AUC then differs by {interval(worst['difference'])}. It is "
+        f"the largest of {len(harmless)}, looked for afterwards: the intervals are not those of a change named before."
     )
     return [text]
 
 
 def _say_device(context: ReportContext, arm: str, facts: dict[str, Any], said: list[str], warn: list[str]) -> None:
     what = facts["by"]
+    if facts["difference"]["estimate"] is None:
+        why = facts["difference"].get("note") or "not defined"
+        said.append(f"{context.title_of(arm)}: whether its embedding tells the {what} cannot be judged ({why}).")
+        return
     text = (
         f"{context.title_of(arm)}: its embedding tells the {what} with a macro AUC of {interval(facts['told'])}, "
         f"{interval(facts['difference'])} from what the label alone tells of it"
@@ -139,7 +153,9 @@ def _notes(found: dict[str, Any]) -> list[str]:
         f"{plural(found['views'], 'view')} of {count(found['groups'])} of {plural(found['of_groups'], 'patient')}, "
         f"classes in turn (at most {count(found['limit'])}, a clip as four: the protocol's shortcuts.views)."
     )
-    return [asked, _CHANGES_NOTE]
+    split = found.get("split", "cv")
+    whose = _BY_FOLDS if split == "cv" else f"{split_name(split).capitalize()}; each model as it was frozen."
+    return [asked, f"{whose} {_CHANGES_NOTE}"]
 
 
 def _changes_table(context: ReportContext, arm: str, entries: list[dict[str, Any]]) -> Table:
@@ -147,8 +163,10 @@ def _changes_table(context: ReportContext, arm: str, entries: list[dict[str, Any
     for entry in entries:
         same = entry["change"] == UNCHANGED
         difference = "–" if same else interval(entry.get("difference"))
-        flips = "–" if same else percent_interval(entry["flips"])
+        flips = "–" if same or "flips" not in entry else percent_interval(entry["flips"])
         cells = [Cell(count(entry["n"])), *(_cell(text) for text in (interval(entry.get("auc")), difference, flips))]
+        if "untested" in entry:
+            cells[1] = Cell("–", f"nothing to test: {entry['untested']}")
         rows.append(Row(entry["change"][:1].upper() + entry["change"][1:], cells, same))
     columns = ["Units", f"AUC{against_the_rest(context)}", "Difference", "Calls that change"]
     return Table(f"{context.title_of(arm)}, the same units with other pixels", columns, rows, first="Change")
@@ -175,24 +193,31 @@ def _marks_table(context: ReportContext, kind: str, marks: dict[str, Any]) -> Ta
         Row(
             f"{context.title_of(arm)}, {split_name(split)}",
             [
-                *(_cell(interval(facts[code])) for code in MARKED[kind]),
-                Cell("few patients" if facts["few"] else p_value(facts["p"])),
+                *(_with_counts(context, facts, code) for code in MARKED[kind]),
+                *([Cell("few patients"), Cell("–")] if facts["few"] else _both_p(facts)),
             ],
         )
         for arm in sorted(marks["arms"], key=[*context.evidence["arms"]].index)
         for split, facts in marks["arms"][arm].items()
     ]
-    units = context.evidence["unit"]
-    positive = context.class_name(context.evidence["positive"])
-    sizes = [
-        f"{plural(total, units)} {words} {_KINDS[kind]} in the crop, {count(own)} of them “{positive}”"
-        for (total, own), words in zip(
-            (marks["counts"][code] for code in MARKED[kind]), ("with", "without"), strict=True
-        )
-    ]
-    columns = ["With", "Without", "p of the difference"]
+    columns = ["With", "Without", "p of the difference", "p, Holm"]
     caption = f"AUC{against_the_rest(context)} with and without {_KINDS[kind]} in the crop"
-    return Table(caption, columns, rows, [f"{'; '.join(sizes)}.", _MARKS_NOTE])
+    tests = plural(marks["tests"], "test")
+    holm = f" Holm’s correction is over all {tests}: arms, parts of the data, calipers and any mark."
+    return Table(caption, columns, rows, [_MARKS_NOTE + (holm if marks["tests"] else "")])
+
+
+def _with_counts(context: ReportContext, facts: dict[str, Any], code: str) -> Cell:
+    """Return an AUC over its limits, how many units it is of, and how many of them are positive."""
+    units, positives = facts["counts"][code]
+    main, _, limits = interval(facts[code]).partition(" (")
+    positive = context.class_name(context.evidence["positive"])
+    sizes = f"{plural(units, context.evidence['unit'])}, {count(positives)} “{positive}”"
+    return Cell(main, "; ".join(filter(None, (limits.removesuffix(")"), sizes))))
+
+
+def _both_p(facts: dict[str, Any]) -> list[Cell]:
+    return [Cell(p_value(facts[name])) for name in ("p", "p_holm")]
 
 
 def _cell(text: str) -> Cell:
@@ -219,8 +244,9 @@ def _figure(context: ReportContext, changes: dict[str, Any]) -> Drawn | None:
     if not arms:
         return None
     title = (
-        f"AUC{against_the_rest(context)} of the same held-out units with other pixels; the square is as they are. "
-        "Painted out, a model without shortcuts is at the dashed line; all others should stay where the square is."
+        f"AUC{against_the_rest(context)} of the same units with other pixels; the square is as they are, the dashed "
+        f"line is chance. Painted out, an interval wholly to the right of it says that something other than "
+        f"the lesion’s inside is read: {_NOT_ITS_INSIDE}. All others should stay where the square is."
     )
     spoken = "; ".join(
         f"{arm}: " + ", ".join(f"{entry['words']} {interval(entry['auc'])}" for entry in entries)

@@ -1,18 +1,25 @@
 """What a model may read instead of the disease: the device behind a picture, and marks that somebody drew over it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from isthmus.statistics.fold_rules import FoldRuleAuc, compare_fold_rules, fold_rule_auc
 from isthmus.statistics.interaction import auc_heterogeneity, subgroup_auc
-from isthmus.statistics.multiclass import compare_several_classes, macro_auc
-from isthmus.statistics.roc import FEWEST_GROUPS, auc_interval
+from isthmus.statistics.interval import holm
+from isthmus.statistics.roc import FEWEST_GROUPS
 
 KEY: Final = "shortcuts"
 UNCHANGED: Final = "as they are"
 """The change that changes nothing: the same units, to be compared with."""
+
+LEAST_LEFT: Final = 0.05
+"""Of the picture at least, on average, when the lesion is painted out: of less there is nothing to be read."""
+
+ROUNDING: Final = 1e-6
+"""Scores of one picture in two batches differ by no more."""
 
 MARKED: Final = {"calipers": ("calipers", "no_calipers"), "marks": ("marks", "no_marks")}
 """What may be drawn in the crop: calipers, and any mark; with and without it."""
@@ -26,8 +33,8 @@ def device_evidence(
     Parameters
     ----------
     rows : DataFrame
-        One row a held-out view: ``device``, ``label``, ``group_id``, ``told_<k>`` (probability of device k by the
-        embedding), ``label_<k>`` (by the label alone) and ``device_<j>`` (of class j by the device alone).
+        One row a held-out view: ``device``, ``label``, ``group_id``, ``fold``, ``told_<k>`` (probability of device k by
+        the embedding), ``label_<k>`` (by the label alone) and ``device_<j>`` (of class j by the device alone).
     devices, classes : sequence of str
         In the order of these columns.
     level : float
@@ -37,33 +44,80 @@ def device_evidence(
     -------
     dict
         ``n``, ``groups``; macro AUC ``told`` and ``by_label``, their ``difference`` and ``p``, and ``label_by_device``
-        (AUC of the last of two classes; of several the macro AUC), each with an interval that counts groups.
+        (of two classes the AUC), each with an interval that counts groups. All are means of within-fold AUCs: every
+        fold has rules of its own, whose scores are not ranked against another's.
     """
-    groups = rows["group_id"].to_numpy()
-    truth, labels = rows["device"].to_numpy(), rows["label"].to_numpy()
-    told, by_label = (_columns(rows, name, len(devices)) for name in ("told", "label"))
-    compared = compare_several_classes(truth, told, by_label, devices, groups, level)["macro_auc"]
+    truth = rows["device"].to_numpy()
+    told, by_label = (_judged(rows, truth, name, devices, level) for name in ("told", "label"))
+    compared = compare_fold_rules(told, by_label, level)
+    labels = rows["label"].to_numpy()
+    label_by_device = _judged(rows, labels, "device", classes, level) if set(labels) == set(classes) else None
     return {
         "n": len(rows),
         "groups": int(rows["group_id"].nunique()),
-        "told": macro_auc(truth, told, devices, groups, level).as_dict(),
-        "by_label": macro_auc(truth, by_label, devices, groups, level).as_dict(),
+        "told": told.auc.as_dict(),
+        "by_label": by_label.auc.as_dict(),
         "difference": compared.difference.as_dict(),
         "p": None if np.isnan(compared.p) else float(compared.p),
-        "label_by_device": _of_the_label(labels, _columns(rows, "device", len(classes)), classes, groups, level),
+        "label_by_device": None if label_by_device is None else label_by_device.auc.as_dict(),
     }
 
 
-def _columns(rows: pd.DataFrame, name: str, count: int) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    return rows[[f"{name}_{place}" for place in range(count)]].to_numpy(dtype=np.float64)
+def _judged(rows: pd.DataFrame, truth: Any, name: str, values: Sequence[str], level: float) -> FoldRuleAuc:
+    scores = rows[[f"{name}_{place}" for place in range(len(values))]].to_numpy(dtype=np.float64)
+    return fold_rule_auc(truth, scores, values, rows["fold"].to_numpy(), rows["group_id"].to_numpy(), level)
 
 
-def _of_the_label(labels: Any, shares: Any, classes: Sequence[str], groups: Any, level: float) -> dict[str, Any] | None:
-    if set(labels) != set(classes):
-        return None
-    if len(classes) > 2:
-        return macro_auc(labels, shares, classes, groups, level).as_dict()
-    return auc_interval(labels == classes[-1], shares[:, -1], groups, level).as_dict()
+def withhold_what_is_not_tested(
+    entries: Sequence[dict[str, Any]], change: str, left: float | None, constant: bool
+) -> list[dict[str, Any]]:
+    """Return the entries of an arm without what one change cannot tell, and with why not.
+
+    Parameters
+    ----------
+    entries : sequence of dict
+        As `region_evidence` gives them.
+    change : str
+        The one that takes away what is to be read.
+    left : float, optional
+        The share of the pictures that it leaves.
+    constant : bool
+        Whether all scores of a fold are equal under it.
+
+    Returns
+    -------
+    list of dict
+        The change has no ``auc``, ``difference`` and ``flips`` where less than :data:`LEAST_LEFT` is left, or its
+        scores are constant: an AUC of 0.5 would then hold by construction. ``untested`` says so.
+
+    Examples
+    --------
+    >>> withhold_what_is_not_tested([{"change": "x", "n": 9, "auc": {}, "flips": {}}], "x", 0.01, False)
+    [{'change': 'x', 'n': 9, 'untested': 'less than 5 % of the picture is left'}]
+    """
+    little = left is not None and left < LEAST_LEFT
+    if not (little or constant):
+        return list(entries)
+    why = f"less than {100 * LEAST_LEFT:.0f} % of the picture is left" if little else "all scores of a fold are equal"
+    withheld = ("auc", "difference", "flips")
+    return [
+        {**{key: value for key, value in entry.items() if key not in withheld}, "untested": why}
+        if entry["change"] == change
+        else entry
+        for entry in entries
+    ]
+
+
+def constant_within_folds(rows: pd.DataFrame, score: str) -> bool:
+    """Return whether every fold model gives all its cases one score.
+
+    Examples
+    --------
+    >>> constant_within_folds(pd.DataFrame({"seed": 0, "fold": [0, 0, 1], "p": [0.2, 0.2, 0.7]}), "p")
+    True
+    """
+    spans = rows.groupby(["seed", "fold"])[score].agg(lambda own: float(np.ptp(own.to_numpy(dtype=float))))
+    return bool((spans <= ROUNDING).all())
 
 
 def marks_evidence(
@@ -85,32 +139,33 @@ def marks_evidence(
     Returns
     -------
     dict
-        ``calipers`` and ``marks``, each with ``counts`` (units, and positive ones, with and without), and by arm and
-        split ``auc`` with and without, and ``p`` of their difference. Without one of which not both classes are there
-        with and without.
+        ``calipers`` and ``marks``, each by arm and split with ``counts`` (units, and positive ones, with and without),
+        the AUC with and without, ``p`` of their difference, and ``p_holm`` over all of these tests, ``tests`` of both
+        kinds together. Without a kind, and the splits of it, that do not have both classes both with and without.
     """
     kinds = {
         kind: _with_and_without(predictions, cases, kind, codes, positive, level)
         for kind, codes in MARKED.items()
         if kind in cases
     }
-    return {kind: found for kind, found in kinds.items() if found}
+    entries = [entry for arms in kinds.values() for splits in arms.values() for entry in splits.values()]
+    adjusted = holm([np.nan if entry["p"] is None else entry["p"] for entry in entries])
+    for entry, value in zip(entries, adjusted, strict=True):
+        entry["p_holm"] = None if np.isnan(value) else float(value)
+    tests = int(np.isfinite(adjusted).sum())
+    return {kind: {"arms": arms, "tests": tests} for kind, arms in kinds.items() if arms}
 
 
 def _with_and_without(
     predictions: pd.DataFrame, cases: pd.DataFrame, kind: str, codes: Sequence[str], positive: str, level: float
-) -> dict[str, Any]:
+) -> dict[str, dict[str, Any]]:
     known = cases.loc[cases[kind].isin(list(codes)), ["cohort", "unit_id", kind]].drop_duplicates()
     rows = predictions.merge(known, on=["cohort", "unit_id"], how="inner")
-    units = rows.drop_duplicates(["cohort", "unit_id"])
-    positives = units["label"] == positive
-    counts = {
-        code: [int((units[kind] == code).sum()), int((positives & (units[kind] == code)).sum())] for code in codes
-    }
-    if any(not 0 < own < count for count, own in counts.values()):
-        return {}
     arms: dict[str, dict[str, Any]] = {}
     for (arm, split), own in rows.groupby(["arm", "split"], sort=False):
+        counts = _counts(own, kind, codes, positive)
+        if any(not 0 < positives < units for units, positives in counts.values()):
+            continue
         truth, scores = (own["label"] == positive).to_numpy(dtype=bool), own[f"p_{positive}"].to_numpy(dtype=float)
         parts = own.groupby(["cohort", "seed", "fold"]).ngroup().to_numpy()
         groups = own.groupby(["cohort", "group_id"]).ngroup().to_numpy()
@@ -119,11 +174,19 @@ def _with_and_without(
             for code in codes
         }
         arms.setdefault(str(arm), {})[str(split)] = {
+            "counts": counts,
             **{code: one.auc.as_dict() for code, one in found.items()},
             "few": min(min(one.groups) for one in found.values()) < FEWEST_GROUPS,
             **auc_heterogeneity(list(found.values())).as_dict(),
         }
-    return {"counts": counts, "arms": arms}
+    return arms
+
+
+def _counts(rows: pd.DataFrame, kind: str, codes: Sequence[str], positive: str) -> Mapping[str, list[int]]:
+    """Return how many units there are of each code, and how many of them are positive; of several seeds each once."""
+    units = rows.drop_duplicates(["cohort", "unit_id"])
+    positives = units["label"] == positive
+    return {code: [int((units[kind] == code).sum()), int((positives & (units[kind] == code)).sum())] for code in codes}
 
 
 def enough_of(rows: pd.DataFrame, column: str) -> list[str]:
