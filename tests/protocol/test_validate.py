@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from isthmus.cli import app
 from isthmus.errors import CohortError, FrozenError, InputError, OutputError
 from isthmus.files import read_json, read_yaml, write_yaml
+from isthmus.imaging.pixel_changes import PIXEL_CHANGES
 from isthmus.protocol.perturbation import PERTURBATIONS
 from isthmus.protocol.validate import validate
 
@@ -52,6 +53,25 @@ def test_it_says_what_moved_and_scaled_boxes_do_and_who_drew_them(validated):
     page = (folder / "out" / "report.html").read_text(encoding="utf-8")
     assert "Does it matter where the box is drawn?" in page
     assert "external set; each model with its calibrator and threshold as frozen" in page
+
+
+def test_it_asks_the_contrast_for_shortcuts_with_the_models_as_frozen(validated):
+    folder, evidence = validated
+    found = evidence["shortcuts"]
+    assert list(found["changes"]) == ["thyronet_x4", "resnet34"]
+    for arm, entries in found["changes"].items():
+        assert [entry["change"] for entry in entries] == ["as they are", *(change.name for change in PIXEL_CHANGES)]
+        assert {entry["n"] for entry in entries} == {found["groups"]}
+        assert {entry["split"] for entry in entries} == {found["split"]} == {"external"}
+        assert entries[0]["flips"]["estimate"] == 0
+        assert len({entry["auc"]["estimate"] for entry in entries}) > 1, arm
+    assert found["devices"] is None
+    table = pd.read_csv(folder / "out" / "tables" / "shortcuts.csv", dtype=str)
+    before = pd.read_csv(folder / "out" / "predictions.csv", dtype=str).set_index(["arm", "unit_id"])["call"]
+    same = table[table["change"] == "as they are"].set_index(["arm", "unit_id"])["call"]
+    assert (before.loc[same.index] == same).all()
+    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert "External set; each model as it was frozen." in page
 
 
 def test_its_calls_follow_from_the_bundle_alone(finished, validated):

@@ -41,11 +41,13 @@ from isthmus.protocol.validated_models import (
 )
 from isthmus.protocol.validation_regions import changed_predictions, members_of, validation_regions
 from isthmus.protocol.validation_report import clinical_facts, validation_context
+from isthmus.protocol.validation_shortcuts import validation_shortcuts
 from isthmus.report.analysis_table import analysis_table
 from isthmus.report.clinical_terms import CLINICAL
 from isthmus.report.error_rates import error_rates
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.page import write_report
+from isthmus.report.shortcuts import KEY as SHORTCUTS
 from isthmus.report.tables import write_tables
 from isthmus.tables.check import write_table
 from isthmus.tables.predictions import read_predictions, write_predictions
@@ -131,6 +133,12 @@ def validate(
         with record.stage("boxes moved and scaled"):
             columns = {arm: _run_columns(outside.cases, arm, one) for arm, one in predictors.items()}
             changed = changed_predictions(predictors, outside.cases, columns, frozen, cache, folder, progress)
+        facts = case_facts([outside.cases])
+        with record.stage("shortcuts"):
+            asked = None if run is None else run.protocol
+            shortcuts = validation_shortcuts(
+                predictors, outside.cases, columns, predictions, facts, frozen, cache, folder, asked, progress
+            )
         with record.stage("evidence"):
             pictures = picture_rows(folder / "predictions_views.parquet", outside.cases.classes, frozen)
             likeness = {
@@ -139,8 +147,9 @@ def validate(
                 if isinstance(one, Predictor) and one.likeness is not None
             }
             doubts = case_doubts(views, likeness, outside.cases.unit)
-            evidence = _evidence(predictions, outside, frozen, run, pictures, doubts)
+            evidence = _evidence(predictions, outside, frozen, run, pictures, doubts, facts)
             evidence["regions"] = validation_regions(changed, predictions, outside.cases, SPLIT)
+            evidence |= {SHORTCUTS: shortcuts} if shortcuts else {}
             table = analysis_table(predictions, positive=outside.cases.classes[-1], frozen=frozen)
             write_json(folder / "evidence.json", evidence)
             write_tables(folder / "tables", evidence, table)
@@ -258,11 +267,11 @@ def _evidence(
     run: Run | None,
     pictures: pd.DataFrame | None,
     doubts: pd.DataFrame,
+    facts: pd.DataFrame,
 ) -> dict[str, Any]:
     cases = outside.cases
     samplings = cases.cohort.nodules.get("sampling", pd.Series(dtype=str)).dropna().unique()
     primary = None if run is None else run.protocol.primary.model_dump()
-    facts = case_facts([cases])
     graded = [outside.name] if cases.target.reference == "tirads" else []
     scale = cases.cohort.read_scale
     evidence = compute_evidence(

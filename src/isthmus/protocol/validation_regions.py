@@ -85,6 +85,26 @@ def members_of(arm: str, predictor: Predictor | FusedPredictor) -> Mapping[str, 
     return predictor.members if isinstance(predictor, FusedPredictor) else {arm: predictor}
 
 
+def changed_rows_of(
+    arm: str,
+    predictor: Predictor | FusedPredictor,
+    as_drawn: Mapping[str, PreparedStore],
+    changed: Mapping[str, Mapping[str, PreparedStore]],
+    cases: Cases,
+    facts: Mapping[str, Any],
+    kept: Path,
+) -> dict[str, pd.DataFrame]:
+    """Return the rows of a model under each change that all its changed members have; see `changed_predictions`."""
+    if not isinstance(predictor, FusedPredictor):
+        return _rows(predictor, changed[arm], cases.views[arm], facts)
+    found: dict[str, pd.DataFrame] = {}
+    for change in next(iter(changed.values())):  # one by one: each may have views of its own
+        if all(change in one for one in changed.values()):
+            own = {member: {change: one[change]} for member, one in changed.items()}
+            found |= _fused_rows(predictor, as_drawn, own, cases, facts, kept)
+    return found
+
+
 def _stores(
     members: Mapping[str, Predictor], cases: Cases, boxes: Mapping[str, Any], cache: PreparedCache
 ) -> tuple[dict[str, PreparedStore], dict[str, dict[str, PreparedStore]]]:
