@@ -1,7 +1,7 @@
 """A small cohort of three classes, benign, malignant and metastatic, labelled by patient: speckle with discs.
 
-Every third patient has two nodules, each nodule two pictures; darker and rougher discs are of higher classes. Of the
-second class there are few. Two readers have called every patient.
+Every third patient has two nodules, the first of two pictures, the second of three; darker and rougher discs are of
+higher classes. Of the second class there are few. Two readers have called every patient.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def write_three_class_cohort(
                     "split": "test" if number % 4 == 3 else "train",
                 }
             )  # fmt: skip
-            views += [_view(folder, nodule, picture, shade, generator) for picture in range(2)]
+            views += [_view(folder, nodule, picture, shade, generator) for picture in range(2 + other)]
         for reader, right in (("junior", 0.55), ("senior", 0.8)):
             call = label if generator.random() < right else str(generator.choice(list(CLASSES)))
             reads.append(

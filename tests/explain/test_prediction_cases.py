@@ -14,6 +14,7 @@ from isthmus.errors import InputError, IsthmusError, OutputError, TableError
 from isthmus.explain.prediction_cases import predict_given
 from isthmus.inference.case_table import read_case_table
 from isthmus.inference.named_files import case_of_files, columns_of
+from isthmus.inference.prediction import Brought
 from tests.inference.small_clips import clip
 from tests.inference.small_fused import fused_bundle
 from tests.inference.small_models import bundle, mask_of_box, picture
@@ -149,6 +150,34 @@ def test_of_a_table_each_scored_case_is_explained_with_the_members_that_it_has(f
     plain = predict_given(folder / "fused", [], tmp_path / "plain", table=folder / "explained.csv")
     assert [one.probability for one in plain.predictions] == [one.probability for one in done.predictions]
     assert plain.predictions[0].brought is None
+
+
+@pytest.mark.parametrize("rule", ["mean", "maximum"])
+def test_what_members_brought_to_a_patient_is_of_the_nodule_that_decided_or_of_all(
+    rule: str, folder: Path, tmp_path: Path
+) -> None:
+    model = fused_bundle(tmp_path / "model", unit="patient", aggregation={"nodule": "mean", "patient": rule})
+    rows = ["P1,n1,bmode,still.png,44,F", "P1,n1,ceus,clip,,", "P1,n2,bmode,other.png,,"]
+
+    def brought(name: str, lines: list[str]) -> list[Brought]:
+        table = folder / f"{name}_{rule}.csv"
+        lines = [f'{line},"{BOX}"' if "bmode" in line else f"{line}," for line in lines]
+        table.write_text("\n".join(["case_id,nodule_id,modality,path,age_years,sex,box", *lines]), encoding="utf-8")
+        done = predict_given(model, [], tmp_path / name, table=table, explain=True)
+        scores.append([one.probabilities["1"] for one in done.predictions])
+        return [one.brought for one in done.predictions if one.brought is not None]
+
+    scores = list[list[float]]()
+    (both,) = brought("both", rows)
+    alone = brought("alone", [*rows[:2], rows[2].replace("P1", "P2").replace(",,", ",44,F")])
+    assert both.average + sum(both.members.values()) == pytest.approx(both.log_odds, abs=1e-9)
+    if rule == "mean":
+        assert both.nodule == ""
+        assert both.log_odds == pytest.approx((alone[0].log_odds + alone[1].log_odds) / 2, abs=1e-6)
+    else:
+        best = scores[1].index(max(scores[1]))
+        assert both.nodule == ("n1", "n2")[best]
+        assert both.members == pytest.approx(alone[best].members, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,54 @@ def test_views_of_one_modality_are_averaged_and_cases_do_not_change_each_other(
     assert found[2].probabilities["1"] == pytest.approx(alone, abs=1e-6)
 
 
+@pytest.mark.parametrize("rule", ["mean", "maximum"])
+def test_a_patients_nodules_are_scored_each_with_its_own_pictures_and_columns_and_then_joined(
+    rule: str, tmp_path: Path, files: dict[str, Path]
+) -> None:
+    spec = {"unit": "patient", "aggregation": {"nodule": "mean", "patient": rule}}
+    folder = fused_bundle(tmp_path / "bundle", **spec)
+    assert "Several nodules of a patient: " in (folder / "card.md").read_text(encoding="utf-8")
+    predictor = isthmus.load_bundle(folder, "cpu")
+    still, other, clip_of = (files[name] for name in ("still", "other", "clip"))
+    views = {
+        "bmode": [View(still, box=BOX, nodule="n1"), View(other, box=BOX, nodule="n1"),
+                  View(other, box=BOX, nodule="n2")],
+        "ceus": [View(clip_of, nodule="n1")],
+    }  # fmt: skip
+    case = Case(views, {"sex": "M"}, "P1", {"n1": {"age_years": 25}, "n2": {"age_years": 70}})
+    (found,) = predictor.predict([case])
+    given = {"image": views["bmode"][:2], "ceus_video": views["ceus"]}
+    nodules = [
+        by_hand(predictor, folder, given, {"age_years": 25.0, "sex": "M"}),
+        by_hand(predictor, folder, {"image": views["bmode"][2:]}, {"age_years": 70.0, "sex": "M"}),
+    ]
+    expected = np.mean(nodules) if rule == "mean" else max(nodules)
+    assert found.probabilities["1"] == pytest.approx(expected, abs=1e-6)
+    assert found.probability == pytest.approx(expit(0.3 + 1.2 * logit(expected)), abs=1e-6)
+    assert "nodule n2: ceus_video is absent: it counts as that of an average training case" in found.notes
+    # Among other cases it is scored alike.
+    three = predictor.predict([full(files), case, full(files)])
+    assert three[1].probabilities["1"] == pytest.approx(expected, abs=1e-6)
+    assert three[0].probability == three[2].probability
+    assert any("pictures were taken as of one nodule" in note for note in three[0].notes)
+
+
+def test_a_nodule_that_the_model_cannot_do_with_is_left_out_of_its_patient_as_in_a_run(
+    tmp_path: Path, files: dict[str, Path]
+) -> None:
+    strict = fused_bundle(tmp_path / "bundle", unit="patient", where_absent="leave_out")
+    predictor = isthmus.load_bundle(strict, "cpu")
+    views = {
+        "bmode": [View(files["still"], box=BOX, nodule="n1"), View(files["other"], box=BOX, nodule="n2")],
+        "ceus": [View(files["clip"], nodule="n1")],
+    }
+    (found,) = predictor.predict([full(files, views=views)])
+    (alone,) = predictor.predict([full(files)])
+    assert found.probability == alone.probability
+    assert "nodule n2 is left out: there is no picture for ceus_video" in found.notes
+    assert found.sources == alone.sources
+
+
 def test_a_member_or_a_column_that_is_missing_is_said(predictor: FusedPredictor, files: dict[str, Path]) -> None:
     (found,) = predictor.predict([full(files, views={"bmode": [View(files["still"], box=BOX)]}, columns={})])
     assert "ceus_video is absent: it counts as that of an average training case" in found.notes

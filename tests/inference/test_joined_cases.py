@@ -9,7 +9,7 @@ import torch
 from isthmus.errors import BundleError, InputError
 from isthmus.imaging.prepare import Preparation
 from isthmus.inference.fused_case import Case, View
-from isthmus.inference.joined_cases import nodule_worth, predict_joined_cases
+from isthmus.inference.joined_cases import case_worth, predict_joined_cases
 from isthmus.inference.modality_subsets import subset_logits
 from isthmus.inference.predictor import Predictor, load_bundle
 from isthmus.inference.scores import view_logits
@@ -35,11 +35,14 @@ def network(seed: int) -> Classifier:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("joined") / "bundle"
+    return write_joined(tmp_path_factory.mktemp("joined") / "bundle")
+
+
+def write_joined(place: Path, **changes: object) -> Path:
     shares = [{"log_prior_shift": [0.2, -0.2], "class_shares": share} for share in ([0.7, 0.3], [0.5, 0.5])]
     own = bundle_spec(
         network={"name": "resnet18", "options": {"width": 8}, "classes": 2, "channels": 3},
-        requires={"modalities": list(JOIN.modalities), "region": "box"}, prepare=PREPARE,
+        requires={"modalities": list(JOIN.modalities), "region": "box"}, prepare=PREPARE, **changes,
     )  # fmt: skip
     spec = BundleSpec.model_validate({**own.model_dump(), "join": JOIN, "parts": shares})
     write_bundle(place, spec, [network(seed).state_dict() for seed in (1, 2)])
@@ -106,10 +109,56 @@ def test_every_subset_is_what_the_network_says_of_pictures_without_the_rest() ->
         assert np.isnan(found[subset][~there]).all()
 
 
-def test_a_nodules_worth_is_that_of_the_looks_that_are_left() -> None:
-    scores = np.array([[np.nan, np.nan], [0.2, np.nan], [0.2, 0.6]])
-    np.testing.assert_array_equal(nodule_worth(scores, "mean"), [np.nan, 0.2, 0.4])
-    np.testing.assert_array_equal(nodule_worth(scores, "maximum"), [np.nan, 0.2, 0.6])
+@pytest.mark.parametrize(
+    ("rule", "unit", "worth"),
+    [
+        # Of looks of 0.2, 0.6 and 0.7, the last of another nodule: nothing; then the first alone; then all.
+        ({"nodule": "mean", "patient": "maximum"}, "nodule", [np.nan, 0.2, 0.5]),
+        ({"nodule": "maximum", "patient": "mean"}, "nodule", [np.nan, 0.2, 0.7]),
+        ({"nodule": "mean", "patient": "mean"}, "patient", [np.nan, 0.2, (0.4 + 0.7) / 2]),
+        ({"nodule": "maximum", "patient": "mean"}, "patient", [np.nan, 0.2, (0.6 + 0.7) / 2]),
+        ({"nodule": "mean", "patient": "maximum"}, "patient", [np.nan, 0.2, 0.7]),
+    ],
+)
+def test_a_cases_worth_is_that_of_the_looks_that_are_left(rule: dict[str, str], unit: str, worth: list[float]) -> None:
+    last = np.array([[np.nan] * 3, [0.2, np.nan, np.nan], [0.2, 0.6, 0.7]])
+    spec = bundle_spec(aggregation=rule, unit=unit)
+    nodules = ["n"] * 3 if unit == "nodule" else ["n", "n", "m"]
+    found = case_worth(np.stack([1 - last, last], axis=-1), nodules, spec, 1)
+    np.testing.assert_allclose(found, worth, atol=1e-12)
+
+
+def patient(files: dict[str, Path]) -> Case:
+    """Return a patient with a nodule of two B-mode pictures and one of B-mode and elastography."""
+    shown = {"bmode": {"b1": "n1", "b2": "n1", "s1": "n2"}, "swe": {"e1": "n2"}}
+    return Case({kind: [View(files[one], box=BOX, nodule=n) for one, n in own.items()] for kind, own in shown.items()})
+
+
+@pytest.mark.parametrize("rule", ["mean", "maximum"])
+def test_a_patients_nodules_are_joined_and_what_the_modalities_brought_is_of_the_score(
+    rule: str, files: dict[str, Path], tmp_path: Path
+) -> None:
+    spec = {"unit": "patient", "aggregation": {"nodule": "mean", "patient": rule}}
+    predictor = load_bundle(write_joined(tmp_path / "bundle", **spec), "cpu")
+    (found,) = predict_joined_cases(predictor, [patient(files)])
+    alone = predict_joined_cases(predictor, [case(files, bmode=["b1", "b2"]), case(files, bmode=["s1"], swe=["e1"])])
+    nodules = [one.probabilities["1"] for one in alone]
+    expected = np.mean(nodules) if rule == "mean" else max(nodules)
+    assert found.probabilities["1"] == pytest.approx(expected, abs=1e-6)
+    assert expected != pytest.approx(np.mean([nodules[0], nodules[0], nodules[1]]), abs=1e-5)  # of all the looks
+    assert "swe of nodule n1 is absent: the model answers without it" in found.notes
+    assert found.brought is not None
+    assert found.brought.log_odds == pytest.approx(np.log(expected / (1 - expected)), abs=1e-5)
+    total = found.brought.average + sum(found.brought.members.values())
+    assert total == pytest.approx(found.brought.log_odds, abs=1e-9)
+    if rule == "maximum":
+        best = int(np.argmax(nodules))
+        assert found.brought.nodule == ("n1", "n2")[best]
+        assert alone[best].brought is not None
+        assert found.brought.members == pytest.approx(alone[best].brought.members, abs=1e-5)
+        assert f"of nodule {found.brought.nodule}, which decided" in found.brought.words
+    else:
+        assert found.brought.nodule == ""
 
 
 def test_what_the_model_cannot_use_is_refused_case_by_case(predictor: Predictor, files: dict[str, Path]) -> None:

@@ -1,11 +1,13 @@
 """What lies on disk after a prediction."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from isthmus.inference.output import write_predictions
+from isthmus.inference.output import as_frame, write_predictions
+from isthmus.inference.prediction import Brought, Predictions
 from isthmus.inference.predictor import load_bundle
 from tests.inference.small_models import BOX, bundle, picture
 
@@ -30,6 +32,15 @@ def test_table_and_page_say_the_same_and_list_what_failed(tmp_path: Path) -> Non
     assert table["probability"][1] == ""
     assert "no such file" in table["error"][1]
     assert page["failed"][0]["file"] == "absent.png"
+
+
+def test_what_only_a_later_case_has_is_a_column_too(tmp_path: Path) -> None:
+    predictor = load_bundle(bundle(tmp_path / "bundle"), "cpu")
+    (plain,) = predictor.predict([picture(tmp_path / "a.png")], boxes=[BOX])
+    more = replace(plain, brought=Brought({"swe": 0.5}, 0.0, 0.5))
+    table = as_frame(Predictions([plain, more]), predictor.spec)
+    assert table["brought_swe"].fillna(0).tolist() == [0, 0.5]
+    assert table.columns[-3:].tolist() == ["marks", "notice", "error"]
 
 
 def test_no_folder_is_named_and_the_notice_stands(tmp_path: Path) -> None:

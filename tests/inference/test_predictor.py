@@ -97,6 +97,33 @@ def test_a_bundle_whose_rule_is_the_maximum_gives_the_view_that_scores_highest(
     assert any(f"scores highest, {highest.sources[0]}" in note for note in joined.notes)
 
 
+@pytest.mark.parametrize("rule", ["mean", "maximum"])
+def test_a_patients_nodules_are_joined_as_the_run_joins_them(rule: str, pictures: list[Path], tmp_path: Path) -> None:
+    spec = {"unit": "patient", "aggregation": {"nodule": "mean", "patient": rule}}
+    predictor = load_bundle(bundle(tmp_path / rule, **spec), device="cpu")
+    single = predictor.predict(pictures, boxes=[BOX] * 3)
+    positive = [one.probabilities["1"] for one in single]
+    nodules = [np.mean(positive[:2]), positive[2]]
+    (joined,) = predictor.predict(pictures, boxes=[BOX] * 3, nodules=["n1", "n1", "n2"])
+    assert joined.probabilities["1"] == pytest.approx(np.mean(nodules) if rule == "mean" else max(nodules), abs=1e-12)
+    assert any(f"is {'the mean of' if rule == 'mean' else 'that of'} the nodule" in note for note in joined.notes)
+    (taken,) = predictor.predict(pictures, boxes=[BOX] * 3, nodule=True)
+    assert taken.probabilities["1"] == pytest.approx(np.mean(positive), abs=1e-12)
+    assert any("taken as of one nodule" in note for note in taken.notes)
+
+
+def test_nodules_that_a_model_cannot_tell_are_refused(
+    predictor: Predictor, pictures: list[Path], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"nodules n1, n2 were given as one.*expected one nodule"):
+        predictor.predict(pictures[:2], boxes=[BOX] * 2, nodules=["n1", "n2"])
+    of_patients = load_bundle(bundle(tmp_path / "patients", unit="patient"), device="cpu")
+    with pytest.raises(InputError, match="an id for each picture, or for none"):
+        of_patients.predict(pictures[:2], boxes=[BOX] * 2, nodules=["n1", ""])
+    with pytest.raises(InputError, match="one entry a picture"):
+        of_patients.predict(pictures[:2], boxes=[BOX] * 2, nodules=["n1"])
+
+
 def test_the_store_the_files_and_the_clip_give_the_same_numbers(
     predictor: Predictor, pictures: list[Path], tmp_path: Path
 ) -> None:

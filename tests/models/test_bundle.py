@@ -225,6 +225,17 @@ def test_an_unknown_network_is_a_fault_of_the_bundle(folder: Path) -> None:
 # --- the card --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("rule", "words"), [("mean", "mean of their"), ("maximum", "of the nodule that scores highest")]
+)
+def test_the_card_says_how_a_patients_nodules_are_joined(tmp_path: Path, rule: str, words: str) -> None:
+    card = render_card(make_spec(unit="patient", aggregation={"nodule": "mean", "patient": rule}))
+    assert "Several views of a nodule: the mean of their probabilities." in card
+    (said,) = [line for line in card.splitlines() if line.startswith("Several nodules of a patient: ")]
+    assert words in said
+    assert "Several nodules" not in render_card(make_spec())
+
+
 def test_the_card_says_what_a_user_must_know(folder: Path) -> None:
     card = (folder / "card.md").read_text(encoding="utf-8")
     for words in (

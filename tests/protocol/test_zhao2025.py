@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from isthmus.cli import app
 from isthmus.cohort.cohort import load_cohort
 from isthmus.errors import CohortError, FrozenError, ProtocolError
+from isthmus.explain.prediction_cases import predict_given
 from isthmus.files import read_json, read_yaml
 from isthmus.protocol.cases import find_cases
 from isthmus.protocol.evaluate_runs import evaluate_runs
@@ -94,6 +95,33 @@ def test_the_bundle_scores_files_as_the_run_scored_its_patients(finished, cohort
     assert sum(one.calibrated_probabilities.values()) == pytest.approx(1)
 
 
+def test_a_table_of_patients_with_their_nodules_is_scored_as_the_run_scored_them(finished, cohorts, tmp_path):
+    # Contract 3, for patients of whom some have nodules of two and of three pictures.
+    rows = finished[0].predictions.query("split == 'test' and arm == 'ordinal'").set_index("unit_id")
+    views = load_cohort(cohorts[0]).examples("diagnosis")
+    views = views[views["patient_id"].isin(rows.index)]
+    table = pd.DataFrame({"case_id": views["patient_id"], "modality": "bmode", "path": views["path"]})
+    for name, column in (("box", "box"), ("scan_area", "region")):
+        table[name] = [",".join(f"{value:g}" for value in one) for one in views[column]]
+
+    def scored(name, cases):
+        cases.to_csv(tmp_path / f"{name}.csv", index=False)
+        done = predict_given(finished[0].bundle_folder("ordinal"), [], tmp_path / name, table=tmp_path / f"{name}.csv")
+        return pd.read_csv(done.folder / "predictions.csv").set_index("case").loc[rows.index]
+
+    found = scored("nodules", table.assign(nodule_id=views["nodule_id"]))
+    np.testing.assert_allclose(found[P], rows[P], atol=1e-5)
+    assert (found["call"] == rows["call"]).all()
+    several = views.groupby("patient_id")["nodule_id"].nunique().loc[rows.index].to_numpy() > 1
+    assert several.sum() == 4
+    assert found["notes"].fillna("").str.contains("the mean of the nodules").tolist() == several.tolist()
+    as_one = scored("one", table)
+    assert as_one["notes"].str.contains("taken as of one nodule").all()
+    apart = np.abs(as_one[P].to_numpy() - rows[P].to_numpy()).max(axis=1)
+    assert (apart[several] > 1e-4).any()
+    assert (apart[~several] < 1e-5).all()
+
+
 def test_predict_answers_with_a_probability_of_each_class(finished, cohorts, tmp_path):
     bundle, out = finished[0].bundle_folder("balanced"), tmp_path / "answer"
     view = load_cohort(cohorts[0]).examples("diagnosis").iloc[0]
@@ -115,12 +143,12 @@ def test_pictures_stand_beside_patients(finished):
     own = evidence["classes_in_detail"]
     whole, single = evidence["arms"]["balanced"]["test"], own["pictures"]["test"]["balanced"]
     assert whole["n"] == whole["n_groups"] == 8
-    assert (single["n"], single["n_groups"]) == (24, 8)
+    assert (single["n"], single["n_groups"]) == (28, 8)
     assert own["small"]["test"] == {"BTN": 3, "NMTN": 1, "MMTN": 4}
     for measure in ("accuracy", "balanced_accuracy", "macro_auc", "hand_till"):
         assert {"estimate", "low", "high"} <= set(single[measure])
     views = pd.read_parquet(finished[0].folder / "predictions_views.parquet")
-    assert len(views.query("split == 'test' and arm == 'balanced'")) == 24
+    assert len(views.query("split == 'test' and arm == 'balanced'")) == 28
 
 
 def test_each_classes_calls_have_intervals_and_sum_to_one(finished):

@@ -40,7 +40,7 @@ def predict(
         typer.Option(
             "--cases",
             help="CSV of cases in the place of files: case_id, modality, path, mask, box, scan_area, frame_rate_hz; "
-            "other columns are known of the case. A row a file.",
+            "nodule_id where a patient has several; other columns are known of the case. A row a file.",
         ),
     ] = None,
     localiser: Annotated[

@@ -86,7 +86,7 @@ def explain_cases(
     for number, case in enumerate(cases, start=1):
         found = _scored(predictor, case, localiser)
         if found is not None:  # else it is listed among the failures
-            prediction, brought = next(left), _brought(predictor, found[1])
+            prediction, brought = next(left), _brought(predictor, *found)
             explained.append(replace(prediction, brought=brought))
             drawn += _draw(predictor, found[0], prediction, brought, folder, f"{number:03d}")
         if progress is not None:
@@ -102,17 +102,23 @@ def _scored(
     if isinstance(read, FailedPicture):
         return None
     given = predictor.features_of(read)
-    there = all(one.head.scored(features).all() for one, features in zip(predictor.heads, given, strict=True))
-    return (read, given) if there else None
+    there = [one.head.scored(features) for one, features in zip(predictor.heads, given, strict=True)]
+    return (read, given) if np.all(there, axis=0).any() else None
 
 
-def _brought(predictor: FusedPredictor, given: Sequence[FloatArray]) -> Brought:
-    found = [attribute_from_average(one.head, own) for one, own in zip(predictor.heads, given, strict=True)]
+def _brought(predictor: FusedPredictor, read: ReadCase, given: Sequence[FloatArray]) -> Brought:
+    """Return what each member brought: of the nodule that decides, or the mean over those whose mean is the score."""
+    pairs = np.stack([one.head.probabilities(own) for one, own in zip(predictor.heads, given, strict=True)])
+    joined = predictor.join(read, pairs)
+    used = joined.weights > 0
+    found = [attribute_from_average(one.head, own[used]) for one, own in zip(predictor.heads, given, strict=True)]
+    weights = joined.weights[used]
     return Brought(
-        {member: float(values[0]) for member, values in mean_by_member(found).items()},
+        {member: float(weights @ values) for member, values in mean_by_member(found).items()},
         float(np.mean([one.base for one in found])),
-        float(np.mean([one.log_odds[0] for one in found])),
+        float(np.mean([weights @ one.log_odds for one in found])),
         "an average case" if predictor.spec.mode else "even odds",
+        joined.nodule,
     )
 
 
@@ -121,8 +127,9 @@ def _draw(
 ) -> list[Path]:
     spec = predictor.spec
     drawn = [folder / f"{name}_members.png"]
-    said = f"What each member brought to the score {prediction.probability:.2f}, {prediction.words}; research use only"
-    bars = member_bars(brought, [said], spec.classes[spec.positive], [MARKS[mark] for mark in spec.marks])
+    said = f"What each member brought {brought.whose}to the score {prediction.probability:.2f}, {prediction.words}"
+    marks = [MARKS[mark] for mark in spec.marks]
+    bars = member_bars(brought, [f"{said}; research use only"], spec.classes[spec.positive], marks)
     with atomic_path(drawn[0]) as temporary:
         to_png(bars).save(temporary, format="PNG")
     for arm, pictures in read.pictures.items():

@@ -14,7 +14,7 @@ from isthmus.explain.prepared_heat import heat_of_pixels
 from isthmus.files import atomic_path
 from isthmus.inference.clip_proposal import Proposer
 from isthmus.inference.fused_case import Case
-from isthmus.inference.joined_cases import Looks, joined_of, read_looks
+from isthmus.inference.joined_cases import CaseLooks, joined_of, read_looks
 from isthmus.inference.looks import stack_looks
 from isthmus.inference.output import MARKS
 from isthmus.inference.prediction import Prediction, Predictions
@@ -56,28 +56,29 @@ def explain_looks(
     left, drawn = iter(predictions), list[Path]()
     for number, case in enumerate(cases, start=1):
         try:
-            looks = read_looks(predictor, case, localiser)
+            read = read_looks(predictor, case, localiser)
         except InputError:
             continue  # listed already among the failures
-        drawn += _draw(predictor, looks, next(left), folder, f"{number:03d}")
+        drawn += _draw(predictor, read, next(left), folder, f"{number:03d}")
         if progress is not None:
             progress("heat maps", number, len(cases))
     return drawn
 
 
-def _draw(predictor: Predictor, looks: Looks, prediction: Prediction, folder: Path, name: str) -> list[Path]:
+def _draw(predictor: Predictor, read: CaseLooks, prediction: Prediction, folder: Path, name: str) -> list[Path]:
     spec, brought, drawn = predictor.spec, prediction.brought, list[Path]()
     place = list(spec.classes).index(explained(predictor, prediction))
     if brought is not None:
         drawn.append(folder / f"{name}_modalities.png")
-        said = f"What each modality brought to the score {prediction.probability:.2f}, {prediction.words}"
+        score = f"{prediction.probability:.2f}, {prediction.words}"
+        said = f"What each modality brought {brought.whose}to the score {score}"
         target, marks = list(spec.classes.values())[place], [MARKS[one] for one in spec.marks]
         bars = member_bars(brought, [f"{said}; research use only"], target, marks)
         with atomic_path(drawn[0]) as temporary:
             to_png(bars).save(temporary, format="PNG")
-    pixels, _ = stack_looks(looks, joined_of(predictor).modalities)
+    pixels, _ = stack_looks(read.looks, joined_of(predictor).modalities)
     done: set[int] = set()
-    for row, look in enumerate(looks):
+    for row, (look, nodule) in enumerate(zip(read.looks, read.nodules, strict=True)):
         for modality, picture in look.items():
             if id(picture) in done:  # it stands beside several pictures of another modality: the first look shows it
                 continue
@@ -86,10 +87,12 @@ def _draw(predictor: Predictor, looks: Looks, prediction: Prediction, folder: Pa
                 predictor.parts, pixels[[row]], spec.prepare, place, device=predictor.device, of=modality
             )[0]
             words = f"{prediction.words}: the score of all modalities; the heat is that of {modality}"
-            if brought is not None:
+            if brought is not None and brought.nodule in ("", nodule):
                 words += f", which brought {brought.shown(modality)} to it in log odds"
             overlay = draw_heat(predictor, picture, replace(prediction, words=words), np.asarray(heat, np.float32))
-            drawn.append(folder / f"{name}_{modality}_{Path(picture.source).stem}.png")
+            file = folder / f"{name}_{modality}_{Path(picture.source).stem}.png"
+            # Pictures of different nodules may be called alike.
+            drawn.append(file if file not in drawn else file.with_stem(f"{file.stem}-{row + 1}"))
             with atomic_path(drawn[-1]) as temporary:
                 to_png(overlay).save(temporary, format="PNG")
     return drawn

@@ -3,15 +3,24 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from isthmus.errors import InputError
 from isthmus.inference.case_perfusion import case_perfusion
+from isthmus.inference.case_rules import JoinedCase, join_case, taken_as_one
 from isthmus.inference.clip_proposal import Proposer
-from isthmus.inference.fused_case import Case, ReadCase, views_by_member
+from isthmus.inference.fused_case import (
+    Case,
+    ReadCase,
+    ReadNodule,
+    View,
+    nodules_of,
+    refused_absence,
+    views_by_member,
+)
 from isthmus.inference.given_columns import checked_columns
 from isthmus.inference.member_values import MemberViews, means_of_cases, member_values
 from isthmus.inference.pictures import Picture
@@ -64,7 +73,7 @@ class FusedPredictor:
         Parameters
         ----------
         cases : sequence of Case
-            One a nodule.
+            One a nodule, or a patient where the label is the patient's.
         localiser : Proposer, optional
             Proposes the region of B-mode pictures and clips that have neither box nor mask, where a member needs one.
         progress : callable, optional
@@ -99,11 +108,13 @@ class FusedPredictor:
             else:
                 waiting.append(read)
             if len(waiting) == _BLOCK or (number == len(cases) and waiting):
-                for one, scores in zip(waiting, self.score(*self._joined(waiting)).T, strict=True):
-                    if np.isnan(scores).any():
+                scores = self.score(*self._side_by_side([nodule for one in waiting for nodule in one.nodules]))
+                ends = np.cumsum([len(one.nodules) for one in waiting])
+                for one, own in zip(waiting, np.split(scores, ends[:-1], axis=1), strict=True):
+                    if np.isnan(own).any(axis=0).all():
                         failures.append(FailedPicture(one.case.shown, _unmeasured()))
                     else:
-                        found.append(self._prediction(one, scores))
+                        found.append(self._prediction(one, own))
                 waiting = []
             if progress is not None:
                 progress("cases", number, len(cases))
@@ -191,8 +202,21 @@ class FusedPredictor:
         return found
 
     def features_of(self, read: ReadCase) -> list[FloatArray]:
-        """Return what each head is given of a case that :meth:`read` gave: float64 [1, its columns]."""
-        return self.features(*self._joined([read]))
+        """Return what each head is given of the nodules of a case that :meth:`read` gave: float64 [N, its columns]."""
+        return self.features(*self._side_by_side(read.nodules))
+
+    def join(self, read: ReadCase, pairs: FloatArray) -> JoinedCase:
+        """Return what each nodule of a case counts for in its answer.
+
+        Parameters
+        ----------
+        read : ReadCase
+            From :meth:`read`.
+        pairs : float64 array [heads, N]
+            Each pair's probability of the positive class; a nodule that one does not score counts for nothing.
+        """
+        positive, names = pairs.mean(axis=0), [nodule.name for nodule in read.nodules]
+        return join_case(np.stack([1.0 - positive, positive], axis=1), names, names, self.spec)
 
     @property
     def calibration(self) -> LogisticCalibration:
@@ -201,18 +225,43 @@ class FusedPredictor:
         return LogisticCalibration(said.intercept, said.slope, said.method)
 
     def read(self, case: Case, localiser: Proposer | None = None) -> ReadCase | FailedPicture:
-        """Read a case's pictures as the members need them; parameters as for :meth:`predict`."""
+        """Read a case's pictures as the members need them; parameters as for :meth:`predict`.
+
+        Of a patient with several nodules one that the model cannot do with is left out with a note, as in a run.
+        """
         try:
-            given = views_by_member(case, self.spec)
-            known, notes = checked_columns(self.spec.columns, case.columns, case.shown)
+            given = nodules_of(case, self.spec.unit)
         except InputError as error:
             return FailedPicture(case.shown, error)
-        clips = given.pop(PERFUSION, [])
-        absent = [arm for arm, views in given.items() if not views]
-        absent += [PERFUSION] if self.spec.perfusion and not clips else []
+        nodules, said, unusable = list[ReadNodule](), dict[str, list[str]](), dict[str, InputError]()
+        for name, own in given.items():
+            try:
+                views = views_by_member(own, self.spec)
+                known, notes = checked_columns(self.spec.columns, own.columns, own.shown)
+            except InputError as error:
+                return FailedPicture(case.shown, error)
+            refused = refused_absence(views, self.spec, own.shown)
+            read = refused or self._nodule(own, views, localiser)
+            if isinstance(read, FailedPicture):
+                return read
+            if isinstance(read, InputError):
+                unusable[name] = read
+                continue
+            absent = [arm for arm, there in views.items() if not there]
+            nodules.append(ReadNodule(name, read.pictures, known, read.measured))
+            said[name] = [*map(self._absent, absent), *notes, *read.doubts]
+        if not nodules:
+            return FailedPicture(case.shown, next(iter(unusable.values())))
+        left_out = [f"nodule {name} is left out: {error.what}" for name, error in unusable.items()]
+        return ReadCase(case, nodules, [*_by_nodule(said), *left_out])
+
+    def _nodule(
+        self, case: Case, views: Mapping[str, Sequence[View]], localiser: Proposer | None
+    ) -> "_Read | FailedPicture | InputError":
+        """Read a nodule's pictures; an error of its own where its perfusion is all there is, and was not measured."""
         pictures: dict[str, list[Picture]] = {}
-        for arm, views in given.items():
-            for view in views:
+        for arm, own in views.items():
+            for view in own if arm != PERFUSION else ():
                 try:
                     picture = self.members[arm].read(
                         view.path,
@@ -225,10 +274,10 @@ class FusedPredictor:
                 except InputError as error:
                     return FailedPicture(f"{case.name}: {view.name}" if case.name else view.name, error)
                 pictures.setdefault(arm, []).append(picture)
-        measured, doubts = case_perfusion(clips) if self.spec.perfusion else (None, [])
+        measured, doubts = case_perfusion(views[PERFUSION]) if self.spec.perfusion else (None, list[str]())
         if not pictures and measured is not None and np.isnan(measured).all():
-            return FailedPicture(case.shown, _unmeasured())
-        return ReadCase(case, pictures, known, measured, [*map(self._absent, absent), *notes, *doubts])
+            return _unmeasured()
+        return _Read(pictures, measured, doubts)
 
     def _is_b_mode(self, arm: str) -> bool:
         """Whether a localiser, which learns from B-mode, may propose a member's regions."""
@@ -242,25 +291,29 @@ class FusedPredictor:
         learnt = "" if marked else ", and the model learnt from no case without it"
         return f"{arm} is absent: it counts as that of an average training case{learnt}"
 
-    def _joined(self, waiting: Sequence[ReadCase]) -> tuple[dict[str, MemberViews], pd.DataFrame, FloatArray | None]:
-        """Return the views of cases, what is known of them and their perfusion, as :meth:`score` takes them."""
+    def _side_by_side(
+        self, nodules: Sequence[ReadNodule]
+    ) -> tuple[dict[str, MemberViews], pd.DataFrame, FloatArray | None]:
+        """Return the views of nodules, what is known of them and their perfusion, as :meth:`score` takes them."""
         views: dict[str, MemberViews] = {}
         for arm in self.members:
-            own = [(place, picture) for place, one in enumerate(waiting) for picture in one.pictures.get(arm, ())]
+            own = [(place, picture) for place, one in enumerate(nodules) for picture in one.pictures.get(arm, ())]
             if own:
                 pixels = np.stack([picture.prepared.pixels for _, picture in own])
                 masks = np.stack([picture.prepared.lesion_mask for _, picture in own])
                 places = np.array([place for place, _ in own], np.int64)
                 views[arm] = MemberViews(pixels, masks, np.arange(len(own), dtype=np.int64), places)
         names = [column.name for column in self.spec.columns]
-        cases = pd.DataFrame([one.known for one in waiting], columns=names, index=range(len(waiting)))
-        measured = [one.measured for one in waiting if one.measured is not None]
+        cases = pd.DataFrame([one.known for one in nodules], columns=names, index=range(len(nodules)))
+        measured = [one.measured for one in nodules if one.measured is not None]
         return views, cases, np.stack(measured) if measured else None
 
     def _prediction(self, read: ReadCase, pairs: FloatArray) -> Prediction:
-        """Join the pairs' probabilities of the positive class [heads] of one case."""
-        spec, mean = self.spec, float(pairs.mean())
-        probability, each = float(self.calibration.apply(np.array([mean]))[0]), self.calibration.apply(pairs)
+        """Join the pairs' probabilities of the positive class [heads, N] of the nodules of one case."""
+        spec, joined = self.spec, self.join(read, pairs)
+        own = joined.of(pairs.T)
+        mean = float(own.mean())
+        probability, each = float(self.calibration.apply(np.array([mean]))[0]), self.calibration.apply(own)
         threshold, names = spec.thresholds.value, list(spec.classes)
         pictures = {picture.source: picture for own in read.pictures.values() for picture in own}
         clips = {picture.source: picture.frames for own in read.pictures.values() for picture in own if picture.frames}
@@ -270,6 +323,7 @@ class FusedPredictor:
         if 0 < above < len(each):
             who = "folds" if spec.mode is None else "pairs"
             notes.append(f"{above} of {len(each)} {who} lie at or above the threshold, the others below")
+        notes += joined.notes
         return Prediction(
             sources=tuple(pictures),
             probabilities={names[0]: 1.0 - mean, names[-1]: mean},
@@ -280,10 +334,27 @@ class FusedPredictor:
             threshold=threshold,
             member_range=(float(each.min()), float(each.max())),
             region_source="/".join(sorted({one.region_source for own in read.pictures.values() for one in own})),
-            notes=(*read.notes, *dict.fromkeys(notes)),
+            notes=(*read.notes, *dict.fromkeys(notes), *taken_as_one(spec, read.case.nodules, len(read.case.files))),
             frames=tuple(clips.get(source, ()) for source in pictures) if clips else (),
             case=read.case.name,
         )
+
+
+class _Read(NamedTuple):
+    """The pictures of a nodule's members, its perfusion, and doubts about that."""
+
+    pictures: dict[str, list[Picture]]
+    measured: FloatArray | None
+    doubts: list[str]
+
+
+def _by_nodule(said: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return each note once, with its nodules where it is not of all."""
+    notes = []
+    for note in dict.fromkeys(note for own in said.values() for note in own):
+        whose = [name for name, own in said.items() if note in own]
+        notes.append(note if len(whose) == len(said) else f"nodule {', '.join(whose)}: {note}")
+    return notes
 
 
 def _unmeasured() -> InputError:

@@ -2,26 +2,44 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.errors import InputError
+from isthmus.inference.case_rules import join_case, look_weights
 from isthmus.inference.clip_proposal import Proposer
-from isthmus.inference.fused_case import Case
+from isthmus.inference.fused_case import Case, nodules_of
 from isthmus.inference.looks import LOOKS, Pairable, stack_looks
 from isthmus.inference.modality_subsets import subset_logits
 from isthmus.inference.pictures import Picture
 from isthmus.inference.prediction import Brought, FailedPicture, Prediction, Predictions
 from isthmus.inference.predictor import Predictor, Progress
 from isthmus.inference.scores import probabilities
+from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.join_spec import JoinSpec
 from isthmus.statistics.calibration import safe_logit
 from isthmus.statistics.inputs import FloatArray
 from isthmus.statistics.shapley import shapley_values
 
 Looks = list[dict[str, Picture]]
-"""Of one case: modality to picture, as the network looks at them side by side."""
+"""Modality to picture, as the network looks at them side by side."""
+
+
+class CaseLooks(NamedTuple):
+    """A case in memory.
+
+    Parameters
+    ----------
+    looks : list of dict
+        Modality to picture, nodule by nodule.
+    nodules : list of str
+        Which nodule each look shows; '' where nothing says it.
+    """
+
+    looks: Looks
+    nodules: list[str]
 
 
 def predict_joined_cases(
@@ -38,7 +56,7 @@ def predict_joined_cases(
     predictor : Predictor
         Its ``spec.join`` says which.
     cases : sequence of Case
-        One a nodule, with views of at least one modality.
+        One a nodule, or a patient where the label is the patient's, with views of at least one modality.
     localiser : Proposer, optional
         Proposes the region of B-mode pictures that have neither box nor mask, where the model needs one.
     progress : callable, optional
@@ -69,14 +87,23 @@ def joined_of(predictor: Predictor) -> JoinSpec:
     return predictor.spec.join
 
 
-def read_looks(predictor: Predictor, case: Case, localiser: Proposer | None = None) -> Looks:
-    """Read a case's pictures and join them: nothing says which belong together, so each has its turn.
+def read_looks(predictor: Predictor, case: Case, localiser: Proposer | None = None) -> CaseLooks:
+    """Read a case's pictures and join those of each nodule: nothing says which belong together, so each has its turn.
 
     Raises
     ------
     InputError
         When the case has none of the modalities, or others, or columns, or a picture cannot be read.
     """
+    looks, nodules = Looks(), list[str]()
+    for name, own in nodules_of(case, predictor.spec.unit).items():
+        found = _looks_of_nodule(predictor, own, localiser)
+        looks += found
+        nodules += [name] * len(found)
+    return CaseLooks(looks, nodules)
+
+
+def _looks_of_nodule(predictor: Predictor, case: Case, localiser: Proposer | None) -> Looks:
     join = joined_of(predictor)
     known = " or ".join(join.modalities)
     other = [name for name in case.views if name not in join.modalities]
@@ -106,43 +133,77 @@ def read_looks(predictor: Predictor, case: Case, localiser: Proposer | None = No
     return [{name: pictures[key] for name, key in look.items()} for look in LOOKS[join.how](views)]
 
 
-def predict_looks(predictor: Predictor, looks: Looks, name: str = "") -> Prediction:
+def predict_looks(predictor: Predictor, read: CaseLooks, name: str = "") -> Prediction:
     """Score a case that :func:`read_looks` gave."""
     join = joined_of(predictor)
-    pixels, masks = stack_looks(looks, join.modalities)
-    shown = [list(look.values()) for look in looks]
-    prediction = predictor.predict_side_by_side(pixels, masks, shown)
-    absent = [one for one in join.modalities if not any(one in look for look in looks)]
-    notes = [f"{one} is absent: the model answers without it" for one in absent]
-    brought = _brought(predictor, pixels, prediction)
-    return replace(prediction, notes=(*notes, *prediction.notes), case=name, brought=brought)
+    pixels, masks = stack_looks(read.looks, join.modalities)
+    shown = [list(look.values()) for look in read.looks]
+    prediction = predictor.predict_side_by_side(pixels, masks, shown, read.nodules)
+    brought = _brought(predictor, pixels, read.nodules, prediction)
+    notes = (*_absent(read, join.modalities), *prediction.notes)
+    return replace(prediction, notes=notes, case=name, brought=brought)
 
 
-def _brought(predictor: Predictor, pixels: NDArray[np.uint8], said: Prediction) -> Brought:
-    """Return the modalities' Shapley values in the log odds of the class that is explained."""
+def _absent(read: CaseLooks, modalities: Sequence[str]) -> list[str]:
+    """Return what is said of modalities that the case, or one of its nodules, lacks."""
+    names, notes = list(dict.fromkeys(read.nodules)), []
+    has = {(name, one) for name, look in zip(read.nodules, read.looks, strict=True) for one in look}
+    for one in modalities:
+        lacking = [name for name in names if (name, one) not in has]
+        if lacking:
+            whose = "" if len(lacking) == len(names) else f" of nodule {', '.join(lacking)}"
+            notes.append(f"{one}{whose} is absent: the model answers without it")
+    return notes
+
+
+def _brought(predictor: Predictor, pixels: NDArray[np.uint8], nodules: Sequence[str], said: Prediction) -> Brought:
+    """Return the modalities' Shapley values in the log odds of the class that is explained.
+
+    Where one of a patient's nodules decides they are of that nodule, else of all.
+    """
     spec, join = predictor.spec, joined_of(predictor)
     classes = list(spec.classes)
     place = classes.index(spec.positive if len(classes) == 2 or said.call is None else said.call)
-    scores = []
+    parts = []
     for classifier, part in zip(predictor.parts, spec.parts, strict=True):
         logits = subset_logits(classifier, pixels, spec.prepare, device=predictor.device, flips=spec.flips)
-        scores.append(np.stack([probabilities(one, part.log_prior_shift)[:, place] for one in logits]))
-    worth = nodule_worth(np.mean(scores, axis=0), spec.aggregation.get("nodule", "mean"))
+        parts.append(np.stack([probabilities(one, part.log_prior_shift) for one in logits]))
+    scores = np.mean(parts, axis=0)
+    decides = join_case(scores[-1], nodules, nodules, spec).nodule
+    own = [row for row, name in enumerate(nodules) if decides in ("", name)]
+    worth = case_worth(scores[:, own], [nodules[row] for row in own], spec, place)
     odds = log_odds_of_subsets(worth, float(np.mean([part.class_shares[place] for part in spec.parts])))
     values = shapley_values(odds)
-    there = np.any(pixels, axis=(0, 2, 3, 4))
+    there = np.any(pixels[own], axis=(0, 2, 3, 4))
     members = {name: float(value) for name, value, shown in zip(join.modalities, values, there, strict=True) if shown}
-    return Brought(members, float(odds[0]), float(odds[-1]), "the share of the class in training")
+    return Brought(members, float(odds[0]), float(odds[-1]), "the share of the class in training", decides)
 
 
-def nodule_worth(scores: FloatArray, rule: str) -> FloatArray:
-    """Return a nodule's score with each subset [2 ** M] from its looks' [2 ** M, N]; NaN where nothing is left."""
-    left = ~np.isnan(scores)
-    if rule == "maximum":
-        found = np.where(left, scores, -np.inf).max(axis=1)
-    else:
-        found = np.where(left, scores, 0.0).sum(axis=1) / np.maximum(left.sum(axis=1), 1)
-    return np.asarray(np.where(left.any(axis=1), found, np.nan))
+def case_worth(scores: FloatArray, nodules: Sequence[str], spec: BundleSpec, place: int) -> FloatArray:
+    """Return a case's score of one class with each subset of modalities, joined as its answer is: float64 [2 ** M].
+
+    Parameters
+    ----------
+    scores : float64 array [2 ** M, N, K]
+        Of its looks; NaN where nothing is left of one.
+    nodules : sequence of N str
+        Which nodule each look shows.
+    spec : BundleSpec
+        With the rules.
+    place : int
+        Of the class.
+
+    Returns
+    -------
+    float64 array [2 ** M]
+        NaN where nothing is left of any look.
+    """
+    found = np.full(len(scores), np.nan)
+    for subset, own in enumerate(scores):
+        weights = look_weights(own, nodules, spec)
+        if weights.any():
+            found[subset] = weights[weights > 0] @ own[weights > 0, place]
+    return found
 
 
 def log_odds_of_subsets(scores: FloatArray, base: float | FloatArray) -> FloatArray:

@@ -10,7 +10,8 @@ from isthmus.errors import IsthmusError
 class Brought:
     """What each member of a fused model, or each modality of a network of several, brought to a score.
 
-    In log odds of the mean over the heads, or over the fold models, before calibration.
+    In log odds of the mean over the heads, or over the fold models, before calibration; of a fused model that takes the
+    mean of several nodules, as their mean.
 
     Parameters
     ----------
@@ -22,12 +23,20 @@ class Brought:
         Of the case.
     start : str
         What ``average`` is.
+    nodule : str
+        Of a patient with several nodules the one that decided the score, of which this is; '' else.
     """
 
     members: dict[str, float]
     average: float
     log_odds: float
     start: str = "an average case"
+    nodule: str = ""
+
+    @property
+    def whose(self) -> str:
+        """The nodule that it is of, where a patient has several and one decided; else nothing."""
+        return f"of nodule {self.nodule}, which decided, " if self.nodule else ""
 
     def shown(self, member: str) -> str:
         """Return what a member brought, in two decimals; ``0`` of one that the model makes nothing of."""
@@ -39,7 +48,7 @@ class Brought:
         """The members by size, and from where they lead to where."""
         order = sorted(self.members, key=lambda name: -abs(self.members[name]))
         parts = ", ".join(f"{name} {self.shown(name)}" for name in order)
-        return f"in log odds {parts}; from {self.average:+.2f}, {self.start}, to {self.log_odds:+.2f}"
+        return f"{self.whose}in log odds {parts}; from {self.average:+.2f}, {self.start}, to {self.log_odds:+.2f}"
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,7 @@ class OutOfDistribution:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of a picture, or of the pictures of one nodule.
+    """What a model says of a picture, of the pictures of one nodule, or of a patient's nodules.
 
     Parameters
     ----------

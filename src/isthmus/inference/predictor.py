@@ -13,6 +13,7 @@ from isthmus.errors import InputError
 from isthmus.imaging.clip import Clip
 from isthmus.imaging.prepare import Prepared
 from isthmus.inference.boxes import BoxLike
+from isthmus.inference.case_rules import join_case, taken_as_one
 from isthmus.inference.class_call import class_call
 from isthmus.inference.clip_proposal import Proposer
 from isthmus.inference.descriptor_calibration import calibrate_descriptor
@@ -72,6 +73,7 @@ class Predictor:
         localiser: Proposer | None = None,
         frame_rates_hz: Sequence[float | None] | None = None,
         nodule: bool = False,
+        nodules: Sequence[str] | None = None,
         progress: Progress | None = None,
     ) -> Predictions:
         """Score pictures or clips.
@@ -89,6 +91,9 @@ class Predictor:
         nodule : bool
             True when all pictures show one nodule: one prediction, of the mean probability, or of the view that scores
             highest where the bundle's ``aggregation`` says so.
+        nodules : sequence of str, optional
+            One entry a picture, where all pictures show one patient, to whom the model's label belongs: an id of the
+            nodule that it shows. One prediction, the nodules joined as ``aggregation`` says.
         progress : callable, optional
             Called with what, done, total.
 
@@ -100,10 +105,17 @@ class Predictor:
         Raises
         ------
         InputError
-            When there is no picture, a sequence has another length, or no picture at all could be scored (then with
-            the first one's error).
+            When there is no picture, a sequence has another length, several nodules are named and the model judges one,
+            or no picture at all could be scored (then with the first one's error).
         """
         regions = [_spread(name, given, len(paths)) for name, given in _named(boxes, masks, scan_areas, frame_rates_hz)]
+        shown = [""] * len(paths) if nodules is None else list(_spread("nodules", nodules, len(paths)))
+        if len(set(shown)) > 1 and ("" in shown or self.spec.unit == "nodule"):
+            raise InputError(
+                f"pictures of the nodules {', '.join(dict.fromkeys(shown))} were given as one",
+                where=self.spec.name,
+                expected="one nodule" if self.spec.unit == "nodule" else "an id for each picture, or for none",
+            )
         if not paths:
             raise InputError("no picture was given", expected="at least one")
         if self.spec.join is not None:
@@ -118,6 +130,7 @@ class Predictor:
         seen: list[Seen] = []
         failures: list[FailedPicture] = []
         kept: list[_Facts] = []
+        whose: list[str] = []
         for number, (path, box, mask, area, rate) in enumerate(zip(paths, *regions, strict=True), start=1):
             try:
                 picture = self.read(path, box=box, mask=mask, scan_area=area, localiser=localiser, frame_rate_hz=rate)
@@ -127,6 +140,7 @@ class Predictor:
                 # The source's pixels go at once: a clip's frames are many, and what is scored is small.
                 waiting.append(picture.prepared)
                 kept.append(_facts(picture))
+                whose.append(shown[number - 1])
             if len(waiting) == self._chunk or (number == len(paths) and waiting):
                 scored = self._score(*_stacked(waiting))
                 scores.append(scored.members)
@@ -138,8 +152,8 @@ class Predictor:
         if not kept:
             raise failures[0].error
         table, far = np.concatenate(scores, axis=1), np.concatenate(unusual)
-        if nodule:
-            return Predictions([self._judged(self._joined(kept, table, seen), kept, far)], failures)
+        if nodule or nodules is not None:
+            return Predictions([self._judged(self._joined(kept, table, seen, whose), kept, far)], failures)
         each = [
             self._judged(self._prediction([facts], table[:, row], seen[row]), [facts], far[[row]])
             for row, facts in enumerate(kept)
@@ -179,9 +193,13 @@ class Predictor:
         return self._judged(found, facts, scored.unusual)
 
     def predict_side_by_side(
-        self, pixels: NDArray[np.uint8], masks: NDArray[np.bool_], shown: Sequence[Sequence[Picture]]
+        self,
+        pixels: NDArray[np.uint8],
+        masks: NDArray[np.bool_],
+        shown: Sequence[Sequence[Picture]],
+        nodules: Sequence[str],
     ) -> Prediction:
-        """Score a nodule by a network of several modalities.
+        """Score a nodule, or a patient's nodules, by a network of several modalities.
 
         Parameters
         ----------
@@ -189,11 +207,13 @@ class Predictor:
             Of its N looks, black where a modality is absent.
         shown : sequence of N sequences of Picture
             What each look shows.
+        nodules : sequence of N str
+            Which nodule; '' where nothing says it.
         """
         scored = self._score(pixels, masks)
         pictures = {id(picture): picture for look in shown for picture in look}.values()
         looks = [_facts_of_look([_facts(picture) for picture in look]) for look in shown]
-        joined = self._joined(looks, scored.members, _each(scored.descriptors, len(shown)))
+        joined = self._joined(looks, scored.members, _each(scored.descriptors, len(shown)), nodules, len(pictures))
         judged = self._judged(joined, looks, scored.unusual)
         return replace(judged, sources=tuple(picture.source for picture in pictures))
 
@@ -333,14 +353,33 @@ class Predictor:
             calibrated_probabilities=found.calibrated,
         )
 
-    def _joined(self, facts: "Sequence[_Facts]", table: NDArray[np.float64], seen: Sequence[Seen]) -> Prediction:
-        """Join the views [P, N, K] of a nodule into one prediction, as the calibration's training views were."""
-        if self.spec.aggregation.get("nodule", "mean") == "mean":
-            return self._prediction(facts, table.mean(axis=1), _mean(seen))
-        highest = int(table.mean(axis=0)[:, -1].argmax())
-        joined = self._prediction(facts, table[:, highest], _mean(seen))
-        note = f"the score is that of the view that scores highest, {facts[highest].source}"
-        return replace(joined, notes=(*joined.notes, note) if len(facts) > 1 else joined.notes)
+    def _joined(
+        self,
+        facts: "Sequence[_Facts]",
+        table: NDArray[np.float64],
+        seen: Sequence[Seen],
+        nodules: Sequence[str],
+        pictures: int | None = None,
+    ) -> Prediction:
+        """Join the looks [P, N, K] of a case into one prediction, as the rows were that its calibration was fitted on.
+
+        Parameters
+        ----------
+        nodules : sequence of N str
+            Which nodule each look shows; '' where nothing says it.
+        pictures : int, optional
+            How many pictures the looks show; by default one each.
+        """
+        spec = self.spec
+        joined = join_case(table.mean(axis=0), nodules, [fact.source for fact in facts], spec)
+        # Descriptors are a nodule's: several nodules that count alike have none together.
+        one = joined.nodule if joined.nodule or len(set(nodules)) > 1 else nodules[0]
+        described = [own for own, name in zip(seen, nodules, strict=True) if name == one]
+        found = self._prediction(facts, joined.of(table.swapaxes(0, 1)), _mean(described) if described else {})
+        notes = [*joined.notes, *taken_as_one(spec, nodules, len(facts) if pictures is None else pictures)]
+        if spec.descriptors and not described:
+            notes.append("descriptors are said of a nodule, and the score is of several")
+        return replace(found, notes=(*found.notes, *notes))
 
     def _judged(self, prediction: Prediction, facts: "Sequence[_Facts]", unusual: NDArray[np.float64]) -> Prediction:
         """Say how unlike the training pictures a case is, whose pictures' scores [N] are given."""
@@ -362,7 +401,7 @@ class Predictor:
         return replace(prediction, out_of_distribution=found, notes=notes)
 
     def _descriptors(self, seen: Seen) -> dict[str, dict[str, float]]:
-        heads = self.spec.descriptors.heads if self.spec.descriptors else {}
+        heads = self.spec.descriptors.heads if self.spec.descriptors and seen else {}
         calibration = self.spec.descriptor_calibration
         found = {
             name: seen[name] if calibration is None else calibrate_descriptor(calibration, name, seen[name][None])[0]

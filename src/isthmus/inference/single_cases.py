@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from isthmus.errors import InputError
 from isthmus.inference.clip_proposal import Proposer
-from isthmus.inference.fused_case import Case, View
+from isthmus.inference.fused_case import Case, View, nodules_of
 from isthmus.inference.pictures import Picture
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions
 from isthmus.inference.predictor import Predictor, Progress
@@ -18,7 +18,7 @@ def predict_single_cases(
     localiser: Proposer | None = None,
     progress: Progress | None = None,
 ) -> Predictions:
-    """Score cases, the views of each joined; those that cannot be scored as they were given stand in ``.failures``.
+    """Score cases, their views joined nodule by nodule; what cannot be scored as it was given stands in ``.failures``.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def predict_single_cases(
                 scan_areas=[view.scan_area for view in views],
                 frame_rates_hz=[view.frame_rate_hz for view in views],
                 localiser=localiser,
-                nodule=True,
+                nodules=[view.nodule for view in views],
             )
         except InputError as error:
             failures.append(FailedPicture(case.shown, error))
@@ -73,11 +73,11 @@ def pictures_of_case(predictor: Predictor, case: Case, localiser: Proposer | Non
 
 
 def _views(case: Case, predictor: Predictor) -> Sequence[View]:
-    modality = predictor.spec.requires.modalities[0]
+    nodules, modality = nodules_of(case, predictor.spec.unit), predictor.spec.requires.modalities[0]
     other = [name for name in case.views if name != modality]
     if other:
         raise InputError(f"this model looks at no {other[0]!r}", where=case.shown, expected=modality)
-    known = [name for name, value in case.columns.items() if value not in (None, "")]
+    known = [name for own in nodules.values() for name, value in own.columns.items() if value not in (None, "")]
     if known:
         raise InputError(
             f"this model knows no column {known[0]!r}", where=case.shown, expected="none: it looks at pictures only"
