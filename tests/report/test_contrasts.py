@@ -156,7 +156,9 @@ def test_several_classes_are_compared_within_folds_and_a_fold_without_one_is_nam
     (entry,) = evidence["comparisons"]
     assert entry["difference"] is None
     assert "fold 1 of seed 0 holds no shared case of class a" in entry["note"]
-    assert "1 folds lack a class" in evidence["arms"]["weak"]["cv"]["macro_auc"]["note"]
+    assert (
+        "1 of the folds lack a class: their mean does not exist" in evidence["arms"]["weak"]["cv"]["macro_auc"]["note"]
+    )
 
 
 def test_one_score_cannot_rank_several_classes_and_it_is_said() -> None:

@@ -7,16 +7,21 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import softmax
 
 from isthmus.report.context import ReportContext
+from isthmus.report.discrimination import several_class_measures
 from isthmus.report.evaluate import evaluate
 from isthmus.report.evidence import compute_evidence
 from isthmus.report.ideal_observer import ideal_observer_evidence
 from isthmus.report.nearness import nearness_sentences
 from isthmus.report.regions import region_evidence
 from isthmus.statistics.few_groups import METHOD
+from isthmus.statistics.multiclass import macro_auc
+from isthmus.statistics.roc import newcombe_interval
 from tests.report.made import made_predictions
 from tests.report.made_descriptors import made_descriptors
 from tests.report.made_readers import made_study
@@ -128,8 +133,59 @@ def test_several_classes_are_compared_by_limits_alone() -> None:
     found = compute_evidence(few, bootstrap=100)["comparisons"]
     ranked = [entry for entry in found if entry["measure"] in ("macro_auc", "hand_till")]
     assert [entry["p"] for entry in ranked] == [None, None]
-    assert all("only 4 groups with a case of class b" in entry["note"] for entry in ranked)
+    assert all("only 4 groups in the smallest class" in entry["note"] for entry in ranked)
     assert all(entry["low"] < entry["difference"] < entry["high"] for entry in ranked)
+
+
+def test_one_patient_of_a_class_leaves_the_mean_of_several_classes_as_open_as_its_own_auc() -> None:
+    """2, 1 and 7 patients, ranked without a fault: bootstrapped, the macro AUC was 1.00 (1.00-1.00)."""
+    labels = np.array(["a"] * 2 + ["b"] + ["c"] * 7)
+    perfect = np.where(labels[:, None] == np.array(["a", "b", "c"]), 0.8, 0.1)
+    frames = []
+    for arm, values in (("perfect", perfect), ("reversed", perfect[::-1])):
+        facts = {"arm": arm, "split": "test", "seed": 0, "fold": 0, "unit_id": list("0123456789"), "label": labels}
+        facts |= {f"p_{name}": values[:, k] for k, name in enumerate("abc")} | {"group_id": list("0123456789")}
+        called = np.array(["a", "b", "c"])[values.argmax(axis=1)]
+        facts |= {"call": called, "target": "t", "cohort": "c", "candidate": "default", "unit": "patient"}
+        frames.append(pd.DataFrame(facts))
+    evidence = compute_evidence(
+        pd.concat(frames, ignore_index=True), bootstrap=200, primary={"arm": "perfect", "against": "reversed"}
+    )
+    found = evidence["arms"]["perfect"]["test"]
+    for name, parts in (("macro_auc", [(2, 8), (1, 9), (7, 3)]), ("hand_till", [(2, 1), (2, 7), (1, 7)])):
+        own = [newcombe_interval(1.0, *sizes).low for sizes in parts]
+        assert (found[name]["estimate"], found[name]["high"]) == (1.0, 1.0)
+        assert found[name]["low"] == pytest.approx(np.mean(own))
+        assert found[name]["note"] == "only 1 group in the smallest class"
+    # Wilson's lower limit of n of n is n / (n + z^2): of 2, 1 and 7 patients, squared and added.
+    below = [1 - n / (n + 1.959964**2) for n in (2, 1, 7)]
+    assert found["balanced_accuracy"]["low"] == pytest.approx(1 - np.hypot(np.hypot(*below[:2]), below[2]) / 3)
+    contrast = next(entry for entry in evidence["comparisons"] if entry["primary"])
+    other = evidence["arms"]["reversed"]["test"]["macro_auc"]
+    assert contrast["p"] is None
+    reach = np.hypot(1 - found["macro_auc"]["low"], other["high"] - other["estimate"])
+    assert contrast["low"] == pytest.approx(contrast["difference"] - reach)
+
+
+@pytest.mark.parametrize(("sizes", "apart"), [((2, 1, 7), 1.0), ((10, 4, 20), 2.0)])
+def test_the_limits_of_a_macro_auc_hold_the_truth_where_a_class_is_small(sizes, apart) -> None:
+    random, inside, drawn = np.random.default_rng(7), 0, 60
+    labels = np.repeat(list("abc"), sizes)
+    ids = [f"{place}" for place in range(len(labels))]
+    # A class's normal score less two others' softly weighed has no closed form: the truth is that of many patients.
+    truth = _macro_auc(np.repeat(list("abc"), 400 * np.array(sizes)), apart, random)
+    for _ in range(drawn):
+        scores = random.normal(size=(len(labels), 3)) + apart * (labels[:, None] == np.array(list("abc")))
+        rows = pd.DataFrame({"label": labels, "group_id": ids, "seed": 0, "fold": 0})
+        rows = rows.assign(**{f"p_{name}": softmax(scores, axis=1)[:, k] for k, name in enumerate("abc")})
+        found = several_class_measures(rows, list("abc"), 0.95, 1)["macro_auc"]
+        inside += found["low"] <= truth <= found["high"]
+    assert inside / drawn > 0.93
+
+
+def _macro_auc(labels, apart: float, random) -> float:
+    scores = random.normal(size=(len(labels), 3)) + apart * (labels[:, None] == np.array(list("abc")))
+    return float(macro_auc(labels, softmax(scores, axis=1), list("abc"), replicates=1).estimate)
 
 
 def test_boxes_that_move_have_limits_alone() -> None:

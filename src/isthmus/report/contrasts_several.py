@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pandas import DataFrame
 
-from isthmus.report.discrimination import fold_rows, several_class_statistic
-from isthmus.report.reading import plural
-from isthmus.statistics.bootstrap import compare_replicates, group_bootstrap, percentile_interval
+from isthmus.report.discrimination import few_in_a_class, fold_rows, limits_of_few_groups, several_class_statistic
+from isthmus.statistics.bootstrap import compare_replicates, group_bootstrap
 from isthmus.statistics.few_groups import compare_by_intervals
 from isthmus.statistics.interval import Comparison
-from isthmus.statistics.roc import FEWEST_GROUPS
 
 FloatArray = NDArray[np.float64]
 _NAMES = {"macro_auc": "macro AUC", "hand_till": "Hand-Till M"}
@@ -42,28 +40,24 @@ class SeveralClassContrasts:
             When a fold lacks a class.
         """
         rows = both.sort_values(["seed", "unit_id", "fold"], kind="stable").reset_index(drop=True)
+        if few := few_in_a_class(rows):
+            return self._by_limits(rows, few)
         sides = [self._resampled(rows, a, "_a", "fold"), self._resampled(rows, b, "_b", "fold_b")]
-        found, few = {}, self._few(rows)
+        found = {}
         for place, (measure, what) in enumerate(_NAMES.items()):
-            drawn = [replicates[:, place] for _, replicates in sides]
+            drawn = np.stack([replicates[:, place] for _, replicates in sides], axis=1)
             one, other = (float(estimates[place]) for estimates, _ in sides)
-            if few:
-                first, second = (
-                    percentile_interval(one, drawn[0], self.level),
-                    percentile_interval(other, drawn[1], self.level),
-                )
-                found[measure] = compare_by_intervals(first, second, few)
-            else:
-                found[measure] = compare_replicates(one, other, np.stack(drawn, axis=1), self.level, what)
+            found[measure] = compare_replicates(one, other, drawn, self.level, what)
         return found
 
-    @staticmethod
-    def _few(rows: DataFrame) -> str:
-        """Return that a class has too few groups for a test, or nothing."""
-        groups = rows.groupby("label")["group_id"].nunique()
-        if groups.min() >= FEWEST_GROUPS:
-            return ""
-        return f"only {plural(int(groups.min()), 'group')} with a case of class {groups.idxmin()}"
+    def _by_limits(self, rows: DataFrame, few: str) -> dict[str, Comparison]:
+        """Return the differences that the two arms' own limits leave, without a test."""
+        sides = []
+        for ending, fold in (("_a", "fold"), ("_b", "fold_b")):
+            self._check(rows, fold)
+            sides.append(limits_of_few_groups(rows, self.classes, self.level, "", ending, fold))
+        one, other = sides
+        return {measure: compare_by_intervals(one[measure], other[measure], few) for measure in _NAMES}
 
     def _resampled(self, rows: DataFrame, arm: str, ending: str, fold: str) -> tuple[FloatArray, FloatArray]:
         key = (arm, rows["split"].iloc[0], *(tuple(rows[name]) for name in ("seed", fold, "unit_id")))

@@ -10,7 +10,6 @@ from pandas import DataFrame
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.reading import in_order
 from isthmus.report.subject import Study
-from isthmus.statistics.bootstrap import group_bootstrap, percentile_interval
 from isthmus.statistics.confusion import (
     accuracy,
     binary_measures,
@@ -19,6 +18,7 @@ from isthmus.statistics.confusion import (
     predictive_values_at,
 )
 from isthmus.statistics.interval import undefined
+from isthmus.statistics.mean_recall import mean_recall
 from isthmus.statistics.optimism import chosen_here
 from isthmus.statistics.per_thousand import per_thousand
 from isthmus.statistics.proportions import clopper_pearson
@@ -58,7 +58,7 @@ def call_measures(
     }
     if len(classes) > 2:
         found["accuracy"] = accuracy(labels, calls, groups, level).as_dict()
-        found["balanced_accuracy"] = _mean_recall(labels, calls, groups, classes, level, bootstrap)
+        found["balanced_accuracy"] = mean_recall(labels, calls, classes, groups, level).as_dict()
         return found
     truth, called = labels == positive, calls == positive
     measures = binary_measures(truth, called, groups, level, bootstrap)
@@ -91,23 +91,6 @@ def _predictive_values(measures: dict[str, Any], prevalence: float, level: float
         name: (undefined(method, ratio.note, level) if np.isnan(ratio.estimate) else value).as_dict()
         for name, ratio, value in zip(("ppv", "npv"), (up, down), pair, strict=True)
     }
-
-
-def _mean_recall(
-    labels: Any, calls: Any, groups: Any, classes: list[str], level: float, bootstrap: int
-) -> dict[str, Any]:
-    of_class = np.stack([labels == label for label in classes], axis=1).astype(np.float64)  # [N, K]
-    right = of_class * (labels == calls)[:, None]
-
-    def mean_recall(weights: Any) -> Any:
-        totals = weights @ of_class
-        recalls = np.full(totals.shape, np.nan)
-        np.divide(weights @ right, totals, out=recalls, where=totals > 0)
-        return recalls.mean(axis=1)
-
-    estimate = float(mean_recall(np.ones((1, len(labels))))[0])
-    replicates = group_bootstrap(mean_recall, len(labels), groups, bootstrap)
-    return dict(percentile_interval(estimate, replicates, level).as_dict())
 
 
 def _add_exact(found: dict[str, Any], matrix: Any, positive: int, level: float) -> None:

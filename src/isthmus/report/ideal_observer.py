@@ -8,7 +8,7 @@ from pandas import DataFrame
 
 from isthmus.errors import InputError
 from isthmus.report.analysis_table import AnalysisTable, analysis_table
-from isthmus.report.discrimination import auc_of, groups_of_classes, several_class_measures
+from isthmus.report.discrimination import auc_of, few_in_a_class, groups_of_classes, several_class_measures
 from isthmus.report.truth import LATENTS, Truth
 from isthmus.statistics.efficiency import nearness_to_ideal
 from isthmus.statistics.few_groups import compare_by_intervals
@@ -177,7 +177,7 @@ def _nearness(
 def _gap_of_few(rows: DataFrame, classes: list[str], measured: dict[str, Any]) -> dict[str, Any]:
     """Return the gap as resampled, or with too few groups in a class by the two intervals, as all differences are."""
     label, groups = rows["label"].to_numpy(dtype=str), rows["group_id"].to_numpy(dtype=str)
-    few = few_groups_note(*np.min([groups_of_classes(label == name, groups) for name in classes], axis=0).tolist())
+    few = few_in_a_class(rows) if len(classes) > 2 else few_groups_note(*groups_of_classes(label == classes[0], groups))
     if not few or measured["gap"]["estimate"] is None:
         return dict(measured["gap"])
     observer, arm = (Interval(**measured[who]) for who in ("observer", "arm"))

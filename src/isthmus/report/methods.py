@@ -282,8 +282,15 @@ def statistics_paragraph(evidence: dict[str, Any]) -> str:
             "the numbers of groups, and a difference of AUCs the limits that the two intervals leave it (Newcombe "
             "1998), without a test. "
         )
+        if not binary:
+            text += (
+                "Macro AUC and Hand and Till's M then lie between the means of the limits of the AUCs they average "
+                "(Zou and Donner 2008, correlations taken as 1). "
+            )
     text += "Proportions have Wilson intervals with the effective number of cases that clustering leaves. "
-    resampled = "F1 and MCC" if binary else "Balanced accuracy, macro AUC and Hand and Till's M"
+    few = any(min(facts["class_groups"].values()) < FEWEST_GROUPS for facts in measured)
+    resampled = "F1 and MCC" if binary else f"{'Otherwise macro' if few else 'Macro'} AUC and Hand and Till's M"
+    text += "" if binary else "Balanced accuracy joins the Wilson intervals of the classes' recalls by square-and-add. "
     text += f"{resampled} have intervals from {count(evidence.get('bootstrap'))} resamplings of the groups. "
     if evidence.get("discrimination"):
         text += (

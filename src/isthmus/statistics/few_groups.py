@@ -5,12 +5,14 @@ and two of them in a fold, a fold's AUC has seven possible values. Each AUC's ow
 holds its level there, so the difference is given the limits that follow from these two.
 """
 
+from collections.abc import Sequence
 from math import isnan, nan, sqrt
 
 from isthmus.statistics.interval import Comparison, Interval
 from isthmus.statistics.roc import few_groups_note, newcombe_interval
 
 METHOD = "square-and-add of the two intervals, no test"
+MEAN_METHOD = "mean of the limits of its parts"
 
 
 def compare_by_intervals(first: Interval, second: Interval, note: str = "") -> Comparison:
@@ -52,6 +54,38 @@ def compare_by_intervals(first: Interval, second: Interval, note: str = "") -> C
     high = a - b + sqrt((first.high - a) ** 2 + (b - second.low) ** 2)
     difference = Interval(a - b, low, high, first.level, METHOD, note)
     return Comparison(difference, nan, nan, METHOD, a, b)
+
+
+def mean_by_limits(parts: Sequence[Interval], note: str = "") -> Interval:
+    """Return the mean of several estimates between the means of their limits.
+
+    Parameters
+    ----------
+    parts : sequence of Interval
+        Of one level. One without an estimate leaves the mean without one.
+    note : str
+        Why no bootstrap is made.
+
+    Notes
+    -----
+    The limits of a sum after Zou and Donner with all correlations taken as 1. The AUCs of several classes on the same
+    cases go together, the more so the fewer the classes: without any correlation limits cover 0.85 to 0.94 of 0.95,
+    with all of it 0.95 to 1, and a percentile bootstrap of few patients 0.18 to 0.93 (docs/statistics.md).
+
+    Source: G. Zou and A. Donner, Statistics in Medicine 27 (2008) 1693-1702, equations 3 and 4.
+
+    Examples
+    --------
+    >>> found = mean_by_limits([Interval(0.9, 0.6, 1.0), Interval(0.7, 0.4, 0.9)])
+    >>> round(found.estimate, 2), round(found.low, 2), round(found.high, 2)
+    (0.8, 0.5, 0.95)
+    """
+    estimate, low, high = (
+        sum(values) / len(parts) for values in zip(*((one.estimate, one.low, one.high) for one in parts), strict=True)
+    )
+    if isnan(estimate):
+        return Interval(nan, nan, nan, parts[0].level, MEAN_METHOD, note or "not defined on these data")
+    return Interval(estimate, min(low, estimate), max(high, estimate), parts[0].level, MEAN_METHOD, note)
 
 
 def unless_few(compared: Comparison, positive_groups: int, negative_groups: int) -> Comparison:

@@ -157,15 +157,20 @@ def _macro(codes: NDArray[np.intp], values: FloatArray, weights: FloatArray) -> 
     return total
 
 
-def _hand_till(codes: NDArray[np.intp], values: FloatArray, weights: FloatArray) -> FloatArray:
-    pairs = list(combinations(range(values.shape[1]), 2))
-    total = np.zeros(len(weights))
-    for i, j in pairs:
+def pairwise_aucs(codes: NDArray[np.intp], values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the AUC within each pair of classes [B, pairs], in the order of `itertools.combinations`."""
+    found = []
+    for i, j in combinations(range(values.shape[1]), 2):
         rows = (codes == i) | (codes == j)
         inside = weights[:, rows]
-        total += weighted_aucs(codes[rows] == i, values[rows, i], inside) / 2
-        total += weighted_aucs(codes[rows] == j, values[rows, j], inside) / 2
-    return total / len(pairs)
+        one, other = (weighted_aucs(codes[rows] == k, values[rows, k], inside) for k in (i, j))
+        found.append((one + other) / 2)
+    return np.stack(found, axis=1)
+
+
+def _hand_till(codes: NDArray[np.intp], values: FloatArray, weights: FloatArray) -> FloatArray:
+    found: FloatArray = pairwise_aucs(codes, values, weights).mean(axis=1)
+    return found
 
 
 def _bootstrapped(
