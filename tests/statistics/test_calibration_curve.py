@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
-from isthmus.statistics.calibration_curve import flexible_curve, spline_design
+from isthmus.statistics.calibration_curve import _wald, flexible_curve, spline_design
 from isthmus.statistics.calibration_measures import calibration_slope
 from tests.statistics.cases import labels, pairs, probabilities
 
@@ -149,3 +149,9 @@ def test_degenerate_probabilities_are_said() -> None:
     # A straight line is the logistic calibration line.
     slope = calibration_slope(y, np.where(np.arange(40) % 3 == 0, 0.2, 0.6)).estimate
     assert (logit(two.observed[-1]) - logit(two.observed[0])) / (logit(0.6) - logit(0.2)) == pytest.approx(slope)
+
+
+def test_a_variance_that_rounding_made_negative_leaves_no_p_and_no_warning():
+    x = np.linspace(-1.0, 1.0, 9)
+    design = np.stack([np.ones(9), x], axis=1)
+    assert np.isnan(_wald(design, x, np.array([0.1, 0.8]), np.diag([0.2, -1e-18])))

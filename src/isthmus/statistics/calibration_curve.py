@@ -134,7 +134,8 @@ def flexible_curve(
 def _wald(design: FloatArray, x: FloatArray, coefficients: FloatArray, covariance: FloatArray) -> float:
     """Return the p of the hypothesis that the curve is the diagonal, whose coefficients give x itself."""
     off = coefficients - np.linalg.lstsq(design, x, rcond=None)[0]
-    scale = np.sqrt(np.diag(covariance))
+    # A covariance without full rank has variances that rounding makes negative: there is no test then.
+    scale = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     if not (np.isfinite(scale).all() and (scale > 0).all()):
         return float("nan")
     correlation = covariance / np.outer(scale, scale)
