@@ -22,9 +22,17 @@ from isthmus.report.figures_simulated import draw_heat_on_calcifications, draw_i
 from isthmus.report.figures_study import draw_flow, draw_labels, draw_learning, draw_localisation
 from isthmus.report.misclassified import table_of
 from isthmus.report.nearness import ideal_of, shown_to
-from isthmus.report.page_error_rates import leading_errors, percent
+from isthmus.report.page_error_rates import leading_errors
 from isthmus.report.page_tables import comparisons_of_ranking, leading_comparisons
-from isthmus.report.reading import figure_endings, interval, number, ranking_measure, split_name, splits_of
+from isthmus.report.reading import (
+    figure_endings,
+    interval,
+    number,
+    percent_interval,
+    ranking_measure,
+    split_name,
+    splits_of,
+)
 from isthmus.report.sentences import positive_name
 from isthmus.report.subjects import SUBJECTS
 
@@ -224,7 +232,9 @@ def _errors(context: ReportContext) -> Drawn | None:
     )
     starred = any(entry["p_holm"] is not None and entry["p_holm"] < 0.05 for entry in entries)
     title += "; * differs from the others after Holm's correction)." if starred else ")."
-    spoken = "; ".join(f"{words_of(entry['feature'], entry['code'])} {percent(entry['rate'])}" for entry in entries)
+    spoken = "; ".join(
+        f"{words_of(entry['feature'], entry['code'])} {percent_interval(entry['rate'])}" for entry in entries
+    )
     return draw_errors(entries, None if accuracy is None else 1 - accuracy), title, f"{title} {spoken}."
 
 

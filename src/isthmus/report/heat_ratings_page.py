@@ -12,9 +12,8 @@ from isthmus.manifest import DISCLAIMER, Manifest, version
 from isthmus.report.error_rates import TITLES
 from isthmus.report.figure_style import INK, inline_svg, new_figure, save, style, tidy
 from isthmus.report.heat_ratings import FEWEST, rating_evidence
-from isthmus.report.page_error_rates import percent
-from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import count, interval, listed, plural
+from isthmus.report.page_tables import Cell, Row, Table, interval_cell, percent_cell
+from isthmus.report.reading import count, interval, listed, percent_interval, plural
 from isthmus.tables.check import write_table
 from isthmus.tables.ratings import ANCHORS, CRITERIA, GOOD
 from isthmus.tables.vocabulary import DESCRIPTORS
@@ -86,7 +85,7 @@ def rating_sentences(evidence: dict[str, Any], arms: Mapping[str, str]) -> list[
         return [*found, "A smoke run: the numbers below show that the analysis runs, and nothing else."]
     found += [
         f"{arms.get(row['arm'], row['arm'])}: mean rating {interval(row['mean'])}; "
-        f"{percent(row['share_good'])} of the ratings were {GOOD} or 5."
+        f"{percent_interval(row['share_good'])} of the ratings were {GOOD} or 5."
         for row in evidence["rows"]
         if row["of"] == "all"
     ]
@@ -149,8 +148,8 @@ def _tables(evidence: dict[str, Any], arms: Mapping[str, str]) -> list[tuple[str
 def _mean_table(evidence: dict[str, Any], arms: Mapping[str, str]) -> Table:
     rows = []
     for row in evidence["rows"]:
-        cells = [Cell(count(row["n"])), Cell(count(row["cases"])), _cell(interval(row["mean"]))]
-        cells += [Cell(_limits(row["mean_other_readers"])), _cell(percent(row["share_good"]))]
+        cells = [Cell(count(row["n"])), Cell(count(row["cases"])), interval_cell(row["mean"])]
+        cells += [Cell(_limits(row["mean_other_readers"])), percent_cell(row["share_good"])]
         cells += [Cell("too few to tell" if row["few"] else "")]
         rows.append(Row(f"{arms.get(row['arm'], row['arm'])}, {_of(row)}", cells, row["of"] == "all"))
     note = (
@@ -189,7 +188,7 @@ def _agreement_table(evidence: dict[str, Any]) -> Table:
 
 def _criteria_table(evidence: dict[str, Any]) -> Table:
     rows = [
-        Row(entry["words"][:1].upper() + entry["words"][1:], [Cell(count(entry["n"])), _cell(percent(entry))])
+        Row(entry["words"][:1].upper() + entry["words"][1:], [Cell(count(entry["n"])), percent_cell(entry)])
         for entry in evidence["criteria"]
     ]
     return Table("Criteria that readers saw under the heat", ["Ratings", "Named in"], rows)
@@ -199,7 +198,7 @@ def _descriptor_table(evidence: dict[str, Any]) -> Table:
     rows = []
     for entry in evidence["criteria_by_descriptor"]:
         name = f"{TITLES[entry['criterion']]}: {DESCRIPTORS[entry['criterion']][entry['code']]}"
-        cells = [Cell(CRITERIA[entry["criterion"]][0]), Cell(count(entry["cases"])), _cell(percent(entry))]
+        cells = [Cell(CRITERIA[entry["criterion"]][0]), Cell(count(entry["cases"])), percent_cell(entry)]
         rows.append(Row(name, [*cells, Cell("too few to tell" if entry["cases"] < FEWEST else "")]))
     note = "How often readers named the criterion where the cohort records the finding; naming it is not grading it."
     return Table("Criteria named, by what the cohort records", ["Criterion", "Cases", "Named in", ""], rows, [note])
@@ -214,17 +213,12 @@ def _heat_table(evidence: dict[str, Any], arms: Mapping[str, str]) -> Table:
     return Table(caption, ["Cases", "Spearman"], rows)
 
 
-def _cell(text: str) -> Cell:
-    main, _, rest = text.partition(" (")
-    return Cell(main, rest.removesuffix(")"))
-
-
 def _limits(entry: dict[str, Any]) -> str:
-    return interval(entry).partition(" (")[2].removesuffix(")") or "–"
+    return interval_cell(entry).small or "–"
 
 
 def _noted(entry: dict[str, Any]) -> Cell:
-    cell = _cell(interval(entry))
+    cell = interval_cell(entry)
     if entry["estimate"] is None:
         return Cell("–", str(entry.get("note", "")))
     return Cell(cell.main, f"{cell.small}; {entry['note']}".removeprefix("; ")) if entry.get("few") else cell

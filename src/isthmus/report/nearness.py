@@ -4,7 +4,7 @@ from typing import Any
 
 from isthmus.report.arm_modalities import MODALITIES
 from isthmus.report.context import ReportContext
-from isthmus.report.page_tables import Cell, Row, Table
+from isthmus.report.page_tables import Cell, Row, Table, cell_of
 from isthmus.report.reading import (
     interval,
     listed,
@@ -206,8 +206,7 @@ def _cells(values: dict[str, Any]) -> list[Cell]:
 def _cell(entry: dict[str, Any] | None, text: str) -> Cell:
     if entry is None or entry["estimate"] is None:
         return Cell("–", (entry or {}).get("note", ""))
-    main, _, rest = text.partition(" (")
-    return Cell(main, rest.removesuffix(")"))
+    return cell_of(text)
 
 
 def population_rows(context: ReportContext) -> list[list[str]]:

@@ -8,7 +8,7 @@ from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.context import ReportContext
 from isthmus.report.figures_nomogram import draw_nomogram
 from isthmus.report.nomogram import FULL, Nomogram
-from isthmus.report.page_tables import Cell, Row, Table
+from isthmus.report.page_tables import Cell, Row, Table, interval_cell
 from isthmus.report.reading import count, interval, listed, number, p_value, plural
 from isthmus.report.subject import Painters, Shown, Study, Subject
 
@@ -114,8 +114,7 @@ def _cells(row: dict[str, Any]) -> list[Cell]:
     cells = []
     for name in ("univariate", "multivariable"):
         entry = row[name]
-        main, _, limits = interval(entry, 1 if entry["estimate"] >= 10 else 2).partition(" (")
-        cells += [Cell(main, limits.removesuffix(")")), Cell(p_value(entry["p"]))]
+        cells += [interval_cell(entry, 1 if entry["estimate"] >= 10 else 2), Cell(p_value(entry["p"]))]
     return cells
 
 

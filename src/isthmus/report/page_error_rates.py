@@ -4,8 +4,18 @@ from typing import Any
 
 from isthmus.report.context import ReportContext
 from isthmus.report.error_rates import FEATURES, FEWEST, TITLES
-from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import count, interval, listed, number, p_in_words, p_value, plural, split_name, splits_of
+from isthmus.report.page_tables import Cell, Row, Table, percent_cell
+from isthmus.report.reading import (
+    count,
+    interval,
+    listed,
+    p_in_words,
+    p_value,
+    percent_interval,
+    plural,
+    split_name,
+    splits_of,
+)
 from isthmus.tables.vocabulary import MULTI_VALUED
 
 _KINDS = {
@@ -43,9 +53,10 @@ def leading_errors(context: ReportContext) -> list[dict[str, Any]]:
 
 
 def _sentences(context: ReportContext, entries: list[dict[str, Any]]) -> list[str]:
+    unit = context.evidence["unit"]
     if "SMOKE" in context.marks:
-        return ["A smoke run: the rates below show that every stage ran; they say nothing about nodules."]
-    arm, unit = context.title_of(entries[0]["arm"]), context.evidence["unit"]
+        return [f"A smoke run: the rates below show that every stage ran; they say nothing about {unit}s."]
+    arm = context.title_of(entries[0]["arm"])
     tested = [entry for entry in _once(entries) if entry["p_holm"] is not None]
     shown = [entry for entry in tested if entry["p_holm"] < _LEVEL]
     where = f"{arm}, {split_name(entries[0]['split'])}"
@@ -64,7 +75,7 @@ def _sentences(context: ReportContext, entries: list[dict[str, Any]]) -> list[st
         more = "more" if entry["difference"]["estimate"] > 0 else "less"
         found.append(
             f"{where}, {_in_line(entry)}: such {of} are {_KINDS[entry['measure']]} {more} often than the other {of}, "
-            f"{percent(entry['rate'])} of {count(entry['n'])} against {percent(entry['others'])} "
+            f"{percent_interval(entry['rate'])} of {count(entry['n'])} against {percent_interval(entry['others'])} "
             f"({p_in_words(entry['p_holm'])} after Holm's correction){_of_classes(entry, entries)}."
         )
     return found
@@ -122,7 +133,7 @@ def _table(context: ReportContext, entries: list[dict[str, Any]]) -> Table:
         if whole is None:
             continue
         few = bool(whole["few"])
-        cells = [Cell(count(whole["n"])), _cell(whole["rate"]), _cell(whole["others"])]
+        cells = [Cell(count(whole["n"])), percent_cell(whole["rate"]), percent_cell(whole["others"])]
         cells += [Cell("too few to tell" if few else _points(whole["difference"])), Cell(p_value(whole["p_holm"]))]
         if not several:
             cells += [_of(measures.get("false_negative")), _of(measures.get("false_positive"))]
@@ -142,19 +153,6 @@ def _table(context: ReportContext, entries: list[dict[str, Any]]) -> Table:
                  rows, [note])  # fmt: skip
 
 
-def percent(entry: dict[str, Any]) -> str:
-    """Return ``21 % (15–28)``."""
-    if entry["estimate"] is None:
-        return "–"
-    limits = "" if entry["low"] is None else f" ({number(100 * entry['low'], 0)}–{number(100 * entry['high'], 0)})"
-    return f"{number(100 * entry['estimate'], 0)}\u202f%{limits}"
-
-
-def _cell(entry: dict[str, Any]) -> Cell:
-    main, _, rest = percent(entry).partition(" (")
-    return Cell(main, rest.removesuffix(")"))
-
-
 def _points(entry: dict[str, Any]) -> str:
     scaled = {name: None if entry[name] is None else 100 * entry[name] for name in ("estimate", "low", "high")}
     return interval(scaled, 0)
@@ -163,5 +161,5 @@ def _points(entry: dict[str, Any]) -> str:
 def _of(entry: dict[str, Any] | None) -> Cell:
     if entry is None:
         return Cell("–")
-    cell = _cell(entry["rate"])
+    cell = percent_cell(entry["rate"])
     return Cell(cell.main, f"{cell.small} of {count(entry['n'])}")

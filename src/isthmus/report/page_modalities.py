@@ -12,7 +12,7 @@ from isthmus.report.figures_attribution import draw_attribution
 from isthmus.report.figures_modalities import draw_subsets
 from isthmus.report.modalities import KEY
 from isthmus.report.page_shapley import counted_table, shares_in_words
-from isthmus.report.page_tables import Cell, Row, Table
+from isthmus.report.page_tables import Cell, Row, Table, interval_cell
 from isthmus.report.reading import count, in_order, interval, listed, plural, split_name
 from isthmus.report.subject import Painters, Shown, Study, Subject
 
@@ -105,12 +105,7 @@ def _subsets(context: ReportContext, arm: str, facts: dict[str, Any]) -> Table:
 def _cells(entry: dict[str, Any] | None) -> list[Cell]:
     if entry is None:
         return [Cell("–")] * 3
-    return [Cell(count(entry["n"])), _cell(interval(entry.get("auc"))), _cell(interval(entry.get("difference")))]
-
-
-def _cell(text: str) -> Cell:
-    main, _, rest = text.partition(" (")
-    return Cell(main, rest.removesuffix(")"))
+    return [Cell(count(entry["n"])), interval_cell(entry.get("auc")), interval_cell(entry.get("difference"))]
 
 
 def _counted(context: ReportContext, found: dict[str, Any]) -> Table:
@@ -128,7 +123,7 @@ def _counted(context: ReportContext, found: dict[str, Any]) -> Table:
         "How much each modality counted",
         "Arm: modality",
         lambda name: words_of([name]),
-        lambda entry: _cell(interval(entry)),
+        interval_cell,
         [f"{sizes}.", _COUNTED],
         units=True,
     )

@@ -10,7 +10,7 @@ from isthmus.report.calibration_details import KEY, calibration_details
 from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import Drawn
 from isthmus.report.figures_probabilities import PANELS, draw_flexible_curves
-from isthmus.report.page_tables import Cell, Row, Table
+from isthmus.report.page_tables import Cell, Row, Table, interval_cell
 from isthmus.report.reading import figure_endings, in_order, interval, listed, number, p_value, split_name
 from isthmus.report.sentences import positive_name
 from isthmus.report.subject import Painters, Shown, Subject
@@ -180,9 +180,8 @@ def _tables(context: ReportContext, split: str) -> list[Table]:
 
 
 def _estimate(entry: dict[str, Any], expected: float | None = None) -> Cell:
-    main, _, rest = interval(entry, 3 if (entry.get("estimate") or 1) < 0.1 else 2).partition(" (")
-    small = rest.removesuffix(")")
-    return Cell(main, small if expected is None else f"{small}; by chance {number(expected, 3)}")
+    cell = interval_cell(entry, 3 if (entry.get("estimate") or 1) < 0.1 else 2)
+    return cell if expected is None else Cell(cell.main, f"{cell.small}; by chance {number(expected, 3)}")
 
 
 def _error(entry: dict[str, Any]) -> Cell:

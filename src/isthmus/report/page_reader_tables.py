@@ -5,9 +5,9 @@ from typing import Any, Final
 from pandas import DataFrame
 
 from isthmus.report.context import ReportContext
-from isthmus.report.page_tables import Cell, Row, Table
+from isthmus.report.page_tables import Cell, Row, Table, interval_cell
 from isthmus.report.reader_words import ARMS_NAMED, condition_words, group_words, named_arms
-from isthmus.report.reading import MEASURES, count, interval, number, p_in_words, split_name
+from isthmus.report.reading import MEASURES, count, number, p_in_words, split_name
 from isthmus.report.reads import by_number
 
 SET_BY_SIMULATION: Final = "set by the simulation"
@@ -52,8 +52,8 @@ def _each(context: ReportContext, found: Found, split: str, *, simulated: bool) 
 
 
 def _measured(entry: dict[str, Any] | None) -> Cell:
-    main, _, rest = interval(entry).partition(" (")
-    return Cell(main, rest.removesuffix(")") or ((entry or {}).get("note", "") if main == "–" else ""))
+    cell = interval_cell(entry)
+    return Cell("–", (entry or {}).get("note", "")) if cell.main == "–" else cell
 
 
 def _arms_beside_the_mean(context: ReportContext, found: Found) -> list[Table]:
@@ -132,9 +132,9 @@ def _differences(caption: str, rows: list[tuple[str, dict[str, dict[str, Any]]]]
 def _difference(entry: dict[str, Any] | None) -> Cell:
     if entry is None or entry["difference"] is None:
         return Cell("–", (entry or {}).get("note", ""))
-    main, _, rest = interval(entry).partition(" (")
+    cell = interval_cell(entry)
     p = entry.get("p_holm", entry["p"])
-    return Cell(main, f"{rest.removesuffix(')')}; {p_in_words(p)}" if rest else "no interval")
+    return Cell(cell.main, f"{cell.small}; {p_in_words(p)}" if cell.small else "no interval")
 
 
 def _conditions(found: Found) -> Table:

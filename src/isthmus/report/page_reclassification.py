@@ -5,8 +5,8 @@ from typing import Any, Final
 from pandas import DataFrame
 
 from isthmus.report.context import ReportContext
-from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import count, interval, number, split_name
+from isthmus.report.page_tables import Cell, Row, Table, interval_cell
+from isthmus.report.reading import count, number, split_name
 from isthmus.report.reclassification import KEY, reclassification
 from isthmus.report.sentences import positive_name
 from isthmus.report.subject import Shown, Subject
@@ -69,10 +69,10 @@ def _net(context: ReportContext, entries: list[dict[str, Any]], key: str, captio
             _named(context, entry),
             [
                 _moves(entry[key]["up_events"], entry[key]["down_events"], entry["events"]),
-                _cell(entry[key]["events"]),
+                interval_cell(entry[key]["events"]),
                 _moves(entry[key]["down_nonevents"], entry[key]["up_nonevents"], entry["nonevents"]),
-                _cell(entry[key]["nonevents"]),
-                _cell(entry[key]["total"]),
+                interval_cell(entry[key]["nonevents"]),
+                interval_cell(entry[key]["total"]),
             ],
             entry["primary"],
         )
@@ -88,12 +88,12 @@ def _free(context: ReportContext, entries: list[dict[str, Any]], caption: str) -
         Row(
             _named(context, entry),
             [
-                _cell(entry["category_free"]["events"]),
-                _cell(entry["category_free"]["nonevents"]),
-                _cell(entry["category_free"]["total"]),
-                _cell(entry["idi"]["events"], 3),
-                _cell(entry["idi"]["nonevents"], 3),
-                _cell(entry["idi"]["total"], 3),
+                interval_cell(entry["category_free"]["events"]),
+                interval_cell(entry["category_free"]["nonevents"]),
+                interval_cell(entry["category_free"]["total"]),
+                interval_cell(entry["idi"]["events"], 3),
+                interval_cell(entry["idi"]["nonevents"], 3),
+                interval_cell(entry["idi"]["total"], 3),
                 Cell(number(entry["slopes"]["a"]["estimate"]), f"old {number(entry['slopes']['b']['estimate'])}"),
             ],
             entry["primary"],
@@ -110,11 +110,6 @@ def _named(context: ReportContext, entry: dict[str, Any]) -> str:
 
 def _moves(better: float, worse: float, of: float) -> Cell:
     return Cell(f"{count(better)}, {count(worse)}", f"of {count(of)}")
-
-
-def _cell(entry: dict[str, Any], digits: int = 2) -> Cell:
-    main, _, rest = interval(entry, digits).partition(" (")
-    return Cell(main, rest.removesuffix(")"))
 
 
 def _notes(entries: list[dict[str, Any]]) -> list[str]:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from isthmus.report.context import ReportContext
-from isthmus.report.page_tables import Cell, Row, Table
+from isthmus.report.page_tables import Cell, Row, Table, interval_cell, percent_cell
 from isthmus.report.reading import count, interval, number, plural, split_name
+from isthmus.report.reading import percent_interval as percent_interval
 
 _NOTICEABLE = 0.1
 """Share of calls that flip under boxes moved by a tenth, by the interval's lower end, from which the page warns."""
@@ -66,13 +67,6 @@ def _spoken(change: str) -> str:
     return change if change.startswith("moved") else f"drawn {change}"
 
 
-def percent_interval(entry: dict[str, Any]) -> str:
-    """Return a share with its interval in per cent."""
-    low, high = entry.get("low"), entry.get("high")
-    limits = "" if low is None or high is None else f" ({number(100 * low, 0)}–{number(100 * high, 0)})"
-    return f"{number(100 * entry['estimate'], 0)}\u202f%{limits}"
-
-
 def _moved_tables(context: ReportContext, moved: dict[str, Any]) -> list[Table]:
     if not moved:
         return []
@@ -81,11 +75,9 @@ def _moved_tables(context: ReportContext, moved: dict[str, Any]) -> list[Table]:
     rows: dict[str, list[Row]] = {"difference": [], "flips": []}
     for arm, entries in moved.items():
         by_change = {entry["change"]: entry for entry in entries}
-        cells = [_cell(interval(by_change.get(change, {}).get("difference"))) for change in changes]
+        cells = [interval_cell(by_change.get(change, {}).get("difference")) for change in changes]
         rows["difference"].append(Row(context.title_of(arm), cells, arm == main))
-        cells = [
-            _cell(percent_interval(by_change[change]["flips"]) if change in by_change else "–") for change in changes
-        ]
+        cells = [percent_cell(by_change[change]["flips"]) if change in by_change else Cell("–") for change in changes]
         rows["flips"].append(Row(context.title_of(arm), cells, arm == main))
     heads = [change[:1].upper() + change[1:] for change in changes]
     nodules = max(entry["n"] for entries in moved.values() for entry in entries)
@@ -116,16 +108,11 @@ def against_the_rest(context: ReportContext) -> str:
     return f" of “{context.class_name(context.evidence['positive'])}” against the rest" if several else ""
 
 
-def _cell(text: str) -> Cell:
-    main, _, rest = text.partition(" (")
-    return Cell(main, rest.removesuffix(")"))
-
-
 def _source_table(sources: list[dict[str, Any]]) -> list[Table]:
     rows = [
         Row(
             f"{entry['class']}: {entry['source']}",
-            [Cell(f"{count(entry['views'])} of {count(entry['of'])}"), _cell(percent_interval(entry["share"]))],
+            [Cell(f"{count(entry['views'])} of {count(entry['of'])}"), percent_cell(entry["share"])],
         )
         for entry in sources
         if entry["share"] is not None

@@ -11,7 +11,7 @@ from isthmus.report.figure_style import Drawn
 from isthmus.report.figures_seeds import draw_seeds
 from isthmus.report.named_contrasts import RULE, NamedContrast
 from isthmus.report.nearness import ideal_of, shown_to
-from isthmus.report.page_tables import Cell, Row, Table
+from isthmus.report.page_tables import Cell, Row, Table, interval_cell
 from isthmus.report.reading import count, figure_endings, in_order, interval, listed, number, p_value, split_name
 from isthmus.report.seed_words import CLAIMS_NOTHING, ONE_MODEL, choice_words, contrast_words
 from isthmus.report.seeds import seeds_of_table
@@ -114,7 +114,7 @@ def _tables(context: ReportContext, found: dict[str, Any], split: str) -> list[T
         Row(
             context.title_of(entry["arm"]),
             [
-                _cell(interval(entry["auc"], 3)),
+                interval_cell(entry["auc"], 3),
                 *(Cell(number(entry["by_seed"].get(seed), 3)) for seed in shown),
                 Cell(number(entry["seed_sd"], 3)),
             ],
@@ -136,7 +136,7 @@ def _pairs(context: ReportContext, found: dict[str, Any], split: str) -> Table:
         shares, reach = entry["shares"] or {}, entry["reach"] or {}
         # What each seed ranks its own way vanishes with more seeds as with more cases: shown with neither.
         cells = [
-            _cell(interval(entry, 3)),
+            interval_cell(entry, 3),
             Cell(p_value(entry["p"] if entry["order"] else entry["p_holm"])),
             Cell(number(reach.get("detectable"), 3)),
             Cell(_percent(shares.get("cases"))),
@@ -156,11 +156,6 @@ def _role(entry: dict[str, Any]) -> Cell:
     if not entry["order"]:
         return Cell("other", "p by Holm")
     return Cell(entry["kind"], "confirmatory" if entry["confirmatory"] else "exploratory")
-
-
-def _cell(text: str) -> Cell:
-    main, _, rest = text.partition(" (")
-    return Cell(main, rest.removesuffix(")"))
 
 
 def _percent(share: float | None) -> str:

@@ -9,7 +9,7 @@ from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import Drawn
 from isthmus.report.figures_subgroups import draw_subgroups
-from isthmus.report.page_tables import Cell, Row, Table
+from isthmus.report.page_tables import Cell, Row, Table, interval_cell
 from isthmus.report.reading import count, interval, listed, number, p_in_words, plural, split_name, splits_of
 from isthmus.report.subgroups import FEATURE_TITLES, subgroup_words, subgroups
 from isthmus.report.subject import Painters, Shown, Subject
@@ -69,7 +69,8 @@ def _of(entries: list[dict[str, Any]], split: str, arms: list[str]) -> list[dict
 
 def _sentences(context: ReportContext, facts: dict[str, Any]) -> list[str]:
     if "SMOKE" in context.marks:
-        return ["A smoke run: the subgroups below show that every stage ran; they say nothing about nodules."]
+        unit = context.evidence["unit"]
+        return [f"A smoke run: the subgroups below show that every stage ran; they say nothing about {unit}s."]
     arm, where = facts["arms"][0], split_name(facts["split"]).capitalize()
     tested = [test for test in facts["tests"] if test["arm"] == arm and test["p"] is not None]
     title = context.title_of(arm)
@@ -179,8 +180,7 @@ def _p_cell(test: dict[str, Any] | None) -> Cell:
 def _cell(entry: dict[str, Any] | None) -> Cell:
     if entry is None or entry.get("estimate", entry.get("difference")) is None:
         return Cell("–", (entry or {}).get("note", ""))
-    main, _, rest = interval(entry).partition(" (")
-    return Cell(main, rest.removesuffix(")"))
+    return interval_cell(entry)
 
 
 def subgroup_frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:

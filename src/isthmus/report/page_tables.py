@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from isthmus.report.context import ReportContext
-from isthmus.report.reading import MEASURES, count, interval, number, p_value, ranking_measure, split_name, splits_of
+from isthmus.report.reading import (
+    MEASURES,
+    count,
+    interval,
+    number,
+    p_value,
+    percent_interval,
+    ranking_measure,
+    split_name,
+    splits_of,
+)
 
 _RANKING_AND_CALLS = (
     "auc",
@@ -27,6 +37,28 @@ class Cell:
 
     main: str
     small: str = ""
+
+
+def cell_of(words: str) -> Cell:
+    """Return an estimate with its limits in brackets as a cell: the limits beneath the estimate.
+
+    Examples
+    --------
+    >>> cell_of("0.61 (0.54–0.68)")
+    Cell(main='0.61', small='0.54–0.68')
+    """
+    main, _, limits = words.partition(" (")
+    return Cell(main, limits.removesuffix(")"))
+
+
+def interval_cell(entry: dict[str, Any] | None, digits: int = 2) -> Cell:
+    """Return an estimate over its limits; a dash where it is not known."""
+    return cell_of(interval(entry, digits))
+
+
+def percent_cell(entry: dict[str, Any]) -> Cell:
+    """Return a share over its limits in per cent; a dash where it is not known."""
+    return cell_of(percent_interval(entry))
 
 
 _SITES = 12

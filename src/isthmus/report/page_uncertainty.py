@@ -10,8 +10,8 @@ from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import Drawn
 from isthmus.report.figures_uncertainty import PANELS, draw_answered
 from isthmus.report.page_probabilities import leading_arm
-from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import figure_endings, in_order, interval, number, split_name
+from isthmus.report.page_tables import Cell, Row, Table, interval_cell, percent_cell
+from isthmus.report.reading import figure_endings, in_order, interval, number, percent_interval, split_name
 from isthmus.report.subject import Painters, Shown, Subject
 from isthmus.report.uncertainty import KEY, MAIN, uncertainty
 
@@ -54,15 +54,15 @@ def _sentences(context: ReportContext, split: str) -> list[str]:
     text = (
         f"An arm may say that it cannot tell. {context.title_of(arm)}, {split_name(split)}: sets of classes made so "
         f"that they hold the true class of {_share(MAIN)} of new {unit}s of each class held it for "
-        f"{_percent(sets['coverage'])}. {_percent(sets['single'])} of the sets name one class"
+        f"{percent_interval(sets['coverage'])}. {percent_interval(sets['single'])} of the sets name one class"
     )
     if sets["right_when_single"]["estimate"] is not None:
-        text += f", which is right in {_percent(sets['right_when_single'])} of them"
-    text += f"; {_percent(sets['full'])} name all classes: the arm cannot tell."
+        text += f", which is right in {percent_interval(sets['right_when_single'])} of them"
+    text += f"; {percent_interval(sets['full'])} name all classes: the arm cannot tell."
     if len(context.evidence["classes"]) > 2:
         text += f" A set holds {number(sets['size']['estimate'], 1)} classes on average."
     if sets["empty"]["estimate"]:
-        text += f" {_percent(sets['empty'])} are empty: such a {unit} resembles neither class."
+        text += f" {percent_interval(sets['empty'])} are empty: such a {unit} resembles neither class."
     found = [text]
     shown = [row for row in entry.get("bands", []) if row["share"] == SHOWN_SHARE]
     if shown and shown[0]["gain"]["estimate"] is not None:
@@ -77,13 +77,13 @@ def _band_words(context: ReportContext, row: dict[str, Any], majority: float | N
     text = "If the least certain fifth were left to somebody else"
     if "low" in row:
         text += f" (probabilities between {number(row['low'])} and {number(row['high'])})"
-    text += f", {_percent(row['answered'])} of the {unit}s would be answered, with an accuracy of "
-    text += f"{_percent(row['accuracy'])} instead of {_percent(row['accuracy_all'])}"
+    text += f", {percent_interval(row['answered'])} of the {unit}s would be answered, with an accuracy of "
+    text += f"{percent_interval(row['accuracy'])} instead of {percent_interval(row['accuracy_all'])}"
     text += "" if majority is None else f"; the commoner class alone, called for all, is right in {_share(majority)}"
     text += ". "
     gain = row["gain"]
     if gain["low"] is not None and gain["low"] > 0:
-        text += f"The gain of {_percent(gain, ' to ')} points is above 0. "
+        text += f"The gain of {_points(gain)} points is above 0. "
     else:
         text += "Whether that is a gain, these data do not show. "
     return text + (
@@ -96,11 +96,8 @@ def _notes(context: ReportContext) -> list[str]:
     entries = [entry for split in _splits(context) for entry in _entries(context, split).values()]
     chosen = list(dict.fromkeys(entry["chosen_on"] for entry in entries))
     notes = [
-        "Sets: split conformal prediction on 1 − probability, a limit for each class of its own; a patient counts "
-        f"once, however many {context.evidence['unit']}s there are (Lee, Barber and Willett 2023). The promise is for "
-        f"one {context.evidence['unit']} of a new patient like those that the limits come from: not for a single "
-        "patient, not at another hospital or with another device. Limits and bands were chosen on "
-        + "; ".join(chosen)
+        f"Sets: split conformal prediction on 1 − probability, a limit for each class of its own; {_promise(context)}, "
+        "not at another hospital or with another device. Limits and bands were chosen on " + "; ".join(chosen)
         + ". Where several networks gave the probabilities (folds), the promise holds about, not exactly.",
         f"Certainty is {_certainty_words(context)}. Area: mean share of wrong calls as more and more of the surest "
         "cases are answered (AURC, less is better); beneath it what certainty without meaning, and the best possible "
@@ -112,6 +109,20 @@ def _notes(context: ReportContext) -> list[str]:
             "other proportions it is another."
         )
     return notes
+
+
+def _promise(context: ReportContext) -> str:
+    """Return whom the sets' promise is for: where patients are judged, a share of them and nobody by name."""
+    unit = context.evidence["unit"]
+    if unit == "patient":
+        return (
+            "a group of patients counts once (Lee, Barber and Willett 2023). The promise is for that share of new "
+            "patients like those that the limits come from: not for every kind of patient"
+        )
+    return (
+        f"a patient counts once, however many {unit}s there are (Lee, Barber and Willett 2023). The promise is for one "
+        f"{unit} of a new patient like those that the limits come from: not for a single patient"
+    )
 
 
 def _certainty_words(context: ReportContext) -> str:
@@ -126,10 +137,10 @@ def _set_table(context: ReportContext, split: str) -> Table:
     rows = []
     for arm, entry in _entries(context, split).items():
         sets = main_sets(entry)
-        cells = [_cell(sets["coverage"])] + [_cell(sets["coverage_by_class"][label]) for label in classes]
-        cells += [_cell(sets[name]) for name in ("single", "right_when_single", "full", "empty")]
+        cells = [percent_cell(sets["coverage"])] + [percent_cell(sets["coverage_by_class"][label]) for label in classes]
+        cells += [percent_cell(sets[name]) for name in ("single", "right_when_single", "full", "empty")]
         rows.append(Row(context.title_of(arm), cells, arm == main))
-    columns = ["Held the class"] + [f"of class {label}" for label in classes]
+    columns = ["Held the class", *(f"of: {context.class_name(label)}" for label in classes)]
     columns += ["One class", "Right when one", "All classes", "No class"]
     return Table(f"{split_name(split).capitalize()}: sets made to hold {_share(MAIN)} of each class", columns, rows)
 
@@ -141,14 +152,13 @@ def _band_table(context: ReportContext, split: str) -> Table | None:
         if "risk_coverage" not in entry:
             continue
         area = entry["risk_coverage"]
-        small = (
-            f"{_limits(area['area'], 3)}; {number(area['chance'], 3)} without meaning, best {number(area['best'], 3)}"
-        )
+        limits = interval_cell(area["area"], 3).small
+        small = f"{limits}; {number(area['chance'], 3)} without meaning, best {number(area['best'], 3)}"
         cells = []
         if len(context.evidence["classes"]) == 2:
             row = next((row for row in entry.get("bands", []) if row["share"] == SHOWN_SHARE), None)
             names = ("answered", "accuracy", "accuracy_all", "accuracy_left", "sensitivity", "specificity")
-            cells = [_cell(row[name]) if row else Cell("–") for name in names]
+            cells = [percent_cell(row[name]) if row else Cell("–") for name in names]
         rows.append(Row(context.title_of(arm), [*cells, Cell(number(area["area"]["estimate"], 3), small)], arm == main))
     if not rows:
         return None
@@ -163,22 +173,9 @@ def _share(value: float) -> str:
     return f"{number(100 * value, 0)}\u202f%"
 
 
-def _percent(entry: dict[str, Any], between: str = "–") -> str:
-    if entry["estimate"] is None:
-        return "–"
-    middle = f"{number(100 * entry['estimate'], 0)}\u202f%" if between == "–" else number(100 * entry["estimate"], 0)
-    if entry["low"] is None:
-        return middle
-    return f"{middle} ({number(100 * entry['low'], 0)}{between}{number(100 * entry['high'], 0)})"
-
-
-def _limits(entry: dict[str, Any], digits: int) -> str:
-    return interval(entry, digits).partition(" (")[2].removesuffix(")")
-
-
-def _cell(entry: dict[str, Any]) -> Cell:
-    main, _, rest = _percent(entry).partition(" (")
-    return Cell(main, rest.removesuffix(")"))
+def _points(entry: dict[str, Any]) -> str:
+    middle, low, high = (number(100 * entry[name], 0) for name in ("estimate", "low", "high"))
+    return f"{middle} ({low} to {high})"
 
 
 def frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:

@@ -110,6 +110,21 @@ def interval(entry: dict[str, Any] | None, digits: int = 2) -> str:
     return f"{number(_middle(entry), digits)} ({number(entry['low'], digits)}{between}{number(entry['high'], digits)})"
 
 
+def percent_interval(entry: dict[str, Any]) -> str:
+    """Return a share with its interval in per cent.
+
+    Examples
+    --------
+    >>> percent_interval({"estimate": 0.21, "low": 0.154, "high": 0.28})
+    '21\u202f% (15–28)'
+    """
+    if entry["estimate"] is None:
+        return "–"
+    low, high = entry.get("low"), entry.get("high")
+    limits = "" if low is None or high is None else f" ({number(100 * low, 0)}–{number(100 * high, 0)})"
+    return f"{number(100 * entry['estimate'], 0)}\u202f%{limits}"
+
+
 def _middle(entry: dict[str, Any]) -> float | None:
     value = entry.get("estimate", entry.get("difference"))
     return None if value is None else float(value)
