@@ -2,8 +2,6 @@
 
 from typing import Any, Final
 
-from pandas import DataFrame
-
 from isthmus.models.mean_head import MEAN
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.context import ReportContext
@@ -12,7 +10,7 @@ from isthmus.report.figures_attribution import draw_attribution
 from isthmus.report.page_shapley import counted_table, shares_in_words
 from isthmus.report.page_tables import Cell
 from isthmus.report.reading import count, interval, listed
-from isthmus.report.subject import Painters, Shown, Study, Subject
+from isthmus.report.subject import Painters, Shown, Subject, from_the_run
 
 KEY: Final = "attribution"
 _NOTE: Final = (
@@ -21,16 +19,6 @@ _NOTE: Final = (
     "their place. Exact for classifiers that add up their features. A member that moves the score is not thereby "
     "right: whether it helps is what the comparison of the arms says. Intervals count patients."
 )
-
-
-def compute(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
-    """Return nothing: it takes the heads, and a run with fused arms adds what it found."""
-    return {}
-
-
-def frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:
-    """Return no tables: each fused arm's ``explanations/ARM/attribution.csv`` has the rows."""
-    return {}
 
 
 def show(context: ReportContext) -> Shown | None:
@@ -90,4 +78,5 @@ def _figure(context: ReportContext) -> Drawn | None:
     return draw_attribution(found, {name: context.title_of(name) for name in names}), title, f"{title} {spoken}."
 
 
-SUBJECT: Final = Subject(KEY, "What each member brought to the fused score", compute, show, frames, paint)
+# The run writes its rows: explanations/ARM/attribution.csv.
+SUBJECT: Final = Subject(KEY, "What each member brought to the fused score", from_the_run, show, paint=paint)

@@ -1,15 +1,12 @@
 """The checklists on the page: how much is filled in, and which items wait for the authors."""
 
-from typing import Any, Final
+from typing import Final
 
-from pandas import DataFrame
-
-from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.checklists import KEYS, STATUSES, Answer, checklist, counted, fill_in
 from isthmus.report.context import ReportContext
 from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reading import count
-from isthmus.report.subject import Shown, Study, Subject
+from isthmus.report.subject import Shown, Subject, from_the_run
 
 
 def show(context: ReportContext) -> Shown | None:
@@ -40,14 +37,5 @@ def _open(answers: list[Answer]) -> str:
     return ", ".join(answer.item.number for answer in answers if answer.status == "authors must fill in") or "none"
 
 
-def _nothing(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
-    """Return nothing: a checklist is filled in from the whole report, not from the evidence alone."""
-    return {}
-
-
-def _no_frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:
-    """Return none: see :func:`isthmus.report.checklists.write_checklists`, which the page calls."""
-    return {}
-
-
-SUBJECT: Final = Subject(key="checklists", heading="Checklists", compute=_nothing, show=show, frames=_no_frames)
+# Filled in from the whole report, not from the evidence alone; the page calls checklists.write_checklists.
+SUBJECT: Final = Subject("checklists", "Checklists", from_the_run, show)

@@ -10,17 +10,12 @@ from isthmus.report.figures_nomogram import draw_nomogram
 from isthmus.report.nomogram import FULL, Nomogram
 from isthmus.report.page_tables import Cell, Row, Table, interval_cell
 from isthmus.report.reading import count, interval, listed, number, p_value, plural
-from isthmus.report.subject import Painters, Shown, Study, Subject
+from isthmus.report.subject import Painters, Shown, Subject, from_the_run
 
 KEY: Final = "clinical_model"
 FEWEST_EVENTS: Final = 10
 """Positive cases for a coefficient under which odds ratios are known to be unsteady (P. Peduzzi et al. 1996)."""
 _INDENT = "\u2003"
-
-
-def compute(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
-    """Return nothing: a table of predictions does not hold it, and a run with a clinical arm adds what it found."""
-    return {}
 
 
 def show(context: ReportContext) -> Shown | None:
@@ -187,4 +182,4 @@ def csv_frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:
     return {"clinical_model": DataFrame(rows)}
 
 
-SUBJECT: Final = Subject(KEY, "The clinical model", compute, show, csv_frames, paint)
+SUBJECT: Final = Subject(KEY, "The clinical model", from_the_run, show, csv_frames, paint)

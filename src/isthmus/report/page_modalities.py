@@ -2,8 +2,6 @@
 
 from typing import Any, Final
 
-from pandas import DataFrame
-
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.arm_modalities import MODALITIES
 from isthmus.report.context import ReportContext
@@ -14,7 +12,7 @@ from isthmus.report.modalities import KEY
 from isthmus.report.page_shapley import counted_table, shares_in_words
 from isthmus.report.page_tables import Cell, Row, Table, interval_cell
 from isthmus.report.reading import count, in_order, interval, listed, plural, split_name
-from isthmus.report.subject import Painters, Shown, Study, Subject
+from isthmus.report.subject import Painters, Shown, Subject, from_the_run
 
 _SUBSETS: Final = (
     "Each row: the cases that have these modalities, scored as if nothing else had been recorded. The difference is "
@@ -27,16 +25,6 @@ _COUNTED: Final = (
     "Share: of the sizes of all modalities, among cases that have it. A modality that moves the score is not thereby "
     "right: whether it helps is what the AUC without it says. Intervals count patients."
 )
-
-
-def compute(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
-    """Return nothing: it takes the networks, and a run with such arms adds what it found."""
-    return {}
-
-
-def frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:
-    """Return no tables: the run writes ``modalities.csv`` and ``explanations/ARM/modalities.csv``."""
-    return {}
 
 
 def show(context: ReportContext) -> Shown | None:
@@ -174,4 +162,5 @@ def _share_figure(context: ReportContext) -> Drawn | None:
     return draw_attribution(found, titles, "modality"), title, f"{title} {spoken}."
 
 
-SUBJECT: Final = Subject(KEY, "With and without each modality", compute, show, frames, paint)
+# The run writes its rows: modalities.csv and explanations/ARM/modalities.csv.
+SUBJECT: Final = Subject(KEY, "With and without each modality", from_the_run, show, paint=paint)

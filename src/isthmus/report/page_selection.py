@@ -4,8 +4,6 @@ from functools import partial
 from statistics import median
 from typing import Any, Final
 
-from pandas import DataFrame
-
 from isthmus.models.fused_columns import member_of
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.context import ReportContext
@@ -14,7 +12,7 @@ from isthmus.report.figures_fusion import draw_selection
 from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reading import count, number
 from isthmus.report.selection import recurring_in_words
-from isthmus.report.subject import Painters, Shown, Study, Subject
+from isthmus.report.subject import Painters, Shown, Subject, from_the_run
 
 KEY: Final = "selection"
 _NOTE: Final = (
@@ -28,16 +26,6 @@ _IN_SAMPLE: Final = (
     "trained on. What it scores on those patients is no estimate of anything, and its selection trusted over-fitted "
     "features."
 )
-
-
-def compute(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
-    """Return nothing: it takes the heads, and a run with fused arms adds what it found."""
-    return {}
-
-
-def frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:
-    """Return no tables: each fold's ``path.json`` of a fused arm has all of it."""
-    return {}
 
 
 def show(context: ReportContext) -> Shown | None:
@@ -109,4 +97,5 @@ def _spread(values: list[int]) -> Cell:
     return Cell(f"{median(values):g}", "" if low == high else f"{count(low)}–{count(high)}")
 
 
-SUBJECT: Final = Subject(KEY, "Which features of its members a fused arm kept", compute, show, frames, paint)
+# The run writes its rows: path.json of each fold.
+SUBJECT: Final = Subject(KEY, "Which features of its members a fused arm kept", from_the_run, show, paint=paint)

@@ -2,8 +2,6 @@
 
 from typing import Any, Final
 
-from pandas import DataFrame
-
 from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import Drawn
@@ -12,7 +10,7 @@ from isthmus.report.page_regions import against_the_rest, percent_interval
 from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.reading import count, interval, number, p_value, plural, split_name
 from isthmus.report.shortcuts import KEY, MARKED, UNCHANGED
-from isthmus.report.subject import Painters, Shown, Study, Subject
+from isthmus.report.subject import Painters, Shown, Subject, from_the_run
 
 _PAINTED: Final = "lesion painted out"
 _BY_FOLDS: Final = "Held-out folds of the first seed; each fold's own network, calibrator and threshold."
@@ -38,16 +36,6 @@ _MARKS_NOTE: Final = (
     "shape. An AUC ranks the units of its column only among themselves. The cases differ in more than their marks: who "
     "is measured is often who is suspected."
 )
-
-
-def compute(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
-    """Return nothing: it takes the networks, and a run adds what it found."""
-    return {}
-
-
-def frames(evidence: dict[str, Any]) -> dict[str, DataFrame]:
-    """Return no tables: the run writes ``shortcuts.csv``."""
-    return {}
 
 
 def show(context: ReportContext) -> Shown | None:
@@ -255,4 +243,5 @@ def _figure(context: ReportContext, changes: dict[str, Any]) -> Drawn | None:
     return draw_subsets(arms), title, f"{title} {spoken}."
 
 
-SUBJECT: Final = Subject(KEY, "Does it read something else than the disease?", compute, show, frames, paint)
+# The run writes its rows: shortcuts.csv.
+SUBJECT: Final = Subject(KEY, "Does it read something else than the disease?", from_the_run, show, paint=paint)

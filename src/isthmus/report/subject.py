@@ -126,6 +126,16 @@ class Shown:
     warnings: list[str] = field(default_factory=list)
 
 
+def from_the_run(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
+    """Return nothing: for subjects that no table of predictions holds; a run adds to its evidence what it found."""
+    return {}
+
+
+def no_tables(evidence: dict[str, Any]) -> dict[str, DataFrame]:
+    """Return no tables: for subjects of which the run writes what there is, or that have none."""
+    return {}
+
+
 def no_figures(context: ReportContext, table: AnalysisTable | None) -> Painters:
     """Return no painters: for subjects that are words and tables."""
     return {}
@@ -155,5 +165,5 @@ class Subject:
     heading: str
     compute: Callable[[AnalysisTable, Study, dict[str, Any]], Any]
     show: Callable[[ReportContext], Shown | None]
-    frames: Callable[[dict[str, Any]], dict[str, DataFrame]]
+    frames: Callable[[dict[str, Any]], dict[str, DataFrame]] = no_tables
     paint: Callable[[ReportContext, AnalysisTable | None], Painters] = no_figures
