@@ -4,8 +4,7 @@ from typing import Any
 
 from isthmus.report.context import ReportContext
 from isthmus.report.page_tables import Cell, Row, Table, interval_cell, percent_cell
-from isthmus.report.reading import count, interval, number, plural, split_name
-from isthmus.report.reading import percent_interval as percent_interval
+from isthmus.report.reading import count, interval, number, percent_interval, plural, split_name
 
 _NOTICEABLE = 0.1
 """Share of calls that flip under boxes moved by a tenth, by the interval's lower end, from which the page warns."""

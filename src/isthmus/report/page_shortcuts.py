@@ -6,9 +6,9 @@ from isthmus.report.analysis_table import AnalysisTable
 from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import Drawn
 from isthmus.report.figures_modalities import draw_subsets
-from isthmus.report.page_regions import against_the_rest, percent_interval
-from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import count, interval, number, p_value, plural, split_name
+from isthmus.report.page_regions import against_the_rest
+from isthmus.report.page_tables import Cell, Row, Table, cell_of, interval_cell
+from isthmus.report.reading import count, interval, number, p_value, percent_interval, plural, split_name
 from isthmus.report.shortcuts import KEY, MARKED, UNCHANGED
 from isthmus.report.subject import Painters, Shown, Subject, from_the_run
 
@@ -152,7 +152,7 @@ def _changes_table(context: ReportContext, arm: str, entries: list[dict[str, Any
         same = entry["change"] == UNCHANGED
         difference = "–" if same else interval(entry.get("difference"))
         flips = "–" if same or "flips" not in entry else percent_interval(entry["flips"])
-        cells = [Cell(count(entry["n"])), *(_cell(text) for text in (interval(entry.get("auc")), difference, flips))]
+        cells = [Cell(count(entry["n"])), *(cell_of(text) for text in (interval(entry.get("auc")), difference, flips))]
         if "untested" in entry:
             cells[1] = Cell("–", f"nothing to test: {entry['untested']}")
         rows.append(Row(entry["change"][:1].upper() + entry["change"][1:], cells, same))
@@ -167,7 +167,7 @@ def _devices_table(context: ReportContext, devices: dict[str, Any]) -> Table:
             [
                 Cell(count(len(facts["devices"])), facts["by"] + "s"),
                 Cell(count(facts["n"]), f"{count(facts['groups'])} patients"),
-                *(_cell(interval(facts[name])) for name in ("told", "by_label", "difference", "label_by_device")),
+                *(interval_cell(facts[name]) for name in ("told", "by_label", "difference", "label_by_device")),
             ],
         )
         for arm, facts in devices.items()
@@ -206,11 +206,6 @@ def _with_counts(context: ReportContext, facts: dict[str, Any], code: str) -> Ce
 
 def _both_p(facts: dict[str, Any]) -> list[Cell]:
     return [Cell(p_value(facts[name])) for name in ("p", "p_holm")]
-
-
-def _cell(text: str) -> Cell:
-    main, _, rest = text.partition(" (")
-    return Cell(main, rest.removesuffix(")"))
 
 
 def paint(context: ReportContext, table: AnalysisTable | None) -> Painters:
