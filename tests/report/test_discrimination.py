@@ -95,7 +95,7 @@ def test_a_fold_or_a_split_without_a_class_has_no_numbers_and_says_why() -> None
     frame = made_predictions(("new",), seeds=(0,))
     frame.loc[frame["label"] == "1", "fold"] = frame["fold"].clip(upper=1)
     entry = detail_of(frame.assign(fold=frame["fold"].where(frame["label"] == "1", 2)))["arms"]["new"]["cv"]
-    assert "folds lack a class" in entry["average_precision"]["note"]
+    assert "folds lack a class: their mean does not exist" in entry["average_precision"]["note"]
     one_class = pd.concat([one_model("new"), one_model("new").assign(split="external").query("label == '1'")])
     found = detail_of(one_class)["arms"]["new"]
     assert found["external"]["average_precision"]["estimate"] is None
@@ -179,3 +179,17 @@ def test_two_arms_of_ten_thousand_cases_take_seconds() -> None:
     ranking_detail(table, Study(bootstrap=200), {})
     # A tenth of the default resamplings: about 0.3 s alone; the limit allows for a busy machine.
     assert time.perf_counter() - start < 5
+
+
+def test_one_cause_is_one_note_with_its_arms() -> None:
+    """Fifteen footnotes once differed in the number of replicates alone, and named no arm."""
+    few = made_predictions(("a", "b"), seeds=(0,), folds=1, split="test")
+    few = few[few["group_id"].isin(sorted(set(few["group_id"]))[:6])]
+    few.loc[few["arm"] == "a", "p_1"] = (few["label"] == "1").astype(float)
+    evidence = compute_evidence(few.assign(p_0=1 - few["p_1"]), bootstrap=60)
+    shown = SUBJECT.show(ReportContext("t", evidence, predictions=few))
+    notes = [note for note in shown.notes if note.startswith("* ")]
+    causes = [note.partition(": ")[0] for note in notes]
+    assert len(causes) == len(set(causes))
+    assert any(": a (" in note for note in notes)
+    assert not any(";" in note for note in notes)

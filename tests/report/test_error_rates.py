@@ -147,6 +147,9 @@ def test_the_page_claims_what_holm_leaves_and_nothing_else(tmp_path):
     assert "no proof that all kinds are judged alike" in said
     said = error_rate_parts(context_with(entries, marks=["SMOKE"]))["misjudged"]["sentences"][0]
     assert "say nothing about nodules" in said
+    context = context_with(entries, marks=["SMOKE"])
+    context.evidence["unit"] = "patient"
+    assert "say nothing about patients" in error_rate_parts(context)["misjudged"]["sentences"][0]
 
 
 def test_a_kind_that_is_mostly_of_the_harder_class_is_said_to_be_that_and_no_more():

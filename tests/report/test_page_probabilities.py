@@ -1,6 +1,7 @@
 """Calibration in detail, reclassification, uncertainty: any table gives sections or none, and they say what counts."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -91,6 +92,17 @@ def test_the_page_says_what_sets_do_not_promise(full_context: ReportContext) -> 
     assert shown is not None
     assert "not at another hospital" in " ".join(shown.notes)
     assert "the commoner class alone" in " ".join(shown.sentences)
+
+
+def test_where_patients_are_judged_the_promise_is_not_for_one_patient_of_a_patient(full_context: ReportContext) -> None:
+    evidence = {**full_context.evidence, "unit": "patient"}
+    shown = UNCERTAINTY.show(replace(full_context, evidence=evidence))
+    assert shown is not None
+    said = " ".join(shown.notes)
+    assert "a group of patients counts once" in said
+    assert "however many patients" not in said
+    assert "one patient of a new patient" not in said
+    assert shown.tables[0].columns[1:3] == [f"of: {full_context.class_name(name)}" for name in evidence["classes"]]
 
 
 def test_a_smoke_run_is_not_read() -> None:

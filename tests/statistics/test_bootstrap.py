@@ -42,7 +42,7 @@ def test_weights_are_repeated_rows() -> None:
 
 def test_replicates_without_an_answer_are_counted() -> None:
     interval = percentile_interval(0.5, np.array([0.1, np.nan, 0.9]), 0.95)
-    assert interval.note == "1 replicates had no answer"
+    assert interval.note == "1 replicate had no answer"
     assert np.isnan(percentile_interval(np.nan, np.array([0.1])).low)
 
 

@@ -164,5 +164,5 @@ def heat_in_words(row: Mapping[Any, Any]) -> str:
     if np.isnan(row["lesion_area"]):
         return "No outline to compare with"
     if np.isnan(row["heat_in_lesion"]):
-        return "No heat: nothing spoke for the positive class"
+        return "No heat: nothing spoke for the class that is explained"
     return f"Heat in lesion {row['heat_in_lesion']:.2f}, centred Gaussian {row['gaussian_in_lesion']:.2f}"

@@ -168,7 +168,8 @@ def _sentence(found: dict[str, Any], words: str) -> str:
     difference, rank = found["difference"], found["rank"]
     verdict = "not told apart from"
     if found["groups"] < FEWEST:
-        verdict = f"and {found['groups']} patients are too few to tell it from"
+        few = "1 patient is" if found["groups"] == 1 else f"{found['groups']} patients are"
+        verdict = f"and {few} too few to tell it from"
     elif difference["low"] > 0:
         verdict = "more often than"
     elif difference["high"] < 0:

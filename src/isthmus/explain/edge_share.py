@@ -195,7 +195,9 @@ def _sentence(facts: dict[str, Any], words: str, positive: str) -> str:
     for name, own in facts["classes"].items():
         share = own["share"]
         limits = "" if share["low"] is None else f" ({share['low']:.2f} to {share['high']:.2f})"
-        parts.append(f"{share['estimate']:.2f}{limits} in {name} ({own['groups']} patients)")
+        parts.append(
+            f"{share['estimate']:.2f}{limits} in {name} ({own['groups']} patient{'' if own['groups'] == 1 else 's'})"
+        )
     said = (
         f"Of the {words} {positive} inside the lesion, the outer half of its area held {' and '.join(parts)}; even "
         f"heat scores 0.50, a Gaussian in the middle {facts['gaussian']:.2f}. On the grid of the maps the outer half "

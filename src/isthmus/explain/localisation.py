@@ -207,7 +207,7 @@ def told_from(baseline: str, difference: Mapping[str, Any], groups: int) -> str:
     ('more than a flat map', '9 patients are too few to tell it from a flat map')
     """
     if groups < FEWEST:
-        return f"{groups} patients are too few to tell it from {baseline}"
+        return f"{'1 patient is' if groups == 1 else f'{groups} patients are'} too few to tell it from {baseline}"
     if difference["low"] > 0:
         return f"more than {baseline}"
     return f"{'less than' if difference['high'] < 0 else 'not told apart from'} {baseline}"

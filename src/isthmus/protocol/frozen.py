@@ -64,7 +64,8 @@ def choose_operating_point(
     calibration = fit_calibration(positive, probabilities, groups)
     if smaller < FEWEST_GROUPS_FOR_SLOPE:
         threshold = prevalence_threshold(positive)
-        used = f"prevalence ({smaller} groups in the smaller class are too few for a Youden point)"
+        said = "1 group" if smaller == 1 else f"{smaller} groups"
+        used = f"prevalence ({said} in the smaller class: too few for a Youden point)"
     else:
         calibrated = calibration.apply(probabilities)
         threshold = youden_threshold(positive, calibrated) if rule == "youden" else prevalence_threshold(positive)

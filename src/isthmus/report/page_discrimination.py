@@ -14,6 +14,7 @@ from isthmus.report.page_tables import Cell, Row, Table
 from isthmus.report.ranking_detail import LOW, ranking_detail
 from isthmus.report.reading import in_order, interval, number, p_value, split_name
 from isthmus.report.sentences import positive_name
+from isthmus.report.starred import starred_notes
 from isthmus.report.subject import Painters, Shown, Subject
 from isthmus.statistics.few_groups import METHOD as WITHOUT_TEST
 
@@ -37,7 +38,10 @@ def show(context: ReportContext) -> Shown | None:
         return None
     facts = _facts(context.evidence, split)
     return Shown(
-        _sentences(context, facts, split), ("precision_recall",), [_table(context, facts, split)], _notes(facts)
+        _sentences(context, facts, split),
+        ("precision_recall",),
+        [_table(context, facts, split)],
+        _notes(context, facts),
     )
 
 
@@ -167,7 +171,7 @@ def _difference(entry: dict[str, Any]) -> Cell:
     return Cell(number(entry["difference"]), f"{limits}; p {p}{'' if entry['primary'] else ' (Holm)'}")
 
 
-def _notes(facts: dict[str, dict[str, Any]]) -> list[str]:
+def _notes(context: ReportContext, facts: dict[str, dict[str, Any]]) -> list[str]:
     notes = [
         "Partial AUCs are McClish-corrected, 0.5 is chance and 1 perfect. Thresholds are chosen anew in every "
         "resampling of the groups, so that the intervals count their uncertainty; differences are tested on paired "
@@ -175,12 +179,13 @@ def _notes(facts: dict[str, dict[str, Any]]) -> list[str]:
         "split and the points 0.80, 0.90 and 0.95, ranking_detail_differences.csv all differences with Holm's "
         "correction."
     ]
-    starred: dict[str, list[str]] = {}
-    for entries in facts.values():
-        for name in _COLUMNS:
-            if entries[name].get("note"):
-                starred.setdefault(entries[name]["note"], []).append(_COLUMNS[name])
-    return notes + [f"* {'; '.join(dict.fromkeys(names))}: {note}." for note, names in starred.items()]
+    starred = [
+        (context.title_of(arm), title, entries[name]["note"])
+        for arm, entries in facts.items()
+        for name, title in _COLUMNS.items()
+        if entries[name].get("note")
+    ]
+    return notes + starred_notes(starred, len(facts))
 
 
 def _precision_recall(context: ReportContext, table: AnalysisTable, split: str) -> Drawn | None:

@@ -9,7 +9,7 @@ from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import Drawn
 from isthmus.report.figures_edges import draw_edges
 from isthmus.report.page_tables import Cell, Row, Table
-from isthmus.report.reading import count, interval, number
+from isthmus.report.reading import count, interval, number, plural
 from isthmus.report.subject import Painters, Shown, Study, Subject
 
 KEY: Final = "edges"
@@ -77,7 +77,7 @@ def _edge_rows(context: ReportContext) -> list[Row]:
             cells = [Cell(_COUNTED[column])]
             for name in names:
                 own = facts["classes"].get(name)
-                patients = "" if own is None else f"{count(own['views'])} views, {count(own['groups'])} patients"
+                patients = "" if own is None else f"{plural(own['views'], 'view')}, {plural(own['groups'], 'patient')}"
                 cells.append(Cell(interval(own and own["share"]), patients))
             cells += [Cell(interval(facts["difference"])), Cell(number(facts["gaussian"]))]
             cells.append(Cell(f"{number(facts['centre_on_grid'])}–{number(facts['edge_on_grid'])}"))

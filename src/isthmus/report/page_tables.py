@@ -1,6 +1,6 @@
 """The tables of the page: cells as text, estimates over their intervals."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +12,12 @@ from isthmus.report.reading import (
     number,
     p_value,
     percent_interval,
+    plural,
     ranking_measure,
     split_name,
     splits_of,
 )
+from isthmus.report.starred import starred_notes
 
 _RANKING_AND_CALLS = (
     "auc",
@@ -124,7 +126,7 @@ def _by_site(context: ReportContext, facts: dict[str, Any], head: str) -> Table:
         for arm, entry in facts.items()
     ]
     unit = context.evidence["unit"]
-    return Table(f"{head}: AUC by site", [f"{site} ({count(sizes[site])} {unit}s)" for site in sites], rows)
+    return Table(f"{head}: AUC by site", [f"{site} ({plural(sizes[site], unit)})" for site in sites], rows)
 
 
 def _table(context: ReportContext, facts: dict[str, Any], caption: str, measures: Iterable[str]) -> Table:
@@ -181,24 +183,28 @@ def _per_class(context: ReportContext, facts: dict[str, Any], head: str) -> Tabl
 
 
 def _notes(context: ReportContext, facts: dict[str, Any]) -> list[str]:
-    """Return the notes of the arms, then those of starred measures; a note that all arms share names none."""
+    """Return the notes of the arms, then those of the starred cells; a note that all arms share names none."""
     of_arms: dict[str, list[str]] = {}
-    hidden = ("ppv", "npv") if any(entry.get("predictive_values") for entry in facts.values()) else ()
     for arm, entry in facts.items():
         for note in entry.get("notes", []):
             of_arms.setdefault(note, []).append(arm)
-    for arm, entry in facts.items():
-        for name in (name for name in MEASURES if name not in hidden):
-            value = entry.get(name)
-            if value and value.get("note"):
-                of_arms.setdefault(f"* {MEASURES[name]}: {value['note']}", []).append(arm)
     texts = []
-    for note, arms in of_arms.items():
-        star, text = ("* ", note[2:]) if note.startswith("* ") else ("", note)
+    for text, arms in of_arms.items():
         who = "" if len(arms) == len(facts) else f"{', '.join(context.title_of(arm) for arm in arms)}: "
         sentence = who + (text if who else text[:1].upper() + text[1:])
-        texts.append(star + sentence + ("" if text.endswith(".") else "."))
-    return texts
+        texts.append(sentence + ("" if text.endswith(".") else "."))
+    return texts + starred_notes(_starred(context, facts), len(facts))
+
+
+def _starred(context: ReportContext, facts: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield arm, column and note of what the tables show."""
+    hidden = ("ppv", "npv") if any(entry.get("predictive_values") for entry in facts.values()) else ()
+    for arm, entry in facts.items():
+        shown = {MEASURES[name]: entry.get(name) for name in _RANKING_AND_CALLS + _PROBABILITIES if name not in hidden}
+        shown |= {context.class_name(label): value for label, value in entry.get("one_vs_rest", {}).items()}
+        for column, value in shown.items():
+            if value and value.get("note"):
+                yield context.title_of(arm), column, value["note"]
 
 
 def fold_table(context: ReportContext) -> Table:

@@ -75,7 +75,7 @@ def _why_not(rows: DataFrame) -> str:
     lacking = [part for part in fold_rows(rows) if truth[part].all() or not truth[part].any()]
     if truth.all() or not truth.any():
         return "a class has no case here: nothing can be ranked"
-    return f"{len(lacking)} folds lack a class: the mean of the folds does not exist" if lacking else ""
+    return f"{len(lacking)} of the folds lack a class: their mean does not exist" if lacking else ""
 
 
 def _resample(rows: DataFrame, scores: Any, folds: Any, bootstrap: int) -> _Resampled:

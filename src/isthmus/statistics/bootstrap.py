@@ -91,10 +91,15 @@ def percentile_interval(
     if np.isnan(estimate) or answered.size == 0:
         return undefined(method, note or "not defined on these data", level)
     if answered.size < replicates.size:
-        note = "; ".join(filter(None, (note, f"{replicates.size - answered.size} replicates had no answer")))
+        note = "; ".join(filter(None, (note, unanswered(replicates.size - answered.size))))
     tail = widened_tail((1 - level) / 2, groups) if groups else (1 - level) / 2
     low, high = np.quantile(answered, [tail, 1 - tail])
     return Interval(float(estimate), float(low), float(high), level, method, note)
+
+
+def unanswered(replicates: int) -> str:
+    """Return the note that so many replicates had no answer."""
+    return f"{replicates} replicate{'' if replicates == 1 else 's'} had no answer"
 
 
 def widened_tail(tail: float, groups: int) -> float:
@@ -172,7 +177,7 @@ def compare_replicates(
     differences = replicates[:, 0] - replicates[:, 1]
     answered = differences[~np.isnan(differences)]
     if answered.size < len(differences):
-        note = "; ".join(filter(None, (note, f"{len(differences) - answered.size} replicates had no answer")))
+        note = "; ".join(filter(None, (note, unanswered(len(differences) - answered.size))))
     if np.isnan(estimate_a - estimate_b) or answered.size < 2:
         nothing = undefined(method, note or "not defined on these data", level)
         return Comparison(nothing, float("nan"), float("nan"), method, estimate_a, estimate_b)

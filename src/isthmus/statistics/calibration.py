@@ -171,7 +171,9 @@ def fit_calibration(
     codes, _ = as_groups(groups, truth.size)
     fewest = min(count_groups(codes, truth), count_groups(codes, ~truth))
     if fewest < FEWEST_GROUPS_FOR_SLOPE:
-        return fit_intercept(truth, probabilities, f"intercept only: {fewest} groups in the smaller class")
+        return fit_intercept(
+            truth, probabilities, f"intercept only: {fewest} group{'' if fewest == 1 else 's'} in the smaller class"
+        )
     return fit_logistic_calibration(truth, probabilities)
 
 

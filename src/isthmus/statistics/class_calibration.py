@@ -102,7 +102,7 @@ def fit_class_calibration(
     fewest = min(count_groups(of, truth == k) for k in range(values.shape[1]))
     logs = np.log(np.maximum(values, EDGE))
     if fewest < FEWEST_GROUPS_FOR_SLOPE:
-        return _intercepts_only(truth, logs, f"{fewest} groups in the smallest class")
+        return _intercepts_only(truth, logs, f"{fewest} group{'' if fewest == 1 else 's'} in the smallest class")
     found = _multinomial(truth, logs)
     if found is None:
         return _intercepts_only(truth, logs, "the multinomial likelihood has no maximum")

@@ -133,7 +133,7 @@ def coarse_note(fixed: float, others: int) -> str:
     """
     if not 0 < fixed < 1 or others * (1 - fixed) >= 1:
         return ""
-    return f"{others} cases cannot tell {fixed:g} from 1"
+    return f"{others} case{'' if others == 1 else 's'} cannot tell {fixed:g} from 1"
 
 
 def _at(truth: BoolArray, values: FloatArray, fixed: float, of: str) -> Callable[[FloatArray], FloatArray]:

@@ -86,7 +86,9 @@ def effective_number(outcome: BoolArray, codes: IntArray, count: int, level: flo
     n = outcome.size
     p = float(outcome.mean())
     if p in (0.0, 1.0) or count < 2:
-        return float(count), f"design effect not estimable: {count} groups taken as the number of cases"
+        return float(
+            count
+        ), f"design effect not estimable: {count} group{'' if count == 1 else 's'} taken as the number of cases"
     independent = p * (1 - p) / (n - 1)
     design_effect = ratio_variance(outcome, codes, count) / independent
     few = (_t_quantile(level, n - 1) / _t_quantile(level, count - 1)) ** 2

@@ -13,6 +13,7 @@ from isthmus.statistics.bootstrap import (
     group_bootstrap,
     jackknife,
     percentile_interval,
+    unanswered,
 )
 from isthmus.statistics.inputs import BoolArray, FloatArray, as_groups, count_groups
 from isthmus.statistics.interval import Comparison, Interval, check_level, logit_interval, normal_quantile, undefined
@@ -92,7 +93,7 @@ def interval_of_replicates(
     answered = replicates[~np.isnan(replicates)]
     note = few_groups_note(*groups)
     if answered.size < len(replicates):
-        note = "; ".join(filter(None, (note, f"{len(replicates) - answered.size} replicates had no answer")))
+        note = "; ".join(filter(None, (note, unanswered(len(replicates) - answered.size))))
     if np.isnan(estimate):
         return undefined(method, note or "not defined on these data", level)
     estimate = min(max(estimate, 0.0), 1.0)
