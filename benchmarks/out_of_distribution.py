@@ -38,7 +38,7 @@ from isthmus.protocol.cases import Cases, find_cases
 from isthmus.protocol.fits import fit_folder
 from isthmus.protocol.pictures import cache_folder, prepared_store
 from isthmus.protocol.run_folder import open_run
-from isthmus.protocol.training_likeness import cases_of_views, fit_both
+from isthmus.protocol.training_likeness import cases_of_views, fit_distances, likeness_of, tried
 from isthmus.statistics.cross_validated import cross_validated_auc
 from isthmus.statistics.proportions import clustered_proportion
 from isthmus.training.spec import FitSpec
@@ -90,8 +90,10 @@ def _of_arm(run: Path, arm: str, cases: Cases, elsewhere: Sequence[Elsewhere]) -
     store = prepared_store(PreparedCache(cache_folder()), cases.views[arm], fits[0].prepare)
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "arms").symlink_to((run / "arms").resolve())
-        fitted = fit_both(Path(scratch), fits, store, cases_of_views(cases, arm), cases.unit)
-        chosen = next(iter(fitted))
+        folds = fit_distances(Path(scratch), fits, store, cases_of_views(cases, arm))
+        trials = tried(folds)
+        fitted = {trial.kind: likeness_of(folds[trial.kind], trials, cases.unit) for trial in trials}
+        chosen = trials[0].kind
         shown = _prepared(elsewhere, fits[0].prepare)
         framed = _framed(cases, arm, fits[0].prepare) if fits[0].prepare.crop == "lesion" else None
         network = [read_fold(fit_folder(Path(scratch), fit)) for fit in fits]

@@ -13,16 +13,24 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from isthmus.errors import BundleError
+from isthmus.errors import IsthmusError
 from isthmus.files import read_json, sha256_of_json, write_bytes, write_json
 from isthmus.imaging.altered_pictures import ALTERATIONS
 from isthmus.imaging.cache import PreparedStore
 from isthmus.models.likeness_spec import FILE, LikenessSpec, Trial
 from isthmus.models.training_likeness import TrainingLikeness, UnseenCases, read_likeness
 from isthmus.protocol.cases import Cases
-from isthmus.protocol.fold_likeness import LikenessOfFold, UnseenViews, fit_fold
+from isthmus.protocol.fold_likeness import (
+    MOST,
+    MOST_ALTERED,
+    MOST_TUNING,
+    LikenessOfFold,
+    UnseenViews,
+    fit_fold,
+)
 from isthmus.protocol.schema import Protocol
 from isthmus.statistics.inputs import FloatArray
+from isthmus.statistics.out_of_distribution import NEIGHBOURS
 from isthmus.statistics.spread_of_means import Pair, agreement
 from isthmus.tables.check import write_table
 from isthmus.training.spec import FitSpec
@@ -38,6 +46,8 @@ RULE: Final = (
     f"pictures ({', '.join(ALTERATIONS)}) from the pictures themselves. Neighbours must be better by {MARGIN}, since "
     "they put the training pictures' embeddings into the bundle."
 )
+RULE_VERSION: Final = 1
+"""Change it with the arithmetic of distances, scales or agreement: what was kept is then made again."""
 _FORMAT: Final = "isthmus-likeness/1.1"
 
 
@@ -86,10 +96,11 @@ def fit_likeness(
     for done, key in enumerate(protocol.arms, start=1):
         own = [fit for fit in fits if fit.arm == key and fit.seed == protocol.splits.seeds[0]]
         case_of = cases_of_views(cases, key)
-        known = [stores[key].key, RULE, _FORMAT, case_of, *(fit.fingerprint() for fit in own)]
+        rule = [RULE_VERSION, RULE, MOST, MOST_ALTERED, MOST_TUNING, NEIGHBOURS, _FORMAT]
+        known = [stores[key].key, rule, case_of, *(fit.fingerprint() for fit in own)]
         folder = run_folder / "likeness" / f"{key}-{sha256_of_json(known)[:16]}"
-        fit = _Arm(run_folder, own, stores[key], case_of, cases.unit)
-        found[key] = _kept(folder, len(own)) or _keep(folder, fit.fitted())
+        kept = _kept(folder, len(own))
+        found[key] = kept or _keep(folder, _fitted(fit_distances(run_folder, own, stores[key], case_of), cases.unit))
         if progress is not None:
             progress("what training pictures are like", done, len(protocol.arms))
     return found
@@ -100,10 +111,9 @@ def _kept(folder: Path, parts: int) -> Fitted | None:
         return None
     try:
         said = LikenessSpec.model_validate(read_json(folder / "likeness.json", name="likeness")["likeness"])
-        likeness = read_likeness(folder, said, parts)
-    except (BundleError, ValueError, KeyError):
+        return Fitted(read_likeness(folder, said, parts), pd.read_parquet(folder / "held_out.parquet"))
+    except (IsthmusError, OSError, ValueError, KeyError):
         return None  # damaged: it is made again
-    return Fitted(likeness, pd.read_parquet(folder / "held_out.parquet"))
 
 
 def _keep(folder: Path, fitted: Fitted) -> Fitted:
@@ -114,35 +124,31 @@ def _keep(folder: Path, fitted: Fitted) -> Fitted:
     return fitted
 
 
-@dataclass(frozen=True, eq=False)
-class _Arm:
-    """An arm's fits of one seed, their pictures, and to which case each view belongs."""
+def _fitted(folds: Mapping[str, Sequence[LikenessOfFold]], unit: str) -> Fitted:
+    trials = tried(folds)
+    chosen = folds[trials[0].kind]
+    own, _ = _unseen(chosen)
+    rows = [(view, score) for scores in own.values() for view, score in scores.items()]
+    table = pd.DataFrame(rows, columns=["view_id", "out_of_distribution"])
+    return Fitted(likeness_of(chosen, trials, unit), table)
 
-    run_folder: Path
-    fits: Sequence[FitSpec]
-    store: PreparedStore
-    case_of: Mapping[str, str]
-    unit: str
 
-    def fitted(self) -> Fitted:
-        folds, trials = self.both()
-        chosen = folds[trials[0].kind]
-        own, _ = _unseen(chosen)
-        rows = [(view, score) for scores in own.values() for view, score in scores.items()]
-        table = pd.DataFrame(rows, columns=["view_id", "out_of_distribution"])
-        return Fitted(likeness_of(chosen, trials, self.unit), table)
+def fit_distances(
+    run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore, case_of: Mapping[str, str]
+) -> dict[str, list[LikenessOfFold]]:
+    """Return each distance's folds, of an arm's fits of one seed; ``case_of`` says to which case a view belongs."""
+    each = [fit_fold(run_folder, fit, store, case_of) for fit in fits]
+    return {kind: [fold[kind] for fold in each] for kind in ("mahalanobis", "neighbours")}
 
-    def both(self) -> tuple[dict[str, list[LikenessOfFold]], list[Trial]]:
-        """Return each distance's folds, and how well it told altered pictures, the chosen one first."""
-        kinds: dict[str, list[LikenessOfFold]] = {"mahalanobis": [], "neighbours": []}
-        for fit in self.fits:
-            for kind, fold in fit_fold(self.run_folder, fit, self.store, self.case_of).items():
-                kinds[kind].append(fold)
-        trials = [
+
+def tried(folds: Mapping[str, Sequence[LikenessOfFold]]) -> list[Trial]:
+    """Return how well each distance told altered pictures, the chosen one first."""
+    return choose(
+        [
             Trial.model_validate({"kind": kind, "aurocs": {name: _mean_auroc(own, name) for name in ALTERATIONS}})
-            for kind, own in kinds.items()
+            for kind, own in folds.items()
         ]
-        return kinds, choose(trials)
+    )
 
 
 def _mean_auroc(folds: Sequence[LikenessOfFold], alteration: str) -> float:
@@ -153,14 +159,6 @@ def cases_of_views(cases: Cases, arm: str) -> dict[str, str]:
     """Return for each view of an arm the nodule, or the patient, that its label belongs to."""
     views = cases.views[arm]
     return dict(zip(views["view_id"].tolist(), views[f"{cases.unit}_id"].astype(str).tolist(), strict=True))
-
-
-def fit_both(
-    run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore, case_of: Mapping[str, str], unit: str
-) -> dict[str, TrainingLikeness]:
-    """Return both distances of an arm's fold networks, the chosen one first: for comparing them."""
-    folds, trials = _Arm(run_folder, fits, store, case_of, unit).both()
-    return {trial.kind: likeness_of(folds[trial.kind], trials, unit) for trial in trials}
 
 
 def likeness_of(folds: Sequence[LikenessOfFold], trials: Sequence[Trial], unit: str) -> TrainingLikeness:
