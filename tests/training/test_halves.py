@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isthmus.errors import CohortError, FitError
-from isthmus.training.halves import check_unseen, halve_groups, pairs_of
+from isthmus.training.halves import FEWEST, check_unseen, halve_groups, pairs_of
 
 
 @settings(max_examples=60, deadline=None)
@@ -18,7 +18,7 @@ def test_halves_share_out_every_group_once_and_each_class_evenly(rows: list[tupl
     strata = {group: (rare if any(g == group and y == rare for g, y in zip(groups, labels, strict=True)) else 1 - rare)
               for group in groups}  # fmt: skip
     sizes = [sum(stratum == label for stratum in strata.values()) for label in (0, 1)]
-    if min(sizes) < 2:
+    if min(sizes) < FEWEST:
         with pytest.raises(CohortError, match="cannot be halved"):
             halve_groups(groups, labels, seed)
         return

@@ -10,7 +10,7 @@ import pandas as pd
 from isthmus.protocol.case_facts import with_patients
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases
 from isthmus.report.clinical_model import ClinicalModel, clinical_evidence, fit_clinical_model
-from isthmus.report.clinical_terms import CLINICAL, PREOPERATIVE
+from isthmus.report.clinical_terms import CLINICAL, PREOPERATIVE, terms_of
 from isthmus.report.discrimination import auc_difference, auc_of
 from isthmus.report.nomogram import nomogram
 from isthmus.statistics.calibration import LogisticCalibration
@@ -96,6 +96,26 @@ def fit_clinical_arm(
         sensitivity["auc"] = auc_of(more, truth, more[score], level).as_dict()
         sensitivity["difference"] = _difference(held_out, truth, more[score], held_out[score], level)
     return ClinicalArm(rows, model, evidence)
+
+
+def check_clinical_columns(cases: Cases, split: pd.DataFrame, columns: Sequence[str] | None = None) -> None:
+    """Refuse training patients, of a fold or all, of whom nothing is known that could enter the model; fits nothing.
+
+    Parameters
+    ----------
+    cases, split, columns
+        As for :func:`fit_clinical_arm`.
+
+    Raises
+    ------
+    InputError
+        As :func:`fit_clinical_arm`.
+    """
+    known = known_cases(cases)
+    folds = [part[part["part"] == "train"]["group_id"] for _, part in split.groupby(["seed", "fold"])]
+    for taught in (known, *(known[known["group_id"].isin(groups)] for groups in folds)):
+        if not terms_of(taught, columns)[0]:
+            fit_clinical_model(taught, cases.classes[-1], columns)
 
 
 def clinical_predictions(

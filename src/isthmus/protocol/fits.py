@@ -1,6 +1,6 @@
 """The fits of a run: which there are, and where they lie."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -119,7 +119,8 @@ def fit_spec(
     members: dict[str, list[str]] = {part: views.loc[views["part"] == part, "view_id"].tolist() for part in PARTS}
     ids: list[str] = views["view_id"].tolist()
     labels = {view: codes[label] for view, label in zip(ids, views["label"].tolist(), strict=True)}
-    _check_classes(members, labels, cases, f"arm {key}, seed {seed}, fold {fold}")
+    present = {part: {cases.classes[labels[view]] for view in own} for part, own in members.items()}
+    check_classes(present, cases, f"arm {key}, seed {seed}, fold {fold}")
     return FitSpec(
         arm=key,
         candidate=candidate,
@@ -149,10 +150,16 @@ def fit_spec(
     )
 
 
-def _check_classes(members: Mapping[str, list[str]], labels: Mapping[str, int], cases: Cases, where: str) -> None:
-    for part, views in members.items():
-        present = {labels[view] for view in views}
-        missing = [name for code, name in enumerate(cases.classes) if code not in present]
+def check_classes(present: Mapping[str, Collection[str]], cases: Cases, where: str) -> None:
+    """Refuse parts of a fold that lack a class; `present` holds the classes of each part's views.
+
+    Raises
+    ------
+    CohortError
+        With the part and the class.
+    """
+    for part, classes in present.items():
+        missing = [name for name in cases.classes if name not in classes]
         if missing:
             names = " and ".join(repr(cases.target.classes[name]) for name in missing)
             raise CohortError(

@@ -9,14 +9,14 @@ from isthmus.files import refuse_existing
 from isthmus.models.mean_head import MEAN
 from isthmus.models.weights import locate
 from isthmus.protocol.arithmetic import try_arithmetic
-from isthmus.protocol.candidates import check_test_to_choose_on
 from isthmus.protocol.cases import Cases, find_cases, looks_of
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.external import Outside, answered, check_all_given, check_names
 from isthmus.protocol.fits import fit_folder, list_fits, list_picture_level_fits
 from isthmus.protocol.narrowing import fitted_to
-from isthmus.protocol.parts import divide, set_aside
+from isthmus.protocol.parts import set_aside
 from isthmus.protocol.plan import Plan, PlannedOutside, make_plan
+from isthmus.protocol.refusals import divided
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run_folder import claim_folder
 from isthmus.protocol.schema import Protocol
@@ -60,8 +60,7 @@ def plan_run(
         else:
             refuse_existing(folder)
         check_all_given(folder, cases.cohort, outside)
-    split, aside = divide(resolved, cases)
-    check_test_to_choose_on(resolved, aside)
+    split, aside = divided(resolved, cases)
     arithmetic = try_arithmetic(resolved, len(cases.classes))
     training, _ = set_aside(cases, aside)
     keys = dict.fromkeys(resolved.arms, "")

@@ -14,7 +14,7 @@ from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.manifest import Manifest
 from isthmus.protocol.arithmetic import choose_arithmetic
 from isthmus.protocol.bundles import write_bundles
-from isthmus.protocol.candidates import PREDICTIONS, Choice, Chooser, check_test_to_choose_on, network_test_rows
+from isthmus.protocol.candidates import PREDICTIONS, Choice, Chooser, network_test_rows
 from isthmus.protocol.case_doubts import case_doubts
 from isthmus.protocol.case_facts import case_facts
 from isthmus.protocol.cases import Cases, find_cases
@@ -46,6 +46,7 @@ from isthmus.protocol.pictures import cache_folder, prepare_pictures
 from isthmus.protocol.plan import make_plan
 from isthmus.protocol.planning import check_libraries, check_weights
 from isthmus.protocol.record import run_facts
+from isthmus.protocol.refusals import divided
 from isthmus.protocol.report_facts import report_context
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run_folder import SEEDS, Run, claim_folder, go_on, open_run
@@ -123,7 +124,7 @@ def run(
         if say is not None:
             say(line)
     cases = find_cases(resolved, loaded)
-    check_test_to_choose_on(resolved, divide(resolved, cases)[1])
+    divided(resolved, cases)  # what needs no picture is refused before there is a folder
     folder, folders = Path(out), [external] if isinstance(external, str | Path) else list(external)
     said = {} if correspondence is None else read_correspondences(correspondence)
     check_weights(resolved)

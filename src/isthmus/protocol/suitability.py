@@ -8,11 +8,10 @@ from typing import Any
 import pandas as pd
 
 from isthmus.cohort.cohort import Cohort
-from isthmus.errors import CohortError, ProtocolError
+from isthmus.errors import CohortError, InputError, ProtocolError
 from isthmus.protocol.cases import REGIONS_HINT, Look, find_cases, looks_of, usable_views
-from isthmus.protocol.descriptors import descriptor_task
 from isthmus.protocol.narrowing import fitted_to
-from isthmus.protocol.parts import divide
+from isthmus.protocol.refusals import divided
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.schema import Protocol
 from isthmus.report.reading import listed, plural
@@ -151,12 +150,9 @@ def _counts(views: pd.DataFrame, classes: dict[str, str]) -> dict[str, Any]:
 
 
 def _refused_later(protocol: Protocol, cohort: Cohort) -> list[str]:
-    """Return why a run would stop before its first fit: its groups cannot be divided, or it has nothing to describe."""
+    """Return why a run would stop before its first fit: its patients cannot be divided or halved, and more."""
     try:
-        cases = find_cases(protocol, cohort)
-        divide(protocol, cases)
-        for key, arm in protocol.arms.items():
-            descriptor_task(arm, key, cases, [])
-    except (CohortError, ProtocolError) as error:
+        divided(protocol, find_cases(protocol, cohort))
+    except (CohortError, InputError, ProtocolError) as error:
         return [str(error)]
     return []

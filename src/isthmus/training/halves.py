@@ -7,7 +7,7 @@ patients: networks of one half, head of the other, and the reverse; the fused mo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from isthmus.cohort.splits import strata_of
 from isthmus.errors import CohortError, FitError
 
 FusionMode = Literal["cross_fit", "paper"]
+
+FEWEST: Final = 4
+"""Groups of each class, at least: a head is fitted on half of them, and cross-validated it needs two of each class."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,15 @@ def halve_groups(groups: ArrayLike, labels: ArrayLike, seed: int) -> tuple[tuple
     Raises
     ------
     CohortError
-        When there are not two classes, or one has fewer than two groups.
+        When there are not two classes, or one has fewer than :data:`FEWEST` groups.
     """
     strata = strata_of(pd.DataFrame({"group_id": np.asarray(groups, object), "label": np.asarray(labels, object)}))
     counts = strata.value_counts()
-    if len(counts) < 2 or counts.min() < 2:
+    if len(counts) < 2 or counts.min() < FEWEST:
         shown = ", ".join(f"{counts[label]} of class {label}" for label in sorted(counts.index))
         raise CohortError(
             f"these patients cannot be halved: groups are {shown}",
-            expected="at least 2 groups of each of 2 classes",
+            expected=f"at least {FEWEST} groups of each of 2 classes",
             hint="fusion needs more patients of the rarer class",
         )
     generator = np.random.default_rng(seed)
