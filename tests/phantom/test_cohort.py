@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -219,3 +220,14 @@ def test_errors_of_isthmus_survive_the_way_to_the_terminal(tmp_path: Path) -> No
     (tmp_path / "file").touch()
     with pytest.raises(IsthmusError, match="not a folder"):
         make(tmp_path / "file" / "cohort")
+
+
+def test_a_number_of_nodules_that_is_advised_leaves_patients_of_every_class_for_folds(tmp_path: Path) -> None:
+    # `three-class --nodules 48 --seed 1` advised 60, of which zhao2025 could make no folds.
+    with pytest.raises(CohortError) as refused:
+        simulate("three-class", tmp_path / "cohort", 48, 1)
+    (advised,) = re.findall(r"--nodules (\d+) is enough", str(refused.value))
+    nodules = draw_population(load_preset("three-class"), int(advised), 1).nodules
+    patients = nodules.groupby(["split", "diagnosis"])["patient_id"].nunique()
+    assert patients["train"].min() >= 5
+    assert set(patients["test"].index) == set(patients["train"].index) == {"BTN", "NMTN", "MMTN"}

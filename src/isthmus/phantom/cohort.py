@@ -6,6 +6,7 @@ same bytes, whatever the number of processes and however often it was stopped.
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,7 @@ DRAWS: Final = 1_000_000
 PLAN: Final = "plan.json"
 _FINISHED: Final = "timing.json"  # the last file that is written
 _MOST_TRIED: Final = 20_000
+_TO_TRAIN_ON: Final = 5  # groups of a class: one held out in each of five folds, one to tune on, three to train on
 
 Progress = Callable[[str, int, int], None]
 
@@ -164,7 +166,8 @@ def _enough_of_each(population: Population) -> None:
         return
     preset, nodules = population.preset, len(population.nodules)
     enough = nodules
-    while enough < _MOST_TRIED and _lacking(draw_population(preset, enough, population.seed)):
+    # What is advised can be divided into folds too; a smaller cohort is made where it is asked for.
+    while enough < _MOST_TRIED and _lacking(draw_population(preset, enough, population.seed), _TO_TRAIN_ON):
         enough = max(enough + 4, enough * 5 // 4)
     raise CohortError(
         f"{nodules} nodules leave {lacking[0][0]} without {lacking[0][1]!r}",
@@ -178,9 +181,12 @@ def _parts(preset: Preset) -> list[str]:
     return [*preset.parts, *(["external"] if any(site.external for site in preset.sites.values()) else [])]
 
 
-def _lacking(population: Population) -> list[tuple[str, str]]:
+def _lacking(population: Population, to_train_on: int = 1) -> list[tuple[str, str]]:
+    """Return the parts and classes without a patient group, in the training part with fewer than `to_train_on`."""
     preset, nodules = population.preset, population.nodules
-    there = set(zip(nodules["split"], nodules[preset.target.column], strict=True))
+    groups = nodules.drop_duplicates(["split", preset.target.column, "group_id"])
+    counts = Counter(zip(groups["split"], groups[preset.target.column], strict=True))
+    there = {place for place, number in counts.items() if number >= (to_train_on if place[0] == "train" else 1)}
     wanted = [(part, code) for part in _parts(preset) for code in preset.classes]
     # A class that no patient of the part may have (a number of 0) is not missed.
     planned = [(part, code) for part, code in wanted if part == "external" or preset.parts[part][code] > 0]  # type: ignore[index]
