@@ -158,3 +158,24 @@ def test_a_sheet_holds_every_case_and_the_same_cases_give_the_same_bytes(tmp_pat
 def test_a_sheet_of_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no case"):
         gallery([], tmp_path / "a.png")
+
+
+def test_a_picture_in_which_nothing_spoke_for_the_class_says_so_and_has_no_scale_of_heat(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+
+    def strip(width: int, lines: list[str], *others: object) -> np.ndarray:
+        said.extend(lines)
+        return legend(width, lines, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("isthmus.explain.overlay.legend", strip)
+    picture, cold = speckle(), np.zeros((120, 160), np.float32)
+    warm = cold.copy()
+    warm[40:60, 50:80] = 1.0
+    drawn = [overlay(picture, heat, score="0.10", target="malignant", region=(0, 0, 160, 120)) for heat in (cold, warm)]
+    assert said[1].startswith("No heat: nothing spoke for malignant")
+    assert said[3].startswith("Heat: evidence for malignant")
+    # The scale runs through every colour of the map; a grey picture under no heat has none but the letters' own.
+    colourful = [int((np.ptp(one.astype(int), axis=2) > 100).sum()) for one in drawn]
+    assert colourful[0] == 0 < colourful[1]

@@ -24,23 +24,28 @@ def colours_of_heat(heat: NDArray[Any]) -> Colours:
     return np.asarray(np.asarray(table)[:, 0, ::-1][levels], dtype=np.uint8)
 
 
-def legend(width: int, lines: Sequence[str], marks: Sequence[str] = (), hottest: str = "point here") -> Colours:
-    """Return a white strip with the colour scale, lines of words wrapped to the width, and marks that stand out."""
+def legend(width: int, lines: Sequence[str], marks: Sequence[str] = (), hottest: str | None = "point here") -> Colours:
+    """Return a white strip with the colour scale, lines of words wrapped to the width, and marks that stand out.
+
+    The scale says where its hottest point is; with `hottest` None there is no heat, and no scale.
+    """
     from PIL import Image, ImageDraw
 
     letters = font(14)
     inks = [INK, *[QUIET] * (len(lines) - 1), *[MARK] * len(marks)]
     text = [(part, ink) for line, ink in zip([*lines, *marks], inks, strict=True) for part in wrapped(line, width)]
     scale_width = min(240, width - 2 * _MARGIN)
-    height = 2 * _MARGIN + 2 * _LINE + 4 + _LINE * len(text)
+    above = 0 if hottest is None else 2 * _LINE + 4
+    height = 2 * _MARGIN + above + _LINE * len(text)
     strip = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(strip)
-    bar = np.repeat(colours_of_heat(np.linspace(0, 1, scale_width))[None], 12, axis=0)
-    strip.paste(Image.fromarray(bar), (_MARGIN, _MARGIN))
-    draw.text((_MARGIN, _MARGIN + 15), "0: none", INK, font=letters)
-    draw.text((_MARGIN + scale_width, _MARGIN + 15), f"1: hottest {hottest}", INK, font=letters, anchor="ra")
+    if hottest is not None:
+        bar = np.repeat(colours_of_heat(np.linspace(0, 1, scale_width))[None], 12, axis=0)
+        strip.paste(Image.fromarray(bar), (_MARGIN, _MARGIN))
+        draw.text((_MARGIN, _MARGIN + 15), "0: none", INK, font=letters)
+        draw.text((_MARGIN + scale_width, _MARGIN + 15), f"1: hottest {hottest}", INK, font=letters, anchor="ra")
     for row, (line, ink) in enumerate(text):
-        draw.text((_MARGIN, _MARGIN + 2 * _LINE + 4 + row * _LINE), line, ink, font=letters)
+        draw.text((_MARGIN, _MARGIN + above + row * _LINE), line, ink, font=letters)
     return np.asarray(strip, dtype=np.uint8)
 
 

@@ -153,9 +153,11 @@ def overlay(
         Picture with a strip of words under it.
     """
     drawn = draw_heat(picture, heat, region, mask, window)
-    lines = [f"Grad-CAM, model score {score}; research use only", f"Heat: evidence for {target}."]
+    warm = bool((heat > 0).any())
+    lines = [f"Grad-CAM, model score {score}; research use only"]
+    lines.append(f"Heat: evidence for {target}." if warm else f"No heat: nothing spoke for {target}.")
     lines[1] += marked_lines(mask is not None and bool(mask.any()), window is not None)
-    return np.vstack([drawn, legend(drawn.shape[1], lines, marks)])
+    return np.vstack([drawn, legend(drawn.shape[1], lines, marks, "point here" if warm else None)])
 
 
 def marked_lines(outlined: bool, framed: bool) -> str:
