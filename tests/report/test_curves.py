@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isthmus.report.analysis_table import analysis_table
+from isthmus.report.context import ReportContext
 from isthmus.report.curves import calibration_curve, roc_summary
-from isthmus.report.misclassified import misclassified
+from isthmus.report.evidence import compute_evidence
+from isthmus.report.misclassified import misclassified, misclassified_rows
 from isthmus.report.reading import count, interval, number
 from isthmus.statistics.roc import auc
 from tests.report.made import made_predictions
@@ -81,3 +83,15 @@ def test_numbers_are_printed_as_journals_do() -> None:
     assert interval({"estimate": 0.5, "low": None, "high": None}) == "0.50"
     assert interval({"difference": -0.04, "low": -0.07, "high": -0.01}) == "−0.04 (−0.07 to −0.01)"
     assert count(1234567) == "1\u202f234\u202f567"
+
+
+def test_the_threshold_stands_beside_a_wrong_call_with_as_many_digits_as_tell_them_apart() -> None:
+    """Called benign ... 0.62 beside called malignant ... 0.64 is a riddle without the two thresholds."""
+    frame = made_predictions(("new",), units=40, seeds=(0,), folds=1, split="test")
+    frame["p_1"] = np.where(frame.index == 0, 0.6249, 0.9 * (frame["label"] == "1") + 0.05)
+    frame["label"] = np.where(frame.index == 0, "1", frame["label"])
+    frozen = {"arms": {"new": {"threshold": 0.6251, "rule": "youden"}}}
+    evidence = compute_evidence(frame.assign(p_0=1 - frame["p_1"], call=""), frozen=frozen, bootstrap=10)
+    context = ReportContext("t", evidence, predictions=frame.assign(p_0=1 - frame["p_1"], call=""), frozen=frozen)
+    rows, _ = misclassified_rows(context)
+    assert [(row["value"], row["threshold"]) for row in rows] == [("0.6249", "0.6251")]

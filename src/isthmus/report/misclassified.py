@@ -32,8 +32,9 @@ def misclassified(table: AnalysisTable, split: str) -> DataFrame:
     Returns
     -------
     DataFrame
-        ``unit_id, arm, label, call, value, confidence, wrong, seeds``: one row a unit and arm. ``value`` is the mean
-        over seeds of the positive class's probability (or the score), ``wrong`` in how many of ``seeds`` the call was
+        ``unit_id, arm, label, call, value, threshold, confidence, wrong, seeds``: one row a unit and arm. ``value`` is
+        the mean over seeds of the positive class's probability (or the score), ``threshold`` that of the thresholds
+        behind its calls (NaN where there are none), ``wrong`` in how many of ``seeds`` the call was
         wrong; ``confidence`` how far the value lies on the wrong side of the threshold that made the call: in log odds
         for probabilities (of 0.5 where no threshold was frozen), in ranks for scores; for several classes the
         probability of the class called.
@@ -42,15 +43,18 @@ def misclassified(table: AnalysisTable, split: str) -> DataFrame:
     column = "probability" if table.has_probabilities else "score"
     if len(table.classes) > 2 and table.has_probabilities:
         called = rows[calibrated_columns(table.classes)].max(axis=1)
-        rows = rows.assign(value=called, confidence=called)
+        rows = rows.assign(value=called, confidence=called, threshold=np.nan)
     else:
-        beyond = _beyond_threshold(table, rows, split)
-        rows = rows.assign(value=rows[column], confidence=np.where(rows["truth"], -beyond, beyond))
+        threshold = _threshold(table, rows, split)
+        beyond = _beyond_threshold(table, rows, threshold)
+        confidence = np.where(rows["truth"], -beyond, beyond)
+        rows = rows.assign(value=rows[column], confidence=confidence, threshold=threshold)
     rows = rows.assign(wrong=rows["label"] != rows["call"])
     by_unit = rows.groupby(["arm", "unit_id"], sort=False)
     summary = by_unit.agg(
         label=("label", "first"),
         value=("value", "mean"),
+        threshold=("threshold", "mean"),
         confidence=("confidence", "mean"),
         wrong=("wrong", "sum"),
         seeds=("wrong", "size"),
@@ -61,8 +65,8 @@ def misclassified(table: AnalysisTable, split: str) -> DataFrame:
     return summary.sort_values(["confidence", "unit_id"], ascending=[False, True], kind="stable", ignore_index=True)
 
 
-def _beyond_threshold(table: AnalysisTable, rows: DataFrame, split: str) -> NDArray[np.float64]:
-    """Return how far each row lies above the threshold that makes its call: log odds, or ranks for bare scores."""
+def _threshold(table: AnalysisTable, rows: DataFrame, split: str) -> NDArray[np.float64]:
+    """Return the threshold that makes each row's call: of probabilities 0.5 and of scores NaN where none is frozen."""
     limits = {
         (str(arm), entry["seed"], entry["fold"]): float(entry["value"])
         for arm in set(rows["arm"])
@@ -71,12 +75,24 @@ def _beyond_threshold(table: AnalysisTable, rows: DataFrame, split: str) -> NDAr
     }
     places = zip(rows["arm"], rows["seed"], rows["fold"], strict=True)
     threshold = np.array([limits.get((str(arm), seed, fold), np.nan) for arm, seed, fold in places], dtype=np.float64)
+    return np.where(np.isnan(threshold), 0.5, threshold) if table.has_probabilities else threshold
+
+
+def _beyond_threshold(table: AnalysisTable, rows: DataFrame, threshold: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far each row lies above the threshold that makes its call: log odds, or ranks for bare scores."""
     if table.has_probabilities:
-        threshold = np.where(np.isnan(threshold), 0.5, threshold)
         return safe_logit(rows["probability"].to_numpy(dtype=np.float64)) - safe_logit(threshold)
     ranks = rows.groupby("arm")["score"].rank(pct=True).to_numpy()
     below = rows.assign(below=rows["score"] < threshold).groupby("arm")["below"].transform("mean").to_numpy()
     return np.asarray(ranks - np.where(np.isnan(threshold), 0.5, below), dtype=np.float64)
+
+
+def _beside(value: float, threshold: float) -> dict[str, str]:
+    """Return a value and the threshold behind its call, with as many digits as tell them apart: two, four at most."""
+    if np.isnan(threshold):
+        return {"value": number(value), "threshold": ""}
+    digits = next((n for n in (2, 3) if number(value, n) != number(threshold, n)), 4)
+    return {"value": number(value, digits), "threshold": number(threshold, digits)}
 
 
 def misclassified_rows(context: ReportContext, limit: int = 12) -> tuple[list[dict[str, Any]], str]:
@@ -95,7 +111,7 @@ def misclassified_rows(context: ReportContext, limit: int = 12) -> tuple[list[di
             "arm": context.title_of(str(row.arm)),
             "label": names.get(str(row.label), row.label),
             "call": names.get(str(row.call), row.call),
-            "value": number(float(row.value)),  # type: ignore[arg-type]
+            **_beside(float(row.value), float(row.threshold)),  # type: ignore[arg-type]
         }
         for row in wrong.head(limit).itertuples()
     ]
