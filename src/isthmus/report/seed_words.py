@@ -152,9 +152,11 @@ def choice_words(context: ReportContext, contrast: dict[str, Any]) -> str:
         f"{_marked(context.title_of(arm), arm in choice['oracles'])} {number(value, 3)}"
         for arm, value in choice["figures"].items()
     ]
+    title = contrast["title"].rstrip(".?:")
     text = (
-        f"{contrast['title'].rstrip('.?:')}: of {count(len(figures))} arms {context.title_of(choice['arm'])} has the "
-        f"best cross-validated AUC and is the one compared with ({'; '.join(figures)}); no set kept aside was asked."
+        f"{title[:1].upper()}{title[1:]}: the opponent was chosen by cross-validation, the test set played no part. Of "
+        f"{plural(len(figures), 'arm')} {context.title_of(choice['arm'])} has the best cross-validated AUC "
+        f"({'; '.join(figures)})."
     )
     if choice["oracles"]:
         text += " Oracle: the simulated truth chose its pictures, which no clinic can do."
