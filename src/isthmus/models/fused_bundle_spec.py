@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 from isthmus.models.bundle_spec import Calibration, CohortFacts, Facts, Requires, Sha256, Thresholds, marks_of
 from isthmus.models.fused_columns import Join, WhereAbsent
 
-FORMAT = "isthmus-fused-bundle/1.0"
+FORMAT = "isthmus-fused-bundle/1.1"
+"""1.1 added what is joined without a fitted head: ``join: mean``, whose ``mode`` is null."""
 
 ArmName = Annotated[str, Field(pattern=r"^[^./\\:][^/\\:]*$", max_length=100)]
 """A name that is a folder inside the bundle, and nothing else."""
