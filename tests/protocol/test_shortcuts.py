@@ -8,7 +8,7 @@ import pytest
 from isthmus.cohort.sources import import_data_set
 from isthmus.imaging.pixel_changes import PAINTED_OUT, PIXEL_CHANGES
 from isthmus.protocol import device_views, perturbation
-from isthmus.protocol import run as run_module
+from isthmus.protocol import judging_stages
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run import run
 from isthmus.protocol.schema import Shortcuts
@@ -36,7 +36,7 @@ def asked(cache, tmp_path_factory):
         add_shortcuts(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module, "add_shortcuts", watched)
+        patch.setattr(judging_stages, "add_shortcuts", watched)
         settings = [one for one in SETTINGS if "test" not in one]
         settings += ["shortcuts.views=200", "explain.arms=[]", "defaults.train.epochs=1"]
         finished = run("wang2025", folder / "cohort", folder / "run", profile="smoke", settings=settings)

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,30 +28,13 @@ from isthmus.tables.cases import CASES_TABLE
 from isthmus.tables.check import write_table
 
 
-def write_evidence(
-    run_folder: Path,
-    protocol: Protocol,
-    cases: Cases,
-    predictions: pd.DataFrame,
-    frozen: dict[str, Any],
-    *,
-    leak: LeakDemonstration | None,
-    truth: Truth | None,
-    outside: Mapping[str, dict[str, Any]],
-    changed_boxes: pd.DataFrame,
-    facts: pd.DataFrame,
-    descriptors: DescriptorEvidence,
-    secondary: Sequence[Mapping[str, Any]] = (),
-    seed_rows: pd.DataFrame | None = None,
-    candidates: dict[str, Any] | None = None,
-    clinical: dict[str, Any] | None = None,
-    doubts: pd.DataFrame | None = None,
-) -> dict[str, Any]:
-    """Compute every estimate with its interval, and write `evidence.json` and `tables/`.
+@dataclass(frozen=True)
+class RunResults:
+    """What a run's evidence is computed from.
 
     Parameters
     ----------
-    run_folder : Path
+    folder : Path
         The run.
     protocol : Protocol
         Resolved.
@@ -73,90 +56,141 @@ def write_evidence(
         What is known of the cases of all cohorts, as `case_facts` gives it.
     descriptors : DescriptorEvidence
         How well each arm's held-out nodules were described.
-    secondary : sequence of mapping
-        Contrasts named after the primary one: title, arm, against (arms).
     seed_rows : DataFrame, optional
         The sets kept aside as each seed's model scores them, where every seed's met them.
-
     candidates : dict, optional
         How each arm's network was chosen, where it was chosen among several.
     clinical : dict, optional
         The clinical model in odds ratios, and its nomogram.
     doubts : DataFrame, optional
         What warns of each case beside its probability, as `case_doubts` gives it.
+    """
+
+    folder: Path
+    protocol: Protocol
+    cases: Cases
+    predictions: pd.DataFrame
+    frozen: dict[str, Any]
+    leak: LeakDemonstration | None
+    truth: Truth | None
+    outside: Mapping[str, dict[str, Any]]
+    changed_boxes: pd.DataFrame
+    facts: pd.DataFrame
+    descriptors: DescriptorEvidence
+    seed_rows: pd.DataFrame | None = None
+    candidates: dict[str, Any] | None = None
+    clinical: dict[str, Any] | None = None
+    doubts: pd.DataFrame | None = None
+
+    @property
+    def positive(self) -> str:
+        """The class whose probability is ranked."""
+        return self.cases.classes[-1]
+
+    @property
+    def held_out(self) -> pd.DataFrame:
+        """The rows that evidence may rest on."""
+        return self.predictions[self.predictions["split"] != "tune"].reset_index(drop=True)
+
+    @property
+    def own(self) -> pd.DataFrame:
+        """Those of the run's own cohort."""
+        held_out = self.held_out
+        return held_out[~held_out["cohort"].isin(list(self.outside))].reset_index(drop=True)
+
+    @property
+    def graded(self) -> tuple[str, ...]:
+        """The cohorts whose labels are readers' grades."""
+        names = [name for name, one in self.outside.items() if one["reference"] == "tirads"]
+        return (*names, *([self.cases.cohort.name] if self.cases.target.reference == "tirads" else []))
+
+
+def write_evidence(results: RunResults) -> dict[str, Any]:
+    """Compute every estimate with its interval, and write `evidence.json` and `tables/`.
 
     Returns
     -------
     dict
         The content of `evidence.json`.
     """
-    positive, primary = cases.classes[-1], protocol.primary
-    held_out = predictions[predictions["split"] != "tune"].reset_index(drop=True)
+    table = analysis_table(results.held_out, positive=results.positive, frozen=results.frozen)
+    described = results.descriptors.tables(table)
+    evidence = {
+        **_computed(results),
+        "regions": _regions(results),
+        "error_rates": error_rates(table, results.facts, graded=results.graded),
+        **described,
+        **({"external": dict(results.outside)} if results.outside else {}),
+        **({} if results.clinical is None else {"clinical_model": results.clinical}),
+        **({} if results.leak is None else {"leak": asdict(results.leak)}),
+        **({} if results.truth is None else {"ideal_observer": _ideal_observers(results, results.truth)}),
+    }
+    write_json(results.folder / "evidence.json", evidence)
+    tables = results.folder / "tables"
+    shutil.rmtree(tables, ignore_errors=True)
+    write_tables(tables, evidence, table)
+    write_table(tables / CASES_TABLE, results.facts)
+    if results.doubts is not None and len(results.doubts):
+        write_table(tables / "case_doubts.csv", results.doubts)
+    for name, rows in described.items():
+        write_table(tables / f"{name}.csv", pd.DataFrame(rows))
+    return evidence
+
+
+def _computed(results: RunResults) -> dict[str, Any]:
+    """Return what follows from the predictions, reads and facts of the cases."""
+    cases, report, primary = results.cases, results.protocol.report, results.protocol.primary
     samplings = cases.cohort.nodules.get("sampling", pd.Series(dtype=str)).dropna().unique()
-    own = held_out[~held_out["cohort"].isin(list(outside))].reset_index(drop=True)
-    reads = read_again(run_folder, cases.cohort, own, frozen, primary.arm) if truth else cases.cohort.reads
-    graded = [name for name, one in outside.items() if one["reference"] == "tirads"]
-    graded += [cases.cohort.name] if cases.target.reference == "tirads" else []
-    evidence = compute_evidence(
-        held_out,
-        positive=positive,
+    own, reads = results.own, cases.cohort.reads
+    if results.truth is not None:
+        reads = read_again(results.folder, cases.cohort, own, results.frozen, primary.arm)
+    return compute_evidence(
+        results.held_out,
+        positive=results.positive,
         reference_arm=primary.against,
         primary=primary.model_dump(),
-        secondary=tuple(dict(contrast) for contrast in secondary),
-        oracles=tuple(key for key, arm in protocol.arms.items() if arm.oracle),
-        seed_rows=seed_rows,
-        frozen=frozen,
+        secondary=tuple(contrast.model_dump() for contrast in results.protocol.secondary),
+        oracles=tuple(key for key, arm in results.protocol.arms.items() if arm.oracle),
+        seed_rows=results.seed_rows,
+        frozen=results.frozen,
         reference=cases.target.reference,
         sampling=str(samplings[0]) if len(samplings) == 1 else None,
-        prevalences=tuple(protocol.report.prevalences),
-        cases=facts,
-        table_one=None if protocol.report.table1 is None else tuple(protocol.report.table1),
-        table_one_mode=protocol.report.table1_mode,
-        graded=tuple(graded),
+        prevalences=tuple(report.prevalences),
+        cases=results.facts,
+        table_one=None if report.table1 is None else tuple(report.table1),
+        table_one_mode=report.table1_mode,
+        graded=results.graded,
         reads=reads_of_the_target(reads, cases, own),
         higher_is=cases.cohort.read_scale.higher_is if cases.cohort.read_scale else "positive",
         simulated_readers=cases.cohort.simulated,
-        candidates=candidates,
+        candidates=results.candidates,
         class_names=dict(cases.target.classes) if len(cases.classes) > 2 else None,
-        pictures=picture_rows(run_folder / "predictions_views.parquet", cases.classes, frozen),
-        doubts=doubts,
+        pictures=picture_rows(results.folder / "predictions_views.parquet", cases.classes, results.frozen),
+        doubts=results.doubts,
     )
-    views = cases.pictures[["view_id", "label", "group_id", "region_source"]]
-    evidence["regions"] = {
-        "moved": region_evidence(changed_boxes, held_out, positive=positive),
-        "sources": region_sources(views, dict(cases.target.classes)),
+
+
+def _regions(results: RunResults) -> dict[str, Any]:
+    """Return what moved and scaled boxes do, and who drew them."""
+    views = results.cases.pictures[["view_id", "label", "group_id", "region_source"]]
+    return {
+        "moved": region_evidence(results.changed_boxes, results.held_out, positive=results.positive),
+        "sources": region_sources(views, dict(results.cases.target.classes)),
     }
-    table = analysis_table(held_out, positive=positive, frozen=frozen)
-    evidence["error_rates"] = error_rates(table, facts, graded=graded)
-    described = descriptors.tables(table)
-    evidence |= described
-    if outside:
-        evidence["external"] = dict(outside)
-    if clinical is not None:
-        evidence["clinical_model"] = clinical
-    if leak is not None:
-        evidence["leak"] = asdict(leak)
-    if truth is not None:
-        shown = {key: observed(arm) for key, arm in protocol.arms.items()} | {
-            key: observed_together([protocol.arms[arm] for arm in fusion.fuse])
-            for key, fusion in protocol.fusions.items()
-        }
-        evidence["ideal_observer"] = ideal_observer_evidence(
-            own,
-            truth,
-            {key: modalities for key, (modalities, _) in shown.items()},
-            remarks={key: remark for key, (_, remark) in shown.items()},
-            positive=positive,
-        )
-    write_json(run_folder / "evidence.json", evidence)
-    shutil.rmtree(run_folder / "tables", ignore_errors=True)
-    write_tables(run_folder / "tables", evidence, table)
-    write_table(run_folder / "tables" / CASES_TABLE, facts)
-    if doubts is not None and len(doubts):
-        write_table(run_folder / "tables" / "case_doubts.csv", doubts)
-    for name, rows in described.items():
-        write_table(run_folder / "tables" / f"{name}.csv", pd.DataFrame(rows))
-    return evidence
+
+
+def _ideal_observers(results: RunResults, truth: Truth) -> dict[str, Any]:
+    """Return how near each arm comes to what its modalities make possible."""
+    arms, fusions = results.protocol.arms, results.protocol.fusions
+    shown = {key: observed(arm) for key, arm in arms.items()}
+    shown |= {key: observed_together([arms[arm] for arm in fusion.fuse]) for key, fusion in fusions.items()}
+    return ideal_observer_evidence(
+        results.own,
+        truth,
+        {key: modalities for key, (modalities, _) in shown.items()},
+        remarks={key: remark for key, (_, remark) in shown.items()},
+        positive=results.positive,
+    )
 
 
 def observed(arm: Arm) -> tuple[list[str], str]:
