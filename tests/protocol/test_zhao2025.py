@@ -61,7 +61,8 @@ def test_a_patients_label_is_predicted_of_the_patient(finished, cohorts):
     np.testing.assert_allclose(table[P].sum(axis=1), 1.0)
     met = table[table["split"].isin(["cv", "test"])].groupby("arm")["unit_id"].agg(["nunique", "size"])
     assert (met == len(labels)).all(axis=None)
-    said = "34 nodules (patients: 9 benign, 5 malignant without metastasis, 12 malignant with metastasis)"
+    classes = "patients: 12 benign, 6 malignant without metastasis, 16 malignant with metastasis"
+    said = f"46 nodules ({classes}): 34 to train, 12 test"
     assert said in " ".join(finished[1])
 
 

@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from isthmus.imaging.prepare import Preparation
 from isthmus.models.registry import is_own_file
 from isthmus.protocol.arithmetic import Arithmetic, arithmetic_key
 from isthmus.protocol.arm import Arm
-from isthmus.protocol.cases import Cases
+from isthmus.protocol.cases import Cases, find_cases
 from isthmus.protocol.descriptors import descriptor_sentences
-from isthmus.protocol.reductions import reductions
+from isthmus.protocol.parts import divide
+from isthmus.protocol.reductions import NOT_HERE, reductions
 from isthmus.protocol.schema import Protocol
 from isthmus.protocol.shortcut_cases import planned_shortcuts
 from isthmus.training.spec import FitSpec
@@ -79,18 +80,22 @@ class Plan:
     classes: Mapping[str, int]
     outside: tuple[PlannedOutside, ...] = ()
     shortcuts: str = ""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    lacking: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Return plain values."""
         lists: dict[str, object] = {"descriptors": list(self.descriptors), "reductions": list(self.reductions)}
-        lists["classes"] = dict(self.classes)
+        lists |= {"classes": dict(self.classes), "parts": dict(self.parts), "lacking": list(self.lacking)}
         return {**self.__dict__, **lists, "outside": [dict(one.__dict__) for one in self.outside]}
 
     def lines(self) -> list[str]:
         """Return the plan in words."""
         lines = [
             f"{self.protocol}, profile {self.profile}, on cohort {self.cohort}: {self.groups} patients, "
-            f"{self.nodules} nodules ({self._labels()}), {self.views} views; {self.left_out} views left out",
+            f"{self.nodules} nodules ({self._labels()}){self._parts()}, {self.views} views; "
+            f"{self.left_out} views left out",
+            *self.lacking,
             f"{self.fits} fits ({self.pending} to do{self._picture_level()}){self._halves()}, "
             f"up to {self.epochs} epochs each; about {self.disk_mib:.0f} MiB of disk; "
             f"expected time of training: {_duration(self.seconds)}",
@@ -103,6 +108,12 @@ class Plan:
             lines.append(f"profile {self.profile} changes {len(self.reductions)} values of the published protocol:")
             lines += [f"  {line}" for line in self.reductions]
         return lines
+
+    def _parts(self) -> str:
+        if len(self.parts) < 2:
+            return ""
+        said = [f"{number} {'to train' if part == 'train' else part}" for part, number in self.parts.items()]
+        return f": {', '.join(said)}"
 
     def _labels(self) -> str:
         if len(self.classes) == 2:
@@ -136,7 +147,10 @@ def make_plan(
     arithmetic: Mapping[str, Arithmetic],
 ) -> Plan:
     """Return what a run will do and cost: `fits` are all of it, `pending` those that are not done."""
-    units = cases.units
+    # Of all patients, whether the caller has those to train on or all: the plan and the run say the same.
+    cases = find_cases(protocol, cases.cohort)
+    units, aside = cases.units, divide(protocol, cases)[1]
+    parts = {part: int(units["group_id"].isin(groups).sum()) for part, groups in aside.items()}
     labels = units.drop_duplicates(f"{cases.unit}_id")["label"]
     pixels = {json.dumps(arm.prepare.geometric()): _stored_pixels(arm.prepare) for arm in protocol.arms.values()}
     views = cases.pictures
@@ -177,9 +191,14 @@ def make_plan(
         seconds=sum(seconds(fit) for fit in pending) + sum(_half_seconds(key, fits, seconds) for key in crossed),
         precisions={arm: chosen.precision for arm, chosen in arithmetic.items()},
         descriptors=tuple(f"{', '.join(arms)}: {words}" for words, arms in _same(descriptor_sentences(protocol, fits))),
-        reductions=tuple(reductions(name, protocol.profile, protocol.names)),
+        reductions=tuple(
+            line
+            for line in reductions(name, protocol.profile, protocol.names)
+            if not line.startswith(NOT_HERE)  # no change of the profile's
+        ),
         classes={shown: int((labels == code).sum()) for code, shown in cases.target.classes.items()},
         shortcuts=planned_shortcuts(protocol, cases),
+        parts={"train": len(units) - sum(parts.values()), **parts},
     )
 
 

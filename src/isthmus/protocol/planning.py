@@ -50,7 +50,7 @@ def plan_run(
     """
     asked = resolve_protocol(protocol, profile, list(settings))
     loaded = load_cohort(cohort)
-    resolved, _ = fitted_to(asked, loaded)
+    resolved, lacking = fitted_to(asked, loaded)
     cases = find_cases(resolved, loaded)
     outside = _outside(resolved, cases, external, correspondence)
     folder = None if out is None else Path(out)
@@ -68,7 +68,8 @@ def plan_run(
     fits += list_picture_level_fits(resolved, training, keys, arithmetic)
     todo = [fit for fit in fits if folder is None or not (fit_folder(folder, fit) / "done.json").is_file()]
     plan = make_plan(protocol, resolved, cases, fits, todo, arithmetic)
-    return replace(plan, outside=tuple(PlannedOutside.of(one.cases, one.target, one.absent) for one in outside))
+    met = tuple(PlannedOutside.of(one.cases, one.target, one.absent) for one in outside)
+    return replace(plan, outside=met, lacking=tuple(lacking))
 
 
 def _outside(
@@ -77,7 +78,7 @@ def _outside(
     said = {} if correspondence is None else read_correspondences(correspondence)
     cohorts = [load_cohort(folder) for folder in external]
     check_names(cases.cohort, cohorts, said)
-    return [answered(looks_of(protocol), one, cases.target, said) for one in cohorts]
+    return [answered_by(protocol, one, cases.target, said) for one in cohorts]
 
 
 def check_weights(protocol: Protocol) -> None:

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from isthmus.protocol.resolve import narrowed, resolve_protocol
+
+NOT_HERE: Final = "arms of the profile that this run has not"
+"""How the line begins that names arms of the profile which nobody asked for or the cohort cannot show."""
 
 
 def reductions(name: str, profile: str, arms: Iterable[str] | None = None) -> list[str]:
@@ -18,11 +21,16 @@ def reductions(name: str, profile: str, arms: Iterable[str] | None = None) -> li
         The arms that the run has; by default those of the profile.
     """
     published, used = resolve_protocol(name), resolve_protocol(name, profile)
-    chosen = list(used.names if arms is None else arms)
+    of_profile = used.names
+    chosen = list(of_profile if arms is None else arms)
     if not set(chosen) <= set(used.names):  # the caller has arms that the profile leaves out
         used = resolve_protocol(name, profile, ["only=null"])
     missing = [arm for arm in published.names if arm not in chosen]
-    lines: dict[str, None] = dict.fromkeys([f"arms left out: {', '.join(missing)}"] if missing else [])
+    reduced_by = [arm for arm in missing if arm not in of_profile]
+    others = [arm for arm in missing if arm in of_profile]
+    lines: dict[str, None] = dict.fromkeys([f"arms left out: {', '.join(reduced_by)}"] if reduced_by else [])
+    if others:
+        lines[f"{NOT_HERE} (not asked for, or the cohort has no picture): {', '.join(others)}"] = None
     paper, reduced = (narrowed(one, chosen).model_dump(mode="json") for one in (published, used))
     changes = {key: words for key, words in _changes(paper, reduced) if key not in ("profile", "claims")}
     for key, words in changes.items():
