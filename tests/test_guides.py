@@ -139,3 +139,13 @@ def words_of(path: Path) -> str:
     """Return all texts of a Python file, each in a line of its own."""
     found = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     return "\n".join(node.value for node in found if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_two_commands_of_a_block_make_the_same_folder(page: Path):
+    # The second would be refused: nothing is overwritten.
+    for block in blocks_of(page):
+        own = [line for line in block.commands() if "--resume" not in line and "--plan" not in line]
+        made = [found[1] for line in own if (found := re.search(r"--out (\S+)", line))]
+        twice = {folder for folder in made if made.count(folder) > 1}
+        assert block.language != "sh" or not twice, (block.place, twice)
