@@ -1,16 +1,17 @@
 """Cases explained: the heat of each of their pictures and, of a fused model, what each member brought to the score."""
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from isthmus.errors import InputError
 from isthmus.explain.fused_attribution import attribute_from_average, mean_by_member
 from isthmus.explain.member_bars import member_bars
 from isthmus.explain.overlay import to_png
 from isthmus.explain.prediction_drawing import draw_prediction
+from isthmus.explain.scored_again import Progress, scored_again
 from isthmus.files import atomic_path
 from isthmus.inference.clip_proposal import Proposer
 from isthmus.inference.fused_case import Case, ReadCase
@@ -21,8 +22,6 @@ from isthmus.inference.prediction import Brought, FailedPicture, Prediction, Pre
 from isthmus.inference.predictor import Predictor
 from isthmus.inference.single_cases import pictures_of_case
 from isthmus.statistics.inputs import FloatArray
-
-Progress = Callable[[str, int, int], None]
 
 
 def explain_single_cases(
@@ -36,18 +35,12 @@ def explain_single_cases(
 ) -> list[Path]:
     """Draw the heat of the pictures of cases that a model of one arm scored: ``NNN_FILE.png``; as `explain_cases`."""
     folder.mkdir()
-    left, drawn = iter(predictions), list[Path]()
-    for number, case in enumerate(cases, start=1):
-        try:
-            pictures = pictures_of_case(predictor, case, localiser)
-        except InputError:
-            continue  # listed already among the failures
-        prediction = next(left)
+    drawn = list[Path]()
+    again = functools.partial(pictures_of_case, predictor, localiser=localiser)
+    for number, pictures, prediction in scored_again(cases, again, predictions, progress):
         if len(pictures) > 1:
             prediction = replace(prediction, words=f"{prediction.words}: the score of all {len(pictures)} pictures")
         drawn += _draw_pictures(predictor, pictures, prediction, folder, f"{number:03d}")
-        if progress is not None:
-            progress("heat maps", number, len(cases))
     return drawn
 
 
@@ -82,28 +75,21 @@ def explain_cases(
         The predictions with what the members brought, and the files.
     """
     folder.mkdir()
-    left, explained, drawn = iter(predictions), list[Prediction](), list[Path]()
-    for number, case in enumerate(cases, start=1):
-        found = _scored(predictor, case, localiser)
-        if found is not None:  # else it is listed among the failures
-            prediction, brought = next(left), _brought(predictor, *found)
-            explained.append(replace(prediction, brought=brought))
-            drawn += _draw(predictor, found[0], prediction, brought, folder, f"{number:03d}")
-        if progress is not None:
-            progress("heat maps", number, len(cases))
+    explained, drawn = list[Prediction](), list[Path]()
+    again = functools.partial(_scored, predictor, localiser=localiser)
+    for number, found, prediction in scored_again(cases, again, predictions, progress):
+        brought = _brought(predictor, *found)
+        explained.append(replace(prediction, brought=brought))
+        drawn += _draw(predictor, found[0], prediction, brought, folder, f"{number:03d}")
     return Predictions(explained, predictions.failures), drawn
 
 
-def _scored(
-    predictor: FusedPredictor, case: Case, localiser: Proposer | None
-) -> tuple[ReadCase, list[FloatArray]] | None:
-    """Return a case's pictures and what each head is given of it; None of a case without a score."""
+def _scored(predictor: FusedPredictor, case: Case, localiser: Proposer | None) -> tuple[ReadCase, list[FloatArray]]:
+    """Return a case's pictures and what each head is given of it."""
     read = predictor.read(case, localiser)
     if isinstance(read, FailedPicture):
-        return None
-    given = predictor.features_of(read)
-    there = [one.head.scored(features) for one, features in zip(predictor.heads, given, strict=True)]
-    return (read, given) if np.all(there, axis=0).any() else None
+        raise read.error
+    return read, predictor.features_of(read)
 
 
 def _brought(predictor: FusedPredictor, read: ReadCase, given: Sequence[FloatArray]) -> Brought:

@@ -1,16 +1,17 @@
 """Cases of a network of several modalities explained: the heat of each branch, and what each modality brought."""
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from isthmus.errors import InputError
 from isthmus.explain.member_bars import member_bars
 from isthmus.explain.overlay import to_png
 from isthmus.explain.prediction_drawing import draw_heat, explained
 from isthmus.explain.prepared_heat import heat_of_pixels
+from isthmus.explain.scored_again import Progress, scored_again
 from isthmus.files import atomic_path
 from isthmus.inference.clip_proposal import Proposer
 from isthmus.inference.fused_case import Case
@@ -19,8 +20,6 @@ from isthmus.inference.looks import stack_looks
 from isthmus.inference.output import MARKS
 from isthmus.inference.prediction import Prediction, Predictions
 from isthmus.inference.predictor import Predictor
-
-Progress = Callable[[str, int, int], None]
 
 
 def explain_looks(
@@ -53,15 +52,10 @@ def explain_looks(
         The files.
     """
     folder.mkdir()
-    left, drawn = iter(predictions), list[Path]()
-    for number, case in enumerate(cases, start=1):
-        try:
-            read = read_looks(predictor, case, localiser)
-        except InputError:
-            continue  # listed already among the failures
-        drawn += _draw(predictor, read, next(left), folder, f"{number:03d}")
-        if progress is not None:
-            progress("heat maps", number, len(cases))
+    drawn = list[Path]()
+    again = functools.partial(read_looks, predictor, localiser=localiser)
+    for number, read, prediction in scored_again(cases, again, predictions, progress):
+        drawn += _draw(predictor, read, prediction, folder, f"{number:03d}")
     return drawn
 
 

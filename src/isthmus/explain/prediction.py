@@ -8,6 +8,7 @@ from typing import Any
 
 from isthmus.errors import InputError
 from isthmus.explain.prediction_drawing import draw_prediction
+from isthmus.explain.scored_again import Progress, scored_again
 from isthmus.files import new_folder, refuse_existing
 from isthmus.inference.input_files import find_clips, find_pictures
 from isthmus.inference.localiser import Localiser, load_localiser
@@ -19,8 +20,6 @@ from isthmus.inference.seen_tirads import tirads_beside
 from isthmus.manifest import DISCLAIMER, Manifest
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.descriptors import in_words
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,15 +207,9 @@ def _draw_all(
     progress: Progress | None,
 ) -> list[Path]:
     folder.mkdir()
-    left, drawn = iter(predictions), list[Path]()
-    for number, path in enumerate(paths, start=1):
-        try:
-            picture = read(path)
-        except InputError:
-            continue  # listed already among the failures
-        drawn += draw_prediction(predictor, picture, next(left), folder, f"{number:03d}_{path.stem}")
-        if progress is not None:
-            progress("heat maps", number, len(paths))
+    drawn = list[Path]()
+    for number, picture, prediction in scored_again(paths, read, predictions, progress):
+        drawn += draw_prediction(predictor, picture, prediction, folder, f"{number:03d}_{paths[number - 1].stem}")
     return drawn
 
 

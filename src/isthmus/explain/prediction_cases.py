@@ -6,7 +6,8 @@ from pathlib import Path
 from isthmus.errors import InputError
 from isthmus.explain.explained_cases import explain_cases, explain_single_cases
 from isthmus.explain.explained_looks import explain_looks
-from isthmus.explain.prediction import PredictedFiles, Progress, predict_files
+from isthmus.explain.prediction import PredictedFiles, predict_files
+from isthmus.explain.scored_again import Progress
 from isthmus.files import new_folder, refuse_existing
 from isthmus.inference.any_bundle import load_bundle, modalities_of
 from isthmus.inference.case_table import read_case_table

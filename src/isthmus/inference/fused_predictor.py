@@ -1,7 +1,7 @@
 """A fused bundle in memory: cases with the pictures of several members in, calibrated probabilities out."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -100,21 +100,21 @@ class FusedPredictor:
             )
         found: list[Prediction] = []
         failures: list[FailedPicture] = []
-        waiting: list[ReadCase] = []
+        waiting: list[tuple[int, ReadCase]] = []
         for number, case in enumerate(cases, start=1):
             read = self.read(case, localiser)
             if isinstance(read, FailedPicture):
                 failures.append(read)
             else:
-                waiting.append(read)
+                waiting.append((number, read))
             if len(waiting) == _BLOCK or (number == len(cases) and waiting):
-                scores = self.score(*self._side_by_side([nodule for one in waiting for nodule in one.nodules]))
-                ends = np.cumsum([len(one.nodules) for one in waiting])
-                for one, own in zip(waiting, np.split(scores, ends[:-1], axis=1), strict=True):
+                scores = self.score(*self._side_by_side([nodule for _, one in waiting for nodule in one.nodules]))
+                ends = np.cumsum([len(one.nodules) for _, one in waiting])
+                for (place, one), own in zip(waiting, np.split(scores, ends[:-1], axis=1), strict=True):
                     if np.isnan(own).any(axis=0).all():
                         failures.append(FailedPicture(one.case.shown, _unmeasured()))
                     else:
-                        found.append(self._prediction(one, own))
+                        found.append(replace(self._prediction(one, own), number=place))
                 waiting = []
             if progress is not None:
                 progress("cases", number, len(cases))

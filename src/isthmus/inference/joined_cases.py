@@ -71,9 +71,11 @@ def predict_joined_cases(
     failures: list[FailedPicture] = []
     for number, case in enumerate(cases, start=1):
         try:
-            found.append(predict_looks(predictor, read_looks(predictor, case, localiser), case.name))
+            scored = predict_looks(predictor, read_looks(predictor, case, localiser), case.name)
         except InputError as error:
             failures.append(FailedPicture(case.shown, error))
+        else:
+            found.append(replace(scored, number=number))
         if progress is not None:
             progress("cases", number, len(cases))
     if not found:

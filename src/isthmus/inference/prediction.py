@@ -140,6 +140,8 @@ class Prediction:
         Of a fused model, where an explanation was asked for.
     out_of_distribution : OutOfDistribution, optional
         Of a model that knows what its training pictures were like.
+    number : int
+        Its place among the inputs, counted from 1; 0 where it was scored by itself.
     """
 
     sources: tuple[str, ...]
@@ -158,6 +160,7 @@ class Prediction:
     calibrated_probabilities: dict[str, float] = field(default_factory=dict)
     brought: Brought | None = None
     out_of_distribution: OutOfDistribution | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,7 @@ class Predictor:
         seen: list[Seen] = []
         failures: list[FailedPicture] = []
         kept: list[_Facts] = []
+        places: list[int] = []
         whose: list[str] = []
         for number, (path, box, mask, area, rate) in enumerate(zip(paths, *regions, strict=True), start=1):
             try:
@@ -140,6 +141,7 @@ class Predictor:
                 # The source's pixels go at once: a clip's frames are many, and what is scored is small.
                 waiting.append(picture.prepared)
                 kept.append(_facts(picture))
+                places.append(number)
                 whose.append(shown[number - 1])
             if len(waiting) == self._chunk or (number == len(paths) and waiting):
                 scored = self._score(*_stacked(waiting))
@@ -158,7 +160,7 @@ class Predictor:
             self._judged(self._prediction([facts], table[:, row], seen[row]), [facts], far[[row]])
             for row, facts in enumerate(kept)
         ]
-        return Predictions(each, failures)
+        return Predictions([replace(one, number=n) for one, n in zip(each, places, strict=True)], failures)
 
     def predict_clip(self, clip: Clip) -> Prediction:
         """Score a still, or a whole clip, that is in memory already, with its lesion (and scan area) set."""

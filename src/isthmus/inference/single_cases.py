@@ -43,7 +43,7 @@ def predict_single_cases(
             failures.append(FailedPicture(case.shown, error))
         else:
             failures += [replace(one, source=f"{case.shown}: {one.source}") for one in scored.failures]
-            found += [] if scored.failures else [replace(scored[0], case=case.name)]
+            found += [] if scored.failures else [replace(scored[0], case=case.name, number=number)]
         if progress is not None:
             progress("cases", number, len(cases))
     if not found:
