@@ -6,6 +6,7 @@ import pytest
 
 from isthmus.report import nearness, sentences
 from isthmus.report.context import ReportContext
+from isthmus.report.figures_simulated import draw_ideal_observer
 from isthmus.report.limits import cannot_conclude
 from isthmus.report.page_simulated import simulated_parts
 from isthmus.report.reading import interval
@@ -131,3 +132,15 @@ def test_the_tables_hold_what_the_page_shows(tmp_path: Path, context) -> None:
     readers = pd.read_csv(tmp_path / "readers.csv")
     assert set(readers.loc[readers["kind"] == "reader", "origin"]) == {"set by the simulation"}
     assert pd.read_csv(tmp_path / "leak.csv")["estimate"].tolist() == [0.74]
+
+
+def test_an_efficiency_of_few_groups_is_not_told_and_a_perfect_arm_is_not_cut() -> None:
+    """Of six groups an efficiency was printed as 100 % (0-1922)."""
+    one = {"estimate": 1.0, "low": 0.6, "high": 1.0}
+    facts = {"arm": one, "observer": one, "latents": one, "gap": one, "measure": "auc", "n_groups": 9}
+    facts["efficiency"] = {"estimate": 1.0, "low": 0.0, "high": 19.22}
+    assert not nearness.efficiency_is_told(facts)
+    assert nearness.efficiency_is_told(facts | {"n_groups": 10})
+    axis = draw_ideal_observer({"a": facts}, {"a": "A"}, {"a": "B-mode"}).axes[0]
+    assert axis.get_ylim()[1] > 1.01
+    assert not [text for text in axis.texts if "%" in text.get_text()]

@@ -99,6 +99,11 @@ def _facts(context: ReportContext, split: str) -> dict[str, dict[str, Any]]:
     return {arm: found[split] for arm, found in context.evidence["arms"].items() if split in found}
 
 
+def _in_order(context: ReportContext, of_arms: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known of arms in the order that all figures and tables have."""
+    return {arm: of_arms[arm] for arm in [*(arm for arm in context.evidence["arms"] if arm in of_arms), *of_arms]}
+
+
 def _titles(context: ReportContext, arms: Any) -> dict[str, str]:
     return {arm: context.title_of(arm) for arm in arms}
 
@@ -259,7 +264,7 @@ def _labels(context: ReportContext) -> Drawn | None:
 
 
 def _learning(context: ReportContext) -> Drawn | None:
-    logs = {arm: fits for arm, fits in context.learning.items() if fits}
+    logs = {arm: fits for arm, fits in _in_order(context, context.learning).items() if fits}
     if not logs:
         return None
     title = (
@@ -271,7 +276,7 @@ def _learning(context: ReportContext) -> Drawn | None:
 
 
 def _localisation(context: ReportContext) -> Drawn | None:
-    found = {arm: entry for arm, entry in context.localisation.items() if entry.heat_in_lesion}
+    found = {arm: entry for arm, entry in _in_order(context, context.localisation).items() if entry.heat_in_lesion}
     if not found:
         return None
     title = "Heat inside the lesion's outline, share by case (bar: median), beside a Gaussian in the middle."
@@ -296,7 +301,9 @@ def _ideal(context: ReportContext, split: str) -> Drawn | None:
 
 
 def _heat_on_calcifications(context: ReportContext) -> Drawn | None:
-    found = {arm: entry for arm, entry in context.localisation.items() if entry.heat_in_calcifications}
+    found = {
+        arm: entry for arm, entry in _in_order(context, context.localisation).items() if entry.heat_in_calcifications
+    }
     if not found:
         return None
     title = "Heat on the true calcifications, case by case (bar: median), against heat spread evenly over the picture."

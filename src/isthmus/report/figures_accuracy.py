@@ -12,6 +12,7 @@ from isthmus.report.reading import interval, number, ranking_measure, split_name
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_PANEL_TITLE = 20  # letters of a confusion matrix's title on one line
 _WIDE = 46  # letters of a pair's label on one line
 
 
@@ -157,7 +158,8 @@ def draw_confusion(matrices: dict[str, dict[str, Any]], titles: dict[str, str], 
         axis.set_xticks(range(len(shown)), shown, fontsize=8)
         first_of_row = axis.get_subplotspec().is_first_col()
         axis.set_yticks(range(len(shown)), shown if first_of_row else [""] * len(shown), fontsize=8)
-        axis.set_title(_wrapped(titles.get(arm, arm), 26))
+        # A title wider than its panel would be cut at the figure's edge.
+        axis.set_title(_wrapped(titles.get(arm, arm), _PANEL_TITLE))
     for axis in axes.flat[len(matrices) :]:
         axis.set_visible(False)
     figure.supxlabel("Called", fontsize=9)

@@ -7,6 +7,7 @@ import numpy as np
 
 from isthmus.report.context import LeakDemonstration, Localisation
 from isthmus.report.figure_style import GREY, INK, PALE, colour, new_figure, tidy
+from isthmus.report.nearness import efficiency_is_told
 from isthmus.report.reading import interval, number
 
 if TYPE_CHECKING:
@@ -31,13 +32,16 @@ def draw_ideal_observer(facts: dict[str, dict[str, Any]], titles: dict[str, str]
         _observers(axis, place, values)
         _arm(axis, place, values["arm"])
     axis.axhline(0.5, color=GREY, linewidth=1, linestyle=(0, (3, 3)))
-    axis.annotate("chance", (-0.53, 0.5), xytext=(0, 2), textcoords="offset points", color=GREY, fontsize=9)
+    axis.annotate(
+        "chance", (1, 0.5), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+        va="center", color=GREY, fontsize=9, annotation_clip=False,
+    )  # fmt: skip
     axis.set_xlim(-0.55, len(facts) - 0.45)
     lows = [values["arm"]["low"] for values in facts.values() if values["arm"]["low"] is not None]
-    axis.set_ylim(min(0.48, np.floor((min(lows, default=0.5) - 0.02) * 20) / 20), 1.0)
+    axis.set_ylim(min(0.48, np.floor((min(lows, default=0.5) - 0.02) * 20) / 20), 1.02)
     axis.set_xticks(range(len(facts)), [_label(titles[arm], shown[arm]) for arm in facts], fontsize=10.5)
     for place, values in enumerate(facts.values()):
-        if values.get("efficiency") and values["efficiency"]["estimate"] is not None:
+        if efficiency_is_told(values):
             axis.annotate(
                 f"{100 * values['efficiency']['estimate']:.0f}\u202f%", (place, 0), xycoords=("data", "axes fraction"),
                 xytext=(0, 6), textcoords="offset points", ha="center", fontsize=14, fontweight="bold", color=INK,
@@ -46,7 +50,7 @@ def draw_ideal_observer(facts: dict[str, dict[str, Any]], titles: dict[str, str]
     axis.tick_params(axis="y", labelsize=10)
     handles, texts = axis.get_legend_handles_labels()
     unique = dict(zip(texts, handles, strict=True))
-    if any(values.get("efficiency", {}).get("estimate") is not None for values in facts.values()):
+    if any(efficiency_is_told(values) for values in facts.values()):
         unique["bold below: efficiency,\nof what was possible"] = axis.plot([], [], " ")[0]
     figure.legend(
         unique.values(), unique.keys(), loc="outside right upper", fontsize=10, labelspacing=1.1, borderaxespad=2.6
@@ -79,7 +83,7 @@ def _observers(axis: Any, place: int, values: dict[str, Any]) -> None:
     )  # fmt: skip
     axis.annotate(
         number(observer["estimate"]), (place - _WIDE, observer["estimate"]), xytext=(0, -3), textcoords="offset points",
-        ha="left", va="top", fontsize=9.5, color="#a34700",
+        ha="left", va="top", fontsize=9.5, color="#a34700", zorder=6, path_effects=_outlined(),
     )  # fmt: skip
     own = values["arm"]["estimate"]
     if own is not None and own < observer["estimate"]:
@@ -102,8 +106,15 @@ def _arm(axis: Any, place: int, entry: dict[str, Any]) -> None:
     )
     axis.annotate(
         number(entry["estimate"]), (place, entry["estimate"]), xytext=(9, 0), textcoords="offset points",
-        ha="left", va="center", fontsize=11.5, fontweight="bold", color=colour(0),
+        ha="left", va="center", fontsize=11.5, fontweight="bold", color=colour(0), zorder=7, path_effects=_outlined(),
     )  # fmt: skip
+
+
+def _outlined() -> list[Any]:
+    """Return what keeps a number legible where a line runs through it."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=2.5, foreground="white")]
 
 
 def draw_leak(leak: LeakDemonstration) -> "Figure":

@@ -17,6 +17,7 @@ from isthmus.report.reading import (
 )
 from isthmus.report.truth import LATENTS
 from isthmus.statistics.few_groups import METHOD as WITHOUT_TEST
+from isthmus.statistics.roc import FEWEST_GROUPS
 
 _COLUMNS = {
     "arm": "AUC reached",
@@ -27,9 +28,16 @@ _DIFFERENCES = {"gap": "Left to gain", "efficiency": "Efficiency"}
 
 
 def ideal_of(context: ReportContext, split: str) -> dict[str, dict[str, Any]]:
-    """Return each arm's facts about its ideal observer in a split, in the order of ``evidence.json``."""
-    arms = context.evidence.get("ideal_observer", {}).get("arms", {})
-    return {arm: facts["splits"][split] for arm, facts in arms.items() if split in facts["splits"]}
+    """Return each arm's facts about its ideal observer in a split, arms in the order of the report."""
+    found = context.evidence.get("ideal_observer", {}).get("arms", {})
+    arms = [*(arm for arm in context.evidence["arms"] if arm in found), *found]
+    return {arm: found[arm]["splits"][split] for arm in arms if split in found[arm]["splits"]}
+
+
+def efficiency_is_told(values: dict[str, Any]) -> bool:
+    """Return whether an efficiency stands on enough groups to be told: of few it is anything from 0 to many times."""
+    found = values.get("efficiency") or {}
+    return found.get("estimate") is not None and int(values.get("n_groups", FEWEST_GROUPS)) >= FEWEST_GROUPS
 
 
 def shown_to(context: ReportContext, arm: str) -> str:
@@ -62,7 +70,7 @@ def ideal_statement(context: ReportContext) -> str:
     else:
         text += "is "
     text += f"{interval(values['latents'])} for whoever knows every finding"
-    if values.get("efficiency") and values["efficiency"]["estimate"] is not None:
+    if efficiency_is_told(values):
         text += f"; {context.title_of(arm)} reached an efficiency of {percent(values['efficiency'])}"
     return f"{text}."
 
@@ -108,7 +116,7 @@ def nearness_sentences(context: ReportContext) -> list[str]:
             f" where {interval(values['observer'])} was possible from {shown_to(context, arm)}: {_gap(values['gap'])}"
         )
         efficiency = values["efficiency"]
-        if efficiency["estimate"] is not None:
+        if efficiency_is_told(values):
             text += f" Efficiency {percent(efficiency)}."
         sentences.append(text)
     return sentences
@@ -200,7 +208,10 @@ def ideal_tables(context: ReportContext) -> list[Table]:
 def _cells(values: dict[str, Any]) -> list[Cell]:
     cells = [_cell(values.get(name), interval(values.get(name))) for name in (*_COLUMNS, "gap")]
     efficiency = values.get("efficiency")
-    return [*cells, _cell(efficiency, "–" if efficiency is None else percent(efficiency))]
+    if efficiency is None or efficiency["estimate"] is None:
+        return [*cells, _cell(efficiency, "–")]
+    few = f"under {FEWEST_GROUPS} groups"
+    return [*cells, cell_of(percent(efficiency)) if efficiency_is_told(values) else Cell("–", few)]
 
 
 def _cell(entry: dict[str, Any] | None, text: str) -> Cell:
