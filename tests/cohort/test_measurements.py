@@ -47,7 +47,7 @@ def test_a_view_that_is_refused_is_a_line_without_its_place_and_stops_nothing():
     assert [view.view_id for view in views] == ["v3"]
     assert refused == {"v1": ("n1", "it is grey; expected colour. Next: export it anew")}
     assert moved == [(1, 2), (2, 2)]
-    with pytest.raises(CohortError, match=r"no view of modality 'smi'.*expected flow"):
+    with pytest.raises(CohortError, match=r"no view of modality 'smi'.*expected flow.*the cohort's views are .*swe"):
         measure_views(COHORT, "smi", "flow", measure)
 
 

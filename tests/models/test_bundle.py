@@ -175,6 +175,16 @@ def test_what_is_no_bundle_says_what_a_bundle_is(tmp_path: Path) -> None:
         read_bundle(tmp_path)
 
 
+def test_a_run_or_an_arm_that_is_taken_for_a_bundle_is_answered_with_its_bundles(tmp_path: Path) -> None:
+    for arm in ("bmode", "branches"):
+        (tmp_path / "arms" / arm / "bundle").mkdir(parents=True)
+        (tmp_path / "arms" / arm / "bundle" / "bundle.yaml").touch()
+    with pytest.raises(BundleError, match=r"Next: one of its bundles: .*arms/bmode/bundle, .*arms/branches/bundle"):
+        read_bundle(tmp_path)
+    with pytest.raises(BundleError, match=r"Next: one of its bundles: [^,]*arms/bmode/bundle$"):
+        read_bundle(tmp_path / "arms" / "bmode")
+
+
 def test_parts_and_specification_must_match(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="1 state dictionaries for 2 parts"):
         write_bundle(tmp_path / "b", make_spec(), make_parts(1))

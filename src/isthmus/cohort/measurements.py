@@ -88,7 +88,14 @@ def measure_views(
     """
     rows = cohort.views[cohort.views["modality"] == modality].sort_values("view_id").to_dict("records")
     if not rows:
-        raise CohortError(f"no view of modality {modality!r}", where=str(cohort.folder), expected=expected)
+        counts = cohort.views["modality"].value_counts()
+        has = ", ".join(f"{number} {name}" for name, number in counts.items()) or "none"
+        raise CohortError(
+            f"no view of modality {modality!r}",
+            where=str(cohort.folder),
+            expected=expected,
+            hint=f"the cohort's views are {has}: name another cohort, or set the modality in views.csv",
+        )
     views, refused = list[View](), {}
     for done, row in enumerate(rows, 1):
         try:

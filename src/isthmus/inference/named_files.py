@@ -59,7 +59,7 @@ def case_of_files(
     Parameters
     ----------
     inputs : sequence of str
-        ``NAME=FILE``, the name a modality or a member; the name may be left out where there is one modality. Several
+        ``MODALITY=FILE``, or a member's name; it may be left out where there is one modality. Several
         files of one name are views of it.
     modalities : sequence of str
         That the model looks at.
@@ -101,7 +101,7 @@ def _by_name(values: Sequence[str], names: Sequence[str], what: str) -> dict[str
     for value in values:
         name, rest = named(value)
         if not name and len(names) != 1:
-            expected = "NAME=FILE" if what == "file" else f"--{what} NAME=…"
+            expected = "MODALITY=FILE" if what == "file" else f"--{what} NAME=…"
             raise InputError(
                 f"it is not said whose this {what} is", where=Path(value).name,
                 expected=f"{expected}{f', the name one of {chr(44).join(names)}' if names else ''}",

@@ -97,6 +97,14 @@ def write_bundle(
     return complete
 
 
+def no_bundle(folder: Path) -> BundleError:
+    """Return the refusal of a folder that is no bundle, with the bundles that lie in it: of a run, or of an arm."""
+    places = ("bundle", "*/bundle", "arms/*/bundle")
+    inside = sorted(path.parent for place in places for path in folder.glob(f"{place}/bundle.yaml"))
+    hint = f"one of its bundles: {', '.join(map(str, inside))}" if inside else "a run's models are RUN/arms/ARM/bundle"
+    return BundleError("this is no bundle", where=str(folder), expected="a folder with bundle.yaml", hint=hint)
+
+
 def read_bundle(folder: Path) -> BundleSpec:
     """Read and check ``bundle.yaml``; the parts are only looked for.
 
@@ -108,7 +116,7 @@ def read_bundle(folder: Path) -> BundleSpec:
     folder = Path(folder)
     path = folder / "bundle.yaml"
     if not path.is_file():
-        raise BundleError("this is no bundle", where=str(folder), expected="a folder with bundle.yaml")
+        raise no_bundle(folder)
     if path.stat().st_size > LARGEST_YAML:
         raise BundleError(f"bundle.yaml has {path.stat().st_size} bytes", where=str(path), expected="a few thousand")
     try:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from isthmus.errors import BundleError, InputError
 from isthmus.files import new_folder, read_yaml, sha256_of_file, write_text, write_yaml
-from isthmus.models.bundle import LARGEST_YAML, read_bundle, write_bundle
+from isthmus.models.bundle import LARGEST_YAML, no_bundle, read_bundle, write_bundle
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.coded_head import CodedHead
 from isthmus.models.fused_bundle_spec import FusedBundleSpec, HeadFacts
@@ -110,7 +110,7 @@ def read_fused_bundle(folder: Path) -> FusedBundleSpec:
     folder = Path(folder)
     path = folder / "bundle.yaml"
     if not path.is_file():
-        raise BundleError("this is no bundle", where=str(folder), expected="a folder with bundle.yaml")
+        raise no_bundle(folder)
     _bounded(path, LARGEST_YAML)
     try:
         spec = FusedBundleSpec.model_validate(read_yaml(path, name="fused-bundle"))
