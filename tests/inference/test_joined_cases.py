@@ -1,5 +1,6 @@
 """Cases with whatever pictures they have, scored by one network of several modalities."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from isthmus.errors import BundleError, InputError
 from isthmus.imaging.prepare import Preparation
 from isthmus.inference.fused_case import Case, View
-from isthmus.inference.joined_cases import case_worth, predict_joined_cases
+from isthmus.inference.joined_cases import case_worth, predict_joined_cases, predict_looks, read_looks
 from isthmus.inference.modality_subsets import subset_logits
 from isthmus.inference.predictor import Predictor, load_bundle
 from isthmus.inference.scores import view_logits
@@ -71,6 +72,18 @@ def test_a_case_is_scored_by_what_it_has_and_the_rest_is_said(predictor: Predict
     assert full.probability != less.probability
     assert [note for note in less.notes if "absent" in note] == ["swe is absent: the model answers without it"]
     assert not any("absent" in note for note in full.notes)
+
+
+def test_where_the_regions_come_from_is_said_once_each(predictor: Predictor, files: dict[str, Path]) -> None:
+    read = read_looks(predictor, case(files, bmode=["b1", "b2"], smi=["s1"]))
+    proposed = [
+        {kind: replace(one, region_source="proposed") if one.source == "b2.png" else one for kind, one in look.items()}
+        for look in read.looks
+    ]
+    # One look is drawn throughout; in the other a proposed picture stands beside a drawn one.
+    assert [{one.region_source for one in look.values()} for look in proposed] == [{"drawn"}, {"proposed", "drawn"}]
+    assert predict_looks(predictor, read._replace(looks=proposed)).region_source == "drawn/proposed"
+    assert predict_looks(predictor, read).region_source == "drawn"
 
 
 def test_what_the_modalities_brought_leads_from_the_shares_in_training_to_the_score(

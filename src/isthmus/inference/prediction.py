@@ -124,7 +124,7 @@ class Prediction:
     member_range : tuple of float
         Smallest and largest ``probability`` of the single parts.
     region_source : str
-        ``drawn``, ``proposed`` or ``whole``.
+        ``drawn``, ``proposed`` or ``whole``; of pictures that differ in it each once, ``drawn/proposed``.
     notes : tuple of str
         What a reader should know.
     descriptors : dict

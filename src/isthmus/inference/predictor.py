@@ -329,7 +329,7 @@ class Predictor:
             words=call_in_words(call, spec.classes, spec.cohort.reference),
             threshold=None if spec.thresholds is None else spec.thresholds.value,
             member_range=(float(each.min()), float(each.max())),
-            region_source="/".join(sorted({fact.region_source for fact in facts})),
+            region_source="/".join(sorted(frozenset[str]().union(*(fact.regions for fact in facts)))),
             notes=tuple(notes),
             descriptors=self._descriptors(seen),
             frames=tuple(fact.frames for fact in facts) if self.spec.prepare.frames is not None else (),
@@ -348,7 +348,7 @@ class Predictor:
             words=call_in_words(found.call, spec.classes, spec.cohort.reference),
             threshold=None,
             member_range=found.member_range,
-            region_source="/".join(sorted({fact.region_source for fact in facts})),
+            region_source="/".join(sorted(frozenset[str]().union(*(fact.regions for fact in facts)))),
             notes=tuple(notes),
             descriptors=self._descriptors(seen),
             frames=tuple(fact.frames for fact in facts) if spec.prepare.frames is not None else (),
@@ -427,17 +427,17 @@ class _Scored:
 @dataclass(frozen=True)
 class _Facts:
     source: str
-    region_source: str
+    regions: frozenset[str]
     notes: tuple[str, ...]
     frames: tuple[int, ...]
 
 
 def _facts(picture: Picture) -> _Facts:
-    return _Facts(picture.source, picture.region_source, picture.notes, picture.frames)
+    return _Facts(picture.source, frozenset({picture.region_source}), picture.notes, picture.frames)
 
 
 def _facts_of_look(facts: Sequence[_Facts]) -> _Facts:
-    regions = "/".join(sorted({one.region_source for one in facts}))
+    regions = frozenset[str]().union(*(one.regions for one in facts))
     return _Facts(" with ".join(one.source for one in facts), regions, tuple(n for one in facts for n in one.notes), ())
 
 
