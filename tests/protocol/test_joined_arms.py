@@ -11,7 +11,7 @@ from isthmus.errors import CohortError, InputError, ProtocolError
 from isthmus.files import read_json
 from isthmus.inference.fused_case import Case, View
 from isthmus.inference.joined_cases import predict_joined_cases
-from isthmus.inference.predictor import load_bundle
+from isthmus.inference.load import load_bundle
 from isthmus.protocol.absent_modalities import without_absent_modalities
 from isthmus.protocol.cases import find_cases
 from isthmus.protocol.rating import make_form
@@ -134,10 +134,11 @@ def test_a_cohort_without_elastography_is_met_by_the_arms_that_can_and_the_rest_
     rows = multimodal.run.predictions.query("split == 'external'")
     assert set(rows["arm"]) == {"bmode", "pooled", "branches"}
     page = multimodal.run.report.read_text(encoding="utf-8")
-    assert "they did not meet it: swe" in page
-    assert multimodal.run.evidence["external"]["elsewhere"]["arms_left_out"] == ["swe"]
+    assert "they did not meet it: swe and late" in page
+    assert multimodal.run.evidence["external"]["elsewhere"]["arms_left_out"] == ["swe", "late"]
     found = validate(multimodal.run.folder, multimodal.elsewhere, tmp_path / "validated")
     assert set(found["arms"]) == {"bmode", "pooled", "branches"}
+    assert found["external"]["elsewhere"]["arms_left_out"] == ["swe", "late"]
     again = pd.read_csv(tmp_path / "validated" / "predictions.csv")
     joined = again.merge(rows, on=["arm", "unit_id"], validate="one_to_one")
     np.testing.assert_allclose(joined["p_1_x"], joined["p_1_y"], atol=1e-6)

@@ -42,4 +42,6 @@ def validate(
             own_network=network,
             progress=progress,
         )
-    show(evidence, as_json, [*evidence_lines(evidence), f"Report: {out / 'report.html'}"])
+    lacking = [arm for one in evidence["external"].values() for arm in one["arms_left_out"]]
+    lines = [f"without {', '.join(lacking)}: the cohort has no picture that they look at"] if lacking else []
+    show(evidence, as_json, [*lines, *evidence_lines(evidence), f"Report: {out / 'report.html'}"])

@@ -13,6 +13,7 @@ from isthmus.errors import CohortError
 from isthmus.files import sha256_of_json
 from isthmus.protocol.cases import Cases, Look, find_views, looks_of
 from isthmus.protocol.correspondence import Correspondence, answer_of
+from isthmus.protocol.joined_columns import has_contrast_clips
 from isthmus.protocol.overlap import Progress, Shared, keep_overlap, refuse_overlap
 from isthmus.protocol.schema import Protocol
 from isthmus.report.context import Check
@@ -151,6 +152,25 @@ def answered(
     return Outside(Cases(cohort, target, mapped, left_out), asked.reference, theirs, classes, absent)
 
 
+def answered_by(
+    protocol: Protocol, cohort: Cohort, asked: Target, correspondences: Mapping[str, Correspondence]
+) -> Outside:
+    """Return a cohort's cases in the terms of a protocol; what does not meet it has its fusions too.
+
+    Raises
+    ------
+    CohortError
+        As :func:`answered`.
+    """
+    found = answered(looks_of(protocol), cohort, asked, correspondences)
+    lacking = [
+        key
+        for key, fusion in protocol.fusions.items()
+        if set(fusion.fuse) & set(found.absent) or (fusion.perfusion and not has_contrast_clips(cohort))
+    ]
+    return replace(found, absent=(*found.absent, *lacking))
+
+
 def find_outside(
     protocol: Protocol,
     folders: Sequence[Path | str],
@@ -183,7 +203,7 @@ def find_outside(
     """
     cohorts = [load_cohort(folder) for folder in folders]
     check_names(own.cohort, cohorts, correspondences)
-    found = [answered(looks_of(protocol), cohort, own.target, correspondences) for cohort in cohorts]
+    found = [answered_by(protocol, cohort, own.target, correspondences) for cohort in cohorts]
     shared = []
     found = [
         replace(one, compared="pictures") if own.cohort.simulated and one.cases.cohort.simulated else one

@@ -9,9 +9,9 @@ from isthmus.files import refuse_existing
 from isthmus.models.mean_head import MEAN
 from isthmus.models.weights import locate
 from isthmus.protocol.arithmetic import try_arithmetic
-from isthmus.protocol.cases import Cases, find_cases, looks_of
+from isthmus.protocol.cases import Cases, find_cases
 from isthmus.protocol.correspondence import read_correspondences
-from isthmus.protocol.external import Outside, answered, check_all_given, check_names
+from isthmus.protocol.external import Outside, answered_by, check_all_given, check_names
 from isthmus.protocol.fits import fit_folder, list_fits, list_picture_level_fits
 from isthmus.protocol.narrowing import fitted_to
 from isthmus.protocol.parts import set_aside

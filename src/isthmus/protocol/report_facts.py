@@ -86,13 +86,6 @@ def report_context(
     manifest : dict
         Versions, device, precision, seeds.
     """
-    marks = []
-    if not protocol.claims:
-        marks.append("SMOKE")
-    elif protocol.profile != "paper":
-        marks.append(f"{protocol.profile.upper()} PROFILE")
-    if cases.cohort.simulated:
-        marks.append("SIMULATED")
     return ReportContext(
         title=protocol.title,
         question=protocol.question,
@@ -107,15 +100,7 @@ def report_context(
             reductions=reductions(protocol_name, protocol.profile, protocol.names),
         ),
         cohort=cohort_facts(cases, failures),
-        splits=SplitFacts(
-            folds=int(split["fold"].nunique()),
-            by=_divided_by(protocol, cases),
-            external_sites=list(protocol.splits.external_sites),
-            seeds=list(protocol.splits.seeds),
-            tune_fraction=protocol.splits.tune,
-            test_rule=_test_rule(protocol, cases),
-            fingerprint=split_fingerprint,
-        ),
+        splits=_split_facts(protocol, cases, split, split_fingerprint),
         arms=all_arm_facts(protocol, fits, folder, evidence),
         learning=_learning(fits, folder),
         localisation=dict(localisation),
@@ -131,9 +116,27 @@ def report_context(
             *(check for one in outside for check in one.checks()),
         ],
         openings=openings_in_words(openings, protocol),
-        marks=marks,
+        marks=_marks(protocol, cases),
         leak=leak,
         truth=truth,
+    )
+
+
+def _marks(protocol: Protocol, cases: Cases) -> list[str]:
+    """Return what every picture and number of the run is marked with."""
+    small = [f"{protocol.profile.upper()} PROFILE"] if protocol.profile != "paper" else []
+    return [*(small if protocol.claims else ["SMOKE"]), *(["SIMULATED"] if cases.cohort.simulated else [])]
+
+
+def _split_facts(protocol: Protocol, cases: Cases, split: pd.DataFrame, fingerprint: str) -> SplitFacts:
+    return SplitFacts(
+        folds=int(split["fold"].nunique()),
+        by=_divided_by(protocol, cases),
+        external_sites=list(protocol.splits.external_sites),
+        seeds=list(protocol.splits.seeds),
+        tune_fraction=protocol.splits.tune,
+        test_rule=_test_rule(protocol, cases),
+        fingerprint=fingerprint,
     )
 
 
