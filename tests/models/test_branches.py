@@ -96,6 +96,14 @@ def test_every_branch_begins_with_the_same_weights_and_trains_its_own() -> None:
     assert first is not second
 
 
+def test_the_names_and_the_order_of_the_weights_are_those_of_bundles_and_checkpoints_that_there_are() -> None:
+    alone = [name for name in create("resnet18", channels=3, width=8).state_dict() if not name.startswith("net.fc.")]
+    network = Branches(create("resnet18", channels=3, width=8), NAMES)
+    expected = [f"branches.{modality}.{name}" for modality in NAMES for name in alone]
+    expected += [*(f"absent.{modality}" for modality in NAMES), "last.weight", "last.bias"]
+    assert list(network.state_dict()) == expected
+
+
 @pytest.mark.parametrize("name", ["resnet50", "densenet121", "vgg16", "googlenet"])
 def test_the_networks_of_the_paper_can_be_branches(name: str) -> None:
     network = Branches(create(name, channels=3, width=8 if name == "densenet121" else 4), NAMES).eval()

@@ -62,6 +62,13 @@ def test_without_flags_in_the_last_layer_it_is_the_network_of_one_picture(networ
     assert parameter_count(network) == parameter_count(alone) + 3 * network.classes
 
 
+def test_the_names_and_the_order_of_the_weights_are_those_of_bundles_and_checkpoints_that_there_are(
+    network: Pooled,
+) -> None:
+    alone = [name for name in create("resnet18", channels=3, width=8).state_dict() if not name.startswith("net.fc.")]
+    assert list(network.state_dict()) == [*(f"backbone.{name}" for name in alone), "last.weight", "last.bias"]
+
+
 def test_maps_lie_under_the_name_of_the_modality_that_is_there(network: Pooled) -> None:
     maps = network.features(views([[1, 0, 0], [0, 0, 1]]))
     assert set(maps) == set(NAMES)

@@ -13,11 +13,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from isthmus.errors import ProtocolError
-from isthmus.models.classifier import IMAGE, PRESENT, Classifier, InputSpec, Outputs, embedding_size
+from isthmus.models.classifier import IMAGE, PRESENT, Classifier, Outputs
+from isthmus.models.several_modalities import SeveralModalities
 
 
-class Branches(Classifier):
+class Branches(SeveralModalities):
     """A network for one picture, once for each modality, joined before the last layer.
 
     Inputs are ``{<modality>: [N, C, H, W], …, 'present': [N, M]}``; what an absent modality's picture shows does not
@@ -40,22 +40,13 @@ class Branches(Classifier):
     """
 
     own_parts: ClassVar[tuple[str, ...]] = ("absent.",)
-    head_name: ClassVar[str] = "last"
 
     def __init__(self, backbone: Classifier, modalities: Sequence[str]) -> None:
-        picture = picture_of(backbone)
-        inputs = (InputSpec(name, picture.channels, 2) for name in modalities)
-        super().__init__(inputs=(*inputs, InputSpec(PRESENT, len(modalities), 0)), classes=backbone.classes)
-        self.network, self.options = backbone.network, backbone.options
-        self.minimum_size = backbone.minimum_size
-        size = embedding_size(backbone)
-        without_last_layer(backbone)
-        self.modalities = tuple(modalities)
+        super().__init__(backbone, modalities)
+        size = self.picture_embedding
         self.branches = nn.ModuleDict({name: copy.deepcopy(backbone) for name in modalities})
         self.absent = nn.ParameterDict({name: nn.Parameter(torch.zeros(size)) for name in modalities})
-        self.last = nn.Linear(len(modalities) * (size + 1), backbone.classes)
-        nn.init.normal_(self.last.weight, 0, 0.01)
-        nn.init.zeros_(self.last.bias)
+        self.last = self.last_layer(len(modalities) * (size + 1))
         self.stages = tuple(f"branches.{name}.{stage}" for name in modalities for stage in backbone.stages)
 
     def features(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -89,33 +80,6 @@ class Branches(Classifier):
             maps = branch.features({IMAGE: shown})[IMAGE]
         blank = maps.new_zeros(len(pictures), *maps.shape[1:])
         return blank.index_copy(0, rows, maps[: len(rows)])
-
-
-def picture_of(backbone: Classifier) -> InputSpec:
-    """Return the one input of a network of pictures.
-
-    Raises
-    ------
-    ProtocolError
-        When it takes clips, or looks at more than the picture.
-    """
-    picture = backbone.inputs[0]
-    if len(backbone.inputs) > 1 or picture.name != IMAGE or picture.spatial_dims != 2:
-        seen = ", ".join(f"{spec.name} ({spec.spatial_dims}D)" for spec in backbone.inputs)
-        raise ProtocolError(
-            f"{backbone.network} cannot look at several modalities: it takes {seen}",
-            expected="a network of one picture, such as resnet50",
-        )
-    return picture
-
-
-def without_last_layer(network: Classifier) -> None:
-    """Replace the last linear layer, where the network names it, by one that passes the embedding on."""
-    path = f"{network.published_prefix}{network.head_name}"
-    parent, _, name = path.rpartition(".")
-    holder = network.get_submodule(parent) if parent in dict(network.named_modules()) else None
-    if isinstance(getattr(holder, name, None), nn.Linear):
-        setattr(holder, name, nn.Identity())
 
 
 @contextlib.contextmanager

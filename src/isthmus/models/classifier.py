@@ -197,6 +197,13 @@ def embedding_size(network: Classifier) -> int:
     return int(size)
 
 
+def last_linear(network: Classifier) -> tuple[nn.Module, str] | None:
+    """Return what holds a network's last linear layer, and its name there; None where the network names none."""
+    path, _, name = f"{network.published_prefix}{network.head_name}".rpartition(".")
+    holder = dict(network.named_modules()).get(path)
+    return None if holder is None or not isinstance(getattr(holder, name, None), nn.Linear) else (holder, name)
+
+
 def initialise(network: nn.Module) -> None:
     """Draw initial weights in place: He et al. 2015 (normal, fan out) for convolutions, 1 and 0 for batch norm."""
     for module in network.modules():

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isthmus.errors import ProtocolError
-from isthmus.models.classifier import Classifier
+from isthmus.models.classifier import Classifier, last_linear
 
 
 class OrdinalLinear(nn.Linear):
@@ -32,7 +32,7 @@ class OrdinalLinear(nn.Linear):
     Examples
     --------
     >>> layer = OrdinalLinear(4, 3)
-    >>> layer(torch.zeros(1, 4)).exp().detach().numpy().round(4).tolist()
+    >>> layer(torch.zeros(1, 4)).detach().double().exp().numpy().round(4).tolist()
     [[0.3333, 0.3333, 0.3333]]
     """
 
@@ -63,19 +63,13 @@ def with_ordinal_head(network: Classifier) -> Classifier:
     ProtocolError
         When the network does not name its last linear layer.
     """
-    path = f"{network.published_prefix}{network.head_name}"
-    parent_path, _, name = path.rpartition(".")
-    try:
-        parent = network.get_submodule(parent_path)
-        last = getattr(parent, name)
-    except AttributeError:
-        last = None
-    if not isinstance(last, nn.Linear):
+    found = last_linear(network)
+    if found is None:
         raise ProtocolError(
             "this network does not name its last linear layer, whose place the ordinal head takes",
             where=network.network,
             expected="a Classifier whose head_name is the name of an nn.Linear",
             hint="set options.head to plain",
         )
-    setattr(parent, name, OrdinalLinear(last.in_features, network.classes))
+    setattr(*found, OrdinalLinear(getattr(*found).in_features, network.classes))
     return network

@@ -6,16 +6,15 @@ Ding et al. 2026 train beside networks of one modality). A nodule's score is the
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from isthmus.models.branches import picture_of, without_last_layer
-from isthmus.models.classifier import IMAGE, PRESENT, Classifier, InputSpec, Outputs, embedding_size
+from isthmus.models.classifier import IMAGE, PRESENT, Classifier, Outputs
+from isthmus.models.several_modalities import SeveralModalities
 
 
-class Pooled(Classifier):
+class Pooled(SeveralModalities):
     """A network of one picture that sees one of several modalities at a time.
 
     Inputs are ``{<modality>: [N, C, H, W], …, 'present': [N, M]}``, as of
@@ -38,21 +37,10 @@ class Pooled(Classifier):
     torch.Size([1, 66])
     """
 
-    head_name: ClassVar[str] = "last"
-
     def __init__(self, backbone: Classifier, modalities: Sequence[str]) -> None:
-        picture = picture_of(backbone)
-        inputs = (InputSpec(name, picture.channels, 2) for name in modalities)
-        super().__init__(inputs=(*inputs, InputSpec(PRESENT, len(modalities), 0)), classes=backbone.classes)
-        self.network, self.options = backbone.network, backbone.options
-        self.minimum_size = backbone.minimum_size
-        size = embedding_size(backbone)
-        without_last_layer(backbone)
-        self.modalities = tuple(modalities)
+        super().__init__(backbone, modalities)
         self.backbone = backbone
-        self.last = nn.Linear(size + len(modalities), backbone.classes)
-        nn.init.normal_(self.last.weight, 0, 0.01)
-        nn.init.zeros_(self.last.bias)
+        self.last = self.last_layer(self.picture_embedding + len(modalities))
         self.stages = tuple(f"backbone.{stage}" for stage in backbone.stages)
 
     def features(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
