@@ -13,7 +13,7 @@ from isthmus.errors import InputError, RegionMissing
 from isthmus.inference.embeddings import view_embeddings
 from isthmus.inference.fused_case import Case, View
 from isthmus.inference.fused_predictor import FusedPredictor
-from isthmus.inference.predictor import load_bundle
+from isthmus.inference.load import load_bundle
 from isthmus.statistics.perfusion_features import FEATURES
 from tests.inference.small_clips import clip
 from tests.inference.small_fused import WIDTH, fused_bundle

@@ -11,8 +11,9 @@ from isthmus.errors import BundleError, InputError
 from isthmus.imaging.prepare import Preparation
 from isthmus.inference.fused_case import Case, View
 from isthmus.inference.joined_cases import case_worth, predict_joined_cases, predict_looks, read_looks
+from isthmus.inference.load import load_bundle
 from isthmus.inference.modality_subsets import subset_logits
-from isthmus.inference.predictor import Predictor, load_bundle
+from isthmus.inference.predictor import Predictor
 from isthmus.inference.scores import view_logits
 from isthmus.models.bundle import read_bundle, write_bundle
 from isthmus.models.bundle_spec import BundleSpec

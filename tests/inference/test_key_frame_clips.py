@@ -18,8 +18,9 @@ from isthmus.imaging.clip_masks import write_clip_mask
 from isthmus.imaging.frames import FrameSampling
 from isthmus.imaging.prepare import Preparation
 from isthmus.imaging.read import write_mask
+from isthmus.inference.load import load_bundle
 from isthmus.inference.output import frames_in_words
-from isthmus.inference.predictor import Predictor, load_bundle
+from isthmus.inference.predictor import Predictor
 from isthmus.models.bundle import write_bundle
 from isthmus.models.card import render_card
 from isthmus.models.registry import create

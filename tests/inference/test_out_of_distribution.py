@@ -9,14 +9,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from isthmus.errors import BundleError
 from isthmus.explain.prediction import predict_files
 from isthmus.imaging.cache import CacheItem, PreparedCache
 from isthmus.inference.embeddings import view_embeddings
-from isthmus.inference.predictor import Predictor, load_bundle
+from isthmus.inference.load import load_bundle
+from isthmus.inference.predictor import Predictor
 from isthmus.inference.spread import spread
 from isthmus.models.bundle import write_bundle
 from isthmus.models.training_likeness import TrainingLikeness, UnseenCases
-from isthmus.statistics.out_of_distribution import chances, fit_mahalanobis, scale_of
+from isthmus.statistics.out_of_distribution import Mahalanobis, Neighbours, chances, fit_mahalanobis, scale_of
 from isthmus.statistics.spread_of_means import Agreement
 from tests.inference.small_models import BOX, bundle, picture
 
@@ -113,6 +115,26 @@ def test_a_store_carries_it_with_the_spread(predictor: Predictor, pictures: list
     np.testing.assert_allclose(frame["out_of_distribution"], expected[::-1], rtol=1e-4)
     members = predictor.score_pictures([predictor.read(path, box=BOX) for path in pictures[::-1]])
     np.testing.assert_allclose(frame["spread"], members[:, :, 1].std(axis=0), atol=1e-6)
+
+
+def test_a_likeness_of_another_network_is_refused_when_the_bundle_is_loaded(
+    predictor: Predictor, pictures: list[Path], tmp_path: Path
+) -> None:
+    assert predictor.likeness is not None
+    first, second = predictor.likeness.parts
+    assert isinstance(second, Mahalanobis)
+    narrower = replace(second, centres=second.centres[:, :-1], directions=second.directions[:, :-1])
+    wrong = replace(predictor.likeness, parts=[first, narrower])
+    states = [part.state_dict() for part in predictor.parts]
+    write_bundle(tmp_path / "wrong", predictor.spec, states, likeness=wrong)
+    with pytest.raises(
+        BundleError, match=r"part 1 .* by 63 numbers .*safetensors\); expected 64.*Next: copy the bundle"
+    ):
+        load_bundle(tmp_path / "wrong", "cpu")
+    rows = [Neighbours(np.eye(64)[:, :width], 1) for width in (64, 32)]
+    write_bundle(tmp_path / "near", predictor.spec, states, likeness=replace(predictor.likeness, parts=rows))
+    with pytest.raises(BundleError, match=r"part 1 .* by 32 numbers"):
+        load_bundle(tmp_path / "near", "cpu")
 
 
 def test_the_spread_of_several_classes_is_of_all_of_them() -> None:

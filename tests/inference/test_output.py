@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from isthmus.inference.load import load_bundle
 from isthmus.inference.output import as_frame, write_predictions
 from isthmus.inference.prediction import Brought, Predictions
-from isthmus.inference.predictor import load_bundle
 from tests.inference.small_models import BOX, bundle, picture
 
 

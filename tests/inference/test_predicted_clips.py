@@ -14,8 +14,9 @@ from isthmus.imaging.clip import Clip, Lesion
 from isthmus.imaging.frames import FrameSampling
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.prepare import Preparation
+from isthmus.inference.load import load_bundle
 from isthmus.inference.pictures import read_picture
-from isthmus.inference.predictor import Predictor, load_bundle
+from isthmus.inference.predictor import Predictor
 from tests.imaging.videos import jpeg, write_avi
 from tests.inference.small_clips import (
     FRAMES,

@@ -10,8 +10,9 @@ from isthmus.errors import BundleError, InputError, PictureError, RegionMissing
 from isthmus.imaging.cache import CacheItem, PreparedCache
 from isthmus.imaging.clip import Clip, Lesion
 from isthmus.imaging.read import read_clip
+from isthmus.inference.load import load_bundle
 from isthmus.inference.prediction import call_in_words
-from isthmus.inference.predictor import Predictor, load_bundle
+from isthmus.inference.predictor import Predictor
 from isthmus.inference.scores import probabilities, view_logits
 from isthmus.models.bundle import load_parts
 from tests.inference.small_models import BOX, CLASSES, bundle, mask_of_box, picture

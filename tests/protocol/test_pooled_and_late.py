@@ -16,7 +16,7 @@ from isthmus.explain.prediction_cases import predict_given
 from isthmus.inference.fused_case import Case, View
 from isthmus.inference.fused_predictor import FusedPredictor
 from isthmus.inference.joined_cases import predict_joined_cases
-from isthmus.inference.predictor import load_bundle
+from isthmus.inference.load import load_bundle
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run_folder import Run
 from tests.multimodal_cohort import MODALITIES

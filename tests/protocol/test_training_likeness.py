@@ -8,7 +8,7 @@ import pytest
 
 from isthmus.files import read_yaml
 from isthmus.imaging.altered_pictures import ALTERATIONS
-from isthmus.inference.predictor import load_bundle
+from isthmus.inference.load import load_bundle
 from isthmus.models.likeness_spec import FILE, Trial
 from isthmus.protocol import training_likeness
 from isthmus.protocol.fold_likeness import LikenessOfFold, UnseenViews

@@ -11,11 +11,12 @@ from isthmus.explain.prediction_drawing import draw_prediction
 from isthmus.explain.scored_again import Progress, scored_again
 from isthmus.files import new_folder, refuse_existing
 from isthmus.inference.input_files import find_clips, find_pictures
+from isthmus.inference.load import load_bundle
 from isthmus.inference.localiser import Localiser, load_localiser
 from isthmus.inference.output import MARKS, Spec, model_facts, prediction_as_json, remarks, write_predictions
 from isthmus.inference.pictures import Picture
 from isthmus.inference.prediction import FailedPicture, Predictions
-from isthmus.inference.predictor import Predictor, load_bundle
+from isthmus.inference.predictor import Predictor
 from isthmus.inference.seen_tirads import tirads_beside
 from isthmus.manifest import DISCLAIMER, Manifest
 from isthmus.models.bundle_spec import BundleSpec
@@ -127,7 +128,7 @@ def predict_files(
     explain : bool
         True draws a Grad-CAM overlay for each picture, of the positive class.
     own_network, device
-        As for :func:`isthmus.inference.predictor.load_bundle`.
+        As for :func:`isthmus.inference.load.load_bundle`.
     progress : callable, optional
         Called with what, done, total.
 

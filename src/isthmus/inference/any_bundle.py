@@ -5,8 +5,8 @@ from pathlib import Path
 
 from isthmus.errors import InputError
 from isthmus.inference.fused_predictor import FusedPredictor, OwnNetworks, load_fused_bundle
+from isthmus.inference.load import load_bundle as load_single_bundle
 from isthmus.inference.predictor import Predictor
-from isthmus.inference.predictor import load_bundle as load_single_bundle
 from isthmus.models.bundle import read_bundle
 from isthmus.models.fused_bundle import is_fused_bundle, read_fused_bundle
 

@@ -22,10 +22,11 @@ from isthmus.inference.fused_case import (
     views_by_member,
 )
 from isthmus.inference.given_columns import checked_columns
+from isthmus.inference.load import device_here, load_bundle
 from isthmus.inference.member_values import MemberViews, means_of_cases, member_values
 from isthmus.inference.pictures import Picture
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions, call_in_words
-from isthmus.inference.predictor import Predictor, device_here, load_bundle
+from isthmus.inference.predictor import Predictor
 from isthmus.models.coded_head import CodedHead
 from isthmus.models.fused_bundle import load_heads, member_folder, read_fused_bundle
 from isthmus.models.fused_bundle_spec import FusedBundleSpec
@@ -369,7 +370,7 @@ def load_fused_bundle(folder: str | Path, device: str = "auto", *, own_networks:
     folder : str or Path
         The bundle.
     device : str
-        As for :func:`isthmus.inference.predictor.load_bundle`.
+        As for :func:`isthmus.inference.load.load_bundle`.
     own_networks : Path or mapping, optional
         The Python file of a network of the user's own, or one for each member that has such.
 

@@ -19,7 +19,7 @@ from isthmus.imaging.clip import Box, Clip
 from isthmus.imaging.prepare import Prepared, prepare
 from isthmus.imaging.region import find_scan_area
 from isthmus.inference.batch import to_batch
-from isthmus.inference.predictor import device_here
+from isthmus.inference.load import device_here
 from isthmus.inference.proposal import Proposal, Readings, picture_key, proposal_of
 from isthmus.models.localiser_spec import (
     LocaliserSpec,

@@ -22,8 +22,7 @@ from isthmus.inference.pictures import Picture, picture_of_clip, read_picture
 from isthmus.inference.prediction import FailedPicture, OutOfDistribution, Prediction, Predictions, call_in_words
 from isthmus.inference.scores import ViewScores, probabilities, view_scores
 from isthmus.inference.spread import OUT_OF_DISTRIBUTION, SPREAD, spread
-from isthmus.models.bundle import load_likeness, load_parts, read_bundle
-from isthmus.models.bundle_spec import BundleSpec, Calibration
+from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.training_likeness import TrainingLikeness
 from isthmus.statistics.calibration import LogisticCalibration
 
@@ -41,7 +40,7 @@ _CHUNK = 32
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """A model in memory; made by :func:`load_bundle`.
+    """A model in memory; made by :func:`isthmus.inference.load.load_bundle`.
 
     Parameters
     ----------
@@ -452,70 +451,6 @@ def _each(found: Seen, count: int) -> list[Seen]:
 
 def _mean(seen: Sequence[Seen]) -> Seen:
     return {name: np.asarray(np.mean([one[name] for one in seen], axis=0)) for name in seen[0]}
-
-
-def load_bundle(folder: str | Path, device: str = "auto", *, own_network: Path | None = None) -> Predictor:
-    """Load a bundle once, for any number of pictures.
-
-    Parameters
-    ----------
-    folder : str or Path
-        The bundle.
-    device : str
-        ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-    own_network : Path, optional
-        The Python file of a network of the user's own; a bundle never runs one by itself.
-
-    Returns
-    -------
-    Predictor
-
-    Raises
-    ------
-    BundleError
-        When the folder is no bundle, is incomplete or altered.
-    InputError
-        When the device is not there.
-
-    Examples
-    --------
-    >>> predictor = load_bundle("runs/wang2025/arms/thyronet_x4/bundle")  # doctest: +SKIP
-    >>> predictor.predict(["100_1.jpg"], boxes=["62,30,271,156"])[0].words  # doctest: +SKIP
-    'suspicious (TI-RADS 4a or higher)'
-    """
-    import torch
-
-    spec = read_bundle(Path(folder))
-    place = device_here(device)
-    parts = load_parts(Path(folder), spec, own_network=own_network)
-    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
-    for part in parts:
-        part.eval().requires_grad_(False)
-        part.to(place)
-        # Channels-last weights spare a reordering at every step; values are the same.
-        for weight in part.parameters():
-            if weight.ndim in formats:
-                weight.data = weight.data.contiguous(memory_format=formats[weight.ndim])
-    return Predictor(spec, parts, place, _calibration(spec), load_likeness(Path(folder), spec))
-
-
-def device_here(device: str) -> str:
-    """Return the device that ``auto`` or a name stands for; refuse one that is not there."""
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"there is no device {device!r} here", expected="auto, cpu, cuda or mps") from error
-    return device
-
-
-def _calibration(spec: BundleSpec) -> LogisticCalibration | None:
-    if not isinstance(spec.calibration, Calibration):
-        return None
-    return LogisticCalibration(spec.calibration.intercept, spec.calibration.slope, spec.calibration.method)
 
 
 def _named(*given: Sequence[Any] | None) -> list[tuple[str, Sequence[Any] | None]]:

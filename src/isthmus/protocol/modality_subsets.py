@@ -13,8 +13,8 @@ from isthmus.files import sha256_of_json, write_json
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.imaging.prepare import Preparation
 from isthmus.inference.joined_cases import log_odds_of_subsets
+from isthmus.inference.load import load_bundle
 from isthmus.inference.modality_subsets import subset_logits
-from isthmus.inference.predictor import load_bundle
 from isthmus.inference.scores import probabilities
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases
 from isthmus.protocol.fits import class_shares, fit_folder, own_file

@@ -9,7 +9,7 @@ import pandas as pd
 
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.inference.fused_predictor import load_fused_bundle
-from isthmus.inference.predictor import load_bundle
+from isthmus.inference.load import load_bundle
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, without_failures
 from isthmus.protocol.clinical_arm import clinical_predictions
 from isthmus.protocol.fits import own_file
