@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
 from isthmus.errors import InputError
-from isthmus.report.analysis_table import analysis_table
+from isthmus.report.analysis_table import analysis_table, by_split_and_arm
 from tests.report.made import made_frozen, made_predictions
 
 
@@ -80,3 +82,26 @@ def test_a_table_that_cannot_be_analysed_as_one_is_refused_in_one_line(change, m
 def test_an_unknown_positive_class_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InputError, match=r"no class is called 'cancer'.*0, 1"):
         analysis_table(made_predictions(), positive="cancer")
+
+
+def test_every_arm_of_every_split_that_chose_nothing_is_asked_and_what_says_nothing_is_left_out() -> None:
+    predictions = made_predictions()
+    told = pd.concat(
+        [predictions.assign(split=split, fold=0).drop_duplicates(["arm", "unit_id", "seed"]) for split in
+         ("external", "train", "test", "tune", "cv")]
+    )  # fmt: skip
+    asked = []
+
+    def of_arm(arm: str, split: str) -> dict[str, str]:
+        asked.append((split, arm))
+        return {} if split == "external" or arm == arms[0] else {"said": f"{arm} in {split}"}
+
+    table = analysis_table(told)
+    arms = list(dict.fromkeys(table.rows["arm"]))
+    assert len(arms) > 1
+    found = by_split_and_arm(table, of_arm)
+    assert sorted(asked) == sorted((split, arm) for split in ("cv", "test", "external") for arm in arms)
+    assert found == {
+        "splits": {split: {arm: {"said": f"{arm} in {split}"} for arm in arms[1:]} for split in ("cv", "test")}
+    }
+    assert by_split_and_arm(replace(table, has_probabilities=False), of_arm) == {}

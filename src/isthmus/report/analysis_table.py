@@ -1,16 +1,21 @@
 """A predictions table made ready for statistics: in each row truth, score, probability and call."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
 from isthmus.errors import InputError
+from isthmus.report.reading import in_order
 from isthmus.statistics.calibration import calibration_from_dict
 from isthmus.statistics.class_calibration import ClassCalibration
 from isthmus.tables.predictions import classes_of
+
+LEFT_OUT: Final = ("tune", "train")
+"""Splits whose probabilities were seen while choices were made."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,26 @@ class AnalysisTable:
     def part(self, arm: str, split: str) -> DataFrame:
         """Return the rows of one arm and split."""
         return self.rows[(self.rows["arm"] == arm) & (self.rows["split"] == split)]
+
+
+def by_split_and_arm(table: AnalysisTable, of_arm: Callable[[str, str], dict[str, Any]]) -> dict[str, Any]:
+    """Return ``{"splits": {split: {arm: {...}}}}`` of what is found; empty for scores that are no probabilities.
+
+    Parameters
+    ----------
+    table : AnalysisTable
+        Of whose splits those of :data:`LEFT_OUT` are not asked.
+    of_arm : callable
+        From arm and split to what is found; arms and splits of which nothing is are left out.
+    """
+    if not table.has_probabilities:
+        return {}
+    splits: dict[str, Any] = {}
+    for split in in_order(set(table.rows["split"]) - set(LEFT_OUT)):
+        arms = dict.fromkeys(table.rows.loc[table.rows["split"] == split, "arm"])
+        if known := {arm: entry for arm in arms if (entry := of_arm(arm, split))}:
+            splits[split] = known
+    return {"splits": splits} if splits else {}
 
 
 def analysis_table(

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pandas import DataFrame
 
-from isthmus.report.analysis_table import AnalysisTable, calibrated_columns
-from isthmus.report.reading import in_order
+from isthmus.report.analysis_table import AnalysisTable, by_split_and_arm, calibrated_columns
 from isthmus.report.subject import Study
 from isthmus.statistics.calibration_curve import FlexibleCurve, flexible_curve
 from isthmus.statistics.calibration_error import (
@@ -21,8 +20,6 @@ from isthmus.statistics.calibration_error import (
 from isthmus.statistics.calibration_measures import brier_parts, scaled_brier
 
 KEY: Final = "probabilities"
-LEFT_OUT: Final = ("tune", "train")
-"""Splits whose probabilities were seen while choices were made."""
 
 
 def calibration_details(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
@@ -32,17 +29,7 @@ def calibration_details(table: AnalysisTable, study: Study, evidence: dict[str, 
     ``brier_parts``, ``calibration_error`` by binning, ``spiegelhalter``, ``hosmer_lemeshow``. Several classes:
     ``brier`` and the ``calibration_error`` of the most probable class; slopes and curves are for two classes.
     """
-    if not table.has_probabilities:
-        return {}
-    splits: dict[str, Any] = {}
-    for split in in_order(set(table.rows["split"])):
-        if split in LEFT_OUT:
-            continue
-        arms = dict.fromkeys(table.rows.loc[table.rows["split"] == split, "arm"])
-        found = {arm: _details(table, arm, split, study) for arm in arms}
-        if known := {arm: entry for arm, entry in found.items() if entry}:
-            splits[split] = known
-    return {"splits": splits} if splits else {}
+    return by_split_and_arm(table, lambda arm, split: _details(table, arm, split, study))
 
 
 def _details(table: AnalysisTable, arm: str, split: str, study: Study) -> dict[str, Any]:

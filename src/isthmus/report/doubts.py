@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pandas import DataFrame, merge
 
-from isthmus.report.analysis_table import AnalysisTable
-from isthmus.report.calibration_details import LEFT_OUT
-from isthmus.report.reading import in_order
+from isthmus.report.analysis_table import AnalysisTable, by_split_and_arm, calibrated_columns
 from isthmus.report.subject import Study
 from isthmus.report.uncertainty import certainty_of_calls
 from isthmus.statistics.few_groups import unless_few
@@ -41,17 +39,7 @@ def doubts(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict
     of held-out cases is over the seeds, each of whose networks never saw the case; that of opened sets over the fold
     models of the first seed.
     """
-    if not table.has_probabilities:
-        return {}
-    splits: dict[str, Any] = {}
-    for split in in_order(set(table.rows["split"])):
-        if split in LEFT_OUT:
-            continue
-        arms = dict.fromkeys(table.rows.loc[table.rows["split"] == split, "arm"])
-        found = {arm: _of_arm(table, arm, split, study) for arm in arms}
-        if known := {arm: entry for arm, entry in found.items() if entry}:
-            splits[split] = known
-    return {"splits": splits} if splits else {}
+    return by_split_and_arm(table, lambda arm, split: _of_arm(table, arm, split, study))
 
 
 def _of_arm(table: AnalysisTable, arm: str, split: str, study: Study) -> dict[str, Any]:
@@ -115,7 +103,7 @@ def _unlike(rows: DataFrame, study: Study) -> BoolArray | None:
 
 def _nearness(table: AnalysisTable, arm: str, split: str, rows: DataFrame) -> FloatArray | None:
     if len(table.classes) > 2:
-        return -rows[[f"calibrated_{label}" for label in table.classes]].max(axis=1).to_numpy(np.float64)
+        return -rows[calibrated_columns(table.classes)].max(axis=1).to_numpy(np.float64)
     sure = certainty_of_calls(table, arm, split, rows)
     return None if sure is None else -sure
 

@@ -5,8 +5,7 @@ from typing import Any, Final
 import numpy as np
 from pandas import DataFrame
 
-from isthmus.report.analysis_table import AnalysisTable
-from isthmus.report.calibration_details import LEFT_OUT
+from isthmus.report.analysis_table import LEFT_OUT, AnalysisTable
 from isthmus.report.reading import in_order
 from isthmus.report.subject import Study
 from isthmus.statistics.calibration_measures import calibration_slope

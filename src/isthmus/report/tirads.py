@@ -1,14 +1,14 @@
 """TI-RADS beside the model: the levels that published tables give to the same cases, as a comparator."""
 
 from collections import Counter
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from isthmus.cohort.tirads import unknown_codes
-from isthmus.report.analysis_table import AnalysisTable
+from isthmus.report.analysis_table import LEFT_OUT, AnalysisTable
 from isthmus.report.reading import in_order
 from isthmus.report.subject import Study
 from isthmus.report.tirads_contrasts import arm_scores, beside_arms
@@ -17,8 +17,6 @@ from isthmus.statistics.interval import Interval, holm, undefined
 from isthmus.statistics.proportions import clustered_proportion
 from isthmus.statistics.roc import auc_interval
 from isthmus.tables.predictions import asks_for_malignancy
-
-_LEFT_OUT: Final = ("train", "tune")
 
 
 def tirads_evidence(table: AnalysisTable, study: Study, evidence: dict[str, Any]) -> dict[str, Any]:
@@ -47,7 +45,7 @@ def tirads_evidence(table: AnalysisTable, study: Study, evidence: dict[str, Any]
     malignancy = asks_for_malignancy(table.target)
     found: dict[str, Any] = {}
     described: dict[str, Any] = {}
-    for split in in_order(set(table.rows["split"]) - set(_LEFT_OUT)):
+    for split in in_order(set(table.rows["split"]) - set(LEFT_OUT)):
         units, cases = _units(table, split, study.cases)
         on = scales(cases)
         ceiling = _is_ceiling(table, split, study)

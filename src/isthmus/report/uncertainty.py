@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pandas import DataFrame
 
-from isthmus.report.analysis_table import AnalysisTable, calibrated_columns
-from isthmus.report.calibration_details import LEFT_OUT
+from isthmus.report.analysis_table import AnalysisTable, by_split_and_arm, calibrated_columns
 from isthmus.report.choosing_rows import Choosing, choosing_for
-from isthmus.report.reading import in_order
 from isthmus.report.subject import Study
 from isthmus.statistics.abstention import abstained, band, band_width, certainty, risk_coverage
 from isthmus.statistics.conformal import SetQuality, conformal_limits, prediction_sets, set_quality
@@ -33,17 +31,7 @@ def uncertainty(table: AnalysisTable, study: Study, evidence: dict[str, Any]) ->
     from a threshold): what is gained when the least certain 10, 20 or 30 % are left to somebody else. Limits and
     widths are chosen on rows other than those they are shown on; ``chosen_on`` says which.
     """
-    if not table.has_probabilities:
-        return {}
-    splits: dict[str, Any] = {}
-    for split in in_order(set(table.rows["split"])):
-        if split in LEFT_OUT:
-            continue
-        arms = dict.fromkeys(table.rows.loc[table.rows["split"] == split, "arm"])
-        found = {arm: _of_arm(table, arm, split, study) for arm in arms}
-        if known := {arm: entry for arm, entry in found.items() if entry}:
-            splits[split] = known
-    return {"splits": splits} if splits else {}
+    return by_split_and_arm(table, lambda arm, split: _of_arm(table, arm, split, study))
 
 
 def class_probabilities(rows: DataFrame, table: AnalysisTable) -> FloatArray:
