@@ -88,13 +88,34 @@ def test_every_reduction_of_a_profile_is_listed_in_words():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (["defaults.train.epoch=3"], ["arms.thyronet_x4.train.epoch", "did you mean 'epochs'?"]),
+        (["defaults.train.epoch=3"], ["unknown key 'defaults.train.epoch' (--set", "did you mean 'epochs'?"]),
+        (["defaults.trian.epochs=3"], ["'defaults.trian' (--set defaults.trian.epochs)", "did you mean 'train'?"]),
+        (["arms.resnet34.trian.epochs=3"], ["'arms.resnet34.trian' (--set arms.resnet34.trian.epochs)"]),
+        (["defaults.train={epoch: 3}"], ["unknown key 'defaults.train.epoch' (--set defaults.train)"]),
+        (["defaults.train.epochs=three"], ["defaults.train.epochs is 'three' (--set", "expected a whole number"]),
+        (["defaults.train.rate=fast"], ["defaults.train.rate is 'fast'", "expected a number"]),
+        (["defaults.train=3"], ["defaults.train is 3", "expected keys with values (", "epochs"]),
+        (["claims=perhaps"], ["claims is 'perhaps'", "expected true or false"]),
+        (["title=3"], ["title is 3", "expected text. Next: put it in quotes: --set 'title=\"3\"'"]),
+        (
+            ["target=malignant"],
+            ["target is 'malignant' (--set target)", "a list in square", '--set "target=[malignant]"'],
+        ),
+        (["target=[]"], ["target is [] (--set target); expected entries: at least 1"]),
+        (["threshold=youdn"], ["threshold is 'youdn'", "'youden' or 'prevalence'. Next: did you mean 'youden'?"]),
+        (["only=[resnet43]"], ["no arm is called 'resnet43' (--arms); expected thyronet_x4, resnet34", "did you mean"]),
+        (["defaults=3"], ["defaults is 3 (--set defaults); expected keys with values"]),
+        (["arms=3"], ["arms is 3 (--set arms); expected keys with values"]),
+        (["arms.resnet34=3"], ["arms.resnet34 is 3 (--set arms.resnet34); expected keys with values"]),
         (["splits.cross_validation.fold=3"], ["did you mean 'folds'?"]),
-        (["arms.resnet43.network=resnet34"], ["no arm is called 'resnet43'", "did you mean 'resnet34'?"]),
+        (
+            ["arms.resnet43.network=resnet34"],
+            ["no arm is called 'resnet43'", "(--set arms", "did you mean 'resnet34'?"],
+        ),
         (["primary.against=resnet50"], ["primary.against is 'resnet50'", "thyronet_x4, resnet34"]),
         (
             ["splits.cross_validation.folds=1"],
-            ["splits.cross_validation.folds", "greater than or equal to 2", "found 1"],
+            ["splits.cross_validation.folds is 1", "expected at least 2"],
         ),
         (["defaults.train.augment=[flop]"], ["unknown augmentation 'flop'"]),
         (["defaults.train.epochs"], ["is not key=value"]),
@@ -107,6 +128,15 @@ def test_a_wrong_setting_is_answered_with_what_was_expected(settings, words):
         resolve_protocol("wang2025", settings=settings)
     for word in words:
         assert word in str(error.value)
+
+
+def test_what_a_file_says_wrongly_is_not_blamed_on_a_setting_beside_it(tmp_path: Path):
+    content = yaml.safe_load(shipped_protocols()["wang2025"].read_text(encoding="utf-8"))
+    del content["arms"]["resnet34"]["network"]
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(ProtocolError, match=r"the key 'arms.resnet34.network' is missing \(mine.yaml\)"):
+        resolve_protocol(str(path), settings=["arms.resnet34.train.epochs=3"])
 
 
 def test_an_unknown_protocol_is_answered_with_the_nearest_name():

@@ -5,18 +5,17 @@ no layers left; it is what a run folder keeps as ``protocol.yaml``.
 """
 
 import copy
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from isthmus.errors import ProtocolError
 from isthmus.files import read_yaml
 from isthmus.protocol.schema import Protocol
+from isthmus.protocol.wrong_keys import did_you_mean, refusal_of
 from isthmus.report.clinical_terms import CLINICAL
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -46,7 +45,7 @@ def find_protocol(name: str) -> Path:
     raise ProtocolError(
         f"no protocol is called {name!r}",
         expected=f"{', '.join(shipped)}, or a .yaml file",
-        hint=_nearest(name, shipped),
+        hint=did_you_mean(name, shipped),
     )
 
 
@@ -80,16 +79,16 @@ def resolve_protocol(name: str, profile: str = "paper", settings: Iterable[str] 
         raise ProtocolError(
             f"protocol {path.stem} has no profile {profile!r}", expected=", ".join(["paper", *profiles])
         )
+    settings = list(settings)
     layers = [profiles.get(profile) or {}, *(_setting(text) for text in settings)]
+    places = [path.name, *(f"--set {text.partition('=')[0].strip()}" for text in settings)]
     merged = copy.deepcopy(written)
     defaults = merged.pop("defaults", {}) or {}
     arms = merged.get("arms") or {}
     if not isinstance(arms, dict):
         raise ProtocolError("arms must be a mapping from names to arms", where=path.name)
-    for layer in layers:
-        for arm in layer.get("arms") or {}:
-            if arm not in arms:
-                raise ProtocolError(f"no arm is called {arm!r}", where=path.name, hint=_nearest(arm, arms))
+    for layer, place in zip(layers, places, strict=True):
+        _check_layer(layer, arms, place)
     resolved_arms = {}
     for arm, own in arms.items():
         value = deep_merge(defaults, own or {})
@@ -101,8 +100,27 @@ def resolve_protocol(name: str, profile: str = "paper", settings: Iterable[str] 
         merged = deep_merge(merged, {key: value for key, value in layer.items() if key not in ("defaults", "arms")})
     only = merged.pop("only", None)
     merged |= {"arms": resolved_arms, "profile": profile}
-    protocol = _among(validate(merged, path.name), path.name)
-    return protocol if only is None else with_arms(protocol, only, path.name)
+    protocol = _among(validate(merged, path.name, settings), path.name)
+    if only is None:
+        return protocol
+    return with_arms(protocol, only, "--arms" if any(text.startswith("only=") for text in settings) else path.name)
+
+
+def _check_layer(layer: Mapping[str, Any], arms: Mapping[str, Any], where: str) -> None:
+    """Refuse a profile or a `--set` that names an arm there is not, or puts a value where keys belong."""
+    own = layer.get("arms") or {}
+    parts = {"defaults": layer.get("defaults"), "arms": own}
+    parts |= {f"arms.{arm}": value for arm, value in own.items()} if isinstance(own, Mapping) else {}
+    for place, value in parts.items():
+        if value is not None and not isinstance(value, Mapping):
+            raise ProtocolError(
+                f"{place} is {value!r}", where=where, expected="keys with values", hint=f"for example {place}.…=…"
+            )
+    for arm in own:
+        if arm not in arms:
+            raise ProtocolError(
+                f"no arm is called {arm!r}", where=where, expected=", ".join(arms), hint=did_you_mean(arm, arms)
+            )
 
 
 def _among(protocol: Protocol, where: str) -> Protocol:
@@ -115,7 +133,7 @@ def _among(protocol: Protocol, where: str) -> Protocol:
         if name not in known:
             raise ProtocolError(
                 f"select.among names {name!r}, which is no arm's candidate", where=where, expected=", ".join(known),
-                hint=_nearest(name, known),
+                hint=did_you_mean(name, known),
             )  # fmt: skip
     arms = {}
     for key, arm in protocol.arms.items():
@@ -141,7 +159,10 @@ def with_arms(protocol: Protocol, only: object, where: str) -> Protocol:
         raise ProtocolError(f"only is {only!r}", where=where, expected="a list of arms")
     for arm in only:
         if arm not in protocol.names:
-            raise ProtocolError(f"no arm is called {arm!r}", where=where, hint=_nearest(str(arm), protocol.names))
+            raise ProtocolError(
+                f"no arm is called {arm!r}", where=where, expected=", ".join(protocol.names),
+                hint=did_you_mean(str(arm), protocol.names),
+            )  # fmt: skip
     for arm in only:
         for source in _sources(protocol, arm):
             if source not in only:
@@ -198,8 +219,8 @@ def narrowed(protocol: Protocol, arms: Iterable[str]) -> Protocol:
     return protocol.model_copy(update=changed)
 
 
-def validate(content: Mapping[str, Any], where: str) -> Protocol:
-    """Check a resolved protocol.
+def validate(content: Mapping[str, Any], where: str, settings: Sequence[str] = ()) -> Protocol:
+    """Check a resolved protocol; what was typed behind `--set` is named as it was typed.
 
     Raises
     ------
@@ -209,19 +230,7 @@ def validate(content: Mapping[str, Any], where: str) -> Protocol:
     try:
         return Protocol.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(step) for step in first["loc"])
-        if first["type"] == "extra_forbidden":
-            *parents, key = first["loc"]
-            known = _fields_at(Protocol, parents)
-            raise ProtocolError(
-                f"unknown key {place!r}", where=where, expected=", ".join(known), hint=_nearest(str(key), known)
-            ) from error
-        if first["type"] == "missing":
-            raise ProtocolError(f"the key {place!r} is missing", where=where) from error
-        message = first["msg"].removeprefix("Value error, ")
-        found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
-        raise ProtocolError(f"{place or 'the protocol'}: {message}{found}", where=where) from error
+        raise refusal_of(error, Protocol, where, settings) from error
 
 
 def deep_merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,31 +261,3 @@ def _setting(text: str) -> dict[str, Any]:
     for step in reversed(key.strip().split(".")):
         content = {step: content}
     return dict(content)
-
-
-def _fields_at(model: Any, steps: list[Any] | list[int | str]) -> list[str]:
-    """Return the field names that a location inside the schema allows."""
-    for step in steps:
-        model = _member(model, step)
-        if model is None:
-            return []
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
-
-
-def _member(model: Any, step: object) -> Any:
-    annotation: Any = model
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        field = model.model_fields.get(str(step))
-        if field is None:
-            return None
-        annotation = field.annotation
-    elif get_origin(model) is dict:
-        annotation = get_args(model)[1]
-    if get_origin(annotation) in (Union, UnionType):
-        annotation = next((option for option in get_args(annotation) if option is not type(None)), None)
-    return annotation
-
-
-def _nearest(word: str, known: Iterable[str]) -> str | None:
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else None
