@@ -123,7 +123,7 @@ def test_spacing_in_other_units_is_not_guessed(tmp_path, samples):
 
 def test_no_patient_is_named_by_a_clip_or_a_message(tmp_path, samples):
     path = write(tmp_path / "a.dcm", samples, PixelData=samples.tobytes()[:-400])
-    with pytest.raises(PictureError, match="cannot be decoded") as caught:
+    with pytest.raises(PictureError, match="cannot be decoded: frame 2 is cut short") as caught:
         read_clip(path)
     assert NAME not in str(caught.value)
     assert "Explicit VR Little Endian" in str(caught.value)
@@ -145,6 +145,23 @@ def test_a_truncated_jpeg_frame_is_refused(tmp_path, data_folder):
     )
     with pytest.raises(PictureError, match="JPEG Baseline"):
         read_clip(path)
+
+
+def test_a_clip_that_is_cut_short_names_the_frame_and_nothing_of_the_decoders_program(tmp_path, data_folder):
+    whole = pydicom.dcmread(data_folder / "us_dicom" / "fo-dicom__DIRW0007.dcm")
+    frames = list(pydicom.encaps.generate_frames(whole.PixelData, number_of_frames=65))[:3]
+    for cut in (len(frames[2]) // 2, 40):
+        path = write(
+            tmp_path / f"cut{cut}.dcm",
+            np.zeros((3, 456, 576, 3), np.uint8),
+            JPEGBaseline8Bit,
+            PhotometricInterpretation="YBR_FULL_422",
+            PixelData=encapsulate([*frames[:2], frames[2][:cut]]),
+        )
+        with pytest.raises(PictureError, match="frame 2 is cut short or damaged") as caught:
+            read_clip(path)
+        for word in ("pillow", "BytesIO", "0x", "Error", "plugin"):
+            assert word not in str(caught.value)
 
 
 def test_limits_hold_before_decoding(tmp_path, samples):

@@ -47,6 +47,10 @@ _ITEM_TAG = 4  # bytes before an item's length
 _OFFSET_TABLES = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 
 
+class _OtherSizeError(Exception):
+    """A codestream is of another size than the header says."""
+
+
 def encapsulated_video(path: Path) -> bytes:
     """Return the video that a DICOM file encapsulates, its fragments joined."""
     with path.open("rb") as stream:
@@ -93,15 +97,25 @@ def decoded_frames(path: Path, header: FileDataset, info: ClipInfo, frames: list
             yield frame
             decoded += 1
     except Exception as error:
-        reason = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
-        if isinstance(error, NotImplementedError):
-            reason = "no decoder is installed for it"
+        place = "the picture" if info.frames == 1 else f"frame {frames[min(decoded, len(frames) - 1)]}"
         name = f"{syntax.name} ({syntax})" if syntax.name != syntax else f"transfer syntax {syntax}"
         raise PictureError(
-            f"its pixels, stored as {name}, cannot be decoded: {reason or type(error).__name__}",
-            where=str(path) if info.frames == 1 else f"{path}, frame {frames[min(decoded, len(frames) - 1)]}",
+            f"its pixels, stored as {name}, cannot be decoded: {_reason(error, place)}",
+            where=str(path),
             hint="convert it to Explicit VR Little Endian where it came from, or send it again if it was cut short",
         ) from error
+
+
+def _reason(error: Exception, place: str) -> str:
+    """Return why a frame is not decoded. What a decoder says is its program's own, and may print memory."""
+    said = str(error).lower()
+    if isinstance(error, NotImplementedError) or "missing dependencies" in said:
+        return "no decoder is installed for it"
+    if isinstance(error, _OtherSizeError):
+        return f"{place} {error}"
+    if "not supported" in said or "unsupported" in said:
+        return f"{place} is of a kind that the decoders here do not take"
+    return f"{place} is cut short or damaged"
 
 
 def _to_eight_bits(pixels: NDArray[Any], header: FileDataset) -> NDArray[np.uint8]:
@@ -185,4 +199,4 @@ def _go_to_pixels(stream: BinaryIO) -> FileDataset:
 def _check_size(codestream: bytes, info: ClipInfo) -> None:
     announced = announced_size(codestream)
     if announced not in (None, (info.width, info.height)):
-        raise ValueError(f"its codestream announces {announced} pixels, the header {(info.width, info.height)}")
+        raise _OtherSizeError(f"announces {announced} pixels, the header {(info.width, info.height)}")
