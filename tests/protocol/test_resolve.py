@@ -8,8 +8,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isthmus.cohort.description import Target
 from isthmus.errors import InputError, ProtocolError
 from isthmus.models import registry
+from isthmus.protocol.class_checks import check_several_classes
 from isthmus.protocol.reductions import reductions
 from isthmus.protocol.resolve import PROFILES, deep_merge, resolve_protocol, shipped_protocols, validate
 
@@ -191,3 +193,18 @@ def test_arms_that_a_profile_leaves_out_and_a_run_has_are_compared_too():
     lines = reductions("qian2025", "smoke", ["attention", "plain", "still"])
     assert not any("network" in line for line in lines)
     assert "options.padding" in " ".join(lines)
+
+
+def test_what_leaves_fusions_out_where_there_are_several_classes_is_taken_by_the_protocol():
+    classes = {"0": "a", "1": "b", "2": "c"}
+    target = Target(
+        name="group", column="group", table="patients", unit="patient", classes=classes, reference="surgery"
+    )
+    with pytest.raises(ProtocolError, match=r"fusions \(late\) need two classes") as refused:
+        check_several_classes(resolve_protocol("ding2026"), target)
+    arms = re.search(r"--arms (\S+)", str(refused.value))
+    assert arms
+    asked = re.findall(r"--set (\S+)", str(refused.value))
+    left = resolve_protocol("ding2026", settings=[*asked, f"only=[{arms[1]}]"])
+    assert not left.fusions
+    assert len(left.arms) >= 2

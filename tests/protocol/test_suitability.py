@@ -12,6 +12,7 @@ from isthmus.cli import app
 from isthmus.cohort.cohort import load_cohort
 from isthmus.errors import CohortError
 from isthmus.files import read_yaml, write_yaml
+from isthmus.protocol.cases import find_cases
 from isthmus.protocol.narrowing import fitted_to
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.suitability import suitability
@@ -46,6 +47,8 @@ def test_a_missing_target_and_a_third_class_without_cases_are_named(altered, coh
     assert "target missing: it needs malignant or tirads_4a_or_higher; the cohort has other" in "".join(
         suitability("wang2025", load_cohort(folder)).reasons
     )
+    with pytest.raises(CohortError, match=r"none of the targets of wang2025.*Next: .*--set \"target=\[other\]\""):
+        find_cases(resolve_protocol("wang2025"), load_cohort(folder))
     three = {**targets[TARGET], "classes": {**targets[TARGET]["classes"], "2": "unclear"}}
     write_yaml(folder / "cohort.yaml", read_yaml(folder / "cohort.yaml") | {"targets": {TARGET: three}})
     assert "no case of 'unclear'" in suitability("wang2025", load_cohort(folder)).reasons[0]

@@ -86,6 +86,7 @@ def find_cases(protocol: Protocol, cohort: Cohort) -> Cases:
             f"cohort {cohort.name} has none of the targets of {protocol.protocol}",
             where="cohort.yaml",
             expected=f"{' or '.join(protocol.target)}; the cohort has {', '.join(cohort.targets) or 'none'}",
+            hint=_another_target(list(cohort.targets)),
         )
     target = cohort.targets[name]
     if len(target.classes) > 2:
@@ -94,6 +95,14 @@ def find_cases(protocol: Protocol, cohort: Cohort) -> Cases:
     check_every_class(views, target)
     check_groups(views, target)
     return Cases(cohort, target, views, left_out)
+
+
+def _another_target(names: list[str]) -> str:
+    """Return what is done where a cohort has these targets, and none that was asked for."""
+    if not names:
+        return "give the cohort a label: a target in cohort.yaml, or in the map that it is imported by"
+    asked = " or ".join(f'--set "target=[{name}]"' for name in names)
+    return f"ask for what the cohort has, {asked}; or call its label so in cohort.yaml, where it means the same"
 
 
 @dataclass(frozen=True)

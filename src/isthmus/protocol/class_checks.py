@@ -7,6 +7,7 @@ import pandas as pd
 from isthmus.cohort.description import Target
 from isthmus.errors import CohortError, ProtocolError
 from isthmus.protocol.schema import Protocol
+from isthmus.report.clinical_terms import CLINICAL
 
 
 def check_several_classes(protocol: Protocol, target: Target) -> None:
@@ -17,29 +18,31 @@ def check_several_classes(protocol: Protocol, target: Target) -> None:
     ProtocolError
         With the first of it.
     """
-    several = [key for key, arm in protocol.arms.items() if arm.candidates]
+    plain = [key for key, arm in protocol.arms.items() if not arm.candidates]
     asked = {
-        "fusions": list(protocol.fusions),
-        "clinical": ["clinical"] if protocol.clinical is not None else [],
-        "leak": [protocol.leak.arm] if protocol.leak is not None else [],
-        "candidates": several,
+        "fusions": (list(protocol.fusions), _only(protocol, plain)),
+        "clinical": ([CLINICAL] if protocol.clinical is not None else [], _only(protocol, plain)),
+        "leak": ([protocol.leak.arm] if protocol.leak is not None else [], "leave it out: --set leak=null"),
+        "candidates": ([key for key in protocol.arms if key not in plain], "make each candidate an arm of its own"),
     }
-    for what, names in asked.items():
+    for what, (names, hint) in asked.items():
         if names:
             raise ProtocolError(
                 f"{what} ({', '.join(names)}) need two classes, and target {target.name} has {len(target.classes)}",
                 where=protocol.protocol,
                 expected="plain arms of one network each where there are several classes",
-                hint=_HINTS[what],
+                hint=hint,
             )
 
 
-_HINTS = {
-    "fusions": "leave them out: --set fusions=null",
-    "clinical": "leave it out: --set clinical=null",
-    "leak": "leave it out: --set leak=null",
-    "candidates": "make each candidate an arm of its own",
-}
+def _only(protocol: Protocol, plain: list[str]) -> str:
+    """Return what leaves all but the plain arms out; a contrast of others is named anew."""
+    if not plain:
+        return "name another protocol: isthmus protocols --cohort COHORT says which fit"
+    said = f"take the plain arms: --arms {','.join(plain)}"
+    if {protocol.primary.arm, protocol.primary.against} <= set(plain) or len(plain) == 1:
+        return said
+    return f"{said} --set primary.arm={plain[0]} --set primary.against={plain[1]}"
 
 
 def check_every_class(views: Mapping[str, pd.DataFrame], target: Target) -> None:
