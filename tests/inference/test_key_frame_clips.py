@@ -20,6 +20,7 @@ from isthmus.imaging.prepare import Preparation
 from isthmus.imaging.read import write_mask
 from isthmus.inference.load import load_bundle
 from isthmus.inference.output import frames_in_words
+from isthmus.inference.pictures import picture_of_clip
 from isthmus.inference.predictor import Predictor
 from isthmus.models.bundle import write_bundle
 from isthmus.models.card import render_card
@@ -102,7 +103,7 @@ def test_files_get_the_scores_of_the_store(
 def test_a_clip_in_memory_is_scored_as_its_file(predictor: Predictor, files: tuple[Path, Path, Path]) -> None:
     expected = predictor.predict([files[1]], masks=[files[2]], frame_rates_hz=[RATE_HZ])[0]
     clip = Clip(pixels()[..., None], np.arange(FRAMES) / RATE_HZ, lesion=Lesion(mask=outlines()))
-    found = predictor.predict_clip(clip)
+    found = predictor.predict_picture(picture_of_clip(clip, predictor.spec.prepare, "box"))
     assert found.frames == expected.frames
     assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
 

@@ -113,7 +113,8 @@ def test_a_store_carries_it_with_the_spread(predictor: Predictor, pictures: list
     found = predictor.predict(pictures, boxes=[BOX, BOX])
     expected = [one.out_of_distribution.score for one in found if one.out_of_distribution is not None]
     np.testing.assert_allclose(frame["out_of_distribution"], expected[::-1], rtol=1e-4)
-    members = predictor.score_pictures([predictor.read(path, box=BOX) for path in pictures[::-1]])
+    pixels = np.stack([predictor.read(path, box=BOX).prepared.pixels for path in pictures[::-1]])
+    members = predictor.score_pixels(pixels)
     np.testing.assert_allclose(frame["spread"], members[:, :, 1].std(axis=0), atol=1e-6)
 
 

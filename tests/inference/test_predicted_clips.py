@@ -15,7 +15,7 @@ from isthmus.imaging.frames import FrameSampling
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.prepare import Preparation
 from isthmus.inference.load import load_bundle
-from isthmus.inference.pictures import read_picture
+from isthmus.inference.pictures import picture_of_clip, read_picture
 from isthmus.inference.predictor import Predictor
 from tests.imaging.videos import jpeg, write_avi
 from tests.inference.small_clips import (
@@ -84,13 +84,15 @@ class TestAsTheRunScored:
         read = volumes.read(clip(tmp_path / "a"), mask=mask_of_clip(tmp_path / "m.tiff"))
         pixels, outline = read.prepared.pixels[None], read.prepared.lesion_mask
         seen, unseen = (volumes.score_pixels(pixels, given) for given in (outline[None], None))
-        np.testing.assert_array_equal(volumes.score_pictures([read]), seen)
+        said = volumes.predict_picture(read).probabilities["1"]
+        assert said == pytest.approx(float(seen[:, 0, 1].mean()), abs=1e-12)
         assert np.abs(seen - unseen).max() > 1e-6
 
     def test_a_clip_in_memory_gives_what_its_file_gives(self, volumes: Predictor, tmp_path: Path) -> None:
         from_file = volumes.predict([clip(tmp_path / "a")], masks=[mask_of_clip(tmp_path / "m.tiff")])[0]
         whole = Clip(frames_of_clip()[..., None], lesion=Lesion(mask=lesion_of_clip()), source="a")
-        assert volumes.predict_clip(whole).probability == pytest.approx(from_file.probability, abs=1e-6)
+        found = volumes.predict_picture(picture_of_clip(whole, volumes.spec.prepare, "box"))
+        assert found.probability == pytest.approx(from_file.probability, abs=1e-6)
 
     def test_more_clips_than_are_scored_at_once_stay_in_order(self, volumes: Predictor, tmp_path: Path) -> None:
         paths, mask = [clip(tmp_path / str(seed), seed) for seed in range(3)], mask_of_clip(tmp_path / "m.tiff")

@@ -11,6 +11,7 @@ from isthmus.imaging.cache import CacheItem, PreparedCache
 from isthmus.imaging.clip import Clip, Lesion
 from isthmus.imaging.read import read_clip
 from isthmus.inference.load import load_bundle
+from isthmus.inference.pictures import picture_of_clip
 from isthmus.inference.prediction import call_in_words
 from isthmus.inference.predictor import Predictor
 from isthmus.inference.scores import probabilities, view_logits
@@ -137,7 +138,8 @@ def test_the_store_the_files_and_the_clip_give_the_same_numbers(
     np.testing.assert_allclose(frame["p_1"], [one.probabilities["1"] for one in from_files], atol=1e-5)
     clip = read_clip(pictures[2])
     in_memory = Clip(clip.frames, lesion=Lesion.still(box=BOX), source=clip.source)
-    assert predictor.predict_clip(in_memory).probability == pytest.approx(from_files[0].probability, abs=1e-6)
+    shown = picture_of_clip(in_memory, predictor.spec.prepare, predictor.spec.requires.region)
+    assert predictor.predict_picture(shown).probability == pytest.approx(from_files[0].probability, abs=1e-6)
 
 
 def test_a_bad_file_among_many_is_listed_and_the_others_go_on(

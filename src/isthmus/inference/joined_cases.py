@@ -7,15 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.errors import InputError
 from isthmus.inference.case_rules import join_case, look_weights
+from isthmus.inference.cases import Progress, each_case, pictures_only
 from isthmus.inference.clip_proposal import Proposer
-from isthmus.inference.fused_case import Case, nodules_of
+from isthmus.inference.fused_case import Case
 from isthmus.inference.looks import LOOKS, Pairable, stack_looks
 from isthmus.inference.modality_subsets import subset_logits
 from isthmus.inference.pictures import Picture
-from isthmus.inference.prediction import Brought, FailedPicture, Prediction, Predictions
-from isthmus.inference.predictor import Predictor, Progress
+from isthmus.inference.prediction import Brought, Prediction, Predictions
+from isthmus.inference.predictor import Predictor
 from isthmus.inference.scores import probabilities
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.join_spec import JoinSpec
@@ -65,22 +65,9 @@ def predict_joined_cases(
     Raises
     ------
     InputError
-        When no case at all could be scored (then with the first one's error).
+        When there is no case, or no case at all could be scored (then with the first one's error).
     """
-    found: list[Prediction] = []
-    failures: list[FailedPicture] = []
-    for number, case in enumerate(cases, start=1):
-        try:
-            scored = predict_looks(predictor, read_looks(predictor, case, localiser), case.name)
-        except InputError as error:
-            failures.append(FailedPicture(case.shown, error))
-        else:
-            found.append(replace(scored, number=number))
-        if progress is not None:
-            progress("cases", number, len(cases))
-    if not found:
-        raise failures[0].error
-    return Predictions(found, failures)
+    return each_case(cases, lambda case: predict_looks(predictor, read_looks(predictor, case, localiser)), progress)
 
 
 def joined_of(predictor: Predictor) -> JoinSpec:
@@ -98,7 +85,7 @@ def read_looks(predictor: Predictor, case: Case, localiser: Proposer | None = No
         When the case has none of the modalities, or others, or columns, or a picture cannot be read.
     """
     looks, nodules = Looks(), list[str]()
-    for name, own in nodules_of(case, predictor.spec.unit).items():
+    for name, own in pictures_only(case, predictor.spec).items():
         found = _looks_of_nodule(predictor, own, localiser)
         looks += found
         nodules += [name] * len(found)
@@ -107,35 +94,18 @@ def read_looks(predictor: Predictor, case: Case, localiser: Proposer | None = No
 
 def _looks_of_nodule(predictor: Predictor, case: Case, localiser: Proposer | None) -> Looks:
     join = joined_of(predictor)
-    known = " or ".join(join.modalities)
-    other = [name for name in case.views if name not in join.modalities]
-    if other:
-        raise InputError(f"this model looks at no {other[0]!r}", where=case.shown, expected=known)
-    columns = [name for name, value in case.columns.items() if value not in (None, "")]
-    if columns:
-        raise InputError(
-            f"this model knows no column {columns[0]!r}", where=case.shown, expected="none: it looks at pictures only"
-        )
     pictures: dict[str, Picture] = {}
     views: dict[str, list[Pairable]] = {}
     for name in (name for name in join.modalities if name in case.views):
         for place, view in enumerate(case.views[name]):
-            picture = predictor.read(
-                view.path,
-                box=view.box,
-                mask=view.mask,
-                scan_area=view.scan_area,
-                localiser=localiser if name == "bmode" else None,
-            )
+            picture = predictor.read_view(view, localiser if name == "bmode" else None)
             key = f"{name} {place}"
             pictures[key] = replace(picture, notes=tuple(f"{name}: {note}" for note in picture.notes))
             views.setdefault(name, []).append(Pairable(key))
-    if not pictures:
-        raise InputError("the case has no picture", where=case.shown, expected=f"files for {known}")
     return [{name: pictures[key] for name, key in look.items()} for look in LOOKS[join.how](views)]
 
 
-def predict_looks(predictor: Predictor, read: CaseLooks, name: str = "") -> Prediction:
+def predict_looks(predictor: Predictor, read: CaseLooks) -> Prediction:
     """Score a case that :func:`read_looks` gave."""
     join = joined_of(predictor)
     pixels, masks = stack_looks(read.looks, join.modalities)
@@ -143,7 +113,7 @@ def predict_looks(predictor: Predictor, read: CaseLooks, name: str = "") -> Pred
     prediction = predictor.predict_side_by_side(pixels, masks, shown, read.nodules)
     brought = _brought(predictor, pixels, read.nodules, prediction)
     notes = (*_absent(read, join.modalities), *prediction.notes)
-    return replace(prediction, notes=notes, case=name, brought=brought)
+    return replace(prediction, notes=notes, brought=brought)
 
 
 def _absent(read: CaseLooks, modalities: Sequence[str]) -> list[str]:
