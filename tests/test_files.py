@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from isthmus.errors import InputError, OutputError
 from isthmus.files import (
@@ -18,6 +19,7 @@ from isthmus.files import (
     read_yaml,
     sha256_of_file,
     sha256_of_json,
+    without_defaults,
     write_json,
     write_text,
     write_yaml,
@@ -147,3 +149,19 @@ def test_a_files_hash_is_the_published_one(tmp_path):
     # FIPS 180-2, appendix B.1: SHA-256 of "abc".
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_of_file(tmp_path / "a").startswith("ba7816bf8f01cfea414140de5dae2223")
+
+
+def test_fields_that_came_later_are_written_where_they_are_used():
+    class Settings(BaseModel):
+        rate: float = 0.1
+        later: float | None = None
+        newer: str = "plain"
+
+    names = ("later", "newer")
+    for said, expected in (
+        ({}, {"rate": 0.1}),
+        ({"newer": "other"}, {"rate": 0.1, "newer": "other"}),
+        ({"rate": 0.2, "later": 0.0}, {"rate": 0.2, "later": 0.0}),
+    ):
+        model = Settings(**said)
+        assert without_defaults(model, model.model_dump(), names) == expected

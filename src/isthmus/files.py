@@ -6,14 +6,17 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from filelock import FileLock, Timeout
 
 from isthmus.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _REFUSALS = {
     errno.ENOSPC: ("the disk is full", "free some space and repeat the command with --resume where it has one"),
@@ -288,6 +291,24 @@ def sha256_of_json(content: Any) -> str:
     """Return the SHA-256 of a value's canonical JSON (sorted keys, no spaces), in hexadecimal."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def without_defaults(model: "BaseModel", kept: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return what is written of a model, without those of some fields that have their default.
+
+    What is hashed goes on having the hash that it had before these fields were there, wherever they are not used.
+
+    Parameters
+    ----------
+    model : BaseModel
+        Whose fields say the defaults.
+    kept : mapping
+        Name to value, as the model would be written.
+    names : collection of str
+        The fields that came later.
+    """
+    fields = type(model).model_fields
+    return {name: value for name, value in kept.items() if name not in names or value != fields[name].default}
 
 
 @contextlib.contextmanager

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,6 +58,20 @@ def test_an_older_fit_keeps_its_fingerprint() -> None:
     assert own.model_dump(mode="json")["train"]["modality_dropout"] == 0.3
     assert own.fingerprint() != spec_of().fingerprint()
     assert TrainSettings.model_validate(own.train.model_dump()) == own.train
+
+
+@pytest.mark.parametrize(
+    ("changes", "digits"),
+    [
+        ({}, "b039a11b181a7a66"),
+        ({"half": "a"}, "958d7347b9f6ea10"),
+        ({"join": JOIN, "train": {"modality_dropout": 0.3}}, "c16cafa00ce2ae8d"),
+        ({"train": {"loss": "focal", "focal_gamma": 1.5}}, "3715f1ab8c3772b4"),
+    ],
+)
+def test_finished_fits_go_on_having_their_fingerprints(changes: dict[str, Any], digits: str) -> None:
+    # Recorded on 2026-11-22; with another fingerprint finished fits would be trained anew.
+    assert spec_of(**changes).fingerprint().startswith(digits)
 
 
 def test_a_fit_learns_from_whatever_each_view_has_and_comes_out_the_same_twice(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from isthmus.errors import InputError
+from isthmus.files import without_defaults
 
 
 class FrameSampling(BaseModel):
@@ -75,8 +76,7 @@ class FrameSampling(BaseModel):
     @model_serializer(mode="wrap")
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # What names a store or a fit goes on naming the same one: fields that came later are there where they are used.
-        kept: dict[str, Any] = handler(self)
-        return {name: value for name, value in kept.items() if name not in ("every_s", "clear") or value is not None}
+        return without_defaults(self, handler(self), ("every_s", "clear"))
 
 
 def key_frames_in_words(sampling: FrameSampling) -> str:

@@ -12,6 +12,8 @@ from pydantic import (
     model_validator,
 )
 
+from isthmus.files import without_defaults
+
 AUGMENTATIONS: dict[str, str] = {
     "flip": "mirrored left to right with probability 1/2",
     "vertical_flip": "mirrored top to bottom with probability 1/2",
@@ -116,9 +118,7 @@ class TrainSettings(BaseModel):
     @model_serializer(mode="wrap")
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # Fits that do not use what came later go on having the fingerprint that they had before it.
-        kept: dict[str, Any] = handler(self)
-        fields = type(self).model_fields
-        return {name: value for name, value in kept.items() if name not in _LATER or value != fields[name].default}
+        return without_defaults(self, handler(self), _LATER)
 
     @field_validator("augment")
     @classmethod

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from isthmus.files import read_yaml, sha256_of_json, write_yaml
+from isthmus.files import read_yaml, sha256_of_json, without_defaults, write_yaml
 from isthmus.imaging.prepare import Preparation
 from isthmus.models.descriptors import DescriptorSpec, fewest_codes
 from isthmus.models.join_spec import JoinSpec
@@ -85,8 +85,7 @@ class FitSpec(BaseModel):
     @model_serializer(mode="wrap")
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # Fits that are no halves, and look at one modality, go on having the fingerprint that they had before.
-        kept: dict[str, Any] = handler(self)
-        return {name: value for name, value in kept.items() if name not in ("half", "join") or value is not None}
+        return without_defaults(self, handler(self), ("half", "join"))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
