@@ -1,9 +1,9 @@
 """Heat maps of held-out views: each fold's network looks only at the views that it never trained on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from isthmus.explain.held_out_measures import Branch, HeldOutMeasures, Progress
 from isthmus.explain.held_out_summaries import summarise_held_out
 from isthmus.explain.kept_pictures import keep_pictures
 from isthmus.explain.misclassified import WrongCase, draw_misclassified, recorded_of
-from isthmus.explain.prepared_heat import frames_share_a_map
+from isthmus.explain.prepared_heat import frames_seen, frames_share_a_map
 from isthmus.explain.signed_drawing import SignedDrawer
 from isthmus.files import atomic_path
 from isthmus.inference.output import MARKS
@@ -29,6 +29,8 @@ from isthmus.tables.check import write_table
 if TYPE_CHECKING:
     from isthmus.imaging.cache import PreparedStore
     from isthmus.imaging.prepare import Preparation
+
+_One = TypeVar("_One")
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,82 +150,96 @@ def explain_held_out(
         When a view is held out twice or is unknown.
     """
     measures = HeldOutMeasures(folds, store, preparation, classes, calcifications, device, signed, branch)
-    rows, heat = measures.measure(views, progress)
     recorded = None if nodules is None else recorded_of(nodules)
-    kept = keep_pictures(rows, store, preparation, destination)
-    write_table(destination / "localisation.csv", kept if recorded is None else kept.join(recorded, on="nodule_id"))
-    with atomic_path(destination / "heat.npy") as temporary:
-        np.save(temporary, heat)
+    rows, heat = _measured(measures, views, recorded, destination, progress)
     said = summarise_held_out(rows, measures, destination)
     chosen = choose_cases(rows, cases, list(classes)[-1])
     flips = any(fold.flips for fold in folds)
     drawer = CaseDrawer(
         store, views.set_index("view_id"), preparation, classes, reference, tuple(marks), destination, flips
     )
-    drawn, sheet = _draw_cases(drawer, chosen, rows, heat, progress)
-    signs, shared = SignedDrawer(drawer, measures), frames_share_a_map(preparation)
-    films = said.frames is not None and not shared
-    clips = _draw_clips(ClipDrawer(drawer, measures), chosen, rows, progress) if films else []
-    strips = _draw_strips(signs, chosen, rows, progress) if shared else []
-    sheet_words = f"Signed Grad-CAM on held-out cases{': ' + title if title else ''}"
-    signed_cases = signs.sheet(chosen, rows, sheet_words) if signed and not shared else None
-    wrong = draw_misclassified(rows, heat, drawer, recorded)
-    path = None
-    if sheet:
-        words = f"Grad-CAM on held-out cases{': ' + title if title else ''}"
-        if said.frames is not None:
-            words += f", each clip's frame of {'the largest lesion' if shared else 'most heat'}"
-        positive, sentences = list(classes.values())[-1], [MARKS.get(mark, mark) for mark in marks]
-        path = gallery(sheet, destination / "gallery.png", title=words, target=positive, marks=sentences)
+    drawn = _drawn(drawer, measures, chosen, rows, heat, progress)
+    words = f"on held-out cases{': ' + title if title else ''}"
     return HeldOutHeat(
         rows,
         said.lesion,
-        drawn,
-        path,
+        drawn.cases,
+        _gallery(drawer, drawn.panels, f"Grad-CAM {words}"),
         said.calcifications,
-        wrong,
+        draw_misclassified(rows, heat, drawer, recorded),
         said.frames,
-        clips,
+        drawn.clips,
         said.edges,
-        strips,
-        signed_cases,
+        drawn.strips,
+        _signed(drawer, measures, chosen, rows, f"Signed Grad-CAM {words}"),
     )
 
 
-def _draw_cases(
+def _measured(
+    measures: HeldOutMeasures,
+    views: pd.DataFrame,
+    recorded: pd.DataFrame | None,
+    destination: Path,
+    progress: Progress | None,
+) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
+    """Measure the heat of all held-out views; keep rows, pictures and heat on disk, in the same order."""
+    rows, heat = measures.measure(views, progress)
+    kept = keep_pictures(rows, measures.store, measures.preparation, destination)
+    write_table(destination / "localisation.csv", kept if recorded is None else kept.join(recorded, on="nodule_id"))
+    with atomic_path(destination / "heat.npy") as temporary:
+        np.save(temporary, heat)
+    return rows, heat
+
+
+class _Drawn(NamedTuple):
+    cases: list[DrawnCase]
+    panels: list[GalleryCase]
+    clips: list[DrawnClip]
+    strips: list[DrawnCase]
+
+
+def _drawn(
     drawer: CaseDrawer,
+    measures: HeldOutMeasures,
     chosen: Sequence[tuple[str, int]],
     rows: pd.DataFrame,
     heat: NDArray[np.uint8],
     progress: Progress | None,
-) -> tuple[list[DrawnCase], list[GalleryCase]]:
-    drawn, sheet = [], []
-    for number, (heading, row) in enumerate(chosen, start=1):
-        case, panel = drawer.draw(number, heading, rows.iloc[row].to_dict(), heat[row])
-        drawn.append(case)
-        sheet.append(panel)
-        if progress is not None:
-            progress("overlays", number, len(chosen))
-    return drawn, sheet
+) -> _Drawn:
+    """Draw the chosen cases; clips as films too, or as strips where their frames share one map."""
+    facts = [rows.iloc[row].to_dict() for _, row in chosen]
+
+    def each(what: str, draw: Callable[[int, str, dict[Any, Any]], _One]) -> list[_One]:
+        found = []
+        for number, ((heading, _), row) in enumerate(zip(chosen, facts, strict=True), start=1):
+            found.append(draw(number, heading, row))
+            if progress is not None:
+                progress(what, number, len(chosen))
+        return found
+
+    both = each("overlays", lambda number, heading, row: drawer.draw(number, heading, row, heat[chosen[number - 1][1]]))
+    cases, panels = [case for case, _ in both], [panel for _, panel in both]
+    if frames_share_a_map(drawer.preparation):
+        return _Drawn(cases, panels, [], each("strips", SignedDrawer(drawer, measures).strip))
+    films = frames_seen(drawer.preparation) > 1
+    return _Drawn(cases, panels, each("films", ClipDrawer(drawer, measures).draw) if films else [], [])
 
 
-def _draw_clips(
-    drawer: ClipDrawer, chosen: Sequence[tuple[str, int]], rows: pd.DataFrame, progress: Progress | None
-) -> list[DrawnClip]:
-    drawn = []
-    for number, (heading, row) in enumerate(chosen, start=1):
-        drawn.append(drawer.draw(number, heading, rows.iloc[row].to_dict()))
-        if progress is not None:
-            progress("films", number, len(chosen))
-    return drawn
+def _gallery(drawer: CaseDrawer, panels: Sequence[GalleryCase], title: str) -> Path | None:
+    """Draw the chosen cases on one sheet, where there are any."""
+    if not panels:
+        return None
+    shared = frames_share_a_map(drawer.preparation)
+    if frames_seen(drawer.preparation) > 1:
+        title += f", each clip's frame of {'the largest lesion' if shared else 'most heat'}"
+    positive, sentences = list(drawer.classes.values())[-1], [MARKS.get(mark, mark) for mark in drawer.marks]
+    return gallery(panels, drawer.destination / "gallery.png", title=title, target=positive, marks=sentences)
 
 
-def _draw_strips(
-    drawer: SignedDrawer, chosen: Sequence[tuple[str, int]], rows: pd.DataFrame, progress: Progress | None
-) -> list[DrawnCase]:
-    drawn = []
-    for number, (heading, row) in enumerate(chosen, start=1):
-        drawn.append(drawer.strip(number, heading, rows.iloc[row].to_dict()))
-        if progress is not None:
-            progress("strips", number, len(chosen))
-    return drawn
+def _signed(
+    drawer: CaseDrawer, measures: HeldOutMeasures, chosen: Sequence[tuple[str, int]], rows: pd.DataFrame, title: str
+) -> Path | None:
+    """Draw the chosen cases under signed heat, where it was asked for and no strip shows it."""
+    if not measures.signed or frames_share_a_map(drawer.preparation):
+        return None
+    return SignedDrawer(drawer, measures).sheet(chosen, rows, title)

@@ -6,9 +6,10 @@ from pathlib import Path
 from isthmus.errors import InputError
 from isthmus.explain.explained_cases import explain_cases, explain_single_cases
 from isthmus.explain.explained_looks import explain_looks
-from isthmus.explain.prediction import PredictedFiles, predict_files
+from isthmus.explain.prediction import predict_files
+from isthmus.explain.prediction_run import PredictedFiles, written
 from isthmus.explain.scored_again import Progress
-from isthmus.files import new_folder, refuse_existing
+from isthmus.files import refuse_existing
 from isthmus.inference.any_bundle import load_bundle, modalities_of
 from isthmus.inference.case_table import read_case_table
 from isthmus.inference.fused_case import Case
@@ -16,9 +17,8 @@ from isthmus.inference.fused_predictor import FusedPredictor, OwnNetworks
 from isthmus.inference.joined_cases import predict_joined_cases
 from isthmus.inference.localiser import load_localiser
 from isthmus.inference.named_files import case_of_files, columns_of, named
-from isthmus.inference.output import model_facts, write_predictions
+from isthmus.inference.prediction import Predictions
 from isthmus.inference.single_cases import predict_single_cases
-from isthmus.manifest import Manifest
 from isthmus.models.bundle import read_bundle
 from isthmus.models.fused_bundle import is_fused_bundle
 
@@ -165,30 +165,17 @@ def predict_cases(
     refuse_existing(out)
     predictor = load_bundle(bundle, device, own_network=own_network)
     proposer = None if localiser is None else load_localiser(localiser, predictor.device)
-    said = None if proposer is None else proposer.facts()
-    record = Manifest("predict", {**model_facts(predictor.spec), "device": predictor.device})
-    record.facts |= {} if said is None else {"localiser": said}
-    with new_folder(out) as partial:
-        with record.stage("predict"):
-            if isinstance(predictor, FusedPredictor):
-                predictions = predictor.predict(cases, localiser=proposer, progress=progress)
-            elif predictor.spec.join is not None:
-                predictions = predict_joined_cases(predictor, cases, localiser=proposer, progress=progress)
-            else:
-                predictions = predict_single_cases(predictor, cases, localiser=proposer, progress=progress)
-        overlays: list[Path] = []
-        if explain:
-            with record.stage("explain"):
-                place = partial / "overlays"
-                if isinstance(predictor, FusedPredictor):
-                    predictions, overlays = explain_cases(
-                        predictor, cases, predictions, place, localiser=proposer, progress=progress
-                    )
-                else:
-                    draw = explain_single_cases if predictor.spec.join is None else explain_looks
-                    overlays = draw(predictor, cases, predictions, place, localiser=proposer, progress=progress)
-        files = write_predictions(partial, predictions, predictor.spec, localiser=said)
-        record.facts["excluded"] = [failure.source for failure in predictions.failures]
-        record.write(partial, [*files, *overlays])
-    drawn = tuple(out / path.relative_to(partial) for path in overlays)
-    return PredictedFiles(out, predictions, predictor.spec, drawn, said)
+
+    def predict() -> Predictions:
+        if isinstance(predictor, FusedPredictor):
+            return predictor.predict(cases, localiser=proposer, progress=progress)
+        score = predict_single_cases if predictor.spec.join is None else predict_joined_cases
+        return score(predictor, cases, localiser=proposer, progress=progress)
+
+    def draw(predictions: Predictions, folder: Path) -> tuple[Predictions, list[Path]]:
+        if isinstance(predictor, FusedPredictor):
+            return explain_cases(predictor, cases, predictions, folder, localiser=proposer, progress=progress)
+        heat = explain_single_cases if predictor.spec.join is None else explain_looks
+        return predictions, heat(predictor, cases, predictions, folder, localiser=proposer, progress=progress)
+
+    return written(out, predictor, proposer, predict, draw if explain else None)
