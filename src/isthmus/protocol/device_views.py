@@ -14,7 +14,8 @@ from isthmus.imaging.cache import PreparedStore
 from isthmus.imaging.prepare import Preparation
 from isthmus.inference.embeddings import view_embeddings
 from isthmus.protocol.fits import fit_folder
-from isthmus.tables.check import write_table
+from isthmus.protocol.fold_scores import over_store
+from isthmus.protocol.kept_tables import kept_table
 from isthmus.training.device_probe import shares_of, told_devices
 from isthmus.training.spec import FitSpec
 
@@ -54,10 +55,8 @@ def device_views(
     facts = views[["view_id", "device", "label", "group_id"]].astype(str).sort_values("view_id", ignore_index=True)
     named = facts.to_numpy().tolist(), list(devices), list(classes), [fit.fingerprint() for fit in fits]
     path = run_folder / "shortcuts" / f"{fits[0].arm}-{sha256_of_json([_RULE, store.key, *named])[:16]}.parquet"
-    if not path.is_file():
-        parts = [_of_fold(run_folder, fit, store, facts, list(devices), list(classes)) for fit in fits]
-        write_table(path, pd.concat(parts, ignore_index=True))
-    return pd.read_parquet(path)
+    parts = (_of_fold(run_folder, fit, store, facts, list(devices), list(classes)) for fit in fits)
+    return kept_table(path, lambda: pd.concat(parts, ignore_index=True))
 
 
 def _of_fold(
@@ -82,17 +81,17 @@ def _embeddings(
 ) -> NDArray[np.floating[Any]]:
     from isthmus.training.engine import default_device
 
-    rows, device = store.rows(views), default_device()
+    device = default_device()
     blocks = [
         view_embeddings(
             network.classifier,
-            store.pixels[chunk],
+            pixels,
             preparation,
             device,
-            store.lesion_masks[chunk],
+            masks,
             flips=network.flips,
             frame_scores=network.frame_scores,
         )[0]
-        for chunk in (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))
+        for pixels, masks in over_store(store, views, _BLOCK)
     ]
     return np.concatenate(blocks) if blocks else np.zeros((0, 1), np.float32)

@@ -14,6 +14,7 @@ from isthmus.inference.batch import takes_masks
 from isthmus.inference.embeddings import view_embeddings
 from isthmus.models.fused_classifier import one_thread
 from isthmus.protocol.fits import fit_folder
+from isthmus.protocol.fold_scores import over_store
 from isthmus.statistics.inputs import FloatArray
 from isthmus.statistics.out_of_distribution import (
     Distance,
@@ -145,25 +146,22 @@ def _embeddings(
     """Return what the network's last layer sees of views, altered or not: float64 [N, D]."""
     from isthmus.training.engine import default_device
 
-    rows, blocks = np.asarray(store.rows(views)), []
-    step = max(1, _BLOCK // int(store.pixels.shape[1]))
-    for start in range(0, len(rows), step):
-        part = rows[start : start + step]
-        pixels = np.asarray(store.pixels[part])
+    blocks, step = [], max(1, _BLOCK // int(store.pixels.shape[1]))
+    for number, (pixels, masks) in enumerate(over_store(store, views, step)):
+        shown = pixels
         if alteration:
-            pixels = np.stack(
+            shown = np.stack(
                 [
-                    ALTERATIONS[alteration](one, np.random.default_rng([start, place]))
+                    ALTERATIONS[alteration](one, np.random.default_rng([number * step, place]))
                     for place, one in enumerate(pixels)
                 ]
             )
-        masks = np.asarray(store.lesion_masks[part]) if takes_masks(classifier) else None
         own, _ = view_embeddings(
             classifier,
-            pixels,
+            shown,
             fit.prepare,
             default_device(),
-            masks,
+            masks if takes_masks(classifier) else None,
             flips=fit.flips,
             frame_scores=fit.frame_scores,
         )

@@ -1,11 +1,12 @@
 """What a fold's network says of prepared views: scored as a bundle would score them, a block at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from isthmus.explain.held_out import FoldNetwork, read_fold
 from isthmus.imaging.cache import PreparedStore
@@ -15,6 +16,16 @@ from isthmus.protocol.fits import fit_folder
 from isthmus.training.spec import FitSpec
 
 _BLOCK: Final = 512
+
+
+def over_store(
+    store: PreparedStore, view_ids: Sequence[str], block: int
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Yield pixels and lesion masks of views in their order, ``block`` of them in memory at a time."""
+    rows = store.rows(view_ids)
+    for start in range(0, len(rows), block):
+        chunk = rows[start : start + block]
+        yield store.pixels[chunk], store.lesion_masks[chunk]
 
 
 def fold_scores(
@@ -39,18 +50,18 @@ def fold_scores(
     """
     from isthmus.training.engine import default_device
 
-    rows, device = store.rows(view_ids), default_device()
+    device = default_device()
     blocks = [
         view_logits(
             network.classifier,
-            store.pixels[chunk],
+            pixels,
             preparation,
             device=device,
             flips=network.flips,
-            masks=store.lesion_masks[chunk],
+            masks=masks,
             frame_scores=network.frame_scores,
         )
-        for chunk in (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))
+        for pixels, masks in over_store(store, view_ids, _BLOCK)
     ]
     logits = np.concatenate(blocks) if blocks else np.zeros((0, network.classifier.classes), np.float32)
     return probabilities(logits, np.asarray(network.log_prior_shift))

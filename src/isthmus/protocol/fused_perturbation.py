@@ -18,7 +18,7 @@ from isthmus.protocol.clinical_arm import known_cases
 from isthmus.protocol.fused_features import Block
 from isthmus.protocol.fused_fits import FusedFit, member_block, read_pair, with_tables
 from isthmus.protocol.fused_scores import fused_rows
-from isthmus.tables.check import write_table
+from isthmus.protocol.kept_tables import kept_tables
 
 
 def perturbed_fusion(
@@ -56,20 +56,18 @@ def perturbed_fusion(
         for change in next(iter(own.values()))
     }
     kept = {change: run_folder / "regions" / _name(fused, one) for change, one in stores.items()}
-    missing = {change: one for change, one in stores.items() if not kept[change].is_file()}
-    made: dict[str, list[pd.DataFrame]] = {change: [] for change in missing}
-    for fit in fused if missing else ():
-        for change, scores in _held_out(run_folder, cases, fit, missing, changed_nodules(cases, own)).items():
-            made[change].append(scores)
-    for change, parts in made.items():
-        write_table(kept[change], pd.concat(parts, ignore_index=True))
+
+    def make(missing: Sequence[str]) -> dict[str, pd.DataFrame]:
+        asked, nodules = {change: stores[change] for change in missing}, changed_nodules(cases, own)
+        found = [_held_out(run_folder, cases, fit, asked, nodules) for fit in fused]
+        return {change: pd.concat([one[change] for one in found], ignore_index=True) for change in missing}
+
     units = cases.units[list(UNIT_COLUMNS)]
-    tables = {change: pd.read_parquet(path) for change, path in kept.items()}
     return {
         change: fused_rows(
             table.merge(units, on="nodule_id", validate="one_to_one"), cases, first, first.fusion.candidates[0]
         ).assign(split="cv")
-        for change, table in tables.items()
+        for change, table in kept_tables(kept, make).items()
     }
 
 

@@ -18,7 +18,9 @@ from isthmus.inference.modality_subsets import subset_logits
 from isthmus.inference.scores import probabilities
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases
 from isthmus.protocol.fits import class_shares, fit_folder, own_file
+from isthmus.protocol.fold_scores import over_store
 from isthmus.protocol.gather import nodule_predictions
+from isthmus.protocol.kept_tables import kept_table
 from isthmus.protocol.pictures import prepared_store
 from isthmus.protocol.schema import Protocol
 from isthmus.report.modalities import KEY, subset_evidence, summarise_modalities
@@ -110,11 +112,8 @@ def add_modalities(
 
 def _held_out(run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore) -> pd.DataFrame:
     """Return what each fold's network says of the looks that it never saw, with every subset."""
-    path = _kept(run_folder, fits, store, "cv")
-    if path.is_file():
-        return pd.read_parquet(path)
-    write_table(path, pd.concat([_of_fold(run_folder, fit, store) for fit in fits], ignore_index=True))
-    return pd.read_parquet(path)
+    parts = (_of_fold(run_folder, fit, store) for fit in fits)
+    return kept_table(_kept(run_folder, fits, store, "cv"), lambda: pd.concat(parts, ignore_index=True))
 
 
 def _of_fold(run_folder: Path, fit: FitSpec, store: PreparedStore) -> pd.DataFrame:
@@ -129,10 +128,12 @@ def _of_fold(run_folder: Path, fit: FitSpec, store: PreparedStore) -> pd.DataFra
 
 def _by_bundle(run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore, own: Path | None) -> pd.DataFrame:
     """Return what an arm's one model says of looks, with every subset."""
-    path = _kept(run_folder, fits, store, "opened")
-    if path.is_file():
-        return pd.read_parquet(path)
-    predictor = load_bundle(run_folder / "arms" / fits[0].arm / "bundle", own_network=own)
+    kept = _kept(run_folder, fits, store, "opened")
+    return kept_table(kept, lambda: _of_model(run_folder / "arms" / fits[0].arm / "bundle", store, own))
+
+
+def _of_model(bundle: Path, store: PreparedStore, own: Path | None) -> pd.DataFrame:
+    predictor = load_bundle(bundle, own_network=own)
     spec = predictor.spec
 
     def score(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> list[FloatArray]:
@@ -141,9 +142,7 @@ def _by_bundle(run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore, 
             for classifier, part in zip(predictor.parts, spec.parts, strict=True)
         ]
 
-    rows = _rows(_scores(score, store, store.view_ids), store.view_ids, list(spec.classes)).assign(fold=0)
-    write_table(path, rows)
-    return pd.read_parquet(path)
+    return _rows(_scores(score, store, store.view_ids), store.view_ids, list(spec.classes)).assign(fold=0)
 
 
 def _kept(run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore, what: str) -> Path:
@@ -172,10 +171,7 @@ def _scores(
     views: Sequence[str],
 ) -> FloatArray:
     """Return the mean of several networks' probabilities [2 ** M, N, K], a block of looks in memory at a time."""
-    rows = store.rows(views)
-    blocks = [
-        np.mean(score(store.pixels[rows[start : start + _BLOCK]]), axis=0) for start in range(0, len(rows), _BLOCK)
-    ]
+    blocks = [np.mean(score(pixels), axis=0) for pixels, _ in over_store(store, views, _BLOCK)]
     return np.concatenate(blocks, axis=1)
 
 

@@ -32,9 +32,9 @@ from isthmus.protocol.frozen import calls
 from isthmus.protocol.fused_fits import FusedFit
 from isthmus.protocol.fused_perturbation import perturbed_fusion
 from isthmus.protocol.gather import nodule_predictions
+from isthmus.protocol.kept_tables import kept_tables
 from isthmus.protocol.looks import JOINED, members_of, pictures_of
 from isthmus.protocol.schema import Protocol
-from isthmus.tables.check import write_table
 from isthmus.training.spec import FitSpec
 
 Progress = Callable[[str, int, int], None]
@@ -269,15 +269,16 @@ def _held_out_scores(
         change: run_folder / "regions" / f"{fits[0].arm}-{sha256_of_json([store.key, *fingerprints])[:16]}.parquet"
         for change, store in stores.items()
     }
-    missing = {change: store for change, store in stores.items() if not kept[change].is_file()}
-    made: dict[str, list[pd.DataFrame]] = {change: [] for change in missing}
-    for fit in fits if missing else ():
-        network = read_fold(fit_folder(run_folder, fit))
-        for change, store in missing.items():
-            made[change].append(_held_out(network, fit, store))
-    for change, parts in made.items():
-        write_table(kept[change], pd.concat(parts, ignore_index=True))
-    return {change: pd.read_parquet(path) for change, path in kept.items()}
+
+    def make(missing: Sequence[str]) -> dict[str, pd.DataFrame]:
+        made: dict[str, list[pd.DataFrame]] = {change: [] for change in missing}
+        for fit in fits:
+            network = read_fold(fit_folder(run_folder, fit))
+            for change, parts in made.items():
+                parts.append(_held_out(network, fit, stores[change]))
+        return {change: pd.concat(parts, ignore_index=True) for change, parts in made.items()}
+
+    return kept_tables(kept, make)
 
 
 def _held_out(network: FoldNetwork, fit: FitSpec, store: PreparedStore) -> pd.DataFrame:
