@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from isthmus.cohort.check_report import CheckedView, Finding, Severity
 from isthmus.cohort.duplicate_features import Features, features_of
+from isthmus.cohort.view_items import cell_text
 from isthmus.errors import PictureError
 from isthmus.imaging.clip import Box, ClipInfo, Lesion
 from isthmus.imaging.frame_folder import frame_paths
@@ -127,7 +128,7 @@ def check_view(
     """
     info, findings = seen.info, list[Finding]()
     view = CheckedView(
-        str(row["view_id"]), str(row["path"]), _box(row, "region"), _box(row, "box"), _text(row, "mask"),
+        str(row["view_id"]), str(row["path"]), _box(row, "region"), _box(row, "box"), cell_text(row, "mask"),
         frame=info.frames // 2, frames=info.frames,
     )  # fmt: skip
 
@@ -227,13 +228,8 @@ def _whole(info: ClipInfo) -> Box:
     return 0.0, 0.0, float(info.width), float(info.height)
 
 
-def _text(row: dict[Any, Any], name: str) -> str | None:
-    value = row.get(name)
-    return None if value is None or pd.isna(value) else str(value)
-
-
 def _box(row: dict[Any, Any], name: str) -> Box | None:
-    value = _text(row, name)
+    value = cell_text(row, name)
     try:
         return None if value is None else parse_box(value)
     except ValueError:
