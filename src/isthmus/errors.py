@@ -19,6 +19,9 @@
 Commands print ``str(error)`` without a traceback and exit 1.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class IsthmusError(Exception):
     """Base of every error that Isthmus raises on purpose.
@@ -116,3 +119,17 @@ class FrozenError(IsthmusError):
 
 class OutputError(IsthmusError):
     """The destination exists, is read-only, or its disk is full."""
+
+
+def did_you_mean(word: str, known: Iterable[str], alike: float = 0.5) -> str | None:
+    """Return the question with the nearest of the known words, for a hint; None where none is near.
+
+    ``alike``, from 0 to 1, is what difflib's ratio must reach.
+
+    Examples
+    --------
+    >>> did_you_mean("bmod", ["bmode", "ceus"])
+    "did you mean 'bmode'?"
+    """
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=alike)
+    return f"did you mean {close[0]!r}?" if close else None

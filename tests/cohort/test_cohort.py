@@ -191,6 +191,15 @@ def test_the_description_survives_being_written(tmp_path):
     assert read_description(tmp_path) == description
 
 
+def test_the_folder_above_a_cohort_is_answered_with_the_cohort(tmp_path):
+    with pytest.raises(CohortError, match="Next: make a cohort of these files with 'isthmus cohort import'"):
+        read_description(tmp_path)
+    (tmp_path / "mine").mkdir()
+    write_description(tmp_path / "mine", Description(name="n", licence="l", citation="c", targets={}))
+    with pytest.raises(CohortError, match=r"Next: there are cohorts in it: .*mine$"):
+        read_description(tmp_path)
+
+
 def test_a_folder_that_is_no_cohort_is_refused(tmp_path, folder):
     for path, words in ((tmp_path / "none", "no such cohort folder"), (tmp_path / "masks", "no cohort.yaml here")):
         assert words in refusal(path, IsthmusError)

@@ -45,6 +45,7 @@ def test_models_of_pictures_refuse_other_modalities_columns_and_cases_without_pi
     assert list(pictures_only(case("n1"), spec)) == [""]
     for given, words in (
         (Case({"ceus": [View("c.png")]}, name="n1"), f"looks at no 'ceus'; expected {known}"),
+        (Case({"bmod": [View("c.png")]}, name="n1"), f"expected {known}. Next: did you mean 'bmode'?"),
         (Case(case("n1").views, {"age_years": 50}, "n1"), "knows no column 'age_years'; expected none"),
         (Case({}, name="n1"), f"the case has no picture; expected files for {known}"),
         (Case({"bmode": []}, name="n1"), f"the case has no picture; expected files for {known}"),

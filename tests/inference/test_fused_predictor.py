@@ -162,6 +162,7 @@ def test_a_model_that_knows_no_absence_refuses_it(tmp_path: Path, files: dict[st
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"views": {"ceu": []}}, r"looks at no 'ceu'.*did you mean 'ceus'"),
         ({"views": {"cine": []}}, r"looks at no 'cine'.*expected bmode, ceus, image, ceus_video"),
         ({"views": {}}, "the case has no picture"),
         ({"columns": {"size_mm": 3}}, r"knows no column 'size_mm'.*expected age_years, sex"),

@@ -8,6 +8,7 @@ from PIL import Image
 
 from isthmus.errors import InputError
 from isthmus.inference.input_files import find_clips, find_pictures
+from isthmus.inference.named_files import case_of_files
 from tests.imaging.videos import jpeg, moving, write_avi
 from tests.inference.small_clips import clip
 
@@ -44,5 +45,18 @@ def test_a_folder_without_clips_and_an_input_that_is_not_there_are_told(sweeps: 
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no clip in this folder"):
         find_clips([tmp_path / "empty"])
-    with pytest.raises(InputError, match="no such file or folder"):
+    with pytest.raises(InputError, match=r"no such file or folder.*Next: there is no 'absent.avi' in .*sweeps"):
         find_clips([sweeps / "absent.avi"])
+
+
+def test_a_path_that_is_not_there_is_answered_with_what_is_called_nearly_so(sweeps: Path) -> None:
+    with pytest.raises(InputError, match=r"Next: did you mean 'c\.avi'\?"):
+        find_clips([sweeps / "cc.avi"])
+    # Where a folder on the way is misspelt, it is that which is named.
+    with pytest.raises(InputError, match=r"Next: did you mean 'images'\?"):
+        case_of_files([f"cine={sweeps / 'a' / 'image' / '0.png'}"], ["cine"])
+
+
+def test_a_file_that_does_not_say_whose_it_is_is_answered_in_the_words_of_the_command(sweeps: Path) -> None:
+    with pytest.raises(InputError, match=r"whose this file is.*expected MODALITY=FILE, the name one of bmode,swe"):
+        case_of_files([str(sweeps / "c.avi")], ["bmode", "swe"])

@@ -9,12 +9,15 @@ from typer.testing import CliRunner
 
 from isthmus.cli import app
 from isthmus.cohort.cohort import load_cohort
-from isthmus.errors import CohortError
+from isthmus.errors import CohortError, InputError
+from isthmus.files import write_yaml
 from isthmus.protocol.cases import find_cases
 from isthmus.protocol.narrowing import fitted_to
 from isthmus.protocol.refusals import divided
 from isthmus.protocol.resolve import resolve_protocol
+from isthmus.protocol.run_folder import Run
 from isthmus.protocol.suitability import suitability
+from isthmus.protocol.validated_models import finished_models
 from tests.contrast_cohort import write_contrast_cohort
 
 
@@ -74,3 +77,17 @@ def test_a_run_that_cannot_be_halved_leaves_no_folder_that_blocks_the_corrected_
         assert result.exit_code == 1
         assert "too few to be halved" in str(result.exception)
         assert not out.exists()
+
+
+def test_an_arm_that_a_run_has_not_is_answered_with_the_nearest(tmp_path):
+    write_yaml(tmp_path / "protocol.yaml", resolve_protocol("ding2026", "smoke").model_dump(mode="json"))
+    with pytest.raises(InputError, match=r"no arm is called 'bmod'.*Next: did you mean 'bmode'"):
+        Run(tmp_path).bundle("bmod")
+
+
+def test_an_arms_folder_that_is_taken_for_its_model_is_answered_with_the_model(tmp_path):
+    place = tmp_path / "arms" / "bmode" / "bundle"
+    place.mkdir(parents=True)
+    (place / "bundle.yaml").touch()
+    with pytest.raises(InputError, match=r"neither a run nor a bundle.*Next: one of its bundles: .*arms/bmode/bundle$"):
+        finished_models(place.parent, None)

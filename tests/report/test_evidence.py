@@ -136,6 +136,9 @@ def test_three_classes_get_one_vs_rest_macro_and_hand_till_within_folds() -> Non
 def test_an_unknown_reference_arm_is_refused() -> None:
     with pytest.raises(InputError, match="no arm is called 'best'"):
         compute_evidence(made_predictions(), reference_arm="best")
+    arm = made_predictions()["arm"].iloc[0]
+    with pytest.raises(InputError, match=f"Next: did you mean '{arm}'"):
+        compute_evidence(made_predictions(), reference_arm=f"{arm}x")
 
 
 def test_progress_counts_arms_and_splits() -> None:

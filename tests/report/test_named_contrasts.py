@@ -45,6 +45,8 @@ def test_contrasts_are_numbered_and_a_choice_that_cannot_be_made_is_said() -> No
     assert notes == ["A or the rest: not tested, since no arm of b, c has a cross-validated figure"]
     with pytest.raises(InputError, match="no arm is called 'x'"):
         named_contrasts(primary, [{"title": "t", "arm": "x", "against": ["b"]}], arms(a=0.7, b=0.8))
+    with pytest.raises(InputError, match="Next: did you mean 'bmode'"):
+        named_contrasts(None, [{"title": "t", "arm": "bmod", "against": ["swe"]}], arms(bmode=0.7, swe=0.8))
 
 
 def test_after_the_first_that_is_not_shown_nothing_is_confirmatory() -> None:

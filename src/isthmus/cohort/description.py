@@ -140,7 +140,10 @@ def read_description(folder: Path) -> Description:
             "no such cohort folder", where=str(folder), hint="make one with 'isthmus cohort import' or 'simulate'"
         )
     if not path.is_file():
-        raise CohortError(f"no {FILE} here", where=str(folder), expected="a cohort folder")
+        inside = sorted(str(place.parent) for place in [*folder.glob(f"*/{FILE}"), *folder.glob(f"*/*/{FILE}")])
+        make = "make a cohort of these files with 'isthmus cohort import'"
+        hint = f"there are cohorts in it: {', '.join(inside[:5])}" if inside else make
+        raise CohortError(f"no {FILE} here", where=str(folder), expected="a cohort folder", hint=hint)
     content = read_yaml(path, name="cohort")
     try:
         return Description.model_validate({key: value for key, value in content.items() if key != "format"})

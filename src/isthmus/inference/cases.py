@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from isthmus.errors import InputError
+from isthmus.errors import InputError, did_you_mean
 from isthmus.inference.fused_case import Case, nodules_of
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions
 from isthmus.models.bundle_spec import BundleSpec
@@ -75,7 +75,10 @@ def pictures_only(case: Case, spec: BundleSpec) -> dict[str, Case]:
     looked_at = spec.requires.modalities[:1] if spec.join is None else spec.join.modalities
     other = [name for name in case.views if name not in looked_at]
     if other:
-        raise InputError(f"this model looks at no {other[0]!r}", where=case.shown, expected=" or ".join(looked_at))
+        near = did_you_mean(other[0], looked_at)
+        raise InputError(
+            f"this model looks at no {other[0]!r}", where=case.shown, expected=" or ".join(looked_at), hint=near
+        )
     known = [name for own in nodules.values() for name, value in own.columns.items() if value not in (None, "")]
     if known:
         raise InputError(

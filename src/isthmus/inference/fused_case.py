@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from isthmus.errors import InputError
+from isthmus.errors import InputError, did_you_mean
 from isthmus.inference.boxes import BoxLike
 from isthmus.inference.input_files import name_of
 from isthmus.inference.pictures import Picture
@@ -184,7 +184,8 @@ def views_by_member(case: Case, spec: FusedBundleSpec) -> dict[str, list[View]]:
     known = ", ".join(dict.fromkeys([*modality_of.values(), *modality_of]))
     for name in case.views:
         if name not in modality_of and name not in modality_of.values():
-            raise InputError(f"this model looks at no {name!r}", where=case.shown, expected=known)
+            near = did_you_mean(name, {*modality_of, *modality_of.values()})
+            raise InputError(f"this model looks at no {name!r}", where=case.shown, expected=known, hint=near)
     found = {arm: list(case.views.get(arm) or case.views.get(modality, ())) for arm, modality in modality_of.items()}
     unseen = [
         name

@@ -1,10 +1,11 @@
 """Which files a prediction is asked for: those named, and what lies in the folders named."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from isthmus.cohort.outlines.picture_names import PICTURE_FOLDERS
-from isthmus.errors import InputError, PictureError
+from isthmus.errors import InputError, PictureError, did_you_mean
 from isthmus.imaging.frame_folder import frame_paths
 from isthmus.imaging.limits import Limits
 
@@ -67,10 +68,20 @@ def name_of(path: Path | str) -> str:
     return f"{path.parent.name}/{path.name}" if path.name.lower() in PICTURE_FOLDERS and path.parent.name else path.name
 
 
+def not_there(path: Path) -> InputError:
+    """Return the refusal of a path where nothing is: where it ceases to exist, and what is called nearly so there."""
+    last = next((folder for folder in path.absolute().parents if folder.is_dir()), Path(path.absolute().anchor))
+    missing = path.absolute().relative_to(last).parts[0]
+    with contextlib.suppress(OSError):
+        if near := did_you_mean(missing, [inside.name for inside in last.iterdir()], alike=0.75):
+            return InputError("no such file or folder", where=str(path), hint=near)
+    return InputError("no such file or folder", where=str(path), hint=f"there is no {missing!r} in {last}")
+
+
 def _there(inputs: Sequence[Path]) -> list[Path]:
     for given in map(Path, inputs):
         if not given.exists():
-            raise InputError("no such file or folder", where=str(given))
+            raise not_there(given)
     return [Path(given) for given in inputs]
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from isthmus.errors import InputError
 from isthmus.inference.fused_case import Case, View
+from isthmus.inference.input_files import not_there
 
 _NAMED: Final = re.compile(r"([A-Za-z_][\w.-]*)=(.+)", re.DOTALL)
 
@@ -126,5 +127,5 @@ def _one_a_file(values: list[str], count: int, name: str, what: str) -> list[str
 
 def _there(path: str) -> Path:
     if not Path(path).exists():
-        raise InputError("no such file or folder", where=path)
+        raise not_there(Path(path))
     return Path(path)

@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from isthmus.errors import ProtocolError
+from isthmus.errors import ProtocolError, did_you_mean
 from isthmus.files import read_yaml
 from isthmus.protocol.schema import Protocol
-from isthmus.protocol.wrong_keys import did_you_mean, refusal_of
+from isthmus.protocol.wrong_keys import refusal_of
 from isthmus.report.clinical_terms import CLINICAL
 
 SHIPPED = Path(__file__).parent / "shipped"

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from isthmus.errors import InputError, OutputError
+from isthmus.errors import InputError, OutputError, did_you_mean
 from isthmus.files import make_folder, read_json, read_yaml, refuse_existing, write_json, write_yaml
-from isthmus.models.registry import nearest
 from isthmus.protocol.chosen import chosen_networks
 from isthmus.protocol.fits import own_file
 from isthmus.protocol.resolve import narrowed, validate
@@ -79,7 +78,7 @@ class Run:
                 f"{arm!r} has no bundle" if arm in self.protocol.names else f"no arm is called {arm!r}",
                 where=str(self.folder),
                 expected=", ".join(known),
-                hint=f"did you mean {like!r}?" if (like := nearest(arm, known)) and arm not in known else None,
+                hint=None if arm in self.protocol.names else did_you_mean(arm, known),
             )
         return load_bundle(self.bundle_folder(arm), own_network=self.own_networks(arm))
 

@@ -10,7 +10,7 @@ from isthmus.errors import CohortError, InputError
 from isthmus.files import read_json
 from isthmus.inference.fused_predictor import OwnNetworks
 from isthmus.inference.output import Spec
-from isthmus.models.bundle import read_bundle
+from isthmus.models.bundle import no_bundle, read_bundle
 from isthmus.models.bundle_spec import ClassCalibration
 from isthmus.models.fused_bundle import is_fused_bundle, read_fused_bundle
 from isthmus.models.fused_bundle_spec import FusedBundleSpec
@@ -37,8 +37,9 @@ def finished_models(folder: Path, own_network: OwnNetworks) -> tuple[Run | None,
         return None, {name: Model(name, folder, spec, own_network)}
     if not (folder / "protocol.yaml").is_file():
         raise InputError(
-            "this is neither a run nor a bundle", where=str(folder), expected="protocol.yaml or bundle.yaml"
-        )
+            "this is neither a run nor a bundle", where=str(folder), expected="protocol.yaml or bundle.yaml",
+            hint=no_bundle(folder).hint,
+        )  # fmt: skip
     run, models = open_run(folder), {}
     for key in (*run.protocol.arms, *run.protocol.fusions):
         place = run.bundle_folder(key)

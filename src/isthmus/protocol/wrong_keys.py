@@ -1,6 +1,5 @@
 """What is wrong with a key or value of a protocol, in words: where it was typed, and what would be right."""
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from types import UnionType
@@ -9,7 +8,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from isthmus.errors import ProtocolError
+from isthmus.errors import ProtocolError, did_you_mean
 
 _Steps = tuple[str, ...]
 
@@ -139,9 +138,3 @@ def _member(model: Any, step: object) -> Any:
     if get_origin(annotation) in (Union, UnionType):
         annotation = next((option for option in get_args(annotation) if option is not type(None)), None)
     return annotation
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Return the question with the nearest of the known words, None where none is near."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else None

@@ -5,7 +5,7 @@ from typing import Any
 
 from pandas import DataFrame
 
-from isthmus.errors import InputError
+from isthmus.errors import InputError, did_you_mean
 from isthmus.report.analysis_table import AnalysisTable, analysis_table, with_tuning
 from isthmus.report.by_site import site_measures
 from isthmus.report.candidates import optimism_note
@@ -112,7 +112,7 @@ def _measured(
     named_first = [*(study.primary or {}).values(), *arms]
     for named in filter(None, (study.reference_arm, *named_first)):
         if named not in arms:
-            raise InputError(f"no arm is called {named!r}", expected=", ".join(arms))
+            raise InputError(f"no arm is called {named!r}", expected=", ".join(arms), hint=did_you_mean(named, arms))
     parts = list(table.rows[["arm", "split"]].drop_duplicates().itertuples(index=False, name=None))
     found: dict[str, dict[str, Any]] = {arm: {} for arm in dict.fromkeys(named_first)}
     for done, (arm, split) in enumerate(parts):

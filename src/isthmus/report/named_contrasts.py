@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from isthmus.errors import InputError
+from isthmus.errors import InputError, did_you_mean
 
 RULE = (
     "Contrasts that were named before the analysis are tested in that order, each at the full level: a later one is "
@@ -85,7 +85,9 @@ def named_contrasts(
         title, arm, against = str(asked["title"]), str(asked["arm"]), [str(name) for name in asked["against"]]
         for name in (arm, *against):
             if name not in arms:
-                raise InputError(f"no arm is called {name!r}", where=title, expected=", ".join(arms))
+                raise InputError(
+                    f"no arm is called {name!r}", where=title, expected=", ".join(arms), hint=did_you_mean(name, arms)
+                )
         choice = best_of(arms, against, oracles) if len(against) > 1 else None
         if len(against) > 1 and choice is None:
             notes.append(f"{title}: not tested, since no arm of {', '.join(against)} has a cross-validated figure")
