@@ -7,8 +7,7 @@ import pytest
 
 from isthmus.cohort.sources import import_data_set
 from isthmus.imaging.pixel_changes import PAINTED_OUT, PIXEL_CHANGES
-from isthmus.protocol import device_views, perturbation
-from isthmus.protocol import judging_stages
+from isthmus.protocol import device_views, judging_stages, perturbation
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run import run
 from isthmus.protocol.schema import Shortcuts
