@@ -1,3 +1,7 @@
+import contextlib
+import math
+import re
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -27,13 +31,29 @@ def test_no_group_stands_on_two_sides_and_every_part_has_every_class_or_the_spli
     )
     try:
         split = cross_validation_split(frame, folds, seed)
-    except CohortError:
-        return
+    except CohortError as error:
+        named = re.match(r"(\d) folds work with seed", error.hint or "")
+        for fewer in range(folds, int(named[1]) if named else 1, -1):
+            with pytest.raises(CohortError):
+                cross_validation_split(frame, fewer, seed)
+        if named is None:
+            return
+        folds = int(named[1])
+        split = cross_validation_split(frame, folds, seed)
     check_split(split)
     assert len(split) == folds * frame["group_id"].nunique()
     for _, fold in split.groupby("fold"):
         part = frame["group_id"].map(fold.set_index("group_id")["part"])
         assert all(set(frame["label"][part == name]) == {"0", "1"} for name in ("train", "tune", "cv"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(positive=st.integers(0, 9), folds=st.integers(2, 5), seed=st.integers(0, 2**31))
+def test_groups_of_one_nodule_are_refused_exactly_where_they_cannot_be_dealt(positive, folds, seed):
+    # Of c groups a fold holds out c / k, rounded down or up: at least one, and two are left, to train and to tune.
+    possible = positive >= folds and positive - math.ceil(positive / folds) >= 2
+    with contextlib.nullcontext() if possible else pytest.raises(CohortError):
+        cross_validation_split(examples(positive, 12), folds, seed)
 
 
 def test_the_split_depends_on_the_seed_and_on_nothing_else():
