@@ -57,7 +57,7 @@ class Job:
     @property
     def prepare(self) -> Any:
         """Preparation that all loops share."""
-        from isthmus.imaging.prepare import Preparation
+        from isthmus.imaging.preparation import Preparation
 
         frames = {"count": self.frames, "stored": self.stored}
         return Preparation(train_size=self.size, crop_size=self.size, layout="3d", frames=frames)

@@ -28,7 +28,8 @@ from isthmus.errors import IsthmusError
 from isthmus.explain.fold_networks import read_fold
 from isthmus.files import read_yaml
 from isthmus.imaging.cache import PreparedCache
-from isthmus.imaging.prepare import Preparation, prepare
+from isthmus.imaging.preparation import Preparation
+from isthmus.imaging.prepare import prepare
 from isthmus.imaging.read import read_clip
 from isthmus.inference.batch import takes_masks
 from isthmus.inference.embeddings import view_embeddings

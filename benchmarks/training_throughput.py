@@ -52,7 +52,7 @@ class Job:
     @property
     def prepare(self) -> Any:
         """Preparation that all three share."""
-        from isthmus.imaging.prepare import Preparation
+        from isthmus.imaging.preparation import Preparation
 
         return Preparation(train_size=self.size, crop_size=self.size)
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from isthmus.imaging.cache import CacheItem, PreparedCache, PreparedStore
 from isthmus.imaging.clip_masks import write_clip_mask
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.classifier import Classifier, InputSpec, Outputs
 
 HEIGHT, WIDTH, TOTAL = 96, 128, 12

@@ -8,7 +8,7 @@ import torch
 from isthmus.explain.gradcam import class_activation_map
 from isthmus.explain.prediction_cases import predict_given
 from isthmus.explain.prepared_heat import heat_of_pixels, maps_to_explain
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.bundle import write_bundle
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.classifier import PRESENT, Classifier

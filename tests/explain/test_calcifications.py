@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from isthmus.explain.calcifications import calcifications_on_crop, localise_calcifications, summarise_calcifications
 from isthmus.imaging.clip import Clip, Lesion
-from isthmus.imaging.prepare import Preparation, prepare
+from isthmus.imaging.preparation import Preparation
+from isthmus.imaging.prepare import prepare
 
 
 def affine(scale: float, x0: float, y0: float) -> np.ndarray:

@@ -10,7 +10,7 @@ from torch import nn
 from isthmus.explain.gradcam import class_activation_map, grad_cam
 from isthmus.explain.prepared_heat import heat_of_pixels, maps_to_explain, views_at_once
 from isthmus.imaging.frames import FrameSampling
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.classifier import Classifier, InputSpec, Outputs
 from isthmus.models.registry import create
 from tests.explain.clips import PREPARATION, Brightest

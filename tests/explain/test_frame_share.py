@@ -14,7 +14,7 @@ from isthmus.explain.frame_share import (
     summarise_counted,
     without_frame,
 )
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.classifier import Classifier, InputSpec, Outputs
 
 FRAMES = 5

@@ -11,7 +11,7 @@ from torch import nn
 from isthmus.errors import InputError
 from isthmus.explain.gradcam import class_activation_map, ensemble_grad_cam, grad_cam
 from isthmus.explain.prepared_heat import heat_of_pixels
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.classifier import Classifier
 from isthmus.models.registry import create
 

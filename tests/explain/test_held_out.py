@@ -15,7 +15,7 @@ from isthmus.explain.held_out import FoldNetwork, explain_held_out, read_fold
 from isthmus.explain.prepared_heat import heat_of_pixels
 from isthmus.files import write_json, write_yaml
 from isthmus.imaging.cache import CacheItem, PreparedCache, PreparedStore
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.scores import probabilities, view_logits
 from isthmus.models.registry import create
 from tests.inference.small_models import BOX, CLASSES, mask_of_box, picture

@@ -13,7 +13,7 @@ from torch import nn
 
 from isthmus.explain.held_out import FoldNetwork, HeldOutHeat, explain_held_out
 from isthmus.explain.seen_views import SeenViews, largest_lesion
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.classifier import Classifier, InputSpec, Outputs
 from tests.explain.clips import FRAMES, PREPARATION, made_clips, made_store
 

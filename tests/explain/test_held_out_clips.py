@@ -11,7 +11,7 @@ import pytest
 from isthmus.explain.held_out import FoldNetwork, HeldOutHeat, explain_held_out
 from isthmus.explain.rating_form import write_rating_form
 from isthmus.imaging.frames import FrameSampling
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from tests.explain.clips import LESION_FRAMES, PREPARATION, SPECK_FRAMES, Brightest, made_clips, made_store
 
 CLASSES = {"0": "benign", "1": "malignant"}

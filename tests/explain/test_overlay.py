@@ -22,7 +22,8 @@ from isthmus.explain.overlay import (
     window_on_source,
 )
 from isthmus.imaging.clip import Clip, Lesion
-from isthmus.imaging.prepare import Preparation, prepare
+from isthmus.imaging.preparation import Preparation
+from isthmus.imaging.prepare import prepare
 
 
 def speckle(height: int = 120, width: int = 160, channels: int = 1) -> np.ndarray:

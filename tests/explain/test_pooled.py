@@ -6,7 +6,7 @@ import torch
 
 from isthmus.explain.gradcam import class_activation_map
 from isthmus.explain.prediction_cases import predict_given
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.bundle import write_bundle
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.classifier import PRESENT, Classifier

@@ -9,7 +9,7 @@ from PIL import Image
 
 from isthmus.errors import InputError, OutputError, RegionMissing
 from isthmus.explain.prediction import predict_files
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.imaging.region import find_scan_area
 from isthmus.inference.input_files import find_pictures
 from tests.inference.small_models import bundle, picture

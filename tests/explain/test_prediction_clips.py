@@ -12,7 +12,7 @@ from PIL import Image
 from isthmus.explain.legend import MARK
 from isthmus.explain.prediction import predict_files
 from isthmus.imaging.frames import FrameSampling
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.bundle import write_bundle
 from isthmus.models.registry import create
 from tests.inference.small_clips import clip, frame_bundle, mask_of_clip, volume_bundle

@@ -9,7 +9,7 @@ from PIL import Image
 from isthmus.errors import InputError, RegionMissing
 from isthmus.explain import prediction
 from isthmus.explain.prediction import predict_files
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.localiser import Localiser
 from tests.inference.discs import Blind, dark_localiser, disc_picture
 from tests.inference.small_models import bundle

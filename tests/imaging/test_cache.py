@@ -13,7 +13,8 @@ from isthmus.imaging import cache as cache_module
 from isthmus.imaging import cache_fill, prepare_views
 from isthmus.imaging.cache import CacheItem, PreparedCache
 from isthmus.imaging.clip import Lesion
-from isthmus.imaging.prepare import Preparation, prepare
+from isthmus.imaging.preparation import Preparation
+from isthmus.imaging.prepare import prepare
 from isthmus.imaging.read import read_clip, read_frames, write_mask
 
 from .speckle import speckle

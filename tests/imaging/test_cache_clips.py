@@ -13,7 +13,8 @@ from isthmus.imaging.clip import Lesion
 from isthmus.imaging.clip_masks import read_clip_mask, write_clip_mask
 from isthmus.imaging.frames import FrameSampling
 from isthmus.imaging.limits import Limits
-from isthmus.imaging.prepare import Preparation, prepare
+from isthmus.imaging.preparation import Preparation
+from isthmus.imaging.prepare import prepare
 from isthmus.imaging.prepare_views import prepare_views
 from isthmus.imaging.read import read_clip, read_frames, write_mask
 

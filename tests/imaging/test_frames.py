@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from isthmus.errors import InputError
 from isthmus.imaging.frames import FrameSampling, choose_frames, seen_frames
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 
 counts = st.integers(1, 64)
 areas = st.lists(st.sampled_from([0.0, 0.0, 12.0, 40.5, 200.0]), min_size=1, max_size=120).map(np.array)

@@ -14,7 +14,7 @@ from isthmus.imaging.clip import ClipInfo
 from isthmus.imaging.clip_masks import write_clip_mask
 from isthmus.imaging.frames import FrameSampling, key_frames_in_words
 from isthmus.imaging.key_frames import choose_key_frames, equally_spaced, frame_times, sampled
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 
 from .speckle import speckle
 from .videos import encode

@@ -6,7 +6,8 @@ import pytest
 
 from isthmus.imaging.clip import Clip, Lesion
 from isthmus.imaging.marks import fill_marks, find_burned_in_text, find_still_marks
-from isthmus.imaging.prepare import Preparation, prepare
+from isthmus.imaging.preparation import Preparation
+from isthmus.imaging.prepare import prepare
 
 from .speckle import screen, speckle
 

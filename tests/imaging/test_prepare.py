@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from isthmus.errors import PictureError, RegionMissing
 from isthmus.imaging.clip import Clip, Lesion
 from isthmus.imaging.marks import find_burned_in_text
-from isthmus.imaging.prepare import Preparation, prepare
+from isthmus.imaging.preparation import Preparation
+from isthmus.imaging.prepare import prepare
 from isthmus.imaging.read import read_clip
 from isthmus.imaging.region import find_scan_area
 

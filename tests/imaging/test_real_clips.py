@@ -12,7 +12,8 @@ from isthmus.errors import PictureError
 from isthmus.imaging.clip_masks import read_clip_mask
 from isthmus.imaging.frames import FrameSampling
 from isthmus.imaging.limits import Limits
-from isthmus.imaging.prepare import Preparation, Prepared
+from isthmus.imaging.preparation import Preparation
+from isthmus.imaging.prepare import Prepared
 from isthmus.imaging.prepare_views import CacheItem, prepare_views
 from isthmus.imaging.read import probe, read_clip
 

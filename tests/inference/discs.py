@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from isthmus.cohort.description import Description, Target, write_description
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.imaging.read import write_mask
 from isthmus.inference.localiser import Localiser
 from isthmus.models.localiser_spec import LeastConfidence, LocaliserPart, LocaliserSpec, Segmenter, TrainedOn

@@ -10,7 +10,7 @@ from PIL import Image
 
 from isthmus.imaging.clip_masks import write_clip_mask
 from isthmus.imaging.frames import FrameSampling
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.bundle import write_bundle
 from isthmus.models.registry import create
 from tests.inference.small_models import bundle_spec

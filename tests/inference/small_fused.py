@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from isthmus.imaging.frames import FrameSampling
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.coded_head import CodedHead
 from isthmus.models.fused_bundle import Member, write_fused_bundle
 from isthmus.models.fused_bundle_spec import FusedBundleSpec

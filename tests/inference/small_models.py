@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.bundle import write_bundle
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.registry import create

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from isthmus.errors import InputError
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.batch import centre, inputs_of, to_batch
 from isthmus.models.classifier import InputSpec
 

@@ -8,7 +8,7 @@ import pytest
 from isthmus.errors import RegionMissing
 from isthmus.imaging.clip import Box, Clip
 from isthmus.imaging.frames import FrameSampling
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.pictures import read_picture
 from isthmus.inference.proposal import Proposal
 from tests.inference.small_clips import HEIGHT, SEEN, WIDTH, clip, frames_of_clip, lesion_of_clip

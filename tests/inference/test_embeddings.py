@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from isthmus.errors import InputError
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.embeddings import unit_means, view_embeddings
 from isthmus.inference.scores import view_logits
 from isthmus.models.registry import create

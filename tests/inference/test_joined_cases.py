@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from isthmus.errors import BundleError, InputError
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.fused_case import Case, View
 from isthmus.inference.joined_cases import case_worth, predict_joined_cases, predict_looks, read_looks
 from isthmus.inference.load import load_bundle

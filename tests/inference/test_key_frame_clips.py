@@ -16,7 +16,7 @@ from isthmus.imaging.cache import CacheItem, PreparedCache
 from isthmus.imaging.clip import Clip, Lesion
 from isthmus.imaging.clip_masks import write_clip_mask
 from isthmus.imaging.frames import FrameSampling
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.imaging.read import write_mask
 from isthmus.inference.load import load_bundle
 from isthmus.inference.output import frames_in_words

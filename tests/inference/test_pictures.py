@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from isthmus.errors import InputError, PictureError, RegionMissing
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.boxes import parse_box
 from isthmus.inference.pictures import read_picture
 from tests.inference.small_models import BOX, mask_of_box, picture

@@ -13,7 +13,7 @@ from isthmus.imaging.cache import CacheItem, PreparedCache
 from isthmus.imaging.clip import Clip, Lesion
 from isthmus.imaging.frames import FrameSampling
 from isthmus.imaging.limits import Limits
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.load import load_bundle
 from isthmus.inference.pictures import picture_of_clip, read_picture
 from isthmus.inference.predictor import Predictor

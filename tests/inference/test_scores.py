@@ -13,7 +13,7 @@ from scipy.special import softmax
 from torch import nn
 
 from isthmus.errors import InputError
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.scores import aggregate, probabilities, view_logits, view_scores
 from isthmus.models.classifier import InputSpec, image_input
 from isthmus.models.descriptor_heads import create_classifier

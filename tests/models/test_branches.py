@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from isthmus.errors import InputError, ProtocolError
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.batch import inputs_of
 from isthmus.models.branches import Branches
 from isthmus.models.classifier import PRESENT, Classifier

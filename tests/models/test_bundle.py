@@ -11,7 +11,7 @@ from torch import Tensor
 
 from isthmus.errors import BundleError, OutputError
 from isthmus.files import read_yaml, write_yaml
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.bundle import load_parts, read_bundle, write_bundle
 from isthmus.models.bundle_spec import (
     FORMAT,

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from isthmus.errors import InputError, ProtocolError
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.modality_subsets import subset_logits
 from isthmus.models.classifier import IMAGE, PRESENT, parameter_count
 from isthmus.models.descriptor_heads import create_classifier

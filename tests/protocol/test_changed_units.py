@@ -10,7 +10,7 @@ import pandas as pd
 
 from isthmus.imaging.cache import CacheItem, PreparedStore
 from isthmus.imaging.joined_store import join_stores
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.changed_units import of_changed_units
 from isthmus.protocol.looks import JOINED, members_of, pictures_of

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.imaging.cache import PreparedStore
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.training.settings import TrainSettings
 from isthmus.training.spec import FitSpec
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from isthmus.explain.fold_networks import read_fold
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.scores import probabilities, view_logits
 from isthmus.training.fit import read_done, run_fit
 from isthmus.training.spec import FitSpec

@@ -8,7 +8,7 @@ import pytest
 from safetensors.torch import load_file
 
 from isthmus.errors import FitError
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.scores import probabilities, view_logits
 from isthmus.models.registry import create
 from isthmus.training.checkpoint import NAME

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.imaging.frames import seen_frames
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.training.data import TrainingBatches, draw_frames, epoch_order
 from isthmus.training.seeds import seed_of
 from isthmus.training.settings import AUGMENTATIONS

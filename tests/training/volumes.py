@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.imaging.cache import PreparedStore
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.classifier import IMAGE, LESION_MASK, Classifier, InputSpec, Outputs
 from isthmus.training.spec import FitSpec
 from tests.training.examples import spec_of

@@ -17,7 +17,7 @@ from isthmus.statistics.proportions import clustered_proportion
 
 if TYPE_CHECKING:
     from isthmus.imaging.cache import PreparedStore
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
 
 Masks = Callable[[str, Sequence[int]], NDArray[np.bool_] | None]
 """Gives a view's calcifications in these of its frames (0 of a still), in source pixels [frames, H, W], or None where

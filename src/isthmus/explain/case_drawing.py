@@ -23,7 +23,7 @@ from isthmus.inference.prediction import call_in_words
 
 if TYPE_CHECKING:
     from isthmus.imaging.cache import PreparedStore
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
 
 
 @dataclass(frozen=True)

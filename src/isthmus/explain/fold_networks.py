@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from isthmus.files import read_json, read_yaml
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 
 if TYPE_CHECKING:
     from isthmus.models.classifier import Classifier

@@ -25,7 +25,7 @@ from isthmus.statistics.means import clustered_mean
 if TYPE_CHECKING:
     import torch
 
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
     from isthmus.models.classifier import Classifier
 
 _NOTHING = 1e-6

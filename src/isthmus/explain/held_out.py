@@ -28,7 +28,7 @@ from isthmus.tables.check import write_table
 
 if TYPE_CHECKING:
     from isthmus.imaging.cache import PreparedStore
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
 
 _One = TypeVar("_One")
 

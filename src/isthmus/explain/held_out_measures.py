@@ -24,7 +24,7 @@ from isthmus.inference.scores import probabilities, view_logits
 
 if TYPE_CHECKING:
     from isthmus.imaging.cache import PreparedStore
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
 
 Progress = Callable[[str, int, int], None]
 HEAT_SIDE = 56

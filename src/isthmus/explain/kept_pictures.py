@@ -13,7 +13,7 @@ from isthmus.files import atomic_path
 
 if TYPE_CHECKING:
     from isthmus.imaging.cache import PreparedStore
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
 
 FILE: Final = "pictures.npy"
 MOST: Final = 600

@@ -11,7 +11,7 @@ from isthmus.imaging.frames import seen_frames
 
 if TYPE_CHECKING:
     from isthmus.imaging.cache import PreparedStore
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from isthmus.files import locked, read_json, sha256_of_json
 from isthmus.imaging.cache_fill import ARRAYS, Progress, fill
 from isthmus.imaging.clip import Box
 from isthmus.imaging.limits import Limits
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.imaging.prepare_views import CacheItem as CacheItem
 from isthmus.imaging.read import DEFAULT_LIMITS, clip_hash
 

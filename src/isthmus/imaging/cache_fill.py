@@ -11,7 +11,8 @@ from isthmus.errors import InputError
 from isthmus.files import new_folder, write_json, writing
 from isthmus.imaging.array_file import ArrayFile
 from isthmus.imaging.limits import Limits
-from isthmus.imaging.prepare import Preparation, Prepared
+from isthmus.imaging.preparation import Preparation
+from isthmus.imaging.prepare import Prepared
 from isthmus.imaging.prepare_views import CacheItem, prepare_views
 
 FORMAT = "isthmus-prepared/1.1"

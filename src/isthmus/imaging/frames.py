@@ -11,7 +11,7 @@ from isthmus.files import without_defaults
 
 
 class FrameSampling(BaseModel):
-    """How frames are taken out of a clip; belongs to a :class:`~isthmus.imaging.prepare.Preparation`.
+    """How frames are taken out of a clip; belongs to a :class:`~isthmus.imaging.preparation.Preparation`.
 
     Parameters
     ----------

@@ -15,7 +15,8 @@ from isthmus.imaging.frames import FrameSampling, choose_frames
 from isthmus.imaging.key_frames import brightest_of, choose_key_frames, frame_times
 from isthmus.imaging.lesion_track import LesionTrack, track_box, track_boxes, track_mask
 from isthmus.imaging.limits import Limits
-from isthmus.imaging.prepare import Preparation, Prepared, prepare_each
+from isthmus.imaging.preparation import Preparation
+from isthmus.imaging.prepare import Prepared, prepare_each
 from isthmus.imaging.read import open_clip, read_frames, read_mask
 from isthmus.imaging.region import find_scan_area
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
     from isthmus.models.classifier import Classifier
 
 PERCENTILES = (0.01, 0.99)

@@ -12,7 +12,7 @@ from isthmus.inference.scores import view_scores
 if TYPE_CHECKING:
     import torch
 
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
     from isthmus.models.classifier import Classifier
 
 Float32 = np.ndarray[Any, np.dtype[np.float32]]

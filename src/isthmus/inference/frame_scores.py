@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
 
 FrameScores = Literal["mean", "maximum"]
 """``mean``: of the frames' logits; ``maximum``: those of the frame with the largest log-odds of the last class."""

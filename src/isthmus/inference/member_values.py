@@ -11,7 +11,7 @@ from isthmus.statistics.inputs import FloatArray
 if TYPE_CHECKING:
     import torch
 
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
     from isthmus.inference.frame_scores import FrameScores
     from isthmus.models.classifier import Classifier
 

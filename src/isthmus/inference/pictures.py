@@ -10,7 +10,8 @@ from isthmus.errors import InputError, RegionMissing
 from isthmus.imaging.clip import Box, Clip, Lesion
 from isthmus.imaging.frames import FrameSampling, seen_frames
 from isthmus.imaging.limits import Limits
-from isthmus.imaging.prepare import Preparation, Prepared, prepare
+from isthmus.imaging.preparation import Preparation
+from isthmus.imaging.prepare import Prepared, prepare
 from isthmus.imaging.read import probe, read_clip, read_mask
 from isthmus.imaging.region import find_scan_area
 from isthmus.inference.boxes import BoxLike, parse_box

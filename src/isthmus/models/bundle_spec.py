@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.descriptors import DescriptorSpec
 from isthmus.models.join_spec import JoinSpec
 from isthmus.models.likeness_spec import LikenessSpec

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from isthmus.errors import BundleError, InputError
 from isthmus.files import read_yaml, sha256_of_file, sha256_of_json, write_yaml
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.bundle_spec import Sha256, WeightsFacts
 from isthmus.models.official_weights import LARGEST
 

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.join_spec import JoinSpec
 from isthmus.models.network_cards import cards
 from isthmus.tables.vocabulary import COLOUR_MODALITIES, DESCRIPTORS

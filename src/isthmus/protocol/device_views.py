@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from isthmus.explain.held_out import FoldNetwork, read_fold
 from isthmus.files import sha256_of_json
 from isthmus.imaging.cache import PreparedStore
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.embeddings import view_embeddings
 from isthmus.protocol.fits import fit_folder
 from isthmus.protocol.fold_scores import over_store

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isthmus.explain.held_out import FoldNetwork, read_fold
 from isthmus.imaging.cache import PreparedStore
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.scores import probabilities, view_logits
 from isthmus.protocol.fits import fit_folder
 from isthmus.training.spec import FitSpec

@@ -11,7 +11,7 @@ import pandas as pd
 from isthmus.explain.fold_networks import read_fold
 from isthmus.files import sha256_of_json, write_json
 from isthmus.imaging.cache import PreparedCache, PreparedStore
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.inference.joined_cases import log_odds_of_subsets
 from isthmus.inference.load import load_bundle
 from isthmus.inference.modality_subsets import subset_logits

@@ -22,7 +22,7 @@ from isthmus.imaging.cache import CacheItem, PreparedCache, PreparedStore
 from isthmus.imaging.clip import Box, Lesion
 from isthmus.imaging.clip_masks import read_clip_mask
 from isthmus.imaging.joined_store import join_stores
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.imaging.read import probe
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items
 from isthmus.protocol.changed_units import of_changed_units

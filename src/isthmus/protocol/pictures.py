@@ -9,7 +9,7 @@ import pandas as pd
 
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.imaging.joined_store import join_stores
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.protocol.cases import Cases, cache_items, without_failures
 from isthmus.protocol.looks import JOINED, members_of, pictures_of
 from isthmus.protocol.schema import Protocol

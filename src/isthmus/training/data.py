@@ -16,7 +16,7 @@ from isthmus.training.imbalance import balanced_order
 from isthmus.training.seeds import seed_of
 
 if TYPE_CHECKING:
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
 
 
 class Store(Protocol):

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from isthmus.cohort.cohort import Cohort
 from isthmus.errors import CohortError, PictureError
 from isthmus.imaging.clip import Box, Clip, Lesion
-from isthmus.imaging.prepare import Preparation, prepare
+from isthmus.imaging.preparation import Preparation
+from isthmus.imaging.prepare import prepare
 from isthmus.imaging.read import read_clip, read_mask
 from isthmus.imaging.region import find_scan_area
 from isthmus.inference.proposal import picture_key

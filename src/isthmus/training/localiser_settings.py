@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 
 
 class LocaliserSettings(BaseModel):

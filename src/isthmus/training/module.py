@@ -13,7 +13,7 @@ from isthmus.training import steps
 from isthmus.training.seeds import seed_of
 
 if TYPE_CHECKING:
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
     from isthmus.models.classifier import Classifier
     from isthmus.training.data import Store, TrainingBatches
     from isthmus.training.descriptor_targets import DescriptorTargets

@@ -18,7 +18,7 @@ from isthmus.training import augment, engine, steps
 from isthmus.training.recompute import recomputing
 
 if TYPE_CHECKING:
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
     from isthmus.models.classifier import Classifier
     from isthmus.training.settings import TrainSettings
 
@@ -123,7 +123,7 @@ def _key(
 @functools.cache
 def _trial(key: str, precision: str) -> float:
     """Return the fastest of a few steps on random pixels: the first one, which plans the kernels, does not count."""
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
     from isthmus.training.settings import TrainSettings
 
     facts = json.loads(key)

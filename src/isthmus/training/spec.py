@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from isthmus.files import read_yaml, sha256_of_json, without_defaults, write_yaml
-from isthmus.imaging.prepare import Preparation
+from isthmus.imaging.preparation import Preparation
 from isthmus.models.descriptors import DescriptorSpec, fewest_codes
 from isthmus.models.join_spec import JoinSpec
 from isthmus.training.settings import TrainSettings

@@ -15,7 +15,7 @@ from isthmus.models.classifier import Classifier
 from isthmus.models.descriptor_heads import WithDescriptors
 
 if TYPE_CHECKING:
-    from isthmus.imaging.prepare import Preparation
+    from isthmus.imaging.preparation import Preparation
     from isthmus.models.classifier import Outputs
     from isthmus.training.settings import TrainSettings
 
