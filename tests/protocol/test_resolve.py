@@ -208,3 +208,8 @@ def test_what_leaves_fusions_out_where_there_are_several_classes_is_taken_by_the
     left = resolve_protocol("ding2026", settings=[*asked, f"only=[{arms[1]}]"])
     assert not left.fusions
     assert len(left.arms) >= 2
+
+
+def test_where_a_part_is_held_out_the_number_of_folds_is_no_reduction():
+    said = [reductions("qian2025", "smoke", in_folds=in_folds) for in_folds in (True, False)]
+    assert set(said[0]) - set(said[1]) == {"splits.cross_validation.folds: 2 instead of 5"}

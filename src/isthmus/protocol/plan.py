@@ -10,7 +10,7 @@ from isthmus.protocol.arithmetic import Arithmetic, arithmetic_key
 from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases, find_cases
 from isthmus.protocol.descriptors import descriptor_sentences
-from isthmus.protocol.parts import divide
+from isthmus.protocol.parts import divide, holds_out_a_part
 from isthmus.protocol.reductions import NOT_HERE, reductions
 from isthmus.protocol.schema import Protocol
 from isthmus.protocol.shortcut_cases import planned_shortcuts
@@ -193,7 +193,7 @@ def make_plan(
         descriptors=tuple(f"{', '.join(arms)}: {words}" for words, arms in _same(descriptor_sentences(protocol, fits))),
         reductions=tuple(
             line
-            for line in reductions(name, protocol.profile, protocol.names)
+            for line in reductions(name, protocol.profile, protocol.names, not holds_out_a_part(protocol, cases))
             if not line.startswith(NOT_HERE)  # no change of the profile's
         ),
         classes={shown: int((labels == code).sum()) for code, shown in cases.target.classes.items()},

@@ -10,7 +10,7 @@ NOT_HERE: Final = "arms of the profile that this run has not"
 """How the line begins that names arms of the profile which nobody asked for or the cohort cannot show."""
 
 
-def reductions(name: str, profile: str, arms: Iterable[str] | None = None) -> list[str]:
+def reductions(name: str, profile: str, arms: Iterable[str] | None = None, in_folds: bool = True) -> list[str]:
     """Return in words what a run changes against the protocol as published, one line a changed value.
 
     Parameters
@@ -19,6 +19,8 @@ def reductions(name: str, profile: str, arms: Iterable[str] | None = None) -> li
         As for :func:`resolve_protocol`.
     arms : iterable of str, optional
         The arms that the run has; by default those of the profile.
+    in_folds : bool
+        False where a cohort's own validation part is held out, so that the number of folds changes nothing.
     """
     published, used = resolve_protocol(name), resolve_protocol(name, profile)
     of_profile = used.names
@@ -33,6 +35,8 @@ def reductions(name: str, profile: str, arms: Iterable[str] | None = None) -> li
         lines[f"{NOT_HERE} (not asked for, or the cohort has no picture): {', '.join(others)}"] = None
     paper, reduced = (narrowed(one, chosen).model_dump(mode="json") for one in (published, used))
     changes = {key: words for key, words in _changes(paper, reduced) if key not in ("profile", "claims")}
+    if not in_folds:
+        changes.pop("splits.cross_validation.folds", None)
     for key, words in changes.items():
         step, _, rest = key.partition(".")
         own = rest.partition(".")[2]
