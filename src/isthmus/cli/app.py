@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -11,6 +11,7 @@ import typer
 
 from isthmus.errors import IsthmusError
 from isthmus.manifest import version as installed_version
+from isthmus.progress import Progress
 
 app = typer.Typer(
     name="isthmus",
@@ -38,7 +39,6 @@ def _print_version(asked: bool) -> None:
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder to make; it may not exist yet.", show_default=False)]
-Progress = Callable[[str, int, int], None]
 # What the extra `train` brings; `evaluate`, `cohort`, `protocols`, `models` and `doctor` run without.
 TRAINING_MODULES = (
     "torch",

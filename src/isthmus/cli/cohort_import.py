@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from isthmus.cli.app import JsonOption, Progress, cohort_app, columns_of, progress_bars, show
+from isthmus.cli.app import JsonOption, cohort_app, columns_of, progress_bars, show
+from isthmus.progress import Progress
 
 if TYPE_CHECKING:
     from isthmus.cohort.sources.hospital import Kind, WrittenDraft

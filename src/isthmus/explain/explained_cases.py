@@ -11,7 +11,7 @@ from isthmus.explain.fused_attribution import attribute_from_average, mean_by_me
 from isthmus.explain.member_bars import member_bars
 from isthmus.explain.overlay import to_png
 from isthmus.explain.prediction_drawing import draw_prediction
-from isthmus.explain.scored_again import Progress, scored_again
+from isthmus.explain.scored_again import scored_again
 from isthmus.files import atomic_path
 from isthmus.inference.clip_proposal import Proposer
 from isthmus.inference.fused_case import Case, ReadCase
@@ -21,6 +21,7 @@ from isthmus.inference.pictures import Picture
 from isthmus.inference.prediction import Brought, FailedPicture, Prediction, Predictions
 from isthmus.inference.predictor import Predictor
 from isthmus.inference.single_cases import pictures_of_case
+from isthmus.progress import Progress
 from isthmus.statistics.inputs import FloatArray
 
 

@@ -11,7 +11,7 @@ from isthmus.explain.member_bars import member_bars
 from isthmus.explain.overlay import to_png
 from isthmus.explain.prediction_drawing import draw_heat, explained
 from isthmus.explain.prepared_heat import heat_of_pixels
-from isthmus.explain.scored_again import Progress, scored_again
+from isthmus.explain.scored_again import scored_again
 from isthmus.files import atomic_path
 from isthmus.inference.clip_proposal import Proposer
 from isthmus.inference.fused_case import Case
@@ -20,6 +20,7 @@ from isthmus.inference.looks import stack_looks
 from isthmus.inference.output import MARKS
 from isthmus.inference.prediction import Prediction, Predictions
 from isthmus.inference.predictor import Predictor
+from isthmus.progress import Progress
 
 
 def explain_looks(

@@ -16,7 +16,7 @@ from isthmus.explain.clip_drawing import ClipDrawer, DrawnClip
 from isthmus.explain.fold_networks import FoldNetwork as FoldNetwork
 from isthmus.explain.fold_networks import read_fold as read_fold
 from isthmus.explain.gallery import GalleryCase, gallery
-from isthmus.explain.held_out_measures import Branch, HeldOutMeasures, Progress
+from isthmus.explain.held_out_measures import Branch, HeldOutMeasures
 from isthmus.explain.held_out_summaries import summarise_held_out
 from isthmus.explain.kept_pictures import keep_pictures
 from isthmus.explain.misclassified import WrongCase, draw_misclassified, recorded_of
@@ -24,6 +24,7 @@ from isthmus.explain.prepared_heat import frames_seen, frames_share_a_map
 from isthmus.explain.signed_drawing import SignedDrawer
 from isthmus.files import atomic_path
 from isthmus.inference.output import MARKS
+from isthmus.progress import Progress
 from isthmus.tables.check import write_table
 
 if TYPE_CHECKING:

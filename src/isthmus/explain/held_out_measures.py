@@ -1,6 +1,6 @@
 """What is measured on held-out views: scores, heat, and where the heat lies; a chunk of views in memory at a time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,12 @@ from isthmus.explain.localisation import localise
 from isthmus.explain.prepared_heat import frames_share_a_map, heat_of_pixels, maps_to_explain, views_at_once
 from isthmus.explain.seen_views import SeenViews, largest_lesion, seen_views
 from isthmus.inference.scores import probabilities, view_logits
+from isthmus.progress import Progress
 
 if TYPE_CHECKING:
     from isthmus.imaging.cache import PreparedStore
     from isthmus.imaging.preparation import Preparation
 
-Progress = Callable[[str, int, int], None]
 HEAT_SIDE = 56
 """Side of the heat maps kept in ``heat.npy``: eight times finer than the last maps of a 224-pixel network."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from isthmus.errors import InputError
 from isthmus.explain.prediction_drawing import draw_prediction
 from isthmus.explain.prediction_run import PredictedFiles, written
-from isthmus.explain.scored_again import Progress, scored_again
+from isthmus.explain.scored_again import scored_again
 from isthmus.files import refuse_existing
 from isthmus.inference.fused_case import View
 from isthmus.inference.input_files import find_clips, find_pictures
@@ -15,6 +15,7 @@ from isthmus.inference.load import load_bundle
 from isthmus.inference.localiser import Localiser, load_localiser
 from isthmus.inference.prediction import Predictions
 from isthmus.inference.predictor import Predictor
+from isthmus.progress import Progress
 
 
 def predict_files(

@@ -8,7 +8,6 @@ from isthmus.explain.explained_cases import explain_cases, explain_single_cases
 from isthmus.explain.explained_looks import explain_looks
 from isthmus.explain.prediction import predict_files
 from isthmus.explain.prediction_run import PredictedFiles, written
-from isthmus.explain.scored_again import Progress
 from isthmus.files import refuse_existing
 from isthmus.inference.any_bundle import load_bundle, modalities_of
 from isthmus.inference.case_table import read_case_table
@@ -21,6 +20,7 @@ from isthmus.inference.prediction import Predictions
 from isthmus.inference.single_cases import predict_single_cases
 from isthmus.models.bundle import read_bundle
 from isthmus.models.fused_bundle import is_fused_bundle
+from isthmus.progress import Progress
 
 
 def predict_given(

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from isthmus.errors import InputError
 from isthmus.inference.prediction import Prediction, Predictions
+from isthmus.progress import Progress
 
-Progress = Callable[[str, int, int], None]
 Given = TypeVar("Given")
 Read = TypeVar("Read")
 

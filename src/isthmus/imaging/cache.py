@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from isthmus.errors import InputError, OutputError
 from isthmus.files import locked, read_json, sha256_of_json
-from isthmus.imaging.cache_fill import ARRAYS, Progress, fill
+from isthmus.imaging.cache_fill import ARRAYS, fill
 from isthmus.imaging.clip import Box
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.preparation import Preparation
 from isthmus.imaging.prepare_views import CacheItem as CacheItem
 from isthmus.imaging.read import DEFAULT_LIMITS, clip_hash
+from isthmus.progress import Progress
 
 CODE_VERSION = 1
 """Raise it with every change that alters a prepared pixel: older stores are then no longer found."""

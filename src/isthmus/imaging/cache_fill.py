@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,10 @@ from isthmus.imaging.limits import Limits
 from isthmus.imaging.preparation import Preparation
 from isthmus.imaging.prepare import Prepared
 from isthmus.imaging.prepare_views import CacheItem, prepare_views
+from isthmus.progress import Progress
 
 FORMAT = "isthmus-prepared/1.1"
 ARRAYS = ("pixels", "lesion_masks", "frame_indices", "source_to_prepared")
-
-Progress = Callable[[str, int, int], None]
 
 
 def fill(

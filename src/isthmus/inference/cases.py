@@ -7,8 +7,7 @@ from isthmus.errors import InputError, did_you_mean
 from isthmus.inference.fused_case import Case, nodules_of
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions
 from isthmus.models.bundle_spec import BundleSpec
-
-Progress = Callable[[str, int, int], None]
+from isthmus.progress import Progress
 
 
 def each_case(

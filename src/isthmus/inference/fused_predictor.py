@@ -1,6 +1,6 @@
 """A fused bundle in memory: cases with the pictures of several members in, calibrated probabilities out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,13 +24,13 @@ from isthmus.models.coded_head import CodedHead
 from isthmus.models.fused_bundle import load_heads, member_folder, read_fused_bundle
 from isthmus.models.fused_bundle_spec import FusedBundleSpec
 from isthmus.models.fused_columns import PERFUSION
+from isthmus.progress import Progress
 from isthmus.statistics.calibration import LogisticCalibration
 from isthmus.statistics.inputs import FloatArray
 
 if TYPE_CHECKING:
     from isthmus.imaging.cache import PreparedStore
 
-Progress = Callable[[str, int, int], None]
 OwnNetworks = Path | Mapping[str, Path] | None
 """The Python file of the members' own network, or one a member."""
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.inference.case_rules import join_case, look_weights
-from isthmus.inference.cases import Progress, each_case, pictures_only
+from isthmus.inference.cases import each_case, pictures_only
 from isthmus.inference.clip_proposal import Proposer
 from isthmus.inference.fused_case import Case
 from isthmus.inference.looks import LOOKS, Pairable, stack_looks
@@ -19,6 +19,7 @@ from isthmus.inference.predictor import Predictor
 from isthmus.inference.scores import probabilities
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.join_spec import JoinSpec
+from isthmus.progress import Progress
 from isthmus.statistics.calibration import safe_logit
 from isthmus.statistics.inputs import FloatArray
 from isthmus.statistics.shapley import shapley_values

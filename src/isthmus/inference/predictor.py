@@ -1,6 +1,6 @@
 """A bundle in memory that scores pictures and clips: calibrated probability, call at the frozen threshold, spread."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,13 +21,13 @@ from isthmus.inference.scores import ViewScores, probabilities, view_scores
 from isthmus.inference.spread import OUT_OF_DISTRIBUTION, SPREAD, spread
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.training_likeness import TrainingLikeness
+from isthmus.progress import Progress
 from isthmus.statistics.calibration import LogisticCalibration
 
 if TYPE_CHECKING:
     from isthmus.imaging.cache import PreparedStore
     from isthmus.models.classifier import Classifier
 
-Progress = Callable[[str, int, int], None]
 _CHUNK = 32
 """Pictures, or frames of clips, that are held and scored at once."""
 

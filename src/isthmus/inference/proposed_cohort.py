@@ -5,7 +5,7 @@ any of them. Where a localiser is asked about the cohort it was trained on, its 
 """
 
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from isthmus.imaging.read import read_clip
 from isthmus.inference.localiser import Localiser, picture_key
 from isthmus.inference.proposed_views import ASKED, ProposedView, propose_clip, propose_still, source_of
 from isthmus.manifest import DISCLAIMER, Manifest
+from isthmus.progress import Progress
 from isthmus.tables.check import write_table
 
-Progress = Callable[[str, int, int], None]
 TABLE = "proposals.csv"
 # What told of the source cohort's making, and tables that are written anew.
 _NOT_COPIED = (

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from isthmus.inference.cases import Progress, each_case, pictures_only
+from isthmus.inference.cases import each_case, pictures_only
 from isthmus.inference.clip_proposal import Proposer
 from isthmus.inference.fused_case import Case, View
 from isthmus.inference.pictures import Picture
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions
 from isthmus.inference.predictor import Predictor
+from isthmus.progress import Progress
 
 
 def predict_single_cases(

@@ -7,7 +7,7 @@ same bytes, whatever the number of processes and however often it was stopped.
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,7 @@ from isthmus.phantom.rendering import WORK, render_nodule, rows_file
 from isthmus.phantom.simulation import Simulation, count_units
 from isthmus.phantom.truth import check_readers, observe, observed
 from isthmus.phantom.work import Task, share_out
+from isthmus.progress import Progress
 
 DRAWS: Final = 1_000_000
 """Picture-free nodules that the ideal observers are fitted on."""
@@ -38,8 +39,6 @@ PLAN: Final = "plan.json"
 _FINISHED: Final = "timing.json"  # the last file that is written
 _MOST_TRIED: Final = 20_000
 _TO_TRAIN_ON: Final = 5  # groups of a class: one held out in each of five folds, one to tune on, three to train on
-
-Progress = Callable[[str, int, int], None]
 
 
 def simulate(

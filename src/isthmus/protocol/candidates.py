@@ -10,6 +10,7 @@ import pandas as pd
 from isthmus.errors import CohortError
 from isthmus.files import write_json
 from isthmus.imaging.cache import PreparedCache
+from isthmus.progress import Progress
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, without_failures
 from isthmus.protocol.chosen import FILE
 from isthmus.protocol.fold_scores import mean_fold_scores
@@ -24,8 +25,6 @@ from isthmus.training.spec import FitSpec
 
 PREDICTIONS: Final = "predictions_candidates.csv"
 """What every candidate says of the held-out patients; the chosen ones' rows stand in `predictions.csv` too."""
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What is known of each case beside its label: descriptors, size, site, device, and marks drawn over the lesion."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,11 +11,11 @@ from isthmus.imaging.clip import Box, Lesion
 from isthmus.imaging.mark_kinds import kind_of_mark
 from isthmus.imaging.marks import find_burned_in_text
 from isthmus.imaging.read import read_clip, read_mask
+from isthmus.progress import Progress
 from isthmus.protocol.cases import Cases
 from isthmus.report.error_rates import size_class
 from isthmus.tables.vocabulary import DESCRIPTORS
 
-Progress = Callable[[str, int, int], None]
 RECORDED: Final = ("age_years", "sex", "size_mm")
 """What Table 1 and the subgroups ask for beside the descriptors."""
 

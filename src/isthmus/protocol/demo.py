@@ -15,7 +15,8 @@ from isthmus.phantom.cohort import simulate
 from isthmus.phantom.patients import draw_population
 from isthmus.phantom.preset import load_preset
 from isthmus.phantom.rendering import render_nodule, rows_file
-from isthmus.protocol.run import Progress, Say, run
+from isthmus.progress import Progress
+from isthmus.protocol.run import Say, run
 from isthmus.protocol.run_folder import Run, open_run
 from isthmus.report.reading import interval, number
 

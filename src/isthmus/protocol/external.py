@@ -11,10 +11,11 @@ from isthmus.cohort.cohort import Cohort, load_cohort
 from isthmus.cohort.description import Target
 from isthmus.errors import CohortError
 from isthmus.files import sha256_of_json
+from isthmus.progress import Progress
 from isthmus.protocol.cases import Cases, Look, find_views, looks_of
 from isthmus.protocol.correspondence import Correspondence, answer_of
 from isthmus.protocol.joined_columns import has_contrast_clips
-from isthmus.protocol.overlap import Progress, Shared, keep_overlap, refuse_overlap
+from isthmus.protocol.overlap import Shared, keep_overlap, refuse_overlap
 from isthmus.protocol.schema import Protocol
 from isthmus.report.context import Check
 from isthmus.report.reading import listed, plural

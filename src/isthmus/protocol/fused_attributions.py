@@ -1,6 +1,6 @@
 """What each member brought to the fused arms' scores of held-out nodules, for the report."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -20,13 +20,13 @@ from isthmus.files import write_json
 from isthmus.imaging.cache import PreparedStore
 from isthmus.models.coded_head import Head
 from isthmus.models.mean_head import MeanHead
+from isthmus.progress import Progress
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.clinical_arm import known_cases
 from isthmus.protocol.fused_fits import FusedFit, features_of, read_pair
 from isthmus.tables.check import write_table
 from isthmus.training.halves import Pair
 
-Progress = Callable[[str, int, int], None]
 MOST: Final = 150
 """Nodules of a fusion that are explained: by chance of their hashed names, the same in every fusion."""
 

@@ -1,6 +1,6 @@
 """The fused models of a run: for each fold their networks and heads, fitted once and kept."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from isthmus.files import read_json, sha256_of_json, write_json
 from isthmus.imaging.cache import PreparedStore
 from isthmus.models.coded_head import CodedHead
 from isthmus.models.mean_head import MEAN, MeanHead
+from isthmus.progress import Progress
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.clinical_arm import known_cases
 from isthmus.protocol.fits import fit_folder, sides
@@ -27,8 +28,6 @@ from isthmus.training.fusion import fit_heads
 from isthmus.training.halves import FusionMode, Pair, check_unseen
 from isthmus.training.seeds import seed_of
 from isthmus.training.spec import FitSpec
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import pandas as pd
 
 from isthmus.cohort.perfusion import measure_perfusion
 from isthmus.models.fused_columns import PERFUSION
+from isthmus.progress import Progress
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.fused_features import Block
-from isthmus.protocol.pictures import Progress
 from isthmus.statistics.perfusion_features import FEATURES
 from isthmus.tables.check import write_table
 

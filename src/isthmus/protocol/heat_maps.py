@@ -1,7 +1,7 @@
 """The heat maps of a run: Grad-CAM on the held-out folds of the first seed, measured and drawn for the report."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -16,6 +16,7 @@ from isthmus.explain.held_out_measures import Branch
 from isthmus.files import write_json
 from isthmus.imaging.cache import PreparedStore
 from isthmus.imaging.joined_store import one_modality
+from isthmus.progress import Progress
 from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.fits import fit_folder
@@ -27,7 +28,6 @@ from isthmus.statistics.calibration import LogisticCalibration
 from isthmus.statistics.class_calibration import ClassCalibration
 from isthmus.training.spec import FitSpec
 
-Progress = Callable[[str, int, int], None]
 _Drawn = TypeVar("_Drawn", DrawnClip, DrawnCase)
 SHOWN = 12
 """Wrong calls of an arm that the page may show; the folder holds the others."""

@@ -1,6 +1,6 @@
 """The last stages of a run: sets that no choice saw, evidence, explanations and the report."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import pandas as pd
 
 from isthmus.imaging.cache import PreparedCache
 from isthmus.manifest import Manifest
+from isthmus.progress import Progress
 from isthmus.protocol.bundles import write_bundles
 from isthmus.protocol.candidates import PREDICTIONS
 from isthmus.protocol.case_doubts import case_doubts
@@ -38,8 +39,6 @@ from isthmus.report.clinical_terms import CLINICAL
 from isthmus.report.page import write_report
 from isthmus.report.truth import read_truth
 from isthmus.tables.predictions import read_predictions, write_predictions
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass

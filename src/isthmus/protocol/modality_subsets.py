@@ -16,6 +16,7 @@ from isthmus.inference.joined_cases import log_odds_of_subsets
 from isthmus.inference.load import load_bundle
 from isthmus.inference.modality_subsets import subset_logits
 from isthmus.inference.scores import probabilities
+from isthmus.progress import Progress
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases
 from isthmus.protocol.fits import class_shares, fit_folder, own_file
 from isthmus.protocol.fold_scores import over_store
@@ -29,7 +30,6 @@ from isthmus.statistics.shapley import shapley_values
 from isthmus.tables.check import write_table
 from isthmus.training.spec import FitSpec
 
-Progress = Callable[[str, int, int], None]
 _BLOCK: Final = 128
 """Looks that are read from the store at once."""
 

@@ -1,6 +1,6 @@
 """Predicting a test or external set: once, by the arms' bundles, with what is frozen."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pandas as pd
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.inference.fused_predictor import load_fused_bundle
 from isthmus.inference.load import load_bundle
+from isthmus.progress import Progress
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, without_failures
 from isthmus.protocol.clinical_arm import clinical_predictions
 from isthmus.protocol.fits import own_file
@@ -25,8 +26,6 @@ from isthmus.report.reading import SPLIT_NAMES, listed, plural
 from isthmus.tables.check import write_table
 from isthmus.tables.predictions import read_predictions
 from isthmus.training.spec import FitSpec
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Patients who stand in two cohorts: by their ids at one site, and by pictures that both hold."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,8 +12,8 @@ from isthmus.cohort.cohort import Cohort
 from isthmus.cohort.near_duplicates import compare_cohorts
 from isthmus.errors import CohortError, PictureError
 from isthmus.files import read_json, write_json, write_text
+from isthmus.progress import Progress
 
-Progress = Callable[[str, int, int], None]
 Kind = Literal["same id at the same site", "same picture", "copied picture", "perhaps a copied picture"]
 DIGESTS = "digests.json"
 _NAMED = 5

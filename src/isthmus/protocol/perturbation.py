@@ -4,7 +4,7 @@ Each view's box is moved by 10 and 20 % of its sides, in a direction that belong
 larger by 10 and 20 %. A fold's network scores only the views that it was never trained on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import cos, pi, sin
@@ -24,6 +24,7 @@ from isthmus.imaging.clip_masks import read_clip_mask
 from isthmus.imaging.joined_store import join_stores
 from isthmus.imaging.preparation import Preparation
 from isthmus.imaging.read import probe
+from isthmus.progress import Progress
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, cache_items
 from isthmus.protocol.changed_units import of_changed_units
 from isthmus.protocol.fits import fit_folder
@@ -36,8 +37,6 @@ from isthmus.protocol.kept_tables import kept_tables
 from isthmus.protocol.looks import JOINED, members_of, pictures_of
 from isthmus.protocol.schema import Protocol
 from isthmus.training.spec import FitSpec
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

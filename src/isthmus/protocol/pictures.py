@@ -1,7 +1,6 @@
 """The pictures of a study, prepared once for all of its arms, and where they are kept."""
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +9,10 @@ import pandas as pd
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.imaging.joined_store import join_stores
 from isthmus.imaging.preparation import Preparation
+from isthmus.progress import Progress
 from isthmus.protocol.cases import Cases, cache_items, without_failures
 from isthmus.protocol.looks import JOINED, members_of, pictures_of
 from isthmus.protocol.schema import Protocol
-
-Progress = Callable[[str, int, int], None]
 
 
 def prepare_pictures(

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from isthmus.manifest import DISCLAIMER, commit, package_versions, version
+from isthmus.progress import Progress
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.external import Outside
 from isthmus.protocol.parts import split_fingerprint
-from isthmus.protocol.pictures import Progress
 from isthmus.protocol.schema import Protocol
 from isthmus.training.fit import FitProgress
 from isthmus.training.schedule import Fit, Report

@@ -7,6 +7,7 @@ from isthmus.cohort.cohort import load_cohort
 from isthmus.files import locked
 from isthmus.imaging.cache import PreparedCache
 from isthmus.manifest import Manifest
+from isthmus.progress import Progress
 from isthmus.protocol.cases import find_cases
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.external import check_all_given, find_outside, keep_comparisons
@@ -20,7 +21,6 @@ from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run_folder import Run, claim_folder, open_run
 from isthmus.protocol.training_stages import TrainingStages
 
-Progress = Callable[[str, int, int], None]
 Say = Callable[[str], None]
 
 

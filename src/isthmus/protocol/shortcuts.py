@@ -4,7 +4,7 @@ Held-out views of the first seed are scored once more with changed pixels; their
 them; and units with marks in the crop are set beside those without. No network is judged on what it was trained on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ import pandas as pd
 from isthmus.files import write_json
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.imaging.pixel_changes import PAINTED_OUT, PIXEL_CHANGES, changed_store, outlined
+from isthmus.progress import Progress
 from isthmus.protocol.arm import Arm
 from isthmus.protocol.cases import Cases, cache_items
 from isthmus.protocol.device_views import device_views
@@ -39,7 +40,6 @@ from isthmus.tables.check import write_table
 from isthmus.tables.vocabulary import COLOUR_MODALITIES
 from isthmus.training.spec import FitSpec
 
-Progress = Callable[[str, int, int], None]
 MARKS_KEPT: Final = "marks left in"
 MARKS_ERASED: Final = "marks filled in"
 

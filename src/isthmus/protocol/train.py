@@ -5,8 +5,8 @@ from pathlib import Path
 
 from isthmus.errors import FitError
 from isthmus.imaging.cache import PreparedStore
+from isthmus.progress import Progress
 from isthmus.protocol.fits import fit_folder
-from isthmus.protocol.pictures import Progress
 from isthmus.protocol.record import steps_of
 from isthmus.training.schedule import Fit, pending, run_pending
 from isthmus.training.spec import FitSpec

@@ -5,7 +5,7 @@ are elsewhere. Which of the two a bundle gets is chosen without any picture from
 training views.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from isthmus.imaging.altered_pictures import ALTERATIONS
 from isthmus.imaging.cache import PreparedStore
 from isthmus.models.likeness_spec import FILE, LikenessSpec, Trial
 from isthmus.models.training_likeness import TrainingLikeness, UnseenCases, read_likeness
+from isthmus.progress import Progress
 from isthmus.protocol.cases import Cases
 from isthmus.protocol.fold_likeness import (
     MOST,
@@ -35,7 +36,6 @@ from isthmus.statistics.spread_of_means import Pair, agreement
 from isthmus.tables.check import write_table
 from isthmus.training.spec import FitSpec
 
-Progress = Callable[[str, int, int], None]
 _Scores = dict[str, dict[str, float]]
 """Case to view to how unusual it is."""
 

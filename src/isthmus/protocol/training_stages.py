@@ -10,6 +10,7 @@ import pandas as pd
 
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.manifest import Manifest
+from isthmus.progress import Progress
 from isthmus.protocol.arithmetic import choose_arithmetic
 from isthmus.protocol.candidates import Choice, Chooser, network_test_rows
 from isthmus.protocol.cases import Cases
@@ -36,7 +37,6 @@ from isthmus.training.schedule import Fit
 from isthmus.training.schedule import pending as pending_fits
 from isthmus.training.spec import FitSpec
 
-Progress = Callable[[str, int, int], None]
 Say = Callable[[str], None]
 
 

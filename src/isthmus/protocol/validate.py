@@ -12,11 +12,12 @@ from isthmus.imaging.cache import PreparedCache
 from isthmus.inference.fused_predictor import OwnNetworks
 from isthmus.inference.output import Spec
 from isthmus.manifest import Manifest
+from isthmus.progress import Progress
 from isthmus.protocol.correspondence import read_correspondences
 from isthmus.protocol.external import Outside, answered
 from isthmus.protocol.frozen import Lock
 from isthmus.protocol.overlap import DIGESTS, refusal, refuse_overlap, run_compares_ids, shared_with_run
-from isthmus.protocol.pictures import Progress, cache_folder
+from isthmus.protocol.pictures import cache_folder
 from isthmus.protocol.run_folder import Run
 from isthmus.protocol.validated_models import (
     able,

@@ -15,6 +15,7 @@ from isthmus.inference.output import Spec
 from isthmus.inference.predictor import Predictor
 from isthmus.manifest import DISCLAIMER, Manifest
 from isthmus.models.fused_bundle_spec import FusedBundleSpec
+from isthmus.progress import Progress
 from isthmus.protocol.case_doubts import case_doubts
 from isthmus.protocol.case_facts import case_facts
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, without_failures
@@ -25,7 +26,7 @@ from isthmus.protocol.findings import reads_of_the_target
 from isthmus.protocol.frozen import calls
 from isthmus.protocol.fused_scores import bundle_rows
 from isthmus.protocol.gather import nodule_predictions, write_view_rows
-from isthmus.protocol.pictures import Progress, prepared_store
+from isthmus.protocol.pictures import prepared_store
 from isthmus.protocol.run_folder import Run
 from isthmus.protocol.validation_regions import changed_predictions, members_of, validation_regions
 from isthmus.protocol.validation_report import Model, clinical_facts, validation_context

@@ -10,12 +10,13 @@ import pandas as pd
 from isthmus.imaging.cache import PreparedCache, PreparedStore
 from isthmus.inference.fused_predictor import FusedPredictor
 from isthmus.inference.predictor import Predictor
+from isthmus.progress import Progress
 from isthmus.protocol.cases import UNIT_COLUMNS, Cases, without_failures
 from isthmus.protocol.changed_units import changed_nodules, of_changed_units
 from isthmus.protocol.frozen import calls
 from isthmus.protocol.fused_scores import bundle_rows
 from isthmus.protocol.gather import nodule_predictions
-from isthmus.protocol.perturbation import Progress, lesion_boxes, perturbed_stores
+from isthmus.protocol.perturbation import lesion_boxes, perturbed_stores
 from isthmus.protocol.pictures import prepared_store
 from isthmus.report.regions import region_evidence, region_sources
 

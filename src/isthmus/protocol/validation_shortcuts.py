@@ -13,10 +13,10 @@ import pandas as pd
 from isthmus.imaging.cache import PreparedCache
 from isthmus.inference.fused_predictor import FusedPredictor
 from isthmus.inference.predictor import Predictor
+from isthmus.progress import Progress
 from isthmus.protocol.cases import Cases, without_failures
 from isthmus.protocol.frozen import calls
 from isthmus.protocol.gather import nodule_predictions
-from isthmus.protocol.perturbation import Progress
 from isthmus.protocol.pictures import prepared_store
 from isthmus.protocol.schema import Protocol, Shortcuts
 from isthmus.protocol.shortcut_cases import Asked

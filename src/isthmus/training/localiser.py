@@ -4,7 +4,7 @@ The stages, in order: gather the outlined views, deal groups into folds, train a
 the confidence on what the held-out parts said, write the folder. Nothing is at the destination before all is done.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from isthmus.files import (
 from isthmus.manifest import Manifest
 from isthmus.models.bundle_spec import WeightsFacts
 from isthmus.models.segmenter import create_segmenter, load_encoder
+from isthmus.progress import Progress
 from isthmus.training import engine
 from isthmus.training.localiser_examples import Outlined, deal_folds, gather_views, prepare_outlined
 from isthmus.training.localiser_fit import choose_precision
@@ -33,8 +34,6 @@ from isthmus.training.localiser_part import run_part
 from isthmus.training.localiser_settings import LocaliserSettings
 
 __all__ = ["LocaliserSettings", "TrainedLocaliser", "train_localiser"]
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

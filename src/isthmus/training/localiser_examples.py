@@ -5,7 +5,7 @@ Two views of one picture with two outlined nodules teach one picture with both.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +21,9 @@ from isthmus.imaging.prepare import prepare
 from isthmus.imaging.read import read_clip, read_mask
 from isthmus.imaging.region import find_scan_area
 from isthmus.inference.proposal import picture_key
+from isthmus.progress import Progress
 from isthmus.tables.cohort import parse_box
 from isthmus.training.seeds import seed_of
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

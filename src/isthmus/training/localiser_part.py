@@ -1,7 +1,7 @@
 """A part of a localiser: one fold's network, trained, judged on the groups that it did not see, and marked as done."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,13 @@ import pandas as pd
 from isthmus.files import make_folder, sha256_of_json, write_bytes, write_json
 from isthmus.inference.localiser import Localiser
 from isthmus.models.localiser_spec import LeastConfidence, LocaliserPart, LocaliserSpec, Segmenter, TrainedOn
+from isthmus.progress import Progress
 from isthmus.tables.check import write_table
 from isthmus.training import engine
 from isthmus.training.localiser_examples import LocaliserView, Outlined
 from isthmus.training.localiser_fit import train_fold
 from isthmus.training.localiser_scores import as_frame, judge_fold
 from isthmus.training.localiser_settings import LocaliserSettings
-
-Progress = Callable[[str, int, int], None]
 
 
 def run_part(
