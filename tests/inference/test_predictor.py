@@ -50,6 +50,7 @@ def test_a_prediction_is_the_calibrated_mean_of_the_parts(
         expected = 1 / (1 + np.exp(-(0.3 + 1.2 * np.log(mean[1] / mean[0]))))
         assert prediction.probability == pytest.approx(expected, abs=1e-5)
         assert list(prediction.probabilities.values()) == pytest.approx(list(mean), abs=1e-6)
+        assert list(prediction.calibrated_probabilities.values()) == pytest.approx([1 - expected, expected], abs=1e-5)
         low, high = prediction.member_range
         assert low < prediction.probability < high
         assert prediction.sources == (path.name,)

@@ -14,6 +14,7 @@ from isthmus.protocol.cases import find_cases
 from isthmus.protocol.oracle import with_oracle_frames, without_oracles
 from isthmus.protocol.parts import divide
 from isthmus.protocol.perturbation import Perturbation
+from isthmus.protocol.report_facts import _no_leak, _with_scored, cohort_facts
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run import run
 from isthmus.protocol.validate import validate
@@ -139,6 +140,19 @@ class TestOracle:
     def test_a_primary_contrast_with_an_oracle_is_refused_on_a_real_cohort(self, real):
         with pytest.raises(CohortError, match="only a simulation"):
             without_oracles(resolved("primary={arm: richest_frame, against: plain}"), real)
+
+
+def test_the_report_counts_whom_the_held_out_part_judges_and_calls_no_seed_a_fold(cohort):
+    protocol, cases = resolved(), find_cases(resolved(), load_cohort(cohort))
+    units = cases.units
+    part_of = units.set_index("nodule_id")["fixed_split"]
+    scored = pd.DataFrame({"unit_id": part_of.index, "split": part_of.replace({"tune": "cv"}).to_numpy()})
+    facts = _with_scored(cohort_facts(cases, {}), protocol, cases, scored.assign(unit="nodule"))
+    assert facts.flow[-1].count == int((part_of != "train").sum()) < len(units) == facts.flow[-2].count
+    assert f"{int((part_of == 'tune').sum())} in the validation part" in facts.flow[-1].detail
+    split = divide(protocol, cases)[0]
+    assert split.groupby(["seed", "fold"]).ngroups == 2
+    assert _no_leak(split) == "No group of patients stands on two sides."
 
 
 def test_without_a_split_of_its_own_a_cohort_is_cross_validated_and_has_no_test_part(real):

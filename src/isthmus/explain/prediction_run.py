@@ -1,6 +1,6 @@
 """A prediction from a model in memory to a folder: scores, on request their heat maps, and the record of both."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from isthmus.files import new_folder
 from isthmus.inference.fused_predictor import FusedPredictor
 from isthmus.inference.localiser import Localiser
 from isthmus.inference.output import MARKS, Spec, model_facts, prediction_as_json, remarks, write_predictions
-from isthmus.inference.prediction import FailedPicture, Predictions
+from isthmus.inference.prediction import FailedPicture, Prediction, Predictions
 from isthmus.inference.predictor import Predictor
 from isthmus.inference.seen_tirads import tirads_beside
 from isthmus.manifest import DISCLAIMER, Manifest
@@ -72,6 +72,7 @@ class PredictedFiles:
             lines.append(
                 f"{name}: {kind} {prediction.probability:.3f}, {prediction.words}{at}; {parts} {low:.3f} to {high:.3f}"
             )
+            lines += _of_every_class(prediction, self.spec.classes)
             lines += [f"  {in_words(prediction.descriptors)}"] if prediction.descriptors else []
             lines += [f"  {tirads.words}"] if (tirads := tirads_beside(self.spec, prediction.descriptors)) else []
             lines += [f"  {_frames_in_words(prediction.frames)}"] if prediction.frames else []
@@ -84,6 +85,13 @@ class PredictedFiles:
             marks = "".join(f"; {MARKS[mark].split(':')[0]}" for mark in self.localiser["marks"])
             lines.append(f"Regions marked as proposed come from {self.localiser['name']}{marks}; nobody drew them.")
         return [*lines, *remarks(self.spec), DISCLAIMER, f"Results: {self.folder}"]
+
+
+def _of_every_class(prediction: Prediction, classes: Mapping[str, str]) -> list[str]:
+    """Return the calibrated probabilities of more than two classes in one line."""
+    found = prediction.calibrated_probabilities
+    words = ", ".join(f"{classes[code]} {value:.3f}" for code, value in found.items())
+    return [f"  of every class: {words}"] if len(found) > 2 else []
 
 
 def written(

@@ -29,7 +29,7 @@ class Call:
     notes : tuple of str
         Whether the parts disagree.
     calibrated : dict
-        Of several classes: class code to calibrated probability; empty where the bundle has no calibration.
+        Class code to calibrated probability; empty where the bundle has no calibration.
     """
 
     probability: float
@@ -63,14 +63,17 @@ def call_at_threshold(
     probability = float((mean if calibration is None else calibration.apply(mean))[0])
     each = members if calibration is None else calibration.apply(members)
     between = (float(each.min()), float(each.max()))
+    calibrated: dict[str, float] = {}
+    if calibration is not None:
+        calibrated = {next(iter(spec.classes)): 1.0 - probability, spec.positive: probability}
     if spec.thresholds is None:
-        return Call(probability, None, None, between, ())
+        return Call(probability, None, None, between, (), calibrated)
     threshold, notes = spec.thresholds.value, tuple[str, ...]()
     above = int((each >= threshold).sum())
     if 0 < above < len(each):
         notes = (f"{above} of {len(each)} {who} lie at or above the threshold, the others below",)
     call = spec.positive if probability >= threshold else next(iter(spec.classes))
-    return Call(probability, call, threshold, between, notes)
+    return Call(probability, call, threshold, between, notes, calibrated)
 
 
 def call_among_classes(spec: BundleSpec, members: NDArray[np.float64]) -> Call:

@@ -135,7 +135,7 @@ class Prediction:
     case : str
         The case's name, where it was given one.
     calibrated_probabilities : dict
-        Of a calibrated model of several classes: class code to calibrated probability; sums to 1.
+        Of a calibrated model: class code to calibrated probability; sums to 1. (`probabilities` is the networks' mean.)
     brought : Brought, optional
         Of a fused model, where an explanation was asked for.
     out_of_distribution : OutOfDistribution, optional

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +33,9 @@ from isthmus.report.context import (
 )
 from isthmus.report.truth import Truth
 from isthmus.training.spec import FitSpec
+
+PARTS = {"cv": "validation part", "test": "test part", "external": "external part"}
+"""What of a cohort that divides itself judges its networks."""
 
 
 def report_context(
@@ -97,9 +101,11 @@ def report_context(
             title=protocol.title,
             citation=protocol.cite,
             profile=protocol.profile,
-            reductions=reductions(protocol_name, protocol.profile, protocol.names),
+            reductions=reductions(
+                protocol_name, protocol.profile, protocol.names, not holds_out_a_part(protocol, cases)
+            ),
         ),
-        cohort=cohort_facts(cases, failures),
+        cohort=_with_scored(cohort_facts(cases, failures), protocol, cases, predictions),
         splits=_split_facts(protocol, cases, split, split_fingerprint),
         arms=all_arm_facts(protocol, fits, folder, evidence),
         learning=_learning(fits, folder),
@@ -218,6 +224,18 @@ def _flow(cases: Cases, failures: Mapping[str, str]) -> list[FlowStep]:
     ]
 
 
+def _with_scored(facts: CohortFacts, protocol: Protocol, cases: Cases, predictions: pd.DataFrame) -> CohortFacts:
+    """Return the facts with those who are scored at the flow's end, where a part is held out and not all in turn."""
+    if not holds_out_a_part(protocol, cases):
+        return facts
+    held_out = predictions[predictions["split"].isin(PARTS) & (predictions["unit"] == cases.unit)]
+    own = held_out[held_out["unit_id"].isin(cases.units[f"{cases.unit}_id"])]
+    counts = own.groupby("split")["unit_id"].nunique()
+    said = [f"{counts[split]} in the {words}" for split, words in PARTS.items() if split in counts]
+    label = f"{cases.unit.capitalize()}s that networks were judged by"
+    return replace(facts, flow=[*facts.flow, FlowStep(label, own["unit_id"].nunique(), ", ".join(said), [])])
+
+
 def _learning(fits: Sequence[FitSpec], folder: Path) -> dict[str, dict[str, pd.DataFrame]]:
     curves: dict[str, dict[str, pd.DataFrame]] = {}
     for fit in fits:
@@ -246,10 +264,9 @@ def _checks(
     failures: Mapping[str, str],
     openings: Sequence[Mapping[str, Any]],
 ) -> list[Check]:
-    folds = split.groupby(["seed", "fold"]).ngroups
     erased = all(arm.prepare.marks == "erase" for arm in protocol.arms.values())
     checks = [
-        Check("No leak", "passed", _no_leak(folds)),
+        Check("No leak", "passed", _no_leak(split)),
         _duplicates(cases),
         Check(
             "Pictures",
@@ -272,8 +289,10 @@ def _checks(
     return checks
 
 
-def _no_leak(folds: int) -> str:
-    if folds == 1:
+def _no_leak(split: pd.DataFrame) -> str:
+    """Return the sentence of the check; a part that is held out is no fold, however often it is with other seeds."""
+    folds = split.groupby(["seed", "fold"]).ngroups
+    if split["fold"].nunique() == 1:
         return "No group of patients stands on two sides."
     return f"In none of {folds} folds does a group of patients stand on two sides."
 
