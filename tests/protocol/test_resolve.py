@@ -139,6 +139,10 @@ def test_what_a_file_says_wrongly_is_not_blamed_on_a_setting_beside_it(tmp_path:
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     with pytest.raises(ProtocolError, match=r"the key 'arms.resnet34.network' is missing \(mine.yaml\)"):
         resolve_protocol(str(path), settings=["arms.resnet34.train.epochs=3"])
+    content["arms"]["resnet34"] |= {"network": "resnet34", "prepare": {"layout": "3d"}}
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(ProtocolError, match=r"\(mine.yaml\)"):
+        resolve_protocol(str(path), settings=["arms.resnet34.prepare.margin=0.2"])
 
 
 def test_an_unknown_protocol_is_answered_with_the_nearest_name():

@@ -56,7 +56,7 @@ def refusal_of(
     """
     first = error.errors()[0]
     steps = tuple(str(step) for step in first["loc"])
-    typed, steps = _as_typed(steps, settings)
+    typed, steps = _as_typed(first, steps, settings)
     where = where if typed is None else f"--set {typed}"
     place = ".".join(steps)
     if first["type"] == "extra_forbidden":
@@ -77,7 +77,7 @@ def refusal_of(
     )
 
 
-def _as_typed(steps: _Steps, settings: Sequence[str]) -> tuple[str | None, _Steps]:
+def _as_typed(first: ErrorDetails, steps: _Steps, settings: Sequence[str]) -> tuple[str | None, _Steps]:
     """Return the key of the last `--set` that reaches this place of the resolved protocol, and what it calls the place.
 
     What is typed for all arms (`defaults.…`) stands in the resolved protocol under each arm's name.
@@ -87,6 +87,8 @@ def _as_typed(steps: _Steps, settings: Sequence[str]) -> tuple[str | None, _Step
         key = text.partition("=")[0].strip()
         names = tuple(key.split("."))
         for place in places:
+            if first["type"] == "value_error" and len(names) > len(place):
+                continue  # keys contradict each other, and which of them is wrong is not known
             if place and all(one == other for one, other in zip(place, names, strict=False)):
                 return key, place
     return None, steps
