@@ -16,10 +16,21 @@ from typing import Any
 
 from isthmus.files import read_json, refuse_existing, write_bytes, write_text
 from isthmus.protocol.reductions import reductions
+from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run_folder import Run, open_run
 from isthmus.report.reading import interval, p_value, split_name, splits_of
 
-FIGURES = ("roc*.png", "seeds*.png", "ideal*.png", "candidates*.png", "selection*.png", "edges*.png")
+MEASURES = {"auc": "AUC", "macro_auc": "Macro AUC"}
+FIGURES = (
+    "roc*.png",
+    "seeds*.png",
+    "ideal*.png",
+    "candidates*.png",
+    "selection*.png",
+    "edges*.png",
+    "confusion*.png",
+    "modalities*.png",
+)
 LARGEST_TABLE = 128 * 1024
 """Bytes; larger ones hold every point of every curve, which the evidence has too."""
 
@@ -58,16 +69,19 @@ def _head(found: Run, commands: list[str]) -> list[str]:
     lines = [f"# {found.protocol.title}", "", f"{marks}Research use only. Profile `{found.protocol.profile}`.", ""]
     lines += ["```", *commands, "```", ""] if commands else []
     changed = reductions(found.protocol.protocol, found.protocol.profile, found.protocol.names)
-    shown = [f"- {line}" for line in changed]
+    asked = resolve_protocol(found.protocol.protocol).splits.seeds == found.protocol.splits.seeds
+    shown = [f"- {line}" for line in changed if not (asked and line.startswith("splits.seeds:"))]
     return [*lines, "Against the protocol as published:", "", *(shown or ["- nothing is changed"]), ""]
 
 
 def _body(found: Run) -> list[str]:
     evidence = found.evidence
     splits = splits_of(evidence)
-    lines = ["## AUC of each arm's one model", ""]
+    measure = _measure(found)
+    lines = [f"## {MEASURES[measure]} of each arm's one model", ""]
     heads = ["arm", *(_set(found, split) for split in splits)]
-    lines += _table(heads, [_arm(found, arm, splits) for arm in _by_auc(found)])
+    lines += _table(heads, [_arm(found, arm, splits, measure) for arm in _best_first(found, measure)])
+    lines += _by_class(found, splits) if measure == "macro_auc" else []
     lines += _observers(found)
     lines += [_heat(found)] if (found.folder / "explanations").is_dir() else []
     if not evidence.get("seeds", {}).get("contrasts"):
@@ -126,15 +140,32 @@ def _difference(one: dict[str, Any]) -> list[str]:
     return [interval({**one, "estimate": one["difference"]}, 3), p_value(one["p"])]
 
 
-def _by_auc(found: Run) -> list[str]:
+def _measure(found: Run) -> str:
+    return "macro_auc" if len(found.evidence["classes"]) > 2 else "auc"
+
+
+def _best_first(found: Run, measure: str) -> list[str]:
     arms = found.evidence["arms"]
     lead = splits_of(found.evidence)[0]
-    return sorted(arms, key=lambda arm: -(arms[arm].get(lead, {}).get("auc", {}).get("estimate") or 0.0))
+    return sorted(arms, key=lambda arm: -(arms[arm].get(lead, {}).get(measure, {}).get("estimate") or 0.0))
 
 
-def _arm(found: Run, arm: str, splits: list[str]) -> list[str]:
+def _arm(found: Run, arm: str, splits: list[str], measure: str) -> list[str]:
     parts = found.evidence["arms"][arm]
-    return [_title(found, arm), *(interval(parts.get(split, {}).get("auc"), 3) for split in splits)]
+    return [_title(found, arm), *(interval(parts.get(split, {}).get(measure), 3) for split in splits)]
+
+
+def _by_class(found: Run, splits: list[str]) -> list[str]:
+    """Return each class against the rest, and accuracy: on other patients where there are such."""
+    split = "external" if "external" in splits else splits[0]
+    names, classes = found.evidence["class_names"], found.evidence["classes"]
+    rows = []
+    for arm in _best_first(found, "macro_auc"):
+        part = found.evidence["arms"][arm][split]
+        each = [interval(part["one_vs_rest"][code], 3) for code in classes]
+        rows.append([_title(found, arm), *each, interval(part["accuracy"], 3), f"{part['majority_rate']:.3f}"])
+    heads = ["arm", *(f"{names[code]} against the rest" for code in classes), "accuracy", "largest class called always"]
+    return ["", f"On the {split_name(split)}:", "", *_table(heads, rows)]
 
 
 def _title(found: Run, arm: str) -> str:
