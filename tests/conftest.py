@@ -19,6 +19,7 @@ SHARED = ("finished", "multimodal", "made")
 """Fixtures that take long and that the tests of several files use."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together the tests that share what takes long, and those of a file: each worker makes it but once."""
     for item in items:

@@ -104,6 +104,8 @@ def test_the_keyboard_stops_it_in_one_line_and_nothing_runs_on(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "isthmus.cli", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # Tests that a shell runs in the background inherit that the keyboard is ignored; a user's command does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     pictures = tmp_path / "cohort.partial" / "pictures"
     for _ in range(3000):

@@ -113,7 +113,10 @@ def test_what_is_seen_is_held_against_the_readers_and_the_label(finished: Any) -
     rows = pd.read_csv(tables / "descriptors.csv")
     agreed = rows[rows["measure"] == "weighted_kappa"].set_index("descriptor")
     assert set(agreed.index) == {"composition", "echogenicity", "margin", "echogenic_foci"}
-    assert agreed["estimate"].between(-1, 1).all()
+    known = agreed["estimate"].notna()
+    assert known.any()
+    assert agreed.loc[known, "estimate"].between(-1, 1).all()
+    assert agreed.loc[~known, "note"].str.contains("sees the same in every nodule").all()  # hardly trained networks see one
     assert {"brier", "brier_uncalibrated", "calibration_slope"} <= set(rows["measure"])
     together = pd.read_csv(tables / "seen_tirads.csv")
     assert set(zip(together["of"], together["measure"], strict=True)) == {
