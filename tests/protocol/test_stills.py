@@ -116,7 +116,7 @@ def test_what_is_seen_is_held_against_the_readers_and_the_label(finished: Any) -
     known = agreed["estimate"].notna()
     assert known.any()
     assert agreed.loc[known, "estimate"].between(-1, 1).all()
-    assert agreed.loc[~known, "note"].str.contains("sees the same in every nodule").all()  # hardly trained networks see one
+    assert agreed.loc[~known, "note"].str.contains("sees the same in every nodule").all()
     assert {"brier", "brier_uncalibrated", "calibration_slope"} <= set(rows["measure"])
     together = pd.read_csv(tables / "seen_tirads.csv")
     assert set(zip(together["of"], together["measure"], strict=True)) == {

@@ -1,12 +1,11 @@
 """What is wrong with a key or value of a protocol, in words: where it was typed, and what would be right."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from isthmus.errors import ProtocolError, did_you_mean
 
@@ -77,7 +76,7 @@ def refusal_of(
     )
 
 
-def _as_typed(first: ErrorDetails, steps: _Steps, settings: Sequence[str]) -> tuple[str | None, _Steps]:
+def _as_typed(first: Mapping[str, Any], steps: _Steps, settings: Sequence[str]) -> tuple[str | None, _Steps]:
     """Return the key of the last `--set` that reaches this place of the resolved protocol, and what it calls the place.
 
     What is typed for all arms (`defaults.…`) stands in the resolved protocol under each arm's name.
@@ -94,7 +93,7 @@ def _as_typed(first: ErrorDetails, steps: _Steps, settings: Sequence[str]) -> tu
     return None, steps
 
 
-def _expected(first: ErrorDetails, fields: Sequence[str]) -> str | None:
+def _expected(first: Mapping[str, Any], fields: Sequence[str]) -> str | None:
     """Return what a value should have been, None where the schema's own message says it."""
     kind, context = first["type"], first.get("ctx", {})
     if kind == "literal_error":
@@ -108,7 +107,7 @@ def _expected(first: ErrorDetails, fields: Sequence[str]) -> str | None:
     return None
 
 
-def _next_step(first: ErrorDetails, place: str) -> str | None:
+def _next_step(first: Mapping[str, Any], place: str) -> str | None:
     value = first["input"]
     if first["type"] == "list_type" and isinstance(value, str | int | float):
         return f'--set "{place}=[{value}]"'

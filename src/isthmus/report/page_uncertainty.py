@@ -97,7 +97,8 @@ def _notes(context: ReportContext) -> list[str]:
     chosen = list(dict.fromkeys(entry["chosen_on"] for entry in entries))
     notes = [
         f"Sets: split conformal prediction on 1 − probability, a limit for each class of its own; {_promise(context)}, "
-        "not at another hospital or with another device. Limits and bands were chosen on " + "; ".join(chosen)
+        "not at another hospital or with another device. Limits and bands were chosen on "
+        + "; ".join(chosen)
         + ". Where several networks gave the probabilities (folds), the promise holds about, not exactly.",
         f"Certainty is {_certainty_words(context)}. Area: mean share of wrong calls as more and more of the surest "
         "cases are answered (AURC, less is better); beneath it what certainty without meaning, and the best possible "
