@@ -5,14 +5,17 @@ halves, heads, all classifiers. The mean held-out AUC over the permutations must
 With --plant the networks of the halves are trained on the held-out patients too, which the program refuses by itself
 (the check is switched off here): the fused arms' AUC then rises above a half, so the test can fail.
 
-    isthmus cohort simulate ceus-olnm COHORT --nodules 80 --seed 7
+    isthmus cohort simulate ceus-olnm COHORT --nodules 160 --seed 1
     python benchmarks/leak_permutations.py COHORT --permutations 50 --out benchmarks/results/leak_permutations.json
 """
 
 import argparse
+import os
 import shutil
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -94,23 +97,34 @@ def aucs(rows: pd.DataFrame) -> dict[str, float]:
     return found
 
 
+def one_permutation(cohort: Path, place: Path, number: int, plant: bool) -> dict[str, float]:
+    """Return the AUCs of one dealing of the labels; what it wrote is taken away."""
+    own = permuted(cohort, place / f"permuted-{number}", number)
+    folder = place / f"run-{number}"
+    found = aucs(held_out(folder, own, PreparedCache(place / "cache"), plant))
+    shutil.rmtree(folder)
+    return found
+
+
 def main() -> None:
     """Run the permutations and write their means with Monte-Carlo errors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cohort", type=Path)
     parser.add_argument("--permutations", type=int, default=50)
     parser.add_argument("--plant", action="store_true")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes, of one thread each")
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
     found: list[dict[str, float]] = []
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as place:
-        cache = PreparedCache(Path(place) / "cache")
-        for number in range(asked.permutations):
-            own = permuted(asked.cohort.resolve(), Path(place) / f"permuted-{number}", number)
-            found.append(aucs(held_out(Path(place) / f"run-{number}", own, cache, asked.plant)))
-            shutil.rmtree(Path(place) / f"run-{number}")
-            print(f"{number + 1} of {asked.permutations}: {time.perf_counter() - began:.0f} s", flush=True)
+        cohort, numbers = asked.cohort.resolve(), range(asked.permutations)
+        with ProcessPoolExecutor(asked.workers, mp_context=get_context("spawn")) as team:
+            jobs = [team.submit(one_permutation, cohort, Path(place), number, asked.plant) for number in numbers]
+            for done, job in enumerate(as_completed(jobs), start=1):
+                found.append(job.result())
+                print(f"{done} of {asked.permutations}: {time.perf_counter() - began:.0f} s", flush=True)
     table = pd.DataFrame(found)
     error = table.std(ddof=1) / np.sqrt(len(table))
     summary = {

@@ -15,21 +15,6 @@ settings.load_profile("isthmus")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
-SHARED = ("finished", "multimodal", "made")
-"""Fixtures that take long and that the tests of several files use."""
-
-
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together the tests that share what takes long, and those of a file: each worker makes it but once."""
-    for item in items:
-        asked = getattr(item, "fixturenames", ())
-        module = item.getparent(pytest.Module)
-        own = vars(module.obj) if module is not None else {}
-        shared = next((name for name in SHARED if name in asked and name not in own), item.path.stem)
-        item.add_marker(pytest.mark.xdist_group(shared))
-
-
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """Return the folder of real ultrasound data, or skip with the reason."""
