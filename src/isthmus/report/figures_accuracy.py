@@ -151,11 +151,16 @@ def draw_confusion(matrices: dict[str, dict[str, Any]], titles: dict[str, str], 
     """Draw a confusion matrix an arm: counts, and beneath them the percentage of the true class."""
     columns = _columns(len(matrices))
     rows = -(-len(matrices) // columns)
-    figure, axes = new_figure(2.15 * columns + 0.9, 2.3 * rows + 0.35, nrows=rows, ncols=columns, squeeze=False)
+    # Names of several classes side by side would run into one another.
+    several = any(len(entry["labels"]) > 2 for entry in matrices.values())
+    slanted = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if several else {}
+    width, height = (2.7 * columns + 0.9, 3.1 * rows + 0.35) if several else (2.15 * columns + 0.9, 2.3 * rows + 0.35)
+    figure, axes = new_figure(width, height, nrows=rows, ncols=columns, squeeze=False)
     for axis, (arm, entry) in zip(axes.flat, matrices.items(), strict=False):
         _confusion_panel(axis, np.asarray(entry["matrix"], dtype=float))
         shown = [_wrapped(names.get(label, label), 14) for label in entry["labels"]]
-        axis.set_xticks(range(len(shown)), shown, fontsize=8)
+        below = [_wrapped(names.get(label, label), 20) for label in entry["labels"]] if several else shown
+        axis.set_xticks(range(len(below)), below, fontsize=8, **slanted)
         first_of_row = axis.get_subplotspec().is_first_col()
         axis.set_yticks(range(len(shown)), shown if first_of_row else [""] * len(shown), fontsize=8)
         # A title wider than its panel would be cut at the figure's edge.
