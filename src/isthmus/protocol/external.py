@@ -14,7 +14,7 @@ from isthmus.files import sha256_of_json
 from isthmus.progress import Progress
 from isthmus.protocol.cases import Cases, Look, find_views, looks_of
 from isthmus.protocol.correspondence import Correspondence, answer_of
-from isthmus.protocol.joined_columns import has_contrast_clips
+from isthmus.protocol.joined_columns import can_be_joined
 from isthmus.protocol.overlap import Shared, keep_overlap, refuse_overlap
 from isthmus.protocol.schema import Protocol
 from isthmus.report.context import Check
@@ -167,7 +167,7 @@ def answered_by(
     lacking = [
         key
         for key, fusion in protocol.fusions.items()
-        if set(fusion.fuse) & set(found.absent) or (fusion.perfusion and not has_contrast_clips(cohort))
+        if not can_be_joined(fusion.fuse, found.cases.views, cohort, perfusion=fusion.perfusion)
     ]
     return replace(found, absent=(*found.absent, *lacking))
 

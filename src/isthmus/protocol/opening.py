@@ -19,7 +19,7 @@ from isthmus.protocol.frozen import Lock
 from isthmus.protocol.fused_fits import FusedFit
 from isthmus.protocol.fused_perfusion import perfusion_block
 from isthmus.protocol.fused_scores import bundle_rows, fused_view_rows
-from isthmus.protocol.joined_columns import has_contrast_clips
+from isthmus.protocol.joined_columns import can_be_joined
 from isthmus.protocol.pictures import prepared_store
 from isthmus.protocol.schema import Protocol
 from isthmus.report.reading import SPLIT_NAMES, listed, plural
@@ -145,11 +145,11 @@ class Opener:
         return [fused_view_rows(self.run_folder, cases, own, classifier, stores, split) for own in folds]
 
     def _meets(self, name: str, cases: Cases) -> bool:
-        """Return whether a set has what an arm looks at; of a fusion, what each of its arms looks at, and clips."""
+        """Return whether a set has what an arm looks at; of a fusion, what it joins."""
         fusion = self.protocol.fusions.get(name)
-        looking = [name] if name in self.protocol.arms else [] if fusion is None else fusion.fuse
-        measured = fusion is None or not fusion.perfusion or has_contrast_clips(cases.cohort)
-        return measured and all(arm in cases.views for arm in looking)
+        if fusion is not None:
+            return can_be_joined(fusion.fuse, cases.views, cases.cohort, perfusion=fusion.perfusion)
+        return name in cases.views or name not in self.protocol.arms
 
     @property
     def _seeds(self) -> list[int]:

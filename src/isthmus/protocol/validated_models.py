@@ -16,7 +16,7 @@ from isthmus.models.fused_bundle import is_fused_bundle, read_fused_bundle
 from isthmus.models.fused_bundle_spec import FusedBundleSpec
 from isthmus.protocol.cases import Look
 from isthmus.protocol.class_calls import RULE
-from isthmus.protocol.joined_columns import has_contrast_clips
+from isthmus.protocol.joined_columns import can_be_joined
 from isthmus.protocol.run_folder import Run, open_run
 from isthmus.protocol.validation_report import Model
 from isthmus.report.clinical_terms import CLINICAL
@@ -87,13 +87,12 @@ def able(models: Mapping[str, Model], absent: Sequence[str], cohort: Cohort) -> 
     CohortError
         When it has them for none.
     """
-    measured = has_contrast_clips(cohort)
-    kept = {
-        arm: one
-        for arm, one in models.items()
-        if not set(looks_of_models({arm: one.spec})) & set(absent)
-        and (measured or not isinstance(one.spec, FusedBundleSpec) or not one.spec.perfusion)
-    }
+    kept = {}
+    for arm, one in models.items():
+        looking = looks_of_models({arm: one.spec})
+        perfusion = isinstance(one.spec, FusedBundleSpec) and one.spec.perfusion
+        if can_be_joined(looking, set(looking) - set(absent), cohort, perfusion=perfusion):
+            kept[arm] = one
     if not kept:
         raise CohortError(
             f"cohort {cohort.name} lacks pictures of what {listed(list(models))} "
