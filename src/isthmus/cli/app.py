@@ -52,6 +52,8 @@ TRAINING_MODULES = (
     "lightgbm",
     "xgboost",
 )
+# What the extra `clinic` brings beside those.
+CLINIC_MODULES = ("highdicom", "pynetdicom", "dicomweb_client", "onnx", "onnxscript", "onnxruntime", "openvino")
 
 
 @app.callback()
@@ -70,9 +72,11 @@ def main() -> None:
     except IsthmusError as error:
         _refuse(str(error), type(error).__name__)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in TRAINING_MODULES:
+        name = (error.name or "").partition(".")[0]
+        if name not in (*TRAINING_MODULES, *CLINIC_MODULES):
             raise
-        _refuse(f"this command needs {error.name}. Next: pip install 'isthmus[train]'", "MissingExtra")
+        extra = "train" if name in TRAINING_MODULES else "clinic"
+        _refuse(f"this command needs {error.name}. Next: pip install 'isthmus[{extra}]'", "MissingExtra")
     except KeyboardInterrupt:
         print("isthmus: stopped by you; a run goes on from here with --resume", file=sys.stderr)
         sys.exit(130)
