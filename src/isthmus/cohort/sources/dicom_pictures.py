@@ -16,15 +16,15 @@ from isthmus.cohort.fill import ViewPlace
 from isthmus.cohort.join import SourcePicture
 from isthmus.cohort.outlines import OutlineIndex
 from isthmus.cohort.people import ViewMade
+from isthmus.cohort.private_list import shown_name
 from isthmus.cohort.pseudonyms import Pseudonyms
 from isthmus.cohort.sources.dicom_files import DicomFile
-from isthmus.cohort.sources.dicom_screen import Shown, look_at
 from isthmus.cohort.table_boxes import FrameBoxes, around, box_inside, frames_inside
 from isthmus.errors import PictureError
-from isthmus.imaging.burned_in import painted
 from isthmus.imaging.clip import Box, ClipInfo, OpenClip, box_of
 from isthmus.imaging.dicom import open_dicom
 from isthmus.imaging.limits import Limits
+from isthmus.imaging.masked_screen import ScreenMask, find_screen_mask
 
 _SQUARE: Final = 0.02  # relative difference of the two spacings that is rounding
 _SPACINGS_MM: Final = (0.001, 10.0)
@@ -81,7 +81,8 @@ class DicomViews:
 
     def _made(self, source: Path, file: DicomFile, place: ViewPlace) -> ViewMade:
         with open_dicom(source, self.limits) as clip:
-            shown = look_at(clip, file, self.limits)
+            burned_in, called = file.burned_in == "YES", shown_name(file.number)
+            shown = find_screen_mask(clip, limits=self.limits, says_text=burned_in, where=called)
             if file.file not in self._written:
                 self._written[file.file] = self._write(clip, shown, place.view_id)
                 self.words += len(shown.words)
@@ -102,7 +103,7 @@ class DicomViews:
         first = file.day - timedelta(days=place.exam_day)
         return replace(place, exam_day=self.names.days_since(place.patient_id, file.day, first))
 
-    def _write(self, clip: OpenClip, shown: Shown, name: str) -> tuple[str, str]:
+    def _write(self, clip: OpenClip, shown: ScreenMask, name: str) -> tuple[str, str]:
         digest = hashlib.sha256(f"{clip.info.width} {clip.info.height}".encode())
         frames = _clean_frames(clip, shown, digest)
         if clip.info.frames == 1:
@@ -113,7 +114,7 @@ class DicomViews:
             shutil.rmtree(self.draft.folder / "pictures" / name, ignore_errors=True)
             raise
 
-    def _add(self, info: ClipInfo, file: DicomFile, shown: Shown, place: ViewPlace, path: str) -> list[str]:
+    def _add(self, info: ClipInfo, file: DicomFile, shown: ScreenMask, place: ViewPlace, path: str) -> list[str]:
         modality = place.modality
         if modality == "bmode":  # also what the map says where it says nothing; the header knows better
             modality = file.modality or shown.modality
@@ -187,7 +188,7 @@ class _Drawn:
         return box_of(self.mask)
 
 
-def _region(shown: Shown, drawn: _Drawn) -> tuple[Box, str | None]:
+def _region(shown: ScreenMask, drawn: _Drawn) -> tuple[Box, str | None]:
     """Return the scan area, or the lesion's panel of a double picture."""
     lesion = drawn.bounds
     if lesion is not None and len(shown.panels) == 2:
@@ -197,9 +198,9 @@ def _region(shown: Shown, drawn: _Drawn) -> tuple[Box, str | None]:
     return shown.area, None
 
 
-def _clean_frames(clip: OpenClip, shown: Shown, digest: Any) -> Iterator[NDArray[np.uint8]]:
+def _clean_frames(clip: OpenClip, shown: ScreenMask, digest: Any) -> Iterator[NDArray[np.uint8]]:
     for frame in clip.frames(range(clip.info.frames)):
-        clean = painted(frame, shown.panels, shown.words)
+        clean = shown.on(frame)
         digest.update(clean.tobytes())
         yield clean
 
