@@ -108,7 +108,7 @@ def _described(frames: int, series: int, instance: int) -> Dataset:
     dataset.AcquisitionDateTime = f"20260301{dataset.ContentTime}"
     dataset.Modality, dataset.SeriesNumber, dataset.InstanceNumber = "US", series, instance
     dataset.Manufacturer, dataset.ManufacturerModelName = "Test Maker", "Scanner 1"
-    dataset.PatientOrientation = ""
+    dataset.PatientOrientation, dataset.BodyPartExamined = "", "THYROID"
     dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = HEIGHT, WIDTH, 3
     dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "RGB", 0
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 8, 8, 7, 0
