@@ -43,7 +43,7 @@ def test_one_case_of_two_modalities_is_scored_from_the_command_line(folder: Path
     columns = ["--column", "age_years=44", "--column", "sex=F"]
     result = CliRunner().invoke(app, [*named(folder), *columns, "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
-    assert "still.png; clip: calibrated probability" in result.output
+    assert "still.png; clip: Model score 0." in result.output
     assert "pairs 0." in result.output
     assert "SIMULATED" in result.output
     said = json.loads((tmp_path / "out" / "predictions.json").read_text(encoding="utf-8"))
@@ -84,7 +84,7 @@ def test_a_model_of_one_arm_takes_named_and_plain_files_and_tables_too(folder: P
     table = predict_given(folder / "single", [], tmp_path / "c", table=folder / "one.csv")
     assert plain.predictions[0].probability == name.predictions[0].probability
     assert table.predictions[0].probability == pytest.approx(plain.predictions[0].probability, abs=1e-6)
-    assert table.lines()[0].startswith("1 (still.png): calibrated probability")
+    assert table.lines()[0].startswith("1 (still.png): Model score 0.")
     with pytest.raises(InputError, match=r"looks at no 'ceus'.*expected bmode"):
         predict_given(folder / "single", [f"ceus={folder / 'clip'}"], tmp_path / "d")
     with pytest.raises(InputError, match="looks at pictures only"):

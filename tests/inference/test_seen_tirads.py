@@ -27,9 +27,9 @@ def of(**changes: Any) -> Any:
 def test_the_likeliest_findings_have_the_charts_points_level_and_risk() -> None:
     found = of()  # solid 2, hypoechoic 2, wider 0, smooth 0, punctate 3
     assert (found.points, found.levels, found.risk, found.open) == ((7, 7), ("TR5", "TR5"), (0.35, 0.35), ())
-    assert found.words == ("ACR TI-RADS of this: 7 points, TR5, highly suspicious (published risk of malignancy 35 %)")
+    assert found.words == ("ACR table suggests 7 points, TR5, highly suspicious (published risk of malignancy 35 %)")
     assert of(echogenic_foci={"punctate": 0.2}).words == (
-        "ACR TI-RADS of this: 4 points, TR4, moderately suspicious (published risk of malignancy 9.1 %)"
+        "ACR table suggests 4 points, TR4, moderately suspicious (published risk of malignancy 9.1 %)"
     )
 
 

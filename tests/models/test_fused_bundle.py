@@ -118,7 +118,7 @@ def test_a_bundle_that_says_what_cannot_be_is_refused(folder: Path, change: dict
 
 def test_a_bundle_says_the_format_that_knows_a_mean_and_older_ones_are_read(folder: Path) -> None:
     said = read_yaml(folder / "bundle.yaml")
-    assert said["format"] == "isthmus-fused-bundle/1.1"
+    assert said["format"] == "isthmus-fused-bundle/1.2"
     write_yaml(folder / "bundle.yaml", {**said, "format": "isthmus-fused-bundle/1.0"})
     assert read_fused_bundle(folder).mode == "cross_fit"
     assert len(load_fused_bundle(folder, "cpu").heads) == 2

@@ -160,11 +160,11 @@ def test_predict_shows_acr_points_and_level_with_the_risk(finished: Any, cohort:
     view = isthmus.load_cohort(cohort).examples("tirads_4a_or_higher").iloc[0]
     bundle = finished[0].folder / "arms" / "mobilenet_v2" / "bundle"
     result = predict_files(bundle, [view["path"]], tmp_path / "out", mask=view["mask"])
-    line = next(line for line in result.lines() if line.startswith("  ACR TI-RADS of this: "))
+    line = next(line for line in result.lines() if line.startswith("  ACR table suggests "))
     content = json.loads((tmp_path / "out" / "predictions.json").read_text(encoding="utf-8"))
     assert content["descriptors_calibrated"]
     said = content["predictions"][0]["acr_tirads"]
-    assert said["words"] == line.strip()
+    assert f"{said['words']}." == line.strip()
     row = pd.read_csv(tmp_path / "out" / "predictions.csv").iloc[0]
     assert [row["acr_points_low"], row["acr_points_high"]] == said["points"]
     assert [row["acr_level_low"], row["acr_level_high"]] == said["levels"]

@@ -1,17 +1,17 @@
 """A prediction from a model in memory to a folder: scores, on request their heat maps, and the record of both."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from isthmus.files import new_folder
+from isthmus.inference.answer import answer_sentences
 from isthmus.inference.fused_predictor import FusedPredictor
 from isthmus.inference.localiser import Localiser
 from isthmus.inference.output import MARKS, Spec, model_facts, prediction_as_json, remarks, write_predictions
-from isthmus.inference.prediction import FailedPicture, Prediction, Predictions
+from isthmus.inference.prediction import FailedPicture, Predictions
 from isthmus.inference.predictor import Predictor
-from isthmus.inference.seen_tirads import tirads_beside
 from isthmus.manifest import DISCLAIMER, Manifest
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.descriptors import in_words
@@ -62,36 +62,21 @@ class PredictedFiles:
     def lines(self) -> list[str]:
         """Return what the command prints in words."""
         lines = []
-        parts = "fold models" if isinstance(self.spec, BundleSpec) else "pairs"
         for prediction in self.predictions:
-            low, high = prediction.member_range
-            kind = "calibrated probability" if prediction.calibrated else "score, not calibrated,"
-            at = "" if prediction.threshold is None else f"; threshold {prediction.threshold:.3f}"
             files = "; ".join(prediction.sources)
             name = f"{prediction.case} ({files})" if prediction.case else files
-            lines.append(
-                f"{name}: {kind} {prediction.probability:.3f}, {prediction.words}{at}; {parts} {low:.3f} to {high:.3f}"
-            )
-            lines += _of_every_class(prediction, self.spec.classes)
+            score, *sentences = answer_sentences(prediction, self.spec)
+            lines += [f"{name}: {score}", *(f"  {sentence}" for sentence in sentences)]
             lines += [f"  {in_words(prediction.descriptors)}"] if prediction.descriptors else []
-            lines += [f"  {tirads.words}"] if (tirads := tirads_beside(self.spec, prediction.descriptors)) else []
             lines += [f"  {_frames_in_words(prediction.frames)}"] if prediction.frames else []
             what = "modalities" if isinstance(self.spec, BundleSpec) else "members"
             lines += [f"  {what} brought {prediction.brought.words}"] if prediction.brought else []
-            lines += [f"  {likeness.words}"] if (likeness := prediction.out_of_distribution) else []
             lines += [f"  note: {note}" for note in prediction.notes]
         lines += [f"{failure.source}: not scored: {failure.reason}" for failure in self.failed]
         if self.localiser is not None:
             marks = "".join(f"; {MARKS[mark].split(':')[0]}" for mark in self.localiser["marks"])
             lines.append(f"Regions marked as proposed come from {self.localiser['name']}{marks}; nobody drew them.")
         return [*lines, *remarks(self.spec), DISCLAIMER, f"Results: {self.folder}"]
-
-
-def _of_every_class(prediction: Prediction, classes: Mapping[str, str]) -> list[str]:
-    """Return the calibrated probabilities of more than two classes in one line."""
-    found = prediction.calibrated_probabilities
-    words = ", ".join(f"{classes[code]} {value:.3f}" for code, value in found.items())
-    return [f"  of every class: {words}"] if len(found) > 2 else []
 
 
 def written(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.inference.answer_limits import referral_of, set_of
 from isthmus.inference.case_rules import join_case, taken_as_one
 from isthmus.inference.class_call import Call, call_among_classes, call_at_threshold
 from isthmus.inference.descriptor_calibration import calibrate_descriptor
@@ -170,6 +171,10 @@ def prediction_of(
     case: str = "",
 ) -> Prediction:
     """Return a call with what it rests on, in the words that the model's labels allow; the mean [K] is uncalibrated."""
+    answer, found, referral = spec.answer, None, None
+    if answer is not None:
+        found = set_of(answer, call.calibrated, spec.classes, spec.unit)
+        referral = referral_of(answer, found, call.probability, call.threshold)
     return Prediction(
         sources=tuple(sources),
         probabilities={name: float(value) for name, value in zip(spec.classes, mean, strict=True)},
@@ -185,6 +190,8 @@ def prediction_of(
         frames=tuple(frames),
         case=case,
         calibrated_probabilities=call.calibrated,
+        prediction_set=found,
+        referral=referral,
     )
 
 

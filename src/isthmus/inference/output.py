@@ -8,6 +8,7 @@ import pandas as pd
 
 from isthmus.files import write_json
 from isthmus.imaging.frames import key_frames_in_words
+from isthmus.inference.answer import answer_words
 from isthmus.inference.prediction import Brought, Prediction, Predictions
 from isthmus.inference.seen_tirads import tirads_beside
 from isthmus.manifest import DISCLAIMER
@@ -55,7 +56,7 @@ def write_predictions(
     write_json(
         page,
         {
-            "format": "isthmus-prediction/1.0",
+            "format": "isthmus-prediction/1.1",
             "notice": DISCLAIMER,
             **model_facts(spec),
             **({} if localiser is None else {"localiser": localiser}),
@@ -140,7 +141,17 @@ def prediction_as_json(prediction: Prediction, spec: Spec) -> dict[str, Any]:
         **({"descriptors": prediction.descriptors} if prediction.descriptors else {}),
         **({"acr_tirads": tirads.to_json()} if (tirads := tirads_beside(spec, prediction.descriptors)) else {}),
         **({"brought": _brought_as_json(prediction.brought)} if prediction.brought else {}),
+        **_sureness(prediction),
+        "answer": answer_words(prediction, spec),
     }
+
+
+def _sureness(prediction: Prediction) -> dict[str, Any]:
+    """Return the prediction set and the referral as plain values; nothing of older bundles."""
+    found, referral = prediction.prediction_set, prediction.referral
+    if found is None or referral is None:
+        return {}
+    return {"prediction_set": {**asdict(found), "words": found.words}, "referral": asdict(referral)}
 
 
 def _out_of_distribution(prediction: Prediction) -> dict[str, Any]:
@@ -168,6 +179,14 @@ def _likeness(prediction: Prediction) -> dict[str, Any]:
         return {}
     percentile = {"out_of_distribution_percentile": found.percentile, "out_of_distribution_words": found.words}
     return {"out_of_distribution": found.score, **percentile}
+
+
+def _set_and_referral(prediction: Prediction) -> dict[str, Any]:
+    found, referral = prediction.prediction_set, prediction.referral
+    if found is None or referral is None:
+        return {}
+    band = {} if referral.low is None else {"refer_low": referral.low, "refer_high": referral.high}
+    return {"prediction_set": found.shown, "prediction_set_level": found.level, "refer": referral.refer, **band}
 
 
 def _tirads(prediction: Prediction, spec: Spec) -> dict[str, Any]:
@@ -215,6 +234,8 @@ def _row(prediction: Prediction, spec: Spec) -> dict[str, Any]:
         **({"frames": "; ".join(" ".join(map(str, one)) for one in prediction.frames)} if prediction.frames else {}),
         **_brought(prediction),
         **_likeness(prediction),
+        **_set_and_referral(prediction),
+        "answer": answer_words(prediction, spec),
         "marks": " ".join(spec.marks),
         "notice": DISCLAIMER,
         "error": "",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from isthmus.errors import IsthmusError
+from isthmus.inference.prediction_set import PredictionSet, Referral
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,11 @@ class Prediction:
         Of a model that knows what its training pictures were like.
     number : int
         Its place among the inputs, counted from 1; 0 where it was scored by itself.
+    prediction_set : PredictionSet, optional
+        The classes that the case may have; None of older bundles, which keep no limits.
+    referral : Referral, optional
+        Whether the case is left to somebody else; None of older bundles. `isthmus.inference.answer` says it all in
+        words.
     """
 
     sources: tuple[str, ...]
@@ -161,6 +167,8 @@ class Prediction:
     brought: Brought | None = None
     out_of_distribution: OutOfDistribution | None = None
     number: int = 0
+    prediction_set: PredictionSet | None = None
+    referral: Referral | None = None
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class SeenTirads:
         risk = ""
         if self.risk is not None:
             risk = f" (published risk of malignancy {_between(*(_percent(value) for value in self.risk))} %)"
-        points = f"ACR TI-RADS of this: {_between(*map(str, self.points))} points"
+        points = f"ACR table suggests {_between(*map(str, self.points))} points"
         return f"{points}, {level}{risk}" + (f"; open: {left}" if left else "")
 
     def to_json(self) -> dict[str, Any]:

@@ -5,14 +5,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from isthmus.imaging.preparation import Preparation
+from isthmus.models.answer_spec import AnswerSpec
 from isthmus.models.descriptors import DescriptorSpec
 from isthmus.models.join_spec import JoinSpec
 from isthmus.models.likeness_spec import LikenessSpec
 from isthmus.tables.vocabulary import MULTI_VALUED
 
-FORMAT = "isthmus-bundle/1.2"
+FORMAT = "isthmus-bundle/1.3"
 """1.1 added `aggregation`; 1.2 networks of several modalities (`join`), calibrations of several classes and of
-descriptors, and `out_of_distribution`."""
+descriptors, and `out_of_distribution`; 1.3 `answer`."""
 
 Option = bool | int | float | str | list[int]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -159,6 +160,8 @@ class BundleSpec(Facts):
         How a 2D network's logits of a clip's frames become the clip's.
     out_of_distribution : LikenessSpec, optional
         How like its training pictures it finds a picture; filled in by :func:`write_bundle`.
+    answer : AnswerSpec, optional
+        Limits of its prediction sets, and the band that it refers; bundles before 1.3 have none.
     smoke : bool
         True for a rehearsal whose numbers mean nothing.
     """
@@ -187,6 +190,7 @@ class BundleSpec(Facts):
     weights: WeightsFacts = WeightsFacts()
     versions: dict[str, str] = {}
     out_of_distribution: LikenessSpec | None = None
+    answer: AnswerSpec | None = None
     smoke: bool = False
 
     @model_validator(mode="after")
@@ -213,6 +217,9 @@ class BundleSpec(Facts):
             raise ValueError("out_of_distribution needs one scale for every part")
         if self.descriptor_calibration is not None:
             _fits_the_heads(self.descriptor_calibration, {} if self.descriptors is None else self.descriptors.heads)
+        if self.answer is not None:
+            at = None if self.thresholds is None else self.thresholds.value
+            self.answer.check(self.classes, at, self.calibration is not None)
         if self.prepare.crop == "lesion" and self.requires.region == "none":
             raise ValueError("prepare crops the lesion, so requires.region is 'box' or 'mask'")
         return self

@@ -4,11 +4,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from isthmus.models.answer_spec import AnswerSpec
 from isthmus.models.bundle_spec import Calibration, CohortFacts, Facts, Requires, Sha256, Thresholds, marks_of
 from isthmus.models.fused_columns import Join, WhereAbsent
 
-FORMAT = "isthmus-fused-bundle/1.1"
-"""1.1 added what is joined without a fitted head: ``join: mean``, whose ``mode`` is null."""
+FORMAT = "isthmus-fused-bundle/1.2"
+"""1.1 added what is joined without a fitted head: ``join: mean``, whose ``mode`` is null; 1.2 `answer`."""
 
 ArmName = Annotated[str, Field(pattern=r"^[^./\\:][^/\\:]*$", max_length=100)]
 """A name that is a folder inside the bundle, and nothing else."""
@@ -65,7 +66,7 @@ class FusedBundleSpec(Facts):
         Whether the heads learnt from patients that their networks never saw; None of a mean: nothing was learnt.
     perfusion : bool
         Whether what is measured in the case's contrast-enhanced clips joins the members.
-    classes, target, unit, aggregation, calibration, thresholds, cohort, versions, smoke
+    classes, target, unit, aggregation, calibration, thresholds, answer, cohort, versions, smoke
         As :class:`isthmus.models.bundle_spec.BundleSpec` has them; the views of a nodule are averaged before the heads.
     """
 
@@ -86,6 +87,7 @@ class FusedBundleSpec(Facts):
     aggregation: dict[Literal["nodule", "patient"], Literal["mean", "maximum"]]
     calibration: Calibration
     thresholds: Thresholds
+    answer: AnswerSpec | None = None
     cohort: CohortFacts
     versions: dict[str, str] = Field({})
     smoke: bool = False
@@ -99,6 +101,8 @@ class FusedBundleSpec(Facts):
         ):
             if len(set(names)) < len(names):
                 raise ValueError(f"one stands twice in {what}")
+        if self.answer is not None:
+            self.answer.check(self.classes, self.thresholds.value, True)
         if (self.mode is None) != (self.join == "mean"):
             raise ValueError("mode says how heads were fitted, and a mean has none")
         return self

@@ -14,8 +14,9 @@ from isthmus.report.page_tables import Cell, Row, Table, interval_cell, percent_
 from isthmus.report.reading import figure_endings, in_order, interval, number, percent_interval, split_name
 from isthmus.report.subject import Painters, Shown, Subject
 from isthmus.report.uncertainty import KEY, MAIN, uncertainty
+from isthmus.statistics.abstention import LEFT_SHARE
 
-SHOWN_SHARE = 0.2
+SHOWN_SHARE: Final = LEFT_SHARE
 
 
 def show(context: ReportContext) -> Shown | None:

@@ -10,11 +10,11 @@ from isthmus.report.analysis_table import AnalysisTable, by_split_and_arm, calib
 from isthmus.report.choosing_rows import Choosing, choosing_for
 from isthmus.report.subject import Study
 from isthmus.statistics.abstention import abstained, band, band_width, certainty, risk_coverage
-from isthmus.statistics.conformal import SetQuality, conformal_limits, prediction_sets, set_quality
+from isthmus.statistics.conformal import USUAL_LEVEL, SetQuality, conformal_limits, prediction_sets, set_quality
 
 KEY: Final = "uncertainty"
 LEVELS: Final = (0.80, 0.90, 0.95)
-MAIN: Final = 0.90
+MAIN: Final = USUAL_LEVEL
 """The level that the page shows."""
 SHARES: Final = (0.1, 0.2, 0.3)
 POINTS = 41

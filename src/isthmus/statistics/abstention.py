@@ -5,6 +5,7 @@ recalibration that moves the threshold along changes no order.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +16,9 @@ from isthmus.statistics.calibrators import safe_logit
 from isthmus.statistics.inputs import BoolArray, FloatArray, IntArray, as_binary, as_groups, as_probabilities, as_scores
 from isthmus.statistics.interval import Interval, normal_quantile, undefined
 from isthmus.statistics.proportions import clustered_proportion
+
+LEFT_SHARE: Final = 0.2
+"""The share of cases that are left to somebody else, where nothing else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,29 @@ def band(threshold: float, width: float) -> tuple[float, float]:
     """Return the probabilities between which nothing is called; a certainty of exactly the width is still called."""
     middle = float(safe_logit(np.array([threshold]))[0])
     return float(expit(middle - width)), float(expit(middle + width))
+
+
+def refer_band(probabilities: ArrayLike, threshold: float, share: float) -> tuple[float, float]:
+    """Return the band around a threshold within which the least certain share of these cases lies.
+
+    Parameters
+    ----------
+    probabilities : array_like [N]
+        Calibrated, of cases that choices may be made on.
+    threshold : float
+        On them; it lies in the band.
+    share : float
+        Of cases to be left to somebody else, 0..1.
+
+    Examples
+    --------
+    >>> low, high = refer_band([0.1, 0.4, 0.45, 0.7, 0.9], 0.5, 0.4)
+    >>> round(low, 3), round(high, 3)
+    (0.3, 0.7)
+    """
+    low, high = band(threshold, band_width(certainty(probabilities, threshold), share))
+    # At a threshold of 0 or 1, and for a width of 0, the logit there and back misses it by a rounding.
+    return min(low, threshold), max(high, threshold)
 
 
 def abstained(

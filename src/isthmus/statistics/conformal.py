@@ -7,6 +7,7 @@ its cases sharing its weight, and the promise is for one case drawn from a new g
 
 from dataclasses import dataclass
 from math import inf
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +19,9 @@ from isthmus.statistics.proportions import clustered_proportion
 
 # (n + 1) * 0.9 of 9 groups may come out as 9.000000000000002.
 ROUNDING = 1e-9
+
+USUAL_LEVEL: Final = 0.90
+"""The share of new patients whose class a set is made to hold, where nothing else is asked for."""
 
 
 @dataclass(frozen=True)
