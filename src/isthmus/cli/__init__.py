@@ -5,6 +5,7 @@
 from isthmus.cli.app import app, main
 from isthmus.cli import cohort_import
 from isthmus.cli import cohort_check
+from isthmus.cli import cohort_dicom
 from isthmus.cli import perfusion
 from isthmus.cli import elasticity
 from isthmus.cli import run
@@ -19,6 +20,6 @@ from isthmus.cli import first_contact
 # isort: on
 
 __all__ = [
-    "app", "cohort_check", "cohort_import", "elasticity", "evaluate", "first_contact", "localiser", "main", "models",
-    "perfusion", "predict", "rate", "run", "sample_size", "validate",
+    "app", "cohort_check", "cohort_dicom", "cohort_import", "elasticity", "evaluate", "first_contact", "localiser",
+    "main", "models", "perfusion", "predict", "rate", "run", "sample_size", "validate",
 ]  # fmt: skip

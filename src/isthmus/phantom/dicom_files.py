@@ -31,8 +31,8 @@ from isthmus.phantom.recording import Recording
 
 MANUFACTURER: Final = "Isthmus virtual scanner"
 COMMENT: Final = "SIMULATED; research use; not a medical device"
-_IMPLEMENTATION: Final = UID("2.25.175421406937025390107229219803547311466")  # a random UUID, fixed once (PS3.5 B.2)
-_JPEG_QUALITY: Final = 92
+IMPLEMENTATION: Final = UID("2.25.175421406937025390107229219803547311466")  # a random UUID, fixed once (PS3.5 B.2)
+JPEG_QUALITY: Final = 92
 _TISSUE, _COLOUR_FLOW, _CENTIMETRES, _FORMAT_2D = 1, 2, 3, 1
 _OPAQUE_REGION: Final = 0
 _FLOW_MODES: Final = ("doppler", "smi")
@@ -86,13 +86,13 @@ def _identity(recording: Recording, patient_id: str) -> Dataset:
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.MediaStorageSOPClassUID = storage
-    dataset.file_meta.ImplementationClassUID = _IMPLEMENTATION
+    dataset.file_meta.ImplementationClassUID = IMPLEMENTATION
     dataset.file_meta.ImplementationVersionName = "ISTHMUS"
     dataset.SOPClassUID = storage
-    dataset.SOPInstanceUID = _uid("instance", recording.modality, patient_id, *seeds)
+    dataset.SOPInstanceUID = digest_uid("instance", recording.modality, patient_id, *seeds)
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    dataset.StudyInstanceUID = _uid("study", patient_id, scene.patient_seed)
-    dataset.SeriesInstanceUID = _uid("series", recording.modality, patient_id, *seeds)
+    dataset.StudyInstanceUID = digest_uid("study", patient_id, scene.patient_seed)
+    dataset.SeriesInstanceUID = digest_uid("series", recording.modality, patient_id, *seeds)
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.PatientName = f"SIMULATED^{patient_id}"
     dataset.PatientID = patient_id
@@ -110,7 +110,7 @@ def _identity(recording: Recording, patient_id: str) -> Dataset:
     return dataset
 
 
-def _uid(*parts: str | int) -> UID:
+def digest_uid(*parts: str | int) -> UID:
     """Return a UID under 2.25 (PS3.5 B.2) whose 128 bits are a digest, marked as a name-based UUID (RFC 9562)."""
     digest = int.from_bytes(hashlib.sha256("|".join(map(str, ("isthmus", *parts))).encode()).digest()[:16])
     digest = digest & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62
@@ -197,7 +197,7 @@ def _pack_clip(dataset: Dataset, frames: Iterable[NDArray[np.uint8]], recording:
     for pixels in frames:
         stream = io.BytesIO()
         Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0]).save(
-            stream, format="JPEG", quality=_JPEG_QUALITY, subsampling="4:2:2"
+            stream, format="JPEG", quality=JPEG_QUALITY, subsampling="4:2:2"
         )
         packed.append(stream.getvalue())
     if recording.shape[3] == 3:
