@@ -80,7 +80,7 @@ def _scored_class(prediction: Prediction, spec: BundleSpec | FusedBundleSpec) ->
 def _parts(spec: BundleSpec | FusedBundleSpec) -> str:
     if isinstance(spec, BundleSpec):
         return "single networks"
-    return "single folds" if spec.mode is None else "single pairs of networks and head"
+    return "single folds" if spec.mode is None else "single pairs"
 
 
 def _call(prediction: Prediction, spec: BundleSpec | FusedBundleSpec) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from isthmus.files import read_json
 from isthmus.manifest import package_versions, version
+from isthmus.models.answer_spec import AnswerSpec
 from isthmus.models.bundle import write_bundle
 from isthmus.models.bundle_spec import (
     BundleSpec,
@@ -53,6 +54,7 @@ def write_bundles(
     fused: Sequence[FusedFit],
     frozen: dict[str, Any],
     fitted: Mapping[str, Fitted],
+    answers: Mapping[str, AnswerSpec],
 ) -> None:
     """Write `arms/<arm>/bundle` for every arm and fusion, anew: it is a function of the fits and of `frozen.json`.
 
@@ -72,15 +74,18 @@ def write_bundles(
         The content of `frozen.json`.
     fitted : mapping
         Arm to what its networks know of their training pictures.
+    answers : mapping
+        Arm or fusion to what it may say of how sure it is.
     """
     first = protocol.splits.seeds[0]
     for key in protocol.arms:
         own = [fit for fit in fits if fit.arm == key and fit.seed == first]
         spec, states = _model(run_folder, protocol, cases, own, key, frozen["arms"][key])
+        spec = spec.model_copy(update={"answer": answers[key]})
         write_bundle(_anew(run_folder, key), spec, states, likeness=fitted[key].likeness)
     for key in protocol.fusions:
         folds = [fit for fit in fused if fit.key == key and fit.seed == first]
-        _write_fused(run_folder, protocol, cases, folds, frozen["arms"][key])
+        _write_fused(run_folder, protocol, cases, folds, frozen["arms"][key], answers[key])
 
 
 def _anew(run_folder: Path, key: str) -> Path:
@@ -120,7 +125,12 @@ class _Weights(Sequence[Mapping[str, "Tensor"]]):
 
 
 def _write_fused(
-    run_folder: Path, protocol: Protocol, cases: Cases, folds: Sequence[FusedFit], frozen: dict[str, Any]
+    run_folder: Path,
+    protocol: Protocol,
+    cases: Cases,
+    folds: Sequence[FusedFit],
+    frozen: dict[str, Any],
+    answer: AnswerSpec,
 ) -> None:
     key, fusion, classifier = folds[0].key, folds[0].fusion, frozen["candidate"]
     pairs = [(fit, pair) for fit in folds for pair in fit.pairs]
@@ -148,6 +158,7 @@ def _write_fused(
         aggregation=dict(cases.target.aggregation),
         calibration=Calibration(**frozen["calibration"], fitted_on=frozen["chosen_on"]),
         thresholds=Thresholds(rule=frozen["rule"], value=frozen["threshold"], chosen_on=frozen["chosen_on"]),
+        answer=answer,
         cohort=_cohort(cases),
         versions=_versions("scikit-learn", "skops", "xgboost-cpu", "lightgbm"),
         smoke=not protocol.claims,

@@ -93,8 +93,6 @@ def freeze(predictions: pd.DataFrame, classes: list[str], rule: str, facts: Mapp
         For each arm, `folds` (from each fold's tuning part, for its own held-out calls) and the arm's own
         calibration and threshold (from the out-of-fold predictions of the first seed, the model that meets others).
     """
-    # Of two classes one probability says it all.
-    scores = [f"p_{name}" for name in (classes if len(classes) > 2 else classes[-1:])]
     arms: dict[str, Any] = {}
     for arm, rows in predictions.groupby("arm", sort=True):
         first = rows["seed"].min()
@@ -106,10 +104,17 @@ def freeze(predictions: pd.DataFrame, classes: list[str], rule: str, facts: Mapp
             "candidate": str(own["candidate"].iloc[0]),
             **_point(own, classes, rule),
             "chosen_on": f"out-of-fold predictions of seed {first}",
-            "predictions": sha256_of_json(own[["unit_id", "fold", *scores]].astype(str).to_numpy().tolist()),
+            "predictions": predictions_chosen_on(own, classes),
             "folds": folds,
         }
     return {"format": "isthmus-frozen/1.0", **facts, "classes": classes, "arms": arms}
+
+
+def predictions_chosen_on(rows: pd.DataFrame, classes: list[str]) -> str:
+    """Return a SHA-256 of the predictions that an arm's calibration and threshold are chosen on."""
+    # Of two classes one probability says it all.
+    scores = [f"p_{name}" for name in (classes if len(classes) > 2 else classes[-1:])]
+    return sha256_of_json(rows[["unit_id", "fold", *scores]].astype(str).to_numpy().tolist())
 
 
 def _point(rows: pd.DataFrame, classes: list[str], rule: str) -> dict[str, Any]:

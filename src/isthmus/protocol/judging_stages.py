@@ -10,6 +10,7 @@ import pandas as pd
 from isthmus.imaging.cache import PreparedCache
 from isthmus.manifest import Manifest
 from isthmus.progress import Progress
+from isthmus.protocol.answers import answers_of
 from isthmus.protocol.bundles import write_bundles
 from isthmus.protocol.candidates import PREDICTIONS
 from isthmus.protocol.case_doubts import case_doubts
@@ -91,7 +92,11 @@ class JudgingStages:
         """
         trained = self.trained
         fits, fused = trained.fits, trained.fused
-        write_bundles(self.folder, trained.protocol, trained.training, fits, fused, trained.frozen, self.fitted)
+        keys = [*trained.protocol.arms, *trained.protocol.fusions]
+        answers = answers_of(trained.rows, trained.training, trained.frozen, keys)
+        write_bundles(
+            self.folder, trained.protocol, trained.training, fits, fused, trained.frozen, self.fitted, answers
+        )
         opener = Opener(self.folder, trained.protocol, fits, fused, self.cache, self.progress)
         rows, seed_rows = self.open_sets(opener)
         return rows, self.write_predictions(rows), self.write_seeds(seed_rows)
