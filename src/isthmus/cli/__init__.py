@@ -14,6 +14,7 @@ from isthmus.cli import evaluate
 from isthmus.cli import sample_size
 from isthmus.cli import predict
 from isthmus.cli import localiser
+from isthmus.cli import serve
 from isthmus.cli import rate
 from isthmus.cli import models
 from isthmus.cli import first_contact
@@ -21,5 +22,5 @@ from isthmus.cli import first_contact
 
 __all__ = [
     "app", "cohort_check", "cohort_dicom", "cohort_import", "elasticity", "evaluate", "first_contact", "localiser",
-    "main", "models", "perfusion", "predict", "rate", "run", "sample_size", "validate",
+    "main", "models", "perfusion", "predict", "rate", "run", "sample_size", "serve", "validate",
 ]  # fmt: skip
