@@ -1,7 +1,7 @@
 """Which instances of a study are looked at, and as what: told by the header, and where a scanner says little by rules.
 
 A rule names what an instance must have; the first rule that fits decides. An instance that none fits is what its
-ultrasound regions and Image Type say (:func:`isthmus.cohort.sources.dicom_files.modality_of`).
+ultrasound regions and Image Type say (:func:`isthmus.cohort.sources.dicom_files.modality_told`).
 """
 
 import re
@@ -65,6 +65,11 @@ class DeviceRule(_Said):
     secondary_capture: bool = False
     modality: Modality | Literal["leave_out"]
     scan_area: tuple[float, float, float, float] | None = None
+
+    @staticmethod
+    def found(pattern: str, text: str) -> bool:
+        """Whether a pattern is found in a text."""
+        return re.search(pattern, text, re.IGNORECASE) is not None
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

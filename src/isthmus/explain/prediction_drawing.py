@@ -44,7 +44,7 @@ def draw_prediction(
 
 def draw_picture(predictor: Predictor, picture: Picture, prediction: Prediction) -> NDArray[np.uint8]:
     """Return a picture with the parts' mean heat for the class explained, outline, scale and words: uint8 [H, W, 3]."""
-    return draw_heat(predictor, picture, prediction, _heat(predictor, picture, prediction)[0])
+    return draw_heat(predictor, picture, prediction, heat_of(predictor, picture, prediction)[0])
 
 
 def draw_heat(
@@ -68,7 +68,7 @@ def draw_heat(
 
 
 def _draw_clip(predictor: Predictor, picture: Picture, prediction: Prediction, still: Path) -> list[Path]:
-    spec, seen, source = predictor.spec, _seen(predictor, picture, prediction), _source(predictor, picture)
+    spec, seen, source = predictor.spec, _seen(predictor, picture, prediction), source_clip(predictor, picture)
     score, target = _score(predictor, picture, prediction), spec.classes[explained(predictor, prediction)]
     marks = [MARKS[mark] for mark in spec.marks]
     rate, speed = playing_rate(seen.attention.frames, seen.attention.rate_hz)
@@ -97,10 +97,10 @@ def _draw_channels(predictor: Predictor, picture: Picture, prediction: Predictio
     clip = ChannelClip(
         middle(prepared.pixels[None][:, own], size)[0],
         middle(prepared.lesion_mask[None][:, own], size)[0].astype(bool),
-        _heat(predictor, picture, prediction)[0],
+        heat_of(predictor, picture, prediction)[0],
         effects[0],
         prepared.frame_indices[own],
-        _rate(picture),
+        rate_of(picture),
     )
     lines = [f"Grad-CAM, model score {_score(predictor, picture, prediction)}; research use only"]
     target = spec.classes[explained(predictor, prediction)]
@@ -117,7 +117,7 @@ def _place(predictor: Predictor, prediction: Prediction) -> int:
     return list(predictor.spec.classes).index(explained(predictor, prediction))
 
 
-def _heat(predictor: Predictor, picture: Picture, prediction: Prediction) -> NDArray[np.float32]:
+def heat_of(predictor: Predictor, picture: Picture, prediction: Prediction) -> NDArray[np.float32]:
     """Return the parts' mean heat on each frame seen: float32 [T, crop, crop]."""
     prepared, spec = picture.prepared, predictor.spec
     heat = heat_of_pixels(
@@ -133,16 +133,17 @@ def _heat(predictor: Predictor, picture: Picture, prediction: Prediction) -> NDA
 
 def _seen(predictor: Predictor, picture: Picture, prediction: Prediction) -> SeenClip:
     prepare, prepared = predictor.spec.prepare, picture.prepared
-    own, heat = looked_at(prepare), _heat(predictor, picture, prediction)
+    own, heat = looked_at(prepare), heat_of(predictor, picture, prediction)
     lesions = middle(prepared.lesion_mask[None][:, own], prepare.crop_size)[0].astype(bool)
     frames = prepared.frame_indices[own]
     # Without an outline nothing is said of the frames in which the lesion is in plane.
     shown = lesions.any(axis=(1, 2)) if lesions.any() else None
-    attention = Attention(frame_attention(heat[None])[0], frames, shown, rate_hz=_rate(picture))
+    attention = Attention(frame_attention(heat[None])[0], frames, shown, rate_hz=rate_of(picture))
     return SeenClip(middle(prepared.pixels[None][:, own], prepare.crop_size)[0], heat, lesions, attention)
 
 
-def _source(predictor: Predictor, picture: Picture) -> SourceClip:
+def source_clip(predictor: Predictor, picture: Picture) -> SourceClip:
+    """Return the frames that a network saw of a clip, whole; of a still its one."""
     prepared, clip = picture.prepared, picture.clip
     numbers = np.unique(prepared.frame_indices)
     places = np.searchsorted(numbers, prepared.frame_indices[looked_at(predictor.spec.prepare)])
@@ -163,7 +164,7 @@ def _lesion_in(lesion: Lesion | None, place: int, shape: tuple[int, int]) -> NDA
     return lesion_on_source(one, shape)
 
 
-def _rate(picture: Picture) -> float | None:
+def rate_of(picture: Picture) -> float | None:
     """Return the recording's frames a second, where its file states times."""
     times, numbers = picture.clip.frame_times_s, np.unique(picture.prepared.frame_indices)
     if times is None or len(numbers) < 2 or times[-1] <= times[0]:

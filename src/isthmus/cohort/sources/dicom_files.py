@@ -171,7 +171,7 @@ def _told(source: Path, relative: str, number: int, limits: Limits) -> DicomFile
         return OtherFile(number, relative, "unreadable", error.what)
     except OSError as error:
         return OtherFile(number, relative, "unreadable", f"the file cannot be opened: {error.strerror}")
-    return _no_picture(header, relative, number) or _dicom_file(header, relative, number)
+    return no_picture(header, relative, number) or _dicom_file(header, relative, number)
 
 
 def _claims_dicom(path: Path) -> bool:
@@ -180,7 +180,8 @@ def _claims_dicom(path: Path) -> bool:
     return head[_PREAMBLE:] == b"DICM" or path.suffix.lower() in _HEADER_SUFFIXES
 
 
-def _no_picture(header: FileDataset, relative: str, number: int) -> OtherFile | None:
+def no_picture(header: FileDataset, relative: str, number: int) -> OtherFile | None:
+    """Return why a file holds no ultrasound picture in two dimensions; None where it does."""
     # A class that is none is not warned of: pydicom would print it.
     named = _text(header, "SOPClassUID") or str(header.file_meta.get("MediaStorageSOPClassUID", ""))
     kind = UID(named, validation_mode=config.IGNORE)
@@ -213,7 +214,7 @@ def _dicom_file(header: FileDataset, relative: str, number: int) -> DicomFile:
         person=tuple(_text(header, name) for name in _PEOPLE),
         taken=(*order, *counted, relative),
         device="".join(letter for letter in " ".join(device.split()) if letter.isprintable())[:_LONGEST_TEXT],
-        modality=_modality(header),
+        modality=modality_told(header),
         burned_in=_text(header, "BurnedInAnnotation").upper(),
     )
 
@@ -226,7 +227,8 @@ def _text(header: Any, name: str) -> str:
     return "\\".join(str(part) for part in parts).replace("\0", "").strip()
 
 
-def _modality(header: FileDataset) -> str:
+def modality_told(header: FileDataset) -> str:
+    """Return ``bmode`` or ``doppler`` as regions or Image Type say; '' where neither does."""
     regions = _regions(header)
     if any(form == _SPECTRAL or kind == _COLOUR_FLOW for form, kind in regions):
         return "doppler"
