@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from isthmus.imaging.frames import key_frames_in_words
 from isthmus.manifest import DISCLAIMER
+from isthmus.models.answer_card import answer_in_card
 from isthmus.models.bundle_spec import ClassCalibration
 
 if TYPE_CHECKING:
@@ -150,7 +151,8 @@ def _output(spec: "BundleSpec") -> str:
         lines.append(_likeness(spec.out_of_distribution))
     calibration, thresholds = spec.calibration, spec.thresholds
     if isinstance(calibration, ClassCalibration):
-        return "## Output\n\n" + "\n\n".join([*lines, *_of_classes(calibration, list(spec.classes))])
+        lines += _of_classes(calibration, list(spec.classes))
+        return "## Output\n\n" + "\n\n".join([*lines, *answer_in_card(spec.answer, spec.classes, spec.unit)])
     if calibration is None:
         lines.append("The probabilities were not calibrated: read them as scores.")
     else:
@@ -166,7 +168,7 @@ def _output(spec: "BundleSpec") -> str:
             f"Positive from {thresholds.value:.4f} on the {thresholds.on} (rule: {thresholds.rule}; chosen on "
             f"{thresholds.chosen_on})."
         )
-    return "## Output\n\n" + "\n\n".join(lines)
+    return "## Output\n\n" + "\n\n".join([*lines, *answer_in_card(spec.answer, spec.classes, spec.unit)])
 
 
 def _likeness(said: "LikenessSpec") -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from isthmus.manifest import DISCLAIMER
+from isthmus.models.answer_card import answer_in_card
 from isthmus.models.card import MARKS, NODULES, REFERENCES, REGIONS
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _output(spec: "FusedBundleSpec") -> str:
         f"{calibration.slope:.3f}, fitted on {calibration.fitted_on}). It holds at the prevalence of the training "
         "cohort; elsewhere it must be checked."
         f"\n\nPositive from {thresholds.value:.4f} on the {thresholds.on} (rule: {thresholds.rule}; chosen on "
-        f"{thresholds.chosen_on})."
+        f"{thresholds.chosen_on}).\n\n" + "\n\n".join(answer_in_card(spec.answer, spec.classes, spec.unit))
     )
 
 
