@@ -53,7 +53,21 @@ TRAINING_MODULES = (
     "xgboost",
 )
 # What the extra `clinic` brings beside those.
-CLINIC_MODULES = ("highdicom", "pynetdicom", "dicomweb_client", "onnx", "onnxscript", "onnxruntime", "openvino")
+CLINIC_MODULES = (
+    "highdicom",
+    "pynetdicom",
+    "dicomweb_client",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
+    "openvino",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "sqlalchemy",
+    "alembic",
+    "argon2",
+)
 
 
 @app.callback()
