@@ -90,7 +90,6 @@ def _application(room: Room) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        max_body_size=room.settings.request_bytes,
         form_limits={"max_files": 0, "max_fields": 100},
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -99,8 +98,8 @@ def _application(room: Room) -> FastAPI:
     add_handlers(application)
     application.mount("/static", StaticFiles(directory=STATIC), name="static")
     for subject in SUBJECTS:
-        application.include_router(subject.pages)
-        application.include_router(subject.api)
+        for router in (subject.pages, subject.api):
+            application.include_router(router, max_body_size=room.settings.request_bytes)
         if (uploads := getattr(subject, "uploads", None)) is not None:
             application.include_router(uploads, max_body_size=room.settings.upload_bytes)
     _describe_api(application, room.settings)

@@ -56,11 +56,17 @@ class Guard:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        started = False
+        started = replaced = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal started
+            nonlocal started, replaced
+            if replaced:
+                return
             if message["type"] == "http.response.start":
+                if _is_bare_too_large(message):
+                    await answer(request, Refusal(413, "too_large"))(scope, receive, send_with_headers)
+                    replaced = True
+                    return
                 started = True
                 self._add_headers(scope, message)
             await send(message)
@@ -94,6 +100,12 @@ class Guard:
         headers.setdefault("Cache-Control", _caching(scope, message["status"]))
         if message["status"] == 413:
             headers["Connection"] = "close"  # or the rest of the ten gigabytes would still be taken in
+
+
+def _is_bare_too_large(message: Message) -> bool:
+    """Return whether an answer is the framework's own 413: three words without the next step."""
+    kind = Headers(raw=message.get("headers", [])).get("content-type", "")
+    return bool(message["status"] == 413) and kind.startswith("text/plain")
 
 
 def _is_from_elsewhere(headers: Headers, host: str) -> bool:
