@@ -8,6 +8,7 @@ from isthmus.cli.predict_options import (
     BundleArgument,
     CasesOption,
     ColumnOption,
+    DicomOption,
     ExplainOption,
     FrameRateOption,
     InputsArgument,
@@ -16,6 +17,7 @@ from isthmus.cli.predict_options import (
     NetworkOption,
     ScanAreaOption,
 )
+from isthmus.errors import InputError
 
 
 @app.command()
@@ -32,6 +34,7 @@ def predict(
     frame_rate: FrameRateOption = None,
     network: NetworkOption = None,
     explain: ExplainOption = False,
+    dicom: DicomOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score pictures or clips with a trained model: calibrated probability, call at the frozen threshold, heat map.
@@ -49,6 +52,9 @@ def predict(
     """
     from isthmus.explain.prediction_cases import predict_given
 
+    beside = [name for name, given in (("--cases", cases), ("--network", network)) if given and dicom]
+    if beside:
+        raise InputError(f"--dicom stands beside {beside[0]}", expected="DICOM files of one study, and --dicom alone")
     with progress_bars(as_json) as progress:
         done = predict_given(
             bundle,
@@ -65,6 +71,22 @@ def predict(
             networks=network or [],
             progress=progress,
         )
-    show(done.to_json(), as_json, done.lines())
+    said, lines = done.to_json(), done.lines()
+    if dicom:
+        from isthmus.clinic.predicted_dicom import write_dicom_results
+
+        made = write_dicom_results(
+            bundle,
+            inputs or [],
+            out / "dicom",
+            boxes=box or [],
+            masks=mask or [],
+            scan_areas=scan_area or [],
+            columns=column or [],
+            localiser=localiser,
+        )
+        said["dicom"] = [path.relative_to(out).as_posix() for path in made.files]
+        lines += [*made.sentences, f"DICOM objects of the same study, which name the patient: {out / 'dicom'}"]
+    show(said, as_json, lines)
     if done.failed:
         raise typer.Exit(1)

@@ -55,3 +55,11 @@ ExplainOption = Annotated[
         "--explain", help="Add a Grad-CAM overlay for each picture; of fused models what each member brought, too."
     ),
 ]
+DicomOption = Annotated[
+    bool,
+    typer.Option(
+        "--dicom",
+        help="Also write DICOM objects of the pictures' own study into DIR/dicom: report (TID 1500), captures with "
+        "the heat map, regions. They name the patient, as the pictures do. Inputs must be DICOM.",
+    ),
+]

@@ -30,7 +30,7 @@ _WIDE, _HIGH, _CLIP_WIDE, _CLIP_HIGH = 640, 600, 440, 440
 """Most pixels of each half: of a still, and of a clip, whose frames are many."""
 
 _WORDS_WIDE, _FEWEST = 960, 720
-_GAP, _CURVE, _MARGIN, _LINE, _HEADLINE, _SCALE = 4, 92, 16, 22, 46, 240
+_GAP, _CURVE, _MARGIN, _LINE, _AFTER, _HEADLINE, _SCALE = 4, 92, 16, 22, 6, 46, 240
 _BLACK, _DARK, _WHITE, _INK, _ORANGE = (12, 14, 18), (38, 46, 58), (255, 255, 255), (205, 210, 216), (255, 176, 88)
 
 
@@ -92,7 +92,7 @@ def picture_pages(
         right = draw_heat(clean, hot, clip.region, outline, window, width=half)
         pair = np.hstack([left, np.full((len(left), _GAP, 3), _DARK, np.uint8), right])
         rows = [above, _centred(pair, width)]
-        rows += [] if attention is None else [draw_curve(attention, width, _CURVE, place)]
+        rows += [] if attention is None else [255 - draw_curve(attention, width, _CURVE, place)]
         drawn.append(np.vstack([*rows, under]))
     rate = None if count == 1 else float(playing_rate(_numbers(seen), rate_of(seen.picture))[0])
     return Pages(_even(np.stack(drawn)), rate)
@@ -152,14 +152,15 @@ def _under(width: int, lines: Sequence[str], hottest: str | None) -> Colours:
     rows = [(part, _WHITE, 17) for part in wrapped(first, round(width * 14 / 17))]
     rows += [(part, _INK, 14) for line in others for part in wrapped(line, width)]
     above = 0 if hottest is None else 2 * _LINE + 4
-    picture, draw = _strip(width, 2 * _MARGIN + above + _LINE * len(rows), _BLACK)
+    picture, draw = _strip(width, 2 * _MARGIN + above + _LINE * len(rows) + _AFTER, _BLACK)
     if hottest is not None:
         across = min(_SCALE, width - 2 * _MARGIN)
         picture.paste(_scale(across), (_MARGIN, _MARGIN))
         draw.text((_MARGIN, _MARGIN + 15), "0: none", _INK, font=font(14))
         draw.text((_MARGIN + across, _MARGIN + 15), f"1: hottest {hottest}", _INK, font=font(14), anchor="ra")
     for row, (text, ink, size) in enumerate(rows):
-        draw.text((_MARGIN, _MARGIN + above + _LINE * row), text, ink, font=font(size))
+        down = _AFTER if ink == _INK else 0
+        draw.text((_MARGIN, _MARGIN + above + down + _LINE * row), text, ink, font=font(size))
     return np.asarray(picture, dtype=np.uint8)
 
 

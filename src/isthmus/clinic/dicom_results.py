@@ -165,15 +165,16 @@ def _describe_series(dataset: "Dataset", kind: str, origin: Origin, instances: S
 
 
 def _set_body_part(dataset: "Dataset", kind: str, source: "Dataset") -> None:
-    """Say which body part an image is of, as its source does (General Series and General Image modules)."""
+    """Say which body part an image is of, as its source does; one that says nothing was sent as of the thyroid."""
     if kind == "report":
         return
-    for keyword in ("BodyPartExamined", "Laterality"):
-        if keyword in source:
+    said = [keyword for keyword in ("BodyPartExamined", "Laterality") if keyword in source]
+    if kind == "capture":
+        for keyword in said:
             dataset[keyword] = source[keyword]
-    if "BodyPartExamined" not in source and "Laterality" not in source:
-        dataset.Laterality = ""  # type 2C: empty where it is not known
-    dataset.PatientOrientation = ""
+        if not said:
+            dataset.BodyPartExamined = "THYROID"
+    dataset.PatientOrientation = ""  # type 2C: empty where it is not known
 
 
 def _set_times(dataset: "Dataset", at: datetime, zone: str) -> None:

@@ -13,7 +13,7 @@ from isthmus.clinic.study_instances import Instance, Study
 from isthmus.errors import InputError, RegionMissing
 from isthmus.explain.prediction_drawing import explained, heat_of
 from isthmus.explain.prepared_heat import heat_of_pixels
-from isthmus.inference.clip_proposal import Proposer
+from isthmus.inference.clip_proposal import NOT_FOUND, Proposer
 from isthmus.inference.fused_case import Case, View
 from isthmus.inference.fused_predictor import FusedPredictor
 from isthmus.inference.joined_cases import joined_of, predict_looks, read_looks
@@ -54,6 +54,22 @@ class Model:
             return list(dict.fromkeys(name for names in own for name in names))
         return list(self.predictor.spec.requires.modalities)
 
+    def looks_at(self, instance: Instance) -> bool:
+        """Whether an instance is of a modality that it looks at, and a still or a clip as it needs it."""
+        if not isinstance(self.predictor, FusedPredictor):
+            return instance.modality in self.modalities and _is_kind(instance, self.predictor)
+        own = [arm for arm in self.predictor.spec.members if instance.modality in arm.requires.modalities]
+        if self.predictor.spec.perfusion and instance.modality == "ceus":
+            return True
+        return any(_is_kind(instance, self.predictor.members[member.arm]) for member in own)
+
+    def cannot_place(self, modality: str) -> bool:
+        """Whether it needs a region in a modality in which a localiser, which learns from B-mode, proposes none."""
+        if not isinstance(self.predictor, FusedPredictor):
+            return modality != "bmode" and self.predictor.spec.requires.region != "none"
+        own = [one.requires for one in self.predictor.spec.members if modality in one.requires.modalities]
+        return modality not in ("bmode", "cine") and any(one.region != "none" for one in own)
+
     @property
     def joins(self) -> bool:
         """Whether it makes one case of the pictures of several modalities."""
@@ -64,6 +80,11 @@ class Model:
         """Whether it scores no picture without one."""
         members = self.predictor.members.values() if isinstance(self.predictor, FusedPredictor) else [self.predictor]
         return any(one.spec.requires.region != "none" for one in members)
+
+
+def _is_kind(instance: Instance, predictor: Predictor) -> bool:
+    """Whether an instance is a clip for a model of clips, or a still for one of stills."""
+    return (instance.frames > 1) == (predictor.spec.prepare.frames is not None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +129,11 @@ class NoAnswer:
 
 
 def answers_of(
-    model: Model, study: Study, within_s: float, given: Mapping[Path, View] | None = None
+    model: Model,
+    study: Study,
+    within_s: float,
+    given: Mapping[Path, View] | None = None,
+    columns: Mapping[str, str | float | None] | None = None,
 ) -> Iterator[Answer | NoAnswer]:
     """Score what a model can look at in a study, one after the other; pixels are let go in between.
 
@@ -122,6 +147,8 @@ def answers_of(
         As for :func:`isthmus.clinic.study_cases.instances_of_case`.
     given : mapping, optional
         Of files whose region was drawn: what is known of them.
+    columns : mapping, optional
+        What is known of the one case of a fused model.
 
     Yields
     ------
@@ -130,11 +157,15 @@ def answers_of(
     """
     views = given or {}
     if model.joins:
-        yield from _of_case(model, study, within_s, views)
+        yield from _of_case(model, study, within_s, views, columns or {})
         return
     for instance in study.instances:
-        if instance.modality in model.modalities:
+        if model.looks_at(instance):
             yield _of_picture(model, instance, _view(instance, views))
+
+
+def _drawn(view: View) -> bool:
+    return view.box is not None or view.mask is not None
 
 
 def _view(instance: Instance, views: Mapping[Path, View]) -> View:
@@ -148,22 +179,34 @@ def _of_picture(model: Model, instance: Instance, view: View) -> Answer | NoAnsw
         picture = replace(picture, source=instance.shown)
         prediction = model.predictor.predict_picture(picture)
     except InputError as error:
-        return NoAnswer((instance,), _why(error, [instance], model))
+        return NoAnswer((instance,), _why(error, [instance]))
     heat = heat_of(model.predictor, picture, prediction)
     return Answer(prediction, (Seen(instance, picture, model.predictor, heat),))
 
 
-def _of_case(model: Model, study: Study, within_s: float, views: Mapping[Path, View]) -> Iterator[Answer | NoAnswer]:
-    usable = [one for one in study.instances if one.modality in model.modalities]
+def _of_case(
+    model: Model,
+    study: Study,
+    within_s: float,
+    views: Mapping[Path, View],
+    columns: Mapping[str, str | float | None],
+) -> Iterator[Answer | NoAnswer]:
+    usable = [one for one in study.instances if model.looks_at(one)]
     if not usable:
         return
     try:
         chosen, notes = instances_of_case(usable, model.modalities, within_s)
-        case = Case({modality: [_view(one, views)] for modality, one in chosen.items()})
+        blind = [one for one in chosen if model.cannot_place(one) and not _drawn(_view(chosen[one], views))]
+        notes += [f"{one} is left out: regions are proposed in B-mode only, and nobody drew one" for one in blind]
+        chosen = {modality: one for modality, one in chosen.items() if modality not in blind}
+        if not chosen:
+            yield NoAnswer(tuple(usable), f"no result: {notes[-1]}")
+            return
+        case = Case({modality: [_view(one, views)] for modality, one in chosen.items()}, columns)
         score = _fused if isinstance(model.predictor, FusedPredictor) else _joined
         prediction, seen = score(model, case, {str(one.path): one for one in chosen.values()})
     except InputError as error:
-        yield NoAnswer(tuple(usable), _why(error, usable, model))
+        yield NoAnswer(tuple(usable), _why(error, usable))
         return
     names = {one.path.name: one.shown for one in chosen.values()}
     said = [_renamed(note, names) for note in (*prediction.notes, *notes)]
@@ -206,9 +249,9 @@ def _joined(model: Model, case: Case, files: Mapping[str, Instance]) -> tuple[Pr
     return prediction, seen
 
 
-def _why(error: InputError, instances: list[Instance], model: Model) -> str:
+def _why(error: InputError, instances: list[Instance]) -> str:
     """Return why there is no score, without a path and without a file's name."""
-    if isinstance(error, RegionMissing) and model.localiser is not None:
+    if isinstance(error, RegionMissing) and error.what == NOT_FOUND:
         return NO_REGION
     said = error.what + (f"; expected {error.expected}" if error.expected else "")
     for one in instances:

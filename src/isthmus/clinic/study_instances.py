@@ -16,7 +16,7 @@ from isthmus.clinic.study_modules import OF_THE_STUDY, as_text, frames_of, whole
 from isthmus.cohort.sources.dicom_files import modality_told, no_picture
 from isthmus.errors import InputError, PictureError
 from isthmus.imaging.clip import Box
-from isthmus.imaging.dicom import read_header
+from isthmus.imaging.dicom_header import read_header
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.masked_screen import find_screen_mask, says_text
 from isthmus.imaging.read import open_clip

@@ -4,6 +4,7 @@ They are copied into results as they stand in the source, in the source's charac
 identifiers go.
 """
 
+import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ CLINICAL_TRIAL: Final = (
     "ClinicalTrialSponsorName", "ClinicalTrialProtocolID", "ClinicalTrialProtocolName", "ClinicalTrialSiteID",
     "ClinicalTrialSiteName", "ClinicalTrialSubjectID", "ClinicalTrialSubjectReadingID", "ClinicalTrialTimePointID",
 )  # fmt: skip
+_UNICODE: Final = "ISO_IR 192"
 _EMPTY_WHERE_ABSENT: Final = (
     # Type 2 (PS3.5 7.4.3): present in every object, and empty where nothing is known.
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
@@ -83,8 +85,16 @@ def put_into_study(result: "Dataset", source: "Dataset") -> None:
             result[keyword] = source[keyword]
         elif keyword in _EMPTY_WHERE_ABSENT:
             setattr(result, keyword, "")
-    if not all(_fits(text, source.get("SpecificCharacterSet")) for text in own):
-        result.SpecificCharacterSet = "ISO_IR 192"
+    charset = [_repaired(one) for one in as_text(source, "SpecificCharacterSet").split("\\")]
+    if not all(_fits(text, charset) for text in own):
+        charset = [_UNICODE]
+    if any(charset):
+        result.SpecificCharacterSet = charset if len(charset) > 1 else charset[0]
+
+
+def _repaired(charset: str) -> str:
+    """Return the name of a character set as the standard spells it; scanners write ISO-IR 100, too."""
+    return f"ISO_IR{charset[6:]}" if charset[:6] in ("ISO-IR", "ISO IR") else charset
 
 
 def _texts(result: "Dataset") -> list[str]:
@@ -96,10 +106,13 @@ def _texts(result: "Dataset") -> list[str]:
     return found
 
 
-def _fits(text: str, charset: Any) -> bool:
+def _fits(text: str, charset: list[str]) -> bool:
     from pydicom.charset import convert_encodings
 
-    for encoding in convert_encodings(charset or ""):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a set that nobody knows; the text then does not fit
+        encodings = convert_encodings(charset)
+    for encoding in encodings:
         try:
             text.encode(encoding)
         except (UnicodeError, LookupError):

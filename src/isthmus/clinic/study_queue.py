@@ -37,13 +37,20 @@ class StudyQueue:
     def __init__(self, settings: NodeSettings, inbox: Inbox, worker: AssessmentWorker, log: NodeLog) -> None:
         self._settings, self._inbox, self._worker, self._log = settings, inbox, worker, log
         self._stopping = False
+        self._since = time.time()
+
+    def begin(self) -> None:
+        """Count quiet from now: the node listens."""
+        self._since = time.time()
 
     def step(self) -> bool:
         """Look at one study that is complete; return whether there was one."""
         now = time.time()
         rows = self._inbox.journal.rows(
-            "SELECT * FROM studies WHERE state = 'waiting' AND changed_at + ? <= ? AND next_at <= ? "
+            # While this node did not listen nothing could come: quiet is counted from its start at the earliest.
+            "SELECT * FROM studies WHERE state = 'waiting' AND MAX(changed_at, ?) + ? <= ? AND next_at <= ? "
             "ORDER BY changed_at LIMIT 1",
+            self._since,
             self._settings.study.quiet_s,
             now,
             now,
@@ -63,7 +70,7 @@ class StudyQueue:
     def stop(self) -> None:
         """End the assessment that runs; its study waits in the journal for the next start."""
         self._stopping = True
-        self._worker.stop()
+        self._worker.close()
 
     def _look_at(self, study: int) -> None:
         version = self._worker.version()
