@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from isthmus.errors import InputError
+from isthmus.inference.engines import AUTO
 from isthmus.inference.fused_predictor import FusedPredictor, OwnNetworks, load_fused_bundle
 from isthmus.inference.load import load_bundle as load_single_bundle
 from isthmus.inference.predictor import Predictor
@@ -12,7 +13,7 @@ from isthmus.models.fused_bundle import is_fused_bundle, read_fused_bundle
 
 
 def load_bundle(
-    folder: str | Path, device: str = "auto", *, own_network: OwnNetworks = None
+    folder: str | Path, device: str = "auto", *, own_network: OwnNetworks = None, engine: str = AUTO
 ) -> Predictor | FusedPredictor:
     """Load a bundle once, for any number of pictures or cases.
 
@@ -25,6 +26,8 @@ def load_bundle(
     own_network : Path or mapping, optional
         The Python file of a network of the user's own; of a fused bundle also one for each member that has such. A
         bundle never runs one by itself.
+    engine : str
+        As for :func:`isthmus.inference.load.load_bundle`.
 
     Returns
     -------
@@ -45,10 +48,10 @@ def load_bundle(
     ('ceus_video is absent: it counts as that of an average training case',)
     """
     if is_fused_bundle(Path(folder)):
-        return load_fused_bundle(folder, device, own_networks=own_network)
+        return load_fused_bundle(folder, device, own_networks=own_network, engine=engine)
     if isinstance(own_network, Mapping):
         raise InputError("a file for each member was given, and the bundle is of one arm", expected="one file")
-    return load_single_bundle(folder, device, own_network=own_network)
+    return load_single_bundle(folder, device, own_network=own_network, engine=engine)
 
 
 def modalities_of(folder: Path) -> list[str]:

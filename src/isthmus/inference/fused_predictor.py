@@ -13,13 +13,16 @@ from isthmus.inference.case_rules import JoinedCase, join_case, taken_as_one
 from isthmus.inference.cases import refuse_no_cases
 from isthmus.inference.class_call import call_at_threshold
 from isthmus.inference.clip_proposal import Proposer
+from isthmus.inference.engine_choice import choose_engine
+from isthmus.inference.engines import AUTO
 from isthmus.inference.fused_case import Case, ReadCase
 from isthmus.inference.fused_reading import CaseReader, unmeasured
 from isthmus.inference.joined_prediction import prediction_of
-from isthmus.inference.load import device_here, load_bundle
-from isthmus.inference.member_values import MemberViews, means_of_cases, member_values
+from isthmus.inference.load import device_here, engine_for, load_with
+from isthmus.inference.member_values import MemberViews, means_of_cases, member_values_of_parts
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions
 from isthmus.inference.predictor import Predictor
+from isthmus.models.bundle import read_bundle
 from isthmus.models.coded_head import CodedHead
 from isthmus.models.fused_bundle import load_heads, member_folder, read_fused_bundle
 from isthmus.models.fused_bundle_spec import FusedBundleSpec
@@ -145,6 +148,20 @@ class FusedPredictor:
             `nodule_id` and `p_<class>`, the mean of the pairs, not calibrated, as `predictions.csv` holds it; nodules
             that lack what the model cannot do without have no row.
         """
+        positive = self.pair_scores(stores, views, cases, measured).mean(axis=0)
+        names = list(self.spec.classes)
+        rows_of = cases[["nodule_id"]].assign(**{f"p_{names[0]}": 1.0 - positive, f"p_{names[-1]}": positive})
+        scored: pd.DataFrame = rows_of[~np.isnan(positive)].reset_index(drop=True)
+        return scored
+
+    def pair_scores(
+        self,
+        stores: "Mapping[str, PreparedStore]",
+        views: Mapping[str, pd.DataFrame],
+        cases: pd.DataFrame,
+        measured: FloatArray | None = None,
+    ) -> FloatArray:
+        """Return each pair's probability of the positive class, float64 [heads, N]; as for :meth:`score_stores`."""
         place_of = {nodule: place for place, nodule in enumerate(cases["nodule_id"].tolist())}
         own: dict[str, MemberViews] = {}
         for arm in self.members:
@@ -153,11 +170,7 @@ class FusedPredictor:
                 rows = np.asarray(stores[arm].rows(there["view_id"].tolist()), np.int64)
                 places = there["nodule_id"].map(place_of).to_numpy(dtype=np.int64)
                 own[arm] = MemberViews(stores[arm].pixels, stores[arm].lesion_masks, rows, places)
-        positive = self.score(own, cases, measured).mean(axis=0)
-        names = list(self.spec.classes)
-        rows_of = cases[["nodule_id"]].assign(**{f"p_{names[0]}": 1.0 - positive, f"p_{names[-1]}": positive})
-        scored: pd.DataFrame = rows_of[~np.isnan(positive)].reset_index(drop=True)
-        return scored
+        return self.score(own, cases, measured)
 
     def score(
         self, views: Mapping[str, MemberViews], cases: pd.DataFrame, measured: FloatArray | None = None
@@ -180,23 +193,11 @@ class FusedPredictor:
         self, views: Mapping[str, MemberViews], cases: pd.DataFrame, measured: FloatArray | None = None
     ) -> list[FloatArray]:
         """Return what each head is given of the cases, float64 [N, its columns]; parameters as for :meth:`score`."""
-        found = []
-        for number, head in enumerate(self.heads):
-            blocks = {} if measured is None else {PERFUSION: measured}
-            for arm, own in views.items():
-                member = self.members[arm]
-                values = member_values(
-                    member.parts[number],
-                    own,
-                    member.spec.prepare,
-                    self.spec.join,
-                    self.device,
-                    flips=member.spec.flips,
-                    frame_scores=member.spec.frame_scores,
-                )
-                blocks[arm] = means_of_cases(values, own.cases, len(cases))
-            found.append(head.features(blocks, cases))
-        return found
+        blocks: list[dict[str, FloatArray]] = [{} if measured is None else {PERFUSION: measured} for _ in self.heads]
+        for arm, own in views.items():
+            for number, values in enumerate(member_values_of_parts(self.members[arm].runs, own, self.spec.join)):
+                blocks[number][arm] = means_of_cases(values, own.cases, len(cases))
+        return [head.features(own, cases) for head, own in zip(self.heads, blocks, strict=True)]
 
     def features_of(self, read: ReadCase) -> list[FloatArray]:
         """Return what each head is given of the nodules of a case that :meth:`read` gave: float64 [N, its columns]."""
@@ -251,15 +252,17 @@ class FusedPredictor:
         )
 
 
-def load_fused_bundle(folder: str | Path, device: str = "auto", *, own_networks: OwnNetworks = None) -> FusedPredictor:
+def load_fused_bundle(
+    folder: str | Path, device: str = "auto", *, own_networks: OwnNetworks = None, engine: str = AUTO
+) -> FusedPredictor:
     """Load a fused bundle once, for any number of cases.
 
     Parameters
     ----------
     folder : str or Path
         The bundle.
-    device : str
-        As for :func:`isthmus.inference.load.load_bundle`.
+    device, engine : str
+        As for :func:`isthmus.inference.load.load_bundle`; one engine for all members.
     own_networks : Path or mapping, optional
         The Python file of a network of the user's own, or one for each member that has such.
 
@@ -271,9 +274,12 @@ def load_fused_bundle(folder: str | Path, device: str = "auto", *, own_networks:
         When the device is not there.
     """
     folder = Path(folder)
-    spec, place, members = read_fused_bundle(folder), device_here(device), dict[str, Predictor]()
-    for member in spec.members:
-        arm = member.arm
-        own = own_networks.get(arm) if isinstance(own_networks, Mapping) else own_networks
-        members[arm] = load_bundle(member_folder(folder, arm), place, own_network=own)
-    return FusedPredictor(spec, members, load_heads(folder, spec), place)
+    spec, members = read_fused_bundle(folder), dict[str, Predictor]()
+    places = {one.arm: member_folder(folder, one.arm) for one in spec.members}
+    known = {arm: (place, read_bundle(place)) for arm, place in places.items()}
+    chosen = choose_engine(folder, spec, known, engine_for(device, engine))
+    device = "cpu" if chosen.engines else device_here(device)
+    for arm, (place, own) in known.items():
+        network = own_networks.get(arm) if isinstance(own_networks, Mapping) else own_networks
+        members[arm] = load_with(place, own, device, own_network=network, engine=chosen.engines.get(arm))
+    return FusedPredictor(spec, members, load_heads(folder, spec), device)

@@ -12,7 +12,6 @@ from isthmus.inference.cases import each_case, pictures_only
 from isthmus.inference.clip_proposal import Proposer
 from isthmus.inference.fused_case import Case
 from isthmus.inference.looks import LOOKS, Pairable, stack_looks
-from isthmus.inference.modality_subsets import subset_logits
 from isthmus.inference.pictures import Picture
 from isthmus.inference.prediction import Brought, Prediction, Predictions
 from isthmus.inference.predictor import Predictor
@@ -138,8 +137,7 @@ def _brought(predictor: Predictor, pixels: NDArray[np.uint8], nodules: Sequence[
     classes = list(spec.classes)
     place = classes.index(spec.positive if len(classes) == 2 or said.call is None else said.call)
     parts = []
-    for classifier, part in zip(predictor.parts, spec.parts, strict=True):
-        logits = subset_logits(classifier, pixels, spec.prepare, device=predictor.device, flips=spec.flips)
+    for logits, part in zip(predictor.runs.subset_logits(pixels), spec.parts, strict=True):
         parts.append(np.stack([probabilities(one, part.log_prior_shift) for one in logits]))
     scores = np.mean(parts, axis=0)
     decides = join_case(scores[-1], nodules, nodules, spec).nodule

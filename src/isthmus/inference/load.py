@@ -1,10 +1,13 @@
 """A bundle from disk into memory: its networks on their device, its calibration, its training pictures' likeness."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from isthmus.errors import BundleError, InputError
+from isthmus.inference.engine_choice import choose_engine
+from isthmus.inference.engines import AUTO, TORCH, GraphEngine
 from isthmus.inference.predictor import Predictor
 from isthmus.models.bundle import load_likeness, load_parts, read_bundle
 from isthmus.models.bundle_spec import BundleSpec, Calibration
@@ -16,7 +19,9 @@ if TYPE_CHECKING:
     from isthmus.models.classifier import Classifier
 
 
-def load_bundle(folder: str | Path, device: str = "auto", *, own_network: Path | None = None) -> Predictor:
+def load_bundle(
+    folder: str | Path, device: str = "auto", *, own_network: Path | None = None, engine: str = AUTO
+) -> Predictor:
     """Load a bundle once, for any number of pictures.
 
     Parameters
@@ -27,6 +32,9 @@ def load_bundle(folder: str | Path, device: str = "auto", *, own_network: Path |
         ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     own_network : Path, optional
         The Python file of a network of the user's own; a bundle never runs one by itself.
+    engine : str
+        ``auto``: on a processor the engine that `isthmus accelerate` chose, PyTorch where it chose none; ``torch``; or
+        another of :data:`isthmus.inference.engines.ENGINES`. On a named device PyTorch computes.
 
     Returns
     -------
@@ -45,11 +53,73 @@ def load_bundle(folder: str | Path, device: str = "auto", *, own_network: Path |
     >>> predictor.predict(["100_1.jpg"], boxes=["62,30,271,156"])[0].words  # doctest: +SKIP
     'suspicious (TI-RADS 4a or higher)'
     """
-    spec, place = read_bundle(Path(folder)), device_here(device)
-    parts = load_parts(Path(folder), spec, own_network=own_network)
-    likeness = _likeness(Path(folder), spec, parts)
-    _settle(parts, place)
-    return Predictor(spec, parts, place, _calibration(spec), likeness)
+    folder = Path(folder)
+    spec = read_bundle(folder)
+    chosen = choose_engine(folder, spec, {"": (folder, spec)}, engine_for(device, engine))
+    return load_with(folder, spec, device, own_network=own_network, engine=chosen.engines.get(""))
+
+
+def engine_for(device: str, engine: str) -> str:
+    """Return the engine that is asked for on a device: exported graphs run on the processor, PyTorch wherever it can.
+
+    Raises
+    ------
+    InputError
+        When an engine of the processor is asked for on another device.
+    """
+    if device in ("auto", "cpu"):
+        return engine
+    if engine not in (AUTO, TORCH):
+        raise InputError(f"{engine} runs on the processor, not on {device!r}", expected="device auto or cpu")
+    return TORCH
+
+
+def load_with(
+    folder: Path, spec: BundleSpec, device: str, *, own_network: Path | None = None, engine: GraphEngine | None = None
+) -> Predictor:
+    """Load a bundle whose specification is read and whose engine is open already; without one PyTorch computes."""
+
+    def settled() -> "list[Classifier]":
+        parts = load_parts(folder, spec, own_network=own_network)
+        _settle(parts, device)
+        return parts
+
+    if engine is not None:
+        # Without PyTorch's own networks, which only explanations need, a bundle is ready in a fraction of the time.
+        likeness = _likeness(folder, spec, engine.facts.embedding)
+        return Predictor(spec, WhenAsked(settled, len(spec.parts)), "cpu", _calibration(spec), likeness, engine)
+    from isthmus.models.classifier import embedding_size
+
+    device = device_here(device)
+    parts = settled()
+    likeness = None if spec.out_of_distribution is None else _likeness(folder, spec, embedding_size(parts[0]))
+    return Predictor(spec, parts, device, _calibration(spec), likeness)
+
+
+class WhenAsked(Sequence["Classifier"]):
+    """Fold models that are loaded when the first of them is asked for.
+
+    Parameters
+    ----------
+    load : callable
+        Loads them.
+    count : int
+        How many there are.
+    """
+
+    def __init__(self, load: "Callable[[], list[Classifier]]", count: int) -> None:
+        self._load, self._count = load, count
+        self._lock = threading.Lock()
+        self._parts: list[Classifier] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, place: Any) -> Any:
+        with self._lock:
+            if self._parts is None:
+                self._parts = self._load()
+        return self._parts[place]
 
 
 def device_here(device: str) -> str:
@@ -85,14 +155,11 @@ def _settle(parts: "Sequence[Classifier]", place: str) -> None:
                 weight.data = weight.data.contiguous(memory_format=formats[weight.ndim])
 
 
-def _likeness(folder: Path, spec: BundleSpec, parts: "Sequence[Classifier]") -> TrainingLikeness | None:
-    """Load what the parts know of their training pictures, and see that it is of networks like these."""
+def _likeness(folder: Path, spec: BundleSpec, width: int) -> TrainingLikeness | None:
+    """Load what the parts know of their training pictures, and see that it is of networks of embeddings this wide."""
     found = load_likeness(folder, spec)
     if found is None or spec.out_of_distribution is None:
         return None
-    from isthmus.models.classifier import embedding_size
-
-    width = embedding_size(parts[0])  # the parts are of one network
     for number, distance in enumerate(found.parts):
         own = (distance.centres if isinstance(distance, Mahalanobis) else distance.rows).shape[1]
         if own != width:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import torch
 
     from isthmus.imaging.preparation import Preparation
+    from isthmus.inference.engines import Engine
     from isthmus.inference.frame_scores import FrameScores
     from isthmus.models.classifier import Classifier
 
@@ -65,6 +66,18 @@ def member_values(
         )
         found.append(embeddings if join == "embeddings" else logits[:, -1:] - logits[:, :1])
     return np.concatenate(found) if found else np.zeros((0, 0), np.float32)
+
+
+def member_values_of_parts(engine: "Engine", views: MemberViews, join: Join) -> list[Float32]:
+    """Return what each part of a member says of views, float32 [V, D]; D is 1 for log odds."""
+    found: list[list[Float32]] = []
+    for start in range(0, len(views.rows), _BLOCK):
+        chunk = views.rows[start : start + _BLOCK]
+        scored = engine.view_scores(views.pixels[chunk], views.masks[chunk])
+        found.append(
+            [one.embeddings if join == "embeddings" else one.logits[:, -1:] - one.logits[:, :1] for one in scored]
+        )
+    return [np.concatenate(own) for own in zip(*found, strict=True)]
 
 
 def means_of_cases(values: Float32, cases: "np.ndarray[Any, Any]", count: int) -> FloatArray:

@@ -13,11 +13,12 @@ from isthmus.errors import InputError
 from isthmus.imaging.prepare import Prepared
 from isthmus.inference.boxes import BoxLike
 from isthmus.inference.clip_proposal import Proposer
+from isthmus.inference.engines import Engine, TorchEngine
 from isthmus.inference.fused_case import View
 from isthmus.inference.joined_prediction import Facts, Judge, Scored, Seen, facts_of, facts_of_look, together
 from isthmus.inference.pictures import Picture, read_picture
 from isthmus.inference.prediction import FailedPicture, Prediction, Predictions
-from isthmus.inference.scores import ViewScores, probabilities, view_scores
+from isthmus.inference.scores import probabilities
 from isthmus.inference.spread import OUT_OF_DISTRIBUTION, SPREAD, spread
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.training_likeness import TrainingLikeness
@@ -40,21 +41,29 @@ class Predictor:
     ----------
     spec : BundleSpec
         What the bundle says of itself.
-    parts : list of Classifier
-        The fold models, on ``device``.
+    parts : sequence of Classifier
+        The fold models, on ``device``; where another engine runs the networks they are loaded when first asked for.
     device : str
         Where they compute.
     calibration : LogisticCalibration or None
         Of the positive class of two.
     likeness : TrainingLikeness or None
         What the training pictures were like; None where the bundle does not say.
+    engine : Engine, optional
+        What runs the networks; PyTorch where it is not given.
     """
 
     spec: BundleSpec
-    parts: "list[Classifier]"
+    parts: "Sequence[Classifier]"
     device: str
     calibration: LogisticCalibration | None = field(default=None)
     likeness: TrainingLikeness | None = field(default=None)
+    engine: Engine | None = field(default=None)
+
+    @property
+    def runs(self) -> Engine:
+        """What runs the networks."""
+        return TorchEngine(self.spec, self.parts, self.device) if self.engine is None else self.engine
 
     def predict(
         self,
@@ -144,7 +153,7 @@ class Predictor:
                 waiting.append(picture.prepared)
                 kept[number] = facts_of(picture)
             if len(waiting) == self._chunk or (number == len(views) and waiting):
-                blocks.append(self._score(*_stacked(waiting)))
+                blocks.append(self.scored(*_stacked(waiting)))
                 waiting = []
             if progress is not None:
                 progress("pictures", number, len(views))
@@ -187,7 +196,7 @@ class Predictor:
 
     def predict_picture(self, picture: Picture) -> Prediction:
         """Score a picture that :meth:`read` gave."""
-        return self._judge.of_each([facts_of(picture)], self._score(*_stacked([picture.prepared])))[0]
+        return self._judge.of_each([facts_of(picture)], self.scored(*_stacked([picture.prepared])))[0]
 
     def predict_side_by_side(
         self,
@@ -209,7 +218,7 @@ class Predictor:
         """
         pictures = {id(picture): picture for look in shown for picture in look}.values()
         looks = [facts_of_look(look) for look in shown]
-        found = self._judge.of_case(looks, self._score(pixels, masks), nodules, len(pictures))
+        found = self._judge.of_case(looks, self.scored(pixels, masks), nodules, len(pictures))
         return replace(found, sources=tuple(picture.source for picture in pictures))
 
     def score_pixels(
@@ -219,7 +228,7 @@ class Predictor:
 
         ``masks`` [N, T, S, S] are the prepared lesion masks: networks that look at them need them.
         """
-        return self._score(pixels, masks).members
+        return self.scored(pixels, masks).members
 
     @property
     def _chunk(self) -> int:
@@ -227,23 +236,9 @@ class Predictor:
         frames = self.spec.prepare.frames
         return _CHUNK if frames is None else max(1, _CHUNK // frames.stored)
 
-    def _score(self, pixels: NDArray[np.uint8], masks: NDArray[np.uint8] | NDArray[np.bool_] | None) -> Scored:
-        spec, scored = self.spec, list[ViewScores]()
-        # A volume's maps are as large as those of all its frames.
-        batch = self._chunk if spec.prepare.layout == "3d" else _CHUNK
-        for classifier in self.parts:
-            scored.append(
-                view_scores(
-                    classifier,
-                    pixels,
-                    spec.prepare,
-                    batch,
-                    self.device,
-                    masks=masks,
-                    flips=spec.flips,
-                    frame_scores=spec.frame_scores,
-                )
-            )
+    def scored(self, pixels: NDArray[np.uint8], masks: NDArray[np.uint8] | NDArray[np.bool_] | None) -> Scored:
+        """Return what the parts say of prepared pixels [N, T, S, S, C] with their lesion masks [N, T, S, S]."""
+        spec, scored = self.spec, self.runs.view_scores(pixels, masks)
         members = [
             probabilities(one.logits, part.log_prior_shift) for one, part in zip(scored, spec.parts, strict=True)
         ]
@@ -278,7 +273,7 @@ class Predictor:
         spreads = np.zeros(len(rows))
         for start in range(0, len(rows), self._chunk):
             chunk = rows[start : start + self._chunk]
-            found = self._score(np.asarray(store.pixels[chunk]), np.asarray(store.lesion_masks[chunk]))
+            found = self.scored(np.asarray(store.pixels[chunk]), np.asarray(store.lesion_masks[chunk]))
             scores[start : start + self._chunk] = found.members.mean(axis=0)
             spreads[start : start + self._chunk] = spread(found.members)
             unusual[start : start + self._chunk] = found.unusual

@@ -47,7 +47,7 @@ class Pooled(SeveralModalities):
         """Return the last maps of each row's picture, under the name of its modality."""
         flags = self._flags(inputs)
         maps = self.backbone.features({IMAGE: self._pictures(inputs, flags)})[IMAGE]
-        wide = (len(maps), *[1] * (maps.ndim - 1))
+        wide = (maps.shape[0], *[1] * (maps.ndim - 1))
         return {name: maps * flags[:, place].reshape(wide).to(maps) for place, name in enumerate(self.modalities)}
 
     def head(self, features: dict[str, Tensor], inputs: dict[str, Tensor]) -> Outputs:
@@ -65,4 +65,4 @@ class Pooled(SeveralModalities):
 
     def _pictures(self, inputs: dict[str, Tensor], flags: Tensor) -> Tensor:
         pictures = torch.stack([inputs[name] for name in self.modalities], dim=1)
-        return pictures[torch.arange(len(flags), device=flags.device), flags.argmax(dim=1)]
+        return pictures[torch.arange(flags.shape[0], device=flags.device), flags.argmax(dim=1)]
