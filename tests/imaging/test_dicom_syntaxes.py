@@ -175,7 +175,7 @@ def test_codestreams_of_real_files_announce_what_their_headers_do():
     for name in ("SC_rgb_jpeg_dcmtk.dcm", "JPEGLSNearLossless_16.dcm", "693_J2KI.dcm", "SC_rgb_jpeg_gdcm.dcm"):
         dataset = pydicom.dcmread(theirs(name))
         frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
-        assert announced_size(frame) == (dataset.Columns, dataset.Rows)
+        assert announced_size(frame) == (dataset.Columns, dataset.Rows, dataset.SamplesPerPixel)
     assert announced_size(b"") is None
     assert announced_size(b"\xff\xd8\xff\xe0\x00") is None
 
@@ -184,4 +184,4 @@ def test_a_deflated_file_is_bounded_by_what_it_may_unpack_to(tmp_path):
     path = theirs("image_dfl.dcm")
     assert read_clip(path).frames.shape == (1, 512, 512, 1)
     with pytest.raises(PictureError, match="deflated"):
-        read_clip(path, limits=Limits(bytes=Path(path).stat().st_size * 100))
+        read_clip(path, limits=Limits(bytes=Path(path).stat().st_size + 1000))

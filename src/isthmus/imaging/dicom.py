@@ -8,7 +8,6 @@
 """
 
 import io
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,20 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import FileDataset
-from pydicom.errors import InvalidDicomError
-from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from isthmus.errors import LimitError, PictureError
+from isthmus.errors import PictureError
 from isthmus.imaging.clip import Box, ClipInfo, OpenClip, Spacing
+from isthmus.imaging.dicom_header import read_header
 from isthmus.imaging.dicom_pixels import (
     COLOUR,
     GREY,
     VIDEO_SYNTAXES,
     decoded_frames,
     encapsulated_video,
+    frames_in_process,
     video_container,
 )
 from isthmus.imaging.limits import Limits
@@ -48,7 +46,6 @@ _ELEMENTS = (
 )  # fmt: skip
 _FRAGMENTABLE = ".1"  # the same video in several fragments
 _TOLERATED_FRAMES = 2
-_LARGEST_DEFLATE_RATIO = 1032  # zlib's own bound
 _FORMAT_2D = 1
 _TISSUE, _COLOUR_FLOW = 1, 2
 _CENTIMETRES = 3
@@ -57,7 +54,7 @@ _CENTIMETRES = 3
 @contextmanager
 def open_dicom(path: Path, limits: Limits) -> Iterator[OpenClip]:
     """Open a DICOM file; no frame is decoded before one is asked for."""
-    header = read_header(path, limits)
+    header = read_header(path, limits, _ELEMENTS)
     syntax = str(header.file_meta.get("TransferSyntaxUID", ""))
     if (codec := VIDEO_SYNTAXES.get(syntax.removesuffix(_FRAGMENTABLE))) is None:
         yield _DicomClip(path, header, _info(header, path, limits))
@@ -65,9 +62,19 @@ def open_dicom(path: Path, limits: Limits) -> Iterator[OpenClip]:
     content = encapsulated_video(path)
     demuxer = video_container(content, codec)
     with open_video(io.BytesIO(content), limits, kind="dicom", where=str(path), demuxer=demuxer) as video:
+        decoded = video.info.width * video.info.height * video.info.channels
+        limits.check_expansion(str(path), stored=len(content), decoded=decoded)
         # A bare stream states no times; its reader then counts 25 frames a second.
         timed = video.info.frame_times_s if demuxer != codec else None
         yield _DicomVideo(video, _video_info(header, replace(video.info, frame_times_s=timed), path))
+
+
+def frames_by_gdcm(path: Path, limits: Limits, frames: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+    """Yield frames as uint8 [H, W, C], decoded in this process, which a damaged frame may end; see
+    :mod:`isthmus.imaging.isolated_frames`.
+    """
+    header = read_header(path, limits, _ELEMENTS)
+    return frames_in_process(path, header, _info(header, path, limits), list(frames), "gdcm")
 
 
 @dataclass(frozen=True)
@@ -107,47 +114,6 @@ def _video_info(header: FileDataset, video: ClipInfo, path: Path) -> ClipInfo:
     )
 
 
-def read_header(path: Path, limits: Limits, elements: Sequence[str] = _ELEMENTS) -> FileDataset:
-    """Return these elements of a DICOM file's header, and no others; no pixel is read.
-
-    Raises
-    ------
-    PictureError
-        When it is no DICOM file or its header is damaged; the message quotes no element.
-    LimitError
-        When the file is deflated and may unpack beyond the limit.
-    """
-    with warnings.catch_warnings():
-        # pydicom warns of odd values by printing them, and a value may name a patient.
-        warnings.simplefilter("ignore")
-        try:
-            syntax = pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID")
-            if syntax == DeflatedExplicitVRLittleEndian and path.stat().st_size * _LARGEST_DEFLATE_RATIO > limits.bytes:
-                raise LimitError(
-                    "a deflated DICOM file of this size may unpack beyond the limit",
-                    where=str(path),
-                    expected=f"at most {limits.bytes // _LARGEST_DEFLATE_RATIO:,} bytes",
-                    hint="convert it to Explicit VR Little Endian",
-                )
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(elements), force=True)
-            header.decode()
-            header.file_meta.decode()  # else its values are converted, and warned of, when they are asked for
-        except LimitError:
-            raise
-        except InvalidDicomError as error:
-            raise PictureError(
-                "this is not a DICOM file", where=str(path), expected="the letters DICM after 128 bytes"
-            ) from error
-        except Exception as error:
-            # The text of a parser's error may quote an element; its kind says enough.
-            raise PictureError(
-                f"the DICOM header is damaged ({type(error).__name__})",
-                where=str(path),
-                hint="send it again from the archive",
-            ) from None
-    return header
-
-
 def _info(header: FileDataset, path: Path, limits: Limits) -> ClipInfo:
     numbers = {
         name: _number(header, name, default)
@@ -169,6 +135,9 @@ def _info(header: FileDataset, path: Path, limits: Limits) -> ClipInfo:
     width, height = int(numbers["Columns"]), int(numbers["Rows"])
     frames = int(numbers["NumberOfFrames"] or 1)
     limits.check_header(str(path), width=width, height=height, frames=frames)
+    samples, sample_bytes = max(1, int(numbers["SamplesPerPixel"])), max(1, int(numbers["BitsAllocated"]) // 8)
+    decoded = width * height * samples * sample_bytes
+    limits.check_expansion(str(path), stored=path.stat().st_size, decoded=decoded)
     times = _frame_times(header, frames)
     limits.check_header(str(path), width=width, height=height, seconds=times[-1] if times else 0.0)
     panels, spacing = _regions(header, width, height)

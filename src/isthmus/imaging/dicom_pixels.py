@@ -17,13 +17,28 @@ from numpy.typing import NDArray
 from pydicom.dataset import FileDataset
 from pydicom.encaps import generate_fragments, generate_frames, get_frame, parse_basic_offsets, parse_fragments
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
+from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from pydicom.pixels.utils import iter_pixels
-from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit
+from pydicom.uid import (
+    HTJ2K,
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    JPEG2000TransferSyntaxes,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSTransferSyntaxes,
+    RLELossless,
+)
 
 from isthmus.errors import PictureError
 from isthmus.imaging.clip import ClipInfo
 from isthmus.imaging.codestream import announced_size
+from isthmus.imaging.isolated_frames import FrameLostError, frames_of_process
+from isthmus.imaging.palette import PaletteError, coloured, palette_of
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
@@ -36,6 +51,20 @@ VIDEO_SYNTAXES = {
 }
 """Transfer syntaxes of video (PS3.6, A), each with PyAV's name of its bare stream."""
 
+_PLUGINS = {
+    # Pillow is twice as fast here as the decoder that pydicom tries first, and it refuses a truncated frame, where
+    # others fill the rest with grey: so no other is asked for baseline JPEG.
+    JPEGBaseline8Bit: "pillow",
+    # Of the others, one each: pydicom would go on to GDCM where it fails, and GDCM ends the process on damaged frames.
+    **dict.fromkeys([*JPEG2000TransferSyntaxes, HTJ2K, HTJ2KLossless, HTJ2KLosslessRPCL], "pylibjpeg"),
+    **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
+    RLELossless: "pylibjpeg",
+}
+ISOLATED = frozenset({JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1})
+"""What only GDCM decodes: in a process of its own (:mod:`isthmus.imaging.isolated_frames`)."""
+
+_HINT = "convert it to Explicit VR Little Endian where it came from, or send it again if it was cut short"
+_PANIC = "PanicException"  # of a decoder written in Rust, which is no Exception
 _CONTAINERS = (
     # Where in the file, what stands there, PyAV's name.
     (4, b"ftyp", "mp4"),
@@ -44,6 +73,9 @@ _CONTAINERS = (
 )
 _ELEMENT_HEADER = 12  # tag, value representation, reserved, length: encapsulated pixels are in Explicit VR always
 _ITEM_TAG = 4  # bytes before an item's length
+_MOST_SAMPLES = 4
+_JPEG_2000_START, _END, _END_WITHIN = b"\xff\x4f", b"\xff\xd9", 16
+_LINES_AT_ONCE = 256  # numbers of eight bytes for a whole frame would be eight times the frame
 _OFFSET_TABLES = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 
 
@@ -72,9 +104,29 @@ def video_container(content: bytes, codec: str) -> str:
 def decoded_frames(path: Path, header: FileDataset, info: ClipInfo, frames: list[int]) -> Iterator[NDArray[np.uint8]]:
     """Yield these frames as uint8 [H, W, C], each decoded when it is asked for."""
     syntax = header.file_meta.TransferSyntaxUID
-    # Pillow is twice as fast here as the decoder that pydicom tries first, and it refuses a truncated frame, where
-    # others fill the rest with grey: so no other is asked for baseline JPEG.
-    plugin = "pillow" if syntax == JPEGBaseline8Bit else ""
+    if syntax in ISOLATED:
+        yield from _isolated(path, info, frames, syntax)
+        return
+    yield from frames_in_process(path, header, info, frames, _PLUGINS.get(syntax, ""))
+
+
+def _isolated(path: Path, info: ClipInfo, frames: list[int], syntax: UID) -> Iterator[NDArray[np.uint8]]:
+    decoded = 0
+    try:
+        for frame in frames_of_process(path, info, frames):
+            yield frame
+            decoded += 1
+    except PictureError as error:
+        raise PictureError(error.what, where=str(path), hint=_HINT) from None
+    except FrameLostError:
+        raise _not_decoded(path, syntax, f"{_frame_name(info, frames, decoded)} is cut short or damaged") from None
+
+
+def frames_in_process(
+    path: Path, header: FileDataset, info: ClipInfo, frames: list[int], plugin: str
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield frames as :func:`decoded_frames`, by one of pydicom's plug-ins, in this process."""
+    syntax = header.file_meta.TransferSyntaxUID
     # Without indices pydicom walks the fragments once; with them and without a table of offsets, once for each frame.
     indices = None if len(frames) == info.frames else frames
     decoded = 0
@@ -96,23 +148,35 @@ def decoded_frames(path: Path, header: FileDataset, info: ClipInfo, frames: list
                 frame = _to_eight_bits(next(pixels), header)
             yield frame
             decoded += 1
-    except Exception as error:
-        place = "the picture" if info.frames == 1 else f"frame {frames[min(decoded, len(frames) - 1)]}"
-        name = f"{syntax.name} ({syntax})" if syntax.name != syntax else f"transfer syntax {syntax}"
-        raise PictureError(
-            f"its pixels, stored as {name}, cannot be decoded: {_reason(error, place)}",
-            where=str(path),
-            hint="convert it to Explicit VR Little Endian where it came from, or send it again if it was cut short",
-        ) from error
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != _PANIC:
+            raise
+        place = _frame_name(info, frames, decoded)
+        raise _not_decoded(path, syntax, _reason(error, place)) from error
 
 
-def _reason(error: Exception, place: str) -> str:
+def _frame_name(info: ClipInfo, frames: list[int], decoded: int) -> str:
+    return "the picture" if info.frames == 1 else f"frame {frames[min(decoded, len(frames) - 1)]}"
+
+
+def _not_decoded(path: Path, syntax: UID, reason: str) -> PictureError:
+    name = f"{syntax.name} ({syntax})" if syntax.name != syntax else f"transfer syntax {syntax}"
+    return PictureError(
+        f"its pixels, stored as {name}, cannot be decoded: {reason}",
+        where=str(path),
+        hint=_HINT,
+    )
+
+
+def _reason(error: BaseException, place: str) -> str:
     """Return why a frame is not decoded. What a decoder says is its program's own, and may print memory."""
     said = str(error).lower()
     if isinstance(error, NotImplementedError) or "missing dependencies" in said:
         return "no decoder is installed for it"
     if isinstance(error, _OtherSizeError):
         return f"{place} {error}"
+    if isinstance(error, PaletteError):
+        return str(error)
     if "not supported" in said or "unsupported" in said:
         return f"{place} is of a kind that the decoders here do not take"
     return f"{place} is cut short or damaged"
@@ -121,8 +185,7 @@ def _reason(error: Exception, place: str) -> str:
 def _to_eight_bits(pixels: NDArray[Any], header: FileDataset) -> NDArray[np.uint8]:
     photometric = header.PhotometricInterpretation
     if photometric == "PALETTE COLOR":
-        pixels = apply_color_lut(pixels, header)
-        return _scaled(pixels, 0, np.iinfo(pixels.dtype).max)
+        return coloured(pixels, *palette_of(header))
     if photometric not in GREY:
         return _scaled(pixels, 0, 2 ** int(header.BitsStored) - 1)
     pixels = _grey(pixels, header)[..., None]
@@ -146,8 +209,11 @@ def _grey(pixels: NDArray[Any], header: FileDataset) -> NDArray[np.uint8]:
 def _scaled(samples: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
     if samples.dtype == np.uint8 and (low, high) == (0, 255):
         return samples
-    scaled = (samples.astype(np.float64) - low) * (255.0 / (high - low))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    result = np.empty(samples.shape, np.uint8)
+    for top in range(0, len(samples), _LINES_AT_ONCE):
+        scaled = (samples[top : top + _LINES_AT_ONCE].astype(np.float64) - low) * (255.0 / (high - low))
+        result[top : top + _LINES_AT_ONCE] = np.clip(np.rint(scaled), 0, 255)
+    return result
 
 
 _Table = dict[str, Any]  # what pydicom takes: `extended_offsets`, or nothing
@@ -198,5 +264,11 @@ def _go_to_pixels(stream: BinaryIO) -> FileDataset:
 
 def _check_size(codestream: bytes, info: ClipInfo) -> None:
     announced = announced_size(codestream)
-    if announced not in (None, (info.width, info.height)):
-        raise _OtherSizeError(f"announces {announced} pixels, the header {(info.width, info.height)}")
+    if announced is None:
+        raise ValueError("no size is announced")  # cut short, or no such codestream
+    if announced[:2] != (info.width, info.height):
+        raise _OtherSizeError(f"announces {announced[:2]} pixels, the header {(info.width, info.height)}")
+    if codestream.startswith(_JPEG_2000_START) and not codestream[-_END_WITHIN:].rstrip(b"\0").endswith(_END):
+        raise ValueError("no end is marked")  # cut short; the decoder would say so to the terminal
+    if announced.samples > _MOST_SAMPLES:
+        raise _OtherSizeError(f"announces {announced.samples:,} samples a pixel")

@@ -6,6 +6,7 @@ from pathlib import Path
 from isthmus.errors import LimitError, PictureError
 
 _HINT = "leave the file out, or raise the limit by giving Limits(...) of your own"
+_ALWAYS = 16 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,10 @@ class Limits:
         Most frames in one file.
     seconds : float
         Longest playing time of a clip.
+    expansion : int
+        How many times a file's bytes may become when it is inflated or one of its frames is decoded. Whatever becomes
+        at most 16 MiB (a colour frame of 2,560 x 1,600 pixels is 12) is let through: few bytes may well be a black
+        screen, but not a vast one.
 
     Examples
     --------
@@ -33,6 +38,27 @@ class Limits:
     pixels: int = 64_000_000
     frames: int = 20_000
     seconds: float = 1800.0
+    expansion: int = 25
+
+    def largest_of(self, stored: int) -> int:
+        """Return to how many bytes a file of this many may be inflated, or one of its frames decoded."""
+        return min(self.bytes, max(_ALWAYS, self.expansion * stored))
+
+    def check_expansion(self, where: str, *, stored: int, decoded: int) -> None:
+        """Refuse a frame that would take far more memory than the file has bytes: made to fill it, not by a scanner.
+
+        Raises
+        ------
+        LimitError
+            When it is larger than :meth:`largest_of` allows.
+        """
+        if decoded > self.largest_of(stored):
+            raise LimitError(
+                f"one frame of it would take {decoded:,} bytes, and the file has {stored:,}",
+                where=where,
+                expected=f"at most {self.largest_of(stored):,}",
+                hint="send it uncompressed, if it is a scanner's",
+            )
 
     def check_file(self, path: Path) -> None:
         """Refuse what is no file, is empty or is larger than ``bytes``.

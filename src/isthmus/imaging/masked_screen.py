@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from isthmus.errors import PictureError
 from isthmus.imaging.burned_in import find_letters, find_words, painted
 from isthmus.imaging.clip import Box, Clip, ClipInfo, OpenClip
-from isthmus.imaging.dicom import read_header
+from isthmus.imaging.dicom_header import read_header
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.read import DEFAULT_LIMITS, open_clip, read_frames
 from isthmus.imaging.region import find_scan_area

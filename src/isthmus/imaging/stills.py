@@ -114,12 +114,14 @@ def _header(image: ImageFile, path: Path, kind: str, limits: Limits) -> tuple[Cl
             expected="8- or 16-bit grey, 8-bit palette, RGB or RGBA",
             hint="save it again as an 8-bit PNG",
         )
+    channels = 1 if image.mode in _GREY else 3
+    limits.check_expansion(str(path), stored=path.stat().st_size, decoded=width * height * channels)
     info = ClipInfo(
         source=str(path),
         format=kind,
         width=width,
         height=height,
-        channels=1 if image.mode in _GREY else 3,
+        channels=channels,
         frames=frames,
         bits=16 if "16" in image.mode or (image.tile and ";16" in str(image.tile[0][3])) else 8,
     )

@@ -28,7 +28,7 @@ from pydicom.uid import (
 from isthmus.errors import LimitError
 from isthmus.files import atomic_path
 from isthmus.imaging.clip import Box, OpenClip
-from isthmus.imaging.dicom import read_header
+from isthmus.imaging.dicom_header import read_header
 from isthmus.imaging.limits import Limits
 from isthmus.manifest import version
 from isthmus.phantom.dicom_files import COMMENT, IMPLEMENTATION, JPEG_QUALITY, MANUFACTURER

@@ -17,7 +17,7 @@ from pydicom.uid import UID
 
 from isthmus.cohort.dates import parse_date
 from isthmus.errors import CohortError, PictureError
-from isthmus.imaging.dicom import read_header
+from isthmus.imaging.dicom_header import read_header
 from isthmus.imaging.limits import Limits
 
 KEYS: Final = (
