@@ -1,5 +1,6 @@
 """A node to test: small studies to send it, something that assesses them at once, and a real Orthanc beside it."""
 
+import io
 import json
 import shutil
 import socket
@@ -17,8 +18,11 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
+from pynetdicom import AE, evt
 
 from isthmus.clinic.assessment import StudyResults
+from isthmus.clinic.node_log import NodeLog
+from isthmus.clinic.node_service import NodeService
 from isthmus.clinic.node_settings import NodeSettings
 
 PATIENT = "TESTING^CASE"
@@ -92,9 +96,9 @@ def settings_of(folder: Path, *, peers: dict[str, Any] | None = None, **changes:
         "spool": folder / "spool",
         "peers": peers or {"sender": {"ae_title": "SENDER", "hosts": ["127.0.0.1"]}},
         "destinations": {"archive": {"kind": "dicom", "ae_title": "ARCHIVE", "address": "127.0.0.1", "port": 9}},
-        "study": {"quiet_s": 0.2},
+        "study": {"quiet_s": 0.3},
         "retry": {"attempts": 2, "first_s": 0.1, "longest_s": 0.1},
-        "limits": {"free_megabytes": 0, "stalled_s": 2.0},
+        "limits": {"free_megabytes": 0, "stalled_s": 10.0},
     }
     for key, value in changes.items():
         said[key] = {**said[key], **value} if key in ("limits", "retry", "study") else value
@@ -104,6 +108,29 @@ def settings_of(folder: Path, *, peers: dict[str, Any] | None = None, **changes:
 make_counting = partial(CountingAssess)
 
 
+class Running:
+    """A node in this process with what it said."""
+
+    def __init__(self, settings: NodeSettings, make: Callable[[], Any] = make_counting) -> None:
+        self.words = io.StringIO()
+        self.service = NodeService(settings, make, NodeLog(self.words))
+        self.service.start()
+        self.port = self.service.node.port
+
+    def said(self, words: str) -> bool:
+        return words in self.words.getvalue()
+
+
+@contextmanager
+def running(settings: NodeSettings, make: Callable[[], Any] = make_counting) -> Iterator[Running]:
+    """Run a node in this process."""
+    node = Running(settings, make)
+    try:
+        yield node
+    finally:
+        node.service.stop()
+
+
 def free_port() -> int:
     """Return a port that nothing listens on."""
     with socket.socket() as probe:
@@ -111,7 +138,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 10.0) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Return the first true answer; fail when there is none in time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -119,6 +146,51 @@ def wait_for(what: Callable[[], Any], seconds: float = 10.0) -> Any:
             return found
         time.sleep(0.02)
     pytest.fail(f"this did not come true in {seconds:g} s")
+
+
+class Archive:
+    """A small archive: remembers what it was sent, in order, and may be told to refuse."""
+
+    def __init__(self, port: int = 0, title: str = "ARCHIVE") -> None:
+        self.received: list[tuple[str, str, str]] = []
+        self.status = 0x0000
+        entity = AE(ae_title=title)
+        entity.add_supported_context(UltrasoundImageStorage)
+        self._server = entity.start_server(
+            ("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._take)]
+        )
+        self.port = self._server.server_address[1]
+
+    def _take(self, event: Any) -> int:
+        one = event.dataset
+        if self.status == 0x0000:
+            said = (str(one.StudyInstanceUID), str(one.SOPInstanceUID), str(one.get("SeriesDescription", "")))
+            self.received.append(said)
+        return self.status
+
+    def of(self, study: str) -> list[str]:
+        """Return the descriptions of the distinct results of a study."""
+        return list({uid: said for found, uid, said in self.received if found == study}.values())
+
+    def address(self) -> dict[str, Any]:
+        return {"kind": "dicom", "ae_title": "ARCHIVE", "address": "127.0.0.1", "port": self.port}
+
+    def stop(self) -> None:
+        self._server.shutdown()
+
+
+def send(port: int, datasets: Sequence[Dataset], *, called: str = "ISTHMUS", title: str = "SENDER") -> list[int | None]:
+    """Send data sets over one association; return the status of each, None where there was no answer."""
+    entity = AE(ae_title=title)
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 10
+    entity.add_requested_context(UltrasoundImageStorage)
+    association = entity.associate("127.0.0.1", port, ae_title=called)
+    if not association.is_established:
+        return [None] * len(datasets)
+    found = [association.send_c_store(one).get("Status") for one in datasets if association.is_established]
+    if association.is_established:
+        association.release()
+    return found + [None] * (len(datasets) - len(found))
 
 
 class Orthanc:
@@ -154,7 +226,7 @@ class Orthanc:
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.terminate()
+            self._process.kill()  # a clean end takes it four seconds; its store goes with the test's folder
             self._process.wait(10)
         self._log.close()
 

@@ -61,6 +61,7 @@ class AssessmentWorker:
         self._process: Any = None
         self._connection: Connection | None = None
         self._version = ""
+        self._closed = False
 
     def version(self) -> str:
         """Return the version of what assesses, starting the worker if it does not run.
@@ -70,6 +71,8 @@ class AssessmentWorker:
         AssessmentFailed
             When it does not start.
         """
+        if self._closed:
+            raise AssessmentFailed("the node is being stopped")
         if self._process is None or not self._process.is_alive():
             self._start()
         return self._version
@@ -139,8 +142,13 @@ class AssessmentWorker:
         how = f" ({signal.Signals(-code).name})" if code is not None and code < 0 else ""
         return AssessmentFailed(why + how, died=True)
 
+    def close(self) -> None:
+        """End the process for good."""
+        self._closed = True
+        self.stop()
+
     def stop(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, whatever it does; the next study starts another."""
         process, connection = self._process, self._connection
         self._process = self._connection = None
         if connection is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 IMPLICIT_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2"
-UID_PATTERN: Final = re.compile(r"[0-9.]{1,64}")
+UID_PATTERN: Final = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
 
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = (0xFFFE, 0xE000), (0xFFFE, 0xE00D), (0xFFFE, 0xE0DD)

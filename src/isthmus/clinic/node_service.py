@@ -72,6 +72,7 @@ class NodeService:
             "listening", f"{self._settings.ae_title} listens on {listen.address}, port {self.node.port}",
             port=self.node.port,
         )  # fmt: skip
+        self._queue.begin()
         self._begin("studies", self._queue.step)
         self._begin("deliveries", self._deliveries.step)
         for puller in self._pullers:
@@ -188,7 +189,7 @@ def _only_here(spool: Path) -> Any:
         raise OutputError(
             f"no spool can be made here: {error.strerror}", where=str(spool), hint="choose another spool in the file"
         ) from error
-    return locked(spool / "lock")
+    return locked(spool / "lock", seconds=2.0)  # --status holds it for a moment
 
 
 def status_of(settings: NodeSettings) -> dict[str, Any]:

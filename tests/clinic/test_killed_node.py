@@ -1,0 +1,10 @@
+"""Killed at any moment a node loses nothing that it acknowledged and repeats no result; told to stop it ends well."""
+
+from pathlib import Path
+
+from tests.clinic.killing import Survival, survive
+
+
+def test_nothing_acknowledged_is_lost_and_no_result_repeated(tmp_path: Path):
+    found = survive(tmp_path, instances=60, studies=3, kills=2)
+    assert found == Survival(kills=3, acknowledged=60, lost=0, studies=3, answered=3, repeated=0, exit_code=0)
