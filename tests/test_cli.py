@@ -76,7 +76,7 @@ def test_an_error_with_json_is_json(tmp_path):
 
 # As where torch was never installed: not found, and no module of that name, not even an empty one.
 WITHOUT_TORCH = """
-import sys
+import json, sys
 
 class NoTorch:
     def find_spec(self, name, path=None, target=None):
@@ -84,20 +84,25 @@ class NoTorch:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, NoTorch())
-sys.argv = ["isthmus", *sys.argv[1:]]
 import isthmus.cli as c
-c.main()
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["isthmus", *arguments]
+    try:
+        c.main()
+    except SystemExit as end:
+        if end.code:
+            raise
 """
 
 
-def without_torch(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a command where torch cannot be imported, as after a plain `pip install isthmus`."""
-    command = [sys.executable, "-c", WITHOUT_TORCH, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+def without_torch(*commands: tuple[object, ...]) -> subprocess.CompletedProcess[str]:
+    """Run commands, one after another, where torch cannot be imported, as after a plain `pip install isthmus`."""
+    typed = json.dumps([[str(word) for word in command] for command in commands])
+    return subprocess.run([sys.executable, "-c", WITHOUT_TORCH, typed], capture_output=True, text=True)
 
 
 def test_without_torch_a_run_is_refused_with_the_extra_to_install(cohort, tmp_path):
-    done = without_torch("run", "wang2025", "--cohort", cohort, "--out", tmp_path / "r")
+    done = without_torch(("run", "wang2025", "--cohort", cohort, "--out", tmp_path / "r"))
     assert done.returncode == 1
     assert done.stderr == "isthmus: this command needs torch. Next: pip install 'isthmus[train]'\n"
 
@@ -105,9 +110,17 @@ def test_without_torch_a_run_is_refused_with_the_extra_to_install(cohort, tmp_pa
 def test_without_torch_scores_are_evaluated_and_a_cohort_is_checked(cohort, tmp_path):
     rows = [f"a,test,{index},{index % 2},{index % 5 + index % 2}" for index in range(40)]
     (tmp_path / "p.csv").write_text("\n".join(["arm,split,unit_id,label,score", *rows]), encoding="utf-8")
-    assert without_torch("evaluate", tmp_path / "p.csv", "--out", tmp_path / "o").returncode == 0
-    assert without_torch("cohort", "check", cohort, "--out", tmp_path / "c").returncode == 0
-    assert without_torch("models").returncode == without_torch("protocols").returncode == 0
+    done = without_torch(
+        ("evaluate", tmp_path / "p.csv", "--out", tmp_path / "o"),
+        ("cohort", "check", cohort, "--out", tmp_path / "c"),
+        ("models",),
+        ("protocols",),
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "o" / "report.html").is_file()
+    assert (tmp_path / "c" / "check.html").is_file()
+    assert "thyronet_x4" in done.stdout
+    assert "wang2025" in done.stdout
 
 
 def test_wrong_usage_is_exit_code_2():

@@ -37,10 +37,13 @@ def run(
     A run that was stopped at any moment goes on with --resume and ends in the same predictions.csv. With --resume and
     more --arms, only the added ones are trained; what was frozen and predicted for the others stays as it is.
     """
+    from isthmus.protocol.resolve import resolve_protocol
+
+    layers = [*(settings or []), *_only(arms)]
+    resolve_protocol(protocol, profile, layers)  # a misspelt name or key is answered before torch is waited for
     from isthmus.protocol.planning import plan_run
     from isthmus.protocol.run import run as run_protocol
 
-    layers = [*(settings or []), *_only(arms)]
     if plan:
         planned = plan_run(
             protocol,

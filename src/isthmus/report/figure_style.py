@@ -98,15 +98,30 @@ def save(figure: "Figure", folder: Path, name: str, title: str, alternative: str
     """
     if mark:
         figure.suptitle(mark, x=0.995, ha="right", color="#8a2500", fontsize=8, fontweight="bold")
+    _lay_out(figure)
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
-    figure.set_layout_engine("none")  # the layout stands: the PNG is the same figure, and no second layout is paid for
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=200, metadata={"Software": None})
     svg, png = folder / f"{name}.svg", folder / f"{name}.png"
     write_text(svg, stream.getvalue())
     write_bytes(png, picture.getvalue())
     return FigureFile(name, title, alternative, svg, png)
+
+
+def _lay_out(figure: "Figure") -> None:
+    """Place the figure's parts once, by the SVG's own measures of its texts; then both files are the same figure.
+
+    Matplotlib draws a figure that has a layout engine twice for each file, once blind; without one it draws it once.
+    """
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    engine, dots = figure.get_layout_engine(), figure.dpi
+    if engine is not None:
+        FigureCanvasSVG(figure)
+        engine.execute(figure)
+        figure.dpi = dots  # asking for the SVG's measures sets it to 72
+        figure.set_layout_engine(None)
 
 
 def inline_svg(file: FigureFile) -> str:
