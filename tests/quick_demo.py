@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from isthmus import cli
 from isthmus.protocol import demo as stages
 from isthmus.protocol.resolve import resolve_protocol
+from tests.made_once import made_once
 from tests.simulated_cohort import write_simulated_cohort
+
+COMMAND = ("demo", "--out", "demo")
 
 
 @contextmanager
@@ -30,3 +35,19 @@ def quick_demo(folder: Path, patients: int = 48) -> Iterator[list[tuple[str, int
         patch.setattr(stages, "simulate", simulate)
         patch.setattr(stages, "PROTOCOL", str(protocol))
         yield drawn
+
+
+def finished_demo(factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return what the guides' command leaves, a folder of the caller's own, and what it prints."""
+    cache = factory.mktemp("cache")
+
+    def make(folder: Path) -> str:
+        with quick_demo(cache), pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ISTHMUS_CACHE", str(cache))
+            patch.chdir(folder)
+            done = CliRunner().invoke(cli.app, COMMAND, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    folder, printed = made_once(factory, "demo", make)
+    return folder / "demo", printed

@@ -8,6 +8,7 @@ and the demo is drawn as blobs.
 import ast
 import inspect
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from isthmus.report.subjects import SUBJECTS
 from tests.ddti_tree import write_ddti_tree
 from tests.hospital_export import write_export
 from tests.markdown_blocks import PAGES, ROOT, Reader, blocks_of
-from tests.quick_demo import quick_demo
+from tests.quick_demo import COMMAND, finished_demo, quick_demo
 
 DOCS = ROOT / "docs"
 CHAINS = {
@@ -45,7 +46,7 @@ def call(*words: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("chain", CHAINS)
 def test_every_command_runs_and_prints_what_the_page_says(
-    chain: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    chain: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path / "cache"))
     desk = tmp_path / "desk"
@@ -54,7 +55,15 @@ def test_every_command_runs_and_prints_what_the_page_says(
     write_export(desk / "export")
     write_export(desk / "other", seed=4)
     monkeypatch.chdir(desk)
-    reader = Reader(call)
+
+    def typed(*words: str) -> tuple[int, str]:
+        if words != COMMAND:
+            return call(*words)
+        made, printed = finished_demo(tmp_path_factory)  # the tests of the demo look at the same one
+        shutil.copytree(made, desk / "demo")
+        return 0, printed
+
+    reader = Reader(typed)
     with quick_demo(tmp_path):
         for page in CHAINS[chain]:
             reader.follow(DOCS / page)

@@ -8,7 +8,7 @@ from isthmus.cohort.cohort import load_cohort
 from isthmus.errors import OutputError
 from isthmus.protocol import demo as stages
 from isthmus.protocol.resolve import resolve_protocol
-from tests.quick_demo import quick_demo
+from tests.quick_demo import finished_demo, quick_demo
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +20,9 @@ def small(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(small):
-    return stages.demo(small[0] / "demo", 96, 5)
+def finished(small, tmp_path_factory):
+    # Every stage of it is kept: it is only opened.
+    return stages.demo(finished_demo(tmp_path_factory)[0], resume=True)
 
 
 def test_it_ends_in_five_lines_result_report_case_next_and_time(finished):
@@ -47,19 +48,19 @@ def test_an_interrupted_demo_goes_on_where_it_stopped_and_a_finished_stage_is_ke
     shutil.copytree(finished.folder, folder)
     shutil.rmtree(folder / "case")
     before = len(small[1])
-    again = stages.demo(folder, 96, 5, resume=True)
+    again = stages.demo(folder, resume=True)
     assert again.case == finished.case
     assert len(small[1]) == before
 
 
 def test_a_demo_that_exists_or_is_another_one_is_refused(finished, tmp_path):
     with pytest.raises(OutputError, match="add --resume"):
-        stages.demo(finished.folder, 96, 5)
-    with pytest.raises(OutputError, match="has 96 nodules and seed 5, not 96 and 6"):
+        stages.demo(finished.folder)
+    with pytest.raises(OutputError, match="has 360 nodules and seed 0, not 96 and 6"):
         stages.demo(finished.folder, 96, 6, resume=True)
     (tmp_path / "mine.txt").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match="nothing is overwritten"):
-        stages.demo(tmp_path, 96, 5, resume=True)
+        stages.demo(tmp_path, resume=True)
 
 
 @pytest.mark.parametrize(
