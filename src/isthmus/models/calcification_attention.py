@@ -61,7 +61,8 @@ def white_top_hat(image: Tensor, mask: Tensor | None = None, sides: tuple[int, .
 
 def _scaled(side: int, picture: int) -> int:
     """Return the odd number nearest to the side's share of a picture, at least 3."""
-    return max(3, 2 * round((side * picture / _OF_PICTURE - 1) / 2) + 1)
+    # While a network is traced for TorchScript, sizes come as tensors.
+    return max(3, 2 * round((side * int(picture) / _OF_PICTURE - 1) / 2) + 1)
 
 
 def _opening(planes: Tensor, side: int) -> Tensor:
@@ -85,7 +86,7 @@ def to_grid(hats: Tensor, grid: tuple[int, ...]) -> Tensor:
     grid : tuple of int
         ``(t, h, w)``.
     """
-    sizes = tuple(hats.shape[2:])
+    sizes, grid = tuple(map(int, hats.shape[2:])), tuple(map(int, grid))
     if all(size % cells == 0 for size, cells in zip(sizes, grid, strict=True)):
         steps = [size // cells for size, cells in zip(sizes, grid, strict=True)]
         return nn.functional.max_pool3d(hats, steps, stride=steps)
