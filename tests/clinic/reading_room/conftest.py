@@ -28,6 +28,7 @@ from isthmus.clinic.reading_room.accounts import name_key
 from isthmus.clinic.reading_room.application import make_application
 from isthmus.clinic.reading_room.room import Room
 from isthmus.clinic.reading_room.settings import PasswordHashing, RoomSettings
+from isthmus.clinic.reading_room.visitor import session_cookie
 
 CHROMIUM = Path("/usr/bin/chromium")
 PASSWORD = "seven calm herons"
@@ -215,18 +216,17 @@ def new_page(chromium: Any, served: str) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def page_as(new_page: Callable[..., Any], room: Room) -> Callable[..., Any]:
-    """Return a function: a page signed in to a new account of a role, by the sign-in form."""
+def page_as(
+    new_page: Callable[..., Any], client_as: Callable[..., RoomClient], room: Room, served: str
+) -> Callable[..., Any]:
+    """Return a function: a page signed in to a new account of a role, not yet anywhere."""
 
     def sign_in(
         role: str, *, language: str = "en", mode: str = "system", name: str | None = None, **options: Any
     ) -> Any:
-        page = new_page(**options)
-        page.goto("/sign-in")
-        page.locator("[name=name]").fill(add_account(room, role, language=language, mode=mode, name=name))
-        page.locator("[name=password]").fill(PASSWORD)
-        page.locator("main form button").click()
-        page.wait_for_url("**/")
+        client, page = client_as(role, language=language, mode=mode, name=name), new_page(**options)
+        cookie = session_cookie(room.settings)
+        page.context.add_cookies([{"name": cookie, "value": client.cookies[cookie], "url": served, "httpOnly": True}])
         return page
 
     return sign_in

@@ -38,7 +38,7 @@ def test_both_languages_say_it_with_the_same_values():
 def test_chinese_is_chinese_and_has_its_own_commas():
     for key, texts in catalogue().items():
         assert re.search(r"[\u4e00-\u9fff]", texts["zh"]), key
-        assert not re.search(r"[\u4e00-\u9fff}][,;:?!]", texts["zh"]), key
+        assert not re.search(r"[\u4e00-\u9fff}][,;:?!]|[,;:?!][\u4e00-\u9fff{]", texts["zh"]), key
 
 
 def test_every_word_is_said_somewhere():
