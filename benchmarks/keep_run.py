@@ -83,7 +83,8 @@ def _body(found: Run) -> list[str]:
     lines += _table(heads, [_arm(found, arm, splits, measure) for arm in _best_first(found, measure)])
     lines += _by_class(found, splits) if measure == "macro_auc" else []
     lines += _observers(found)
-    lines += [_heat(found)] if (found.folder / "explanations").is_dir() else []
+    lines += _subsets(found)
+    lines += _heat(found)
     if not evidence.get("seeds", {}).get("contrasts"):
         return [*lines, "", "## Contrasts", "", *_contrasts(found)]
     lines += [
@@ -126,14 +127,33 @@ def _observers(found: Run) -> list[str]:
     return ["", "## What nothing does better than", "", *_table(["ideal observer of", "AUC"], rows), ""]
 
 
-def _heat(found: Run) -> str:
-    """Return a section of what is said of each arm's heat maps."""
-    lines = ["", "## Where the networks looked", ""]
+def _subsets(found: Run) -> list[str]:
+    """Return what joined arms make of each subset of the modalities: on other patients where there are such."""
+    rows = []
+    for arm, shown in (found.evidence.get("modalities") or {}).items():
+        subsets = shown.get("subsets", [])
+        there = {one["split"] for one in subsets}
+        lead = next((split for split in ("external", "test", "cv") if split in there), "")
+        rows += [
+            [_title(found, arm), ", ".join(one["shown"]), split_name(lead), str(one["n"]), interval(one["auc"], 3)]
+            for one in subsets
+            if one["split"] == lead
+        ]
+    if not rows:
+        return []
+    unit = found.evidence["unit"]
+    head = ["", "## With some of the modalities", "", f"Each subset on the {unit}s that have all of it.", ""]
+    return [*head, *_table(["arm", "shown", "set", f"{unit}s", "AUC"], rows)]
+
+
+def _heat(found: Run) -> list[str]:
+    """Return a section of what is said of each arm's heat maps; none where nothing is."""
+    lines = []
     for path in sorted((found.folder / "explanations").glob("*/localisation.json")):
         content = read_json(path, name="localisation")
         said = [content["sentence"], content.get("calcifications", {}).get("baselines", {}).get("sentence")]
         lines.append(f"- {_title(found, path.parent.name)}: {' '.join(filter(None, said))}")
-    return "\n".join(lines)
+    return ["", "## Where the networks looked", "", *lines] if lines else []
 
 
 def _difference(one: dict[str, Any]) -> list[str]:
