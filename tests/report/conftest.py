@@ -8,6 +8,7 @@ from PIL import Image
 
 from isthmus.report.context import Picture, ReportContext
 from isthmus.report.page import write_report
+from tests.made_once import made_once
 from tests.report.made import made_context
 from tests.report.made_simulated import made_simulated_context
 
@@ -23,8 +24,9 @@ def full_context(tmp_path_factory: pytest.TempPathFactory) -> ReportContext:
 @pytest.fixture(scope="session")
 def written(tmp_path_factory: pytest.TempPathFactory, full_context: ReportContext) -> tuple[Path, str]:
     """Return the folder of a full report, and its HTML."""
-    folder = tmp_path_factory.mktemp("report")
-    return folder, write_report(folder, full_context).read_text(encoding="utf-8")
+    return made_once(
+        tmp_path_factory, "report", lambda folder: write_report(folder, full_context).read_text(encoding="utf-8")
+    )
 
 
 @pytest.fixture(scope="session")
@@ -36,5 +38,8 @@ def simulated_context(tmp_path_factory: pytest.TempPathFactory) -> ReportContext
 @pytest.fixture(scope="session")
 def written_simulated(tmp_path_factory: pytest.TempPathFactory, simulated_context: ReportContext) -> tuple[Path, str]:
     """Return the folder of a full report on a simulated cohort, and its HTML."""
-    folder = tmp_path_factory.mktemp("simulated")
-    return folder, write_report(folder, simulated_context).read_text(encoding="utf-8")
+    return made_once(
+        tmp_path_factory,
+        "simulated",
+        lambda folder: write_report(folder, simulated_context).read_text(encoding="utf-8"),
+    )

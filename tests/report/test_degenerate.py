@@ -1,5 +1,6 @@
 """What a careless or unlucky table may hold: a defined answer or one clear sentence, and a report in any case."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,10 +103,26 @@ SURVIVED = [
 ]  # fmt: skip
 
 
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+Evaluated = Callable[[Change], tuple[dict[str, Any], str]]
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
+    """Give the evidence and the page of a changed table, arm a the reference; each is made once, for whoever asks."""
+
+    @functools.cache
+    def of(change: Change) -> tuple[dict[str, Any], str]:
+        folder = tmp_path_factory.mktemp(change.__name__) / "out"
+        evidence = evaluate(change(table()), folder, bootstrap=50, reference_arm="a")
+        return evidence, (folder / "report.html").read_text(encoding="utf-8")
+
+    return of
+
+
 @pytest.mark.parametrize("change", SURVIVED, ids=lambda change: change.__name__)
-def test_a_report_is_made_of_it(tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
-    evidence = evaluate(change(table()), tmp_path / "out", bootstrap=50, reference_arm="a")
-    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+def test_a_report_is_made_of_it(evaluated: Evaluated, change: Change) -> None:
+    evidence, page = evaluated(change)
     assert "nan" not in page.lower().replace("nano", "").replace("finance", "").split()
     for by_split in evidence["arms"].values():
         for facts in by_split.values():
@@ -113,21 +130,21 @@ def test_a_report_is_made_of_it(tmp_path: Path, change: Callable[[pd.DataFrame],
             assert value["estimate"] is not None or value["note"]
 
 
-def test_identical_models_do_not_differ(tmp_path: Path) -> None:
-    evidence = evaluate(identical_models(table()), tmp_path / "out", bootstrap=50, reference_arm="b")
+def test_identical_models_do_not_differ(evaluated: Evaluated) -> None:
+    evidence, _ = evaluated(identical_models)
     compared = [entry for entry in evidence["comparisons"] if entry["measure"] == "auc"]
     assert [(entry["difference"], entry["p"]) for entry in compared] == [(0.0, 1.0)]
 
 
-def test_constant_scores_rank_at_chance_and_say_so(tmp_path: Path) -> None:
-    evidence = evaluate(constant_in_one_arm(table()), tmp_path / "out", bootstrap=50)
+def test_constant_scores_rank_at_chance_and_say_so(evaluated: Evaluated) -> None:
+    evidence, _ = evaluated(constant_in_one_arm)
     value = evidence["arms"]["a"]["test"]["auc"]
     assert value["estimate"] == 0.5
     assert value["note"]
 
 
-def test_different_case_sets_are_compared_on_the_shared_cases_and_that_is_said(tmp_path: Path) -> None:
-    evidence = evaluate(other_units_in_one_arm(table()), tmp_path / "out", bootstrap=50, reference_arm="a")
+def test_different_case_sets_are_compared_on_the_shared_cases_and_that_is_said(evaluated: Evaluated) -> None:
+    evidence, _ = evaluated(other_units_in_one_arm)
     compared = next(entry for entry in evidence["comparisons"] if entry["measure"] == "auc")
     assert compared["n"] < 40
     assert "one arm only" in compared["note"]
