@@ -6,6 +6,7 @@ from isthmus.cli.app import app, main
 from isthmus.cli import cohort_import
 from isthmus.cli import cohort_check
 from isthmus.cli import cohort_dicom
+from isthmus.cli import deidentify
 from isthmus.cli import perfusion
 from isthmus.cli import elasticity
 from isthmus.cli import run
@@ -21,6 +22,6 @@ from isthmus.cli import first_contact
 # isort: on
 
 __all__ = [
-    "app", "cohort_check", "cohort_dicom", "cohort_import", "elasticity", "evaluate", "first_contact", "localiser",
-    "main", "models", "perfusion", "predict", "rate", "run", "sample_size", "serve", "validate",
+    "app", "cohort_check", "cohort_dicom", "cohort_import", "deidentify", "elasticity", "evaluate", "first_contact",
+    "localiser", "main", "models", "perfusion", "predict", "rate", "run", "sample_size", "serve", "validate",
 ]  # fmt: skip
