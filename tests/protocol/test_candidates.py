@@ -1,6 +1,7 @@
 """An arm that chooses its network among several: on the training patients, or, as published, on the test set."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from isthmus.protocol.frozen import Lock
 from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run import run
 from isthmus.report.candidates import optimism_note
+from tests.unrendered import unrendered
 
 PROTOCOL = {
     "format": "isthmus-protocol/1.0",
@@ -128,12 +130,17 @@ def test_the_chosen_model_says_of_the_test_set_what_made_it_chosen(as_published)
     pd.testing.assert_series_equal(met.sort_index(), own.sort_index(), check_exact=False, atol=1e-6)
 
 
-def test_a_run_that_is_resumed_chooses_the_same_and_opens_nothing_anew(as_published, protocol, cohorts, cache):
-    before = (as_published.folder / "predictions.csv").read_bytes()
-    openings = json.dumps(Lock(as_published.folder).openings())
-    run(str(protocol), cohorts[0], as_published.folder, settings=["select.rule=paper"], resume=True)
-    assert (as_published.folder / "predictions.csv").read_bytes() == before
-    assert json.dumps(Lock(as_published.folder).openings()) == openings
+def test_a_run_that_is_resumed_chooses_the_same_and_opens_nothing_anew(
+    as_published, protocol, cohorts, cache, tmp_path
+):
+    folder = tmp_path / "again"
+    shutil.copytree(as_published.folder, folder)
+    before = (folder / "predictions.csv").read_bytes()
+    openings = json.dumps(Lock(folder).openings())
+    with unrendered():
+        run(str(protocol), cohorts[0], folder, settings=["select.rule=paper"], resume=True)
+    assert (folder / "predictions.csv").read_bytes() == before
+    assert json.dumps(Lock(folder).openings()) == openings
 
 
 def test_a_fusion_of_networks_that_were_chosen_is_as_optimistic_as_they_are():

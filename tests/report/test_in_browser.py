@@ -9,28 +9,32 @@ import pytest
 CHROMIUM = Path("/usr/bin/chromium")
 
 
-@pytest.fixture(scope="module", params=["written", "written_simulated"])
-def page(request: pytest.FixtureRequest) -> Iterator[Any]:
-    written: tuple[Path, str] = request.getfixturevalue(request.param)
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
     if not CHROMIUM.is_file():
         pytest.skip(f"no {CHROMIUM}: install Debian's chromium to see the report in a browser")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        opened = browser.new_page(viewport={"width": 1280, "height": 800})
-        opened.problems = []
-        opened.on("console", lambda message: opened.problems.append(message.text))
-        opened.on(
-            "request",
-            lambda request: (
-                opened.problems.append(request.url)
-                if "file:" not in request.url and "data:" not in request.url
-                else None
-            ),
-        )
-        opened.goto((written[0] / "report.html").as_uri())
-        yield opened
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module", params=["written", "written_simulated"])
+def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    written: tuple[Path, str] = request.getfixturevalue(request.param)
+    opened = browser.new_page(viewport={"width": 1280, "height": 800})
+    opened.problems = []
+    opened.on("console", lambda message: opened.problems.append(message.text))
+    opened.on(
+        "request",
+        lambda request: (
+            opened.problems.append(request.url) if "file:" not in request.url and "data:" not in request.url else None
+        ),
+    )
+    opened.goto((written[0] / "report.html").as_uri())
+    yield opened
+    opened.close()
 
 
 def test_the_page_asks_for_nothing_and_complains_of_nothing(page) -> None:
