@@ -4,6 +4,7 @@
 the findings of the ACR lexicon, which are the codes of :mod:`isthmus.tables.vocabulary` in capitals.
 """
 
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 from isthmus.tables.vocabulary import DESCRIPTORS
@@ -68,10 +69,13 @@ STANDARD: Final[dict[str, tuple[str, str, str]]] = {
 
 
 def private(value: str, meaning: str | None = None) -> "Code":
-    """Return a concept of the private scheme."""
+    """Return a concept of the private scheme; a long code ends in a digest of its whole."""
     from pydicom.sr.coding import Code
 
-    return Code(value[:_LONGEST_CODE], SCHEME, (meaning or PRIVATE[value])[:_LONGEST_MEANING])
+    meaning = (meaning or PRIVATE[value])[:_LONGEST_MEANING]
+    if len(value) > _LONGEST_CODE:
+        value = f"{value[:9]}_{hashlib.sha256(value.encode()).hexdigest()[:6]}"
+    return Code(value, SCHEME, meaning)
 
 
 def standard(name: str) -> "Code":

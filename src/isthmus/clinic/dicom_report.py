@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 _EXPLICIT: Final = "1.2.840.10008.1.2.1"
-_STAND_IN: Final = "1.2.840.10008.5.1.4.1.1.3.1"
-"""SOP class that highdicom is told where a scanner still writes a retired one, which it does not know."""
-
 _DIGITS: Final = 6
-_RETIRED: Final = ("1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.3")
+_STAND_IN: Final = {
+    "1.2.840.10008.5.1.4.1.1.6": "1.2.840.10008.5.1.4.1.1.6.1",
+    "1.2.840.10008.5.1.4.1.1.3": "1.2.840.10008.5.1.4.1.1.3.1",
+}
+"""SOP class that highdicom is told where a scanner still writes a retired one, which it does not know."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +103,7 @@ def report(
         ],
         transfer_syntax_uid=_EXPLICIT,
     )
-    _restore_classes(dataset, {one.uid: as_text(one.header, "SOPClassUID") for one in used})
+    restore_classes(dataset, used)
     return finished(dataset, "report", origin, instances, _EXPLICIT)
 
 
@@ -112,7 +113,7 @@ def stand_in(one: Instance) -> "Dataset":
 
     header, dataset = one.header, Dataset()
     kind = as_text(header, "SOPClassUID")
-    dataset.SOPClassUID = _STAND_IN if kind in _RETIRED else kind
+    dataset.SOPClassUID = _STAND_IN.get(kind, kind)
     for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
         setattr(dataset, keyword, as_text(header, keyword))
     dataset.Modality, dataset.Rows, dataset.Columns = "US", int(header.Rows), int(header.Columns)
@@ -200,8 +201,8 @@ def _group(
 
 
 def _reference(kind: Any, instance: Instance, frames: Sequence[int]) -> Any:
-    retired = as_text(instance.header, "SOPClassUID") in _RETIRED
-    sop_class = _STAND_IN if retired else as_text(instance.header, "SOPClassUID")
+    sop_class = as_text(instance.header, "SOPClassUID")
+    sop_class = _STAND_IN.get(sop_class, sop_class)
     numbers = sorted(set(frames)) if instance.frames > 1 and frames else None
     return kind(sop_class, instance.uid, numbers)
 
@@ -299,9 +300,10 @@ def _comment(text: str) -> Any:
     return sr.TextContentItem(standard("comment"), text, sr.RelationshipTypeValues.CONTAINS)
 
 
-def _restore_classes(dataset: "Dataset", classes: dict[str, str]) -> None:
+def restore_classes(dataset: "Dataset", instances: Sequence[Instance]) -> None:
     """Write the instances' own SOP classes where a stand-in was named."""
-    for element in dataset.iterall():
-        if element.keyword == "ReferencedSOPSequence":
+    classes = {one.uid: as_text(one.header, "SOPClassUID") for one in instances}
+    for element in list(dataset.iterall()):
+        if element.keyword in ("ReferencedSOPSequence", "SourceImageSequence", "ReferencedInstanceSequence"):
             for item in element.value:
                 item.ReferencedSOPClassUID = classes.get(str(item.ReferencedSOPInstanceUID), item.ReferencedSOPClassUID)

@@ -9,7 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from isthmus.clinic.dicom_codes import standard
-from isthmus.clinic.dicom_report import stand_in
+from isthmus.clinic.dicom_report import restore_classes, stand_in
 from isthmus.clinic.dicom_results import Origin, finished, source_references
 from isthmus.clinic.lesion_outline import Outline
 from isthmus.clinic.study_instances import MANUFACTURER, Instance
@@ -48,7 +48,7 @@ def segmentation(
     logging.getLogger("highdicom").setLevel(logging.CRITICAL)
     proposed = region_source == "proposed"
     algorithm = AlgorithmIdentificationSequence(
-        name=origin.name, family=standard("algorithm"), version=origin.bundle[:16], source=MANUFACTURER
+        name=origin.name[:64], family=standard("algorithm"), version=origin.bundle[:16], source=MANUFACTURER
     )
     kind = seg.SegmentAlgorithmTypeValues
     description = seg.SegmentDescription(
@@ -80,5 +80,6 @@ def segmentation(
         transfer_syntax_uid=_EXPLICIT,
         omit_empty_frames=False,
     )
+    restore_classes(dataset, [instance])
     dataset.SourceImageSequence = source_references([instance])
     return finished(dataset, "segmentation", origin, [instance], _EXPLICIT)
