@@ -156,3 +156,17 @@ def test_a_still_of_a_clip_stands_beside_the_observer_of_stills() -> None:
     assert modalities_shown("cine", 1) == (["bmode"], "")
     assert modalities_shown("cine", 1, oracle=True) == (["cine"], UPPER_BOUND)
     assert modalities_shown("swe", None) == (["swe"], "")
+
+
+def test_a_contrast_draws_an_arm_on_the_cases_that_both_scored(seeds) -> None:
+    fewer = seeds[(seeds["arm"] != "plain") | (~seeds["unit_id"].isin(["test0000", "test0001"]))]
+    drawn = SUBJECT.paint(context_of(fewer[fewer["seed"] == 0], seeds=fewer), None)["seeds"]()
+    assert drawn is not None
+    figure, title, _ = drawn
+    assert "on the cases that both arms of the contrast scored" in title
+    panel, whole = figure.axes[0], figure.axes[-1]
+    (line,) = [one for one in panel.lines if len(one.get_xdata()) == 5 and set(one.get_ydata()) == {0}]
+    (own,) = [one for one in whole.lines if len(one.get_xdata()) == 5 and set(one.get_ydata()) == {0}]
+    ends = sorted(one.get_xdata()[0] for one in panel.lines if list(one.get_ydata()) == [0, 1])
+    assert sorted(line.get_xdata()) == pytest.approx(ends)
+    assert sorted(own.get_xdata()) != pytest.approx(ends)

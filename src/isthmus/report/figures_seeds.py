@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_ROW, _WIDE = 0.34, 34  # inches, letters
+_ROW, _WIDE, _TITLE, _BELOW = 0.34, 28, 56, 64  # inches, and letters a line
+_SAME = 1e-9
+"""AUCs that differ by less are of the same cases."""
 
 
 def draw_seeds(
@@ -49,14 +51,30 @@ def draw_seeds(
     for axis, entry in zip(axes[:, 0], contrasts, strict=False):
         for seed in entry["by_seed"]:
             axis.plot([seed["a"], seed["b"]], [0, 1], color=PALE, linewidth=1.0, zorder=1)
-        _rows(axis, {arm: known[arm] for arm in (entry["a"], entry["b"])}, titles, tones)
-        name = "Primary contrast" if entry["order"] == 1 else entry["title"]
-        axis.set_title(f"{name}: difference {interval(entry, 3)}", fontsize=9)
+        _rows(axis, {entry[side]: _on_their_cases(known[entry[side]], entry, side) for side in "ab"}, titles, tones)
+        name = "Primary contrast" if entry["order"] == 1 else entry["title"][:1].upper() + entry["title"][1:]
+        figure_in_words = f"difference {interval(entry, 3)}"
+        between = ": " if len(name) + len(figure_in_words) < _TITLE else ":\n"
+        axis.set_title(f"{fill(name, _TITLE)}{between}{figure_in_words}", fontsize=9)
     _rows(axes[-1, 0], arms, titles, tones)
     axes[-1, 0].set_title("All arms" if contrasts else "", fontsize=9)
     axes[-1, 0].set_xlabel("AUC")
     _draw_limits(axes[:, 0], limits)
     return figure
+
+
+def on_fewer_cases(arm: dict[str, Any], contrast: dict[str, Any], side: str) -> bool:
+    """Whether a contrast saw an arm on fewer cases than the arm scored: those that the other scored too."""
+    seen = {seed["seed"]: seed[side] for seed in contrast["by_seed"]}
+    return any(abs(seen[seed] - value) > _SAME for seed, value in arm["by_seed"].items() if seed in seen)
+
+
+def _on_their_cases(arm: dict[str, Any], contrast: dict[str, Any], side: str) -> dict[str, Any]:
+    """Return an arm as a contrast saw it: without an interval where that is on fewer cases."""
+    if not on_fewer_cases(arm, contrast, side):
+        return arm
+    by_seed = {seed["seed"]: seed[side] for seed in contrast["by_seed"]}
+    return {"auc": {"estimate": contrast[f"estimate_{side}"], "low": None, "high": None}, "by_seed": by_seed}
 
 
 def _rows(axis: "Axes", arms: dict[str, dict[str, Any]], titles: dict[str, str], tones: dict[str, str]) -> None:
@@ -84,5 +102,5 @@ def _draw_limits(axes: Any, limits: dict[str, float]) -> None:
         for value in limits.values():
             axis.axvline(value, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
     if limits:
-        named = "   ".join(f"{name} {value:.3f}" for name, value in sorted(limits.items(), key=lambda item: item[1]))
-        axes[-1].set_xlabel(f"AUC   (dashed, best possible from: {named})")
+        named = ", ".join(f"{name} {value:.3f}" for name, value in sorted(limits.items(), key=lambda item: item[1]))
+        axes[-1].set_xlabel(f"AUC\n{fill(f'dashed, best possible from: {named}', _BELOW)}")

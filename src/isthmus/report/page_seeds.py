@@ -8,7 +8,7 @@ from pandas import DataFrame
 from isthmus.report.analysis_table import AnalysisTable, analysis_table
 from isthmus.report.context import ReportContext
 from isthmus.report.figure_style import Drawn
-from isthmus.report.figures_seeds import draw_seeds
+from isthmus.report.figures_seeds import draw_seeds, on_fewer_cases
 from isthmus.report.named_contrasts import RULE, NamedContrast
 from isthmus.report.nearness import ideal_of, shown_to
 from isthmus.report.page_tables import Cell, Row, Table, interval_cell
@@ -189,6 +189,8 @@ def _drawn(context: ReportContext, split: str) -> Drawn | None:
         f"with its {100 * context.evidence['level']:.0f}\u202f% interval"
     )
     title += "; lines join the two arms of a contrast, seed by seed" if contrasts else ""
+    if any(on_fewer_cases(arms[entry[side]], entry, side) for entry in contrasts for side in "ab"):
+        title += "; without a band: on the cases that both arms of the contrast scored"
     title += "; dashed is the best possible on these very cases" if limits else ""
     spoken = "; ".join(f"{context.title_of(arm)} {interval(entry['auc'], 3)}" for arm, entry in shown.items())
     spoken += "".join(f"; best possible from {name} {number(value, 3)}" for name, value in limits.items())
