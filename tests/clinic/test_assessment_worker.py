@@ -17,7 +17,8 @@ def refuse() -> CountingAssess:
 
 
 def test_it_answers_with_files_and_sentences_and_takes_no_more_time_than_it_has(tmp_path: Path):
-    files = written(tmp_path / "in", [picture(study := generate_uid(), seed=seed) for seed in range(2)])
+    study = generate_uid()
+    files = written(tmp_path / "in", [picture(study, seed=seed) for seed in range(2)])
     waiting = written(tmp_path / "waiting", [picture(study, ImageComments="wait")])
     worker = AssessmentWorker(partial(CountingAssess, "seven"), seconds=60, memory_bytes=1 << 30)
     try:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pydicom
@@ -36,6 +35,11 @@ from tests.clinic.nodes import (
     wait_for,
 )
 
+# pynetdicom's caller leaves the socket of a connection that failed to the collector.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <(ssl|socket):pytest.PytestUnraisableExceptionWarning"
+)
+
 
 @pytest.fixture(scope="module")
 def archive() -> Iterator[Archive]:
@@ -51,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def node(folder: Path, archive: Archive) -> Iterator[Running]:
-    limits = {"instance_megabytes": 1, "stalled_s": 2.0, "associations": 4, "assessment_megabytes": 256}
+    limits = {"instance_megabytes": 1, "stalled_s": 2.0, "associations": 6, "assessment_megabytes": 256}
     peers = {
         "sender": {"ae_title": "SENDER", "hosts": ["127.0.0.1"]},
         "elsewhere": {"ae_title": "ELSEWHERE", "hosts": ["10.1.2.0/24"]},
@@ -207,21 +211,19 @@ GARBAGE = {
 }
 
 
-def test_garbage_and_connections_that_stall_end_by_themselves_and_keep_no_other_waiting(tmp_path: Path):
-    limits = {"stalled_s": 2.0, "associations": 20}
-    with running(settings_of(tmp_path, limits=limits)) as node:
-        opened = {name: connection(node) for name in GARBAGE}
-        for name, one in opened.items():
-            one.sendall(GARBAGE[name])
-        began = time.monotonic()
-        assert send(node.port, [picture(generate_uid())]) == [0]
-        for name, one in opened.items():
-            with suppress(ConnectionResetError):
-                while one.recv(1000):
-                    pass
-            assert time.monotonic() - began < 10, name
-            one.close()
-        assert send(node.port, [picture(generate_uid())]) == [0]
+def test_garbage_and_connections_that_stall_end_by_themselves_and_keep_no_other_waiting(node: Running):
+    opened = {name: connection(node) for name in GARBAGE}
+    for name, one in opened.items():
+        one.sendall(GARBAGE[name])
+    began = time.monotonic()
+    assert send(node.port, [picture(generate_uid())]) == [0]
+    for name, one in opened.items():
+        with suppress(ConnectionResetError):
+            while one.recv(1000):
+                pass
+        assert time.monotonic() - began < 10, name
+        one.close()
+    assert send(node.port, [picture(generate_uid())]) == [0]
 
 
 def test_an_association_that_stalls_in_the_middle_of_an_instance_leaves_nothing(node: Running, folder: Path):
@@ -239,12 +241,12 @@ def test_an_association_that_stalls_in_the_middle_of_an_instance_leaves_nothing(
 def test_more_associations_than_allowed_are_refused_and_the_others_go_on(node: Running):
     entity = AE(ae_title="SENDER")
     entity.add_requested_context("1.2.840.10008.1.1")
-    tried = [entity.associate("127.0.0.1", node.port, ae_title="ISTHMUS") for _ in range(6)]
+    tried = [entity.associate("127.0.0.1", node.port, ae_title="ISTHMUS") for _ in range(8)]
     states = [(one.is_established, one.is_rejected) for one in tried]
     for one in tried:
         if one.is_established:
             one.release()
-    assert states.count((True, False)) == 4
+    assert states.count((True, False)) == 6
     assert states.count((False, True)) == 2
     wait_for(lambda: send(node.port, [picture(generate_uid())]) == [0])
 
@@ -275,22 +277,15 @@ def test_nothing_that_was_said_names_a_patient_or_a_study(node: Running, archive
         assert named not in str(look(folder / "spool"))
 
 
-def test_another_model_answers_a_study_that_is_sent_again(tmp_path: Path, archive: Archive):
-    settings, study = settings_of(tmp_path, destinations={"archive": archive.address()}), generate_uid()
-    for version in ("one", "two"):
+def test_another_model_answers_a_study_that_is_sent_again_and_instances_go_when_the_file_says_so(
+    tmp_path: Path, archive: Archive
+):
+    study = generate_uid()
+    for version, hours in (("one", 1), ("two", 0)):
+        settings = settings_of(tmp_path, destinations={"archive": archive.address()}, retention={"hours": hours})
         with running(settings, partial(CountingAssess, version)) as node:
             assert send(node.port, [picture(study)]) == [0]
-            wait_for(lambda expected=version: f"RESEARCH 1 instances by {expected}" in archive.of(study))
-    assert len(archive.of(study)) == 2
-
-
-def test_instances_go_after_delivery_when_the_file_says_so(tmp_path: Path, archive: Archive):
-    settings, study = (
-        settings_of(tmp_path, destinations={"archive": archive.address()}, retention={"hours": 0}),
-        generate_uid(),
-    )
-    with running(settings) as node:
-        send(node.port, [picture(study)])
-        wait_for(lambda: node.said("delivered"))
-    assert list((tmp_path / "spool").rglob("*.dcm")) == []
-    assert SimpleNamespace(**look(tmp_path / "spool")).instances_held == 0
+            wait_for(lambda node=node: node.said("delivered"))
+        assert len(list((tmp_path / "spool").rglob("*.dcm"))) == (2 if hours else 0)
+        assert look(tmp_path / "spool")["instances_held"] == (1 if hours else 0)
+    assert archive.of(study) == ["RESEARCH 1 instances by one", "RESEARCH 1 instances by two"]

@@ -15,6 +15,11 @@ from tests.clinic.nodes import Orthanc, Running, orthanc, picture, running, sett
 from tests.inference.small_models import SIZE, bundle
 from tests.ultrasound_dicom import ultrasound_dicom
 
+# pynetdicom's caller leaves the socket of a connection that failed to the collector.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <(ssl|socket):pytest.PytestUnraisableExceptionWarning"
+)
+
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
@@ -60,7 +65,7 @@ def test_a_study_sent_by_orthanc_comes_back_and_is_committed_to(node: Running, a
     assert outcome["held"]["Status"] == "Success"
     assert len(outcome["held"]["Success"]) == 2
     assert outcome["never"]["Status"] == "Failure"
-    assert outcome["never"]["Failures"][0]["Description"] == "NoSuchObjectInstance"
+    assert "was not available" in outcome["never"]["Failures"][0]["Description"]  # its words for 0112
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["C-MOVE", "WADO-RS"])

@@ -13,6 +13,7 @@ from isthmus.clinic.inbox import Inbox
 from isthmus.clinic.node_log import NodeLog
 from isthmus.clinic.node_settings import NodeSettings, PullFromWeb, WebAddress
 from isthmus.clinic.storage_commitment import report
+from isthmus.errors import IsthmusError
 
 
 class Deliveries:
@@ -84,18 +85,21 @@ class Deliveries:
         journal, retry, attempts = self._inbox.journal, self._settings.retry, int(row["attempts"]) + 1
         try:
             done = act()
-        except CallFailed as failure:
+        except Exception as failure:
+            # Of our own errors the text says why and names nobody; of any other its kind has to do.
+            told = isinstance(failure, CallFailed | IsthmusError)
+            why = str(failure) if told else f"a fault ({type(failure).__name__})"
             given_up = attempts >= retry.attempts
             with journal.changing() as connection:
                 connection.execute(
                     f"UPDATE {table} SET state = ?, attempts = ?, next_at = ?, fault = ? WHERE number = ?",
                     (
                         "parked" if given_up else "pending", attempts, time.time() + retry.wait_s(attempts),
-                        str(failure), row["number"],
+                        why, row["number"],
                     ),
                 )  # fmt: skip
             then = "given up; it is listed by --status" if given_up else f"again in {retry.wait_s(attempts):g} s"
-            self._log("undelivered", f"{what}: {failure}; {then}", attempts=attempts)
+            self._log("undelivered", f"{what}: {why}; {then}", attempts=attempts)
             return
         with journal.changing() as connection:
             # What was asked for commitment holds identifiers: not kept longer than needed.
@@ -113,6 +117,7 @@ def web_service(address: WebAddress | PullFromWeb, settings: NodeSettings) -> Di
     return DicomWeb(
         address.url,
         address.authorization,
+        address.authority,
         seconds=limits.stalled_s,
         largest_bytes=(limits.instance_megabytes + 1) << 20,
     )

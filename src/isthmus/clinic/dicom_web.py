@@ -33,13 +33,17 @@ class DicomWeb:
         Its address.
     authorization : Path, optional
         A file with the value of the Authorization header.
+    authority : Path, optional
+        A file with the certificate that signed the service's.
     seconds : float
         How long to wait for it to say something.
     largest_bytes : int
         The largest answer that is read.
     """
 
-    def __init__(self, url: str, authorization: Path | None, *, seconds: float, largest_bytes: int) -> None:
+    def __init__(
+        self, url: str, authorization: Path | None, authority: Path | None, *, seconds: float, largest_bytes: int
+    ) -> None:
         from dicomweb_client.api import DICOMwebClient
         from dicomweb_client.session_utils import create_session
 
@@ -47,6 +51,8 @@ class DicomWeb:
         session = create_session()
         session.trust_env = False  # neither a proxy nor passwords of this account's surroundings
         vars(session)["get"] = _bounded(session.get, largest_bytes)
+        if authority is not None:
+            session.verify = str(authority)
         if authorization is not None:
             session.headers["Authorization"] = _header_of(authorization)
         self._client = DICOMwebClient(url, session=session, timeout=seconds, permissive_uid=True)

@@ -280,7 +280,12 @@ class Arrival:
                 _sync_folder(place.parent)
             kept = content if new or known is None else known["content"]
             row = (key, study, outline.sop_class, kept, size, time.time())
-            journal.change(lambda connection: _acknowledge(connection, row))
+            try:
+                journal.change(lambda connection: _acknowledge(connection, row))
+            except BaseException:
+                if new:
+                    inbox.path_of(study, key).unlink(missing_ok=True)
+                raise
         return Kept(study, new, SUCCESS if kept == content else COERCED)
 
     @property
@@ -300,7 +305,8 @@ class Arrival:
 def _acknowledge(connection: sqlite3.Connection, row: tuple[Any, ...]) -> None:
     connection.execute(
         "INSERT INTO instances (key, study, sop_class, content, bytes, received_at) VALUES (?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (key) DO UPDATE SET held = 1, content = excluded.content, bytes = excluded.bytes",
+        "ON CONFLICT (key) DO UPDATE SET held = 1, content = excluded.content, bytes = excluded.bytes, "
+        "assessed_by = CASE WHEN content = excluded.content THEN assessed_by END",
         row,
     )
     # Also what was held already counts: sent again, a study is looked at again, as a changed model may answer anew.

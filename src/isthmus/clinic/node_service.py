@@ -22,6 +22,7 @@ from isthmus.files import locked
 
 _POLL_S: Final = 0.1
 _TIDY_S: Final = 30.0
+_AFTER_A_FAULT_S: Final = 5.0
 
 
 class NodeService:
@@ -90,6 +91,7 @@ class NodeService:
                         "fault", f"a fault in {name} ({type(error).__name__}); going on", kind=type(error).__name__
                     )
                     busy = False
+                    self._stopped.wait(_AFTER_A_FAULT_S)
                 if not busy:
                     self._stopped.wait(pause_s)
 
@@ -103,8 +105,8 @@ class NodeService:
         def step() -> bool:
             nonlocal next_at
             if time.monotonic() >= next_at:
-                puller.once(self._stopped.is_set)
                 next_at = time.monotonic() + puller.pull.every_minutes * 60
+                puller.once(self._stopped.is_set)
             return False
 
         return step

@@ -122,11 +122,16 @@ class DicomAddress(_Said):
 
 
 class WebAddress(_Said):
-    """A DICOMweb service. ``authorization`` is a file that holds the value of the HTTP header of that name."""
+    """A DICOMweb service.
+
+    ``authorization`` is a file that holds the value of the HTTP header of that name; ``authority`` one in PEM that has
+    to have signed the service's certificate, in the place of the public ones.
+    """
 
     kind: Literal["dicomweb"]
     url: Address
     authorization: Path | None = None
+    authority: Path | None = None
 
 
 Destination = Annotated[DicomAddress | WebAddress, Field(discriminator="kind")]
@@ -151,6 +156,7 @@ class PullFromWeb(_Asking):
     kind: Literal["dicomweb"]
     url: Address
     authorization: Path | None = None
+    authority: Path | None = None
 
 
 Pull = Annotated[PullFromPeer | PullFromWeb, Field(discriminator="kind")]

@@ -14,6 +14,7 @@ from isthmus.clinic.dicom_web import DicomWeb
 from isthmus.clinic.inbox import Inbox, Refused
 from isthmus.clinic.node_log import NodeLog
 from isthmus.clinic.node_settings import SOP_CLASSES, NodeSettings, Pull, PullFromPeer
+from isthmus.errors import IsthmusError
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -47,7 +48,7 @@ class Puller:
                 if stopped():
                     break
                 fetched += self._fetch_if_new(series)
-        except CallFailed as failure:
+        except (CallFailed, IsthmusError) as failure:
             self._log("unfetched", f"{self._name}: {failure}; again at the next time")
         return fetched
 

@@ -63,8 +63,8 @@ class StudyQueue:
         except AssessmentFailed as failure:
             if not self._stopping:
                 self._try_again(study, int(rows[0]["attempts"]) + 1, str(failure))
-        except OSError as error:
-            self._try_again(study, int(rows[0]["attempts"]) + 1, f"the disk refuses ({type(error).__name__})")
+        except Exception as error:
+            self._try_again(study, int(rows[0]["attempts"]) + 1, f"a fault ({type(error).__name__})")
         return True
 
     def stop(self) -> None:
