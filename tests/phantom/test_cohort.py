@@ -95,6 +95,7 @@ def test_the_manifest_names_what_was_made_and_no_place(made_cohort: Path) -> Non
         assert hashlib.sha256((made_cohort / name).read_bytes()).hexdigest() == digest
     assert {"views.csv", "cohort.yaml", "truth/truth.yaml", "truth/nodules.csv"} <= set(manifest["outputs"])
     assert str(made_cohort.parent) not in text
+    assert "made-once" not in text  # nor where it was made, should this be the copy of another worker
     assert os.uname().nodename not in text
 
 

@@ -22,6 +22,7 @@ from isthmus.protocol.suitability import suitability
 from isthmus.protocol.validate import validate
 from isthmus.statistics.class_calibration import ClassCalibration
 from tests.three_class_cohort import CLASSES, write_three_class_cohort
+from tests.unrendered import unrendered
 
 CODES = list(CLASSES)
 P = [f"p_{code}" for code in CODES]
@@ -178,7 +179,8 @@ def test_readers_are_compared_by_their_calls(finished):
 
 
 def test_evaluating_the_run_again_names_its_classes(finished, tmp_path):
-    evidence = evaluate_runs([finished[0].folder], tmp_path / "again", bootstrap=200)
+    with unrendered():
+        evidence = evaluate_runs([finished[0].folder], tmp_path / "again", bootstrap=200)
     assert evidence["class_names"] == dict(CLASSES)
     own = finished[0].evidence["arms"]["ordinal"]["test"]
     assert evidence["arms"]["ordinal"]["test"]["accuracy"] == own["accuracy"]
