@@ -24,6 +24,7 @@ from isthmus.imaging.dicom_header import read_header
 from isthmus.imaging.dicom_pixels import (
     COLOUR,
     GREY,
+    ISOLATED,
     VIDEO_SYNTAXES,
     decoded_frames,
     encapsulated_video,
@@ -69,12 +70,13 @@ def open_dicom(path: Path, limits: Limits) -> Iterator[OpenClip]:
         yield _DicomVideo(video, _video_info(header, replace(video.info, frame_times_s=timed), path))
 
 
-def frames_by_gdcm(path: Path, limits: Limits, frames: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
-    """Yield frames as uint8 [H, W, C], decoded in this process, which a damaged frame may end; see
+def frames_of_isolated(path: Path, limits: Limits, frames: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+    """Yield frames as uint8 [H, W, C], decoded in this process, which a damaged frame may end or hold up; see
     :mod:`isthmus.imaging.isolated_frames`.
     """
     header = read_header(path, limits, _ELEMENTS)
-    return frames_in_process(path, header, _info(header, path, limits), list(frames), "gdcm")
+    plugin = ISOLATED[header.file_meta.TransferSyntaxUID]
+    return frames_in_process(path, header, _info(header, path, limits), list(frames), plugin)
 
 
 @dataclass(frozen=True)

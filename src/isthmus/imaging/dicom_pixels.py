@@ -57,11 +57,15 @@ _PLUGINS = {
     JPEGBaseline8Bit: "pillow",
     # Of the others, one each: pydicom would go on to GDCM where it fails, and GDCM ends the process on damaged frames.
     **dict.fromkeys([*JPEG2000TransferSyntaxes, HTJ2K, HTJ2KLossless, HTJ2KLosslessRPCL], "pylibjpeg"),
-    **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
     RLELossless: "pylibjpeg",
 }
-ISOLATED = frozenset({JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1})
-"""What only GDCM decodes: in a process of its own (:mod:`isthmus.imaging.isolated_frames`)."""
+_JPEG_LS = tuple(JPEGLSTransferSyntaxes)
+ISOLATED = {
+    **dict.fromkeys((JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1), "gdcm"),
+    **dict.fromkeys(_JPEG_LS, "pyjpegls"),
+}
+"""What is decoded in a process of its own (:mod:`isthmus.imaging.isolated_frames`), and by which plug-in: on a damaged
+frame GDCM ends the process, and CharLS computes for seconds on 64 x 64 pixels."""
 
 _HINT = "convert it to Explicit VR Little Endian where it came from, or send it again if it was cut short"
 _PANIC = "PanicException"  # of a decoder written in Rust, which is no Exception
@@ -111,7 +115,17 @@ def decoded_frames(path: Path, header: FileDataset, info: ClipInfo, frames: list
 
 
 def _isolated(path: Path, info: ClipInfo, frames: list[int], syntax: UID) -> Iterator[NDArray[np.uint8]]:
-    decoded = 0
+    seen = decoded = 0
+    try:
+        # What can be told without a decoder is told here: starting a process takes half a second.
+        table = {} if len(frames) == info.frames else _fragments(path, info.frames)
+        for codestream in _codestreams(path, frames, info.frames, table):
+            _check_size(codestream, info, syntax)
+            seen += 1
+        if seen < len(frames):
+            raise ValueError("frames are missing")
+    except Exception as error:
+        raise _not_decoded(path, syntax, _reason(error, _frame_name(info, frames, seen))) from error
     try:
         for frame in frames_of_process(path, info, frames):
             yield frame
@@ -144,7 +158,7 @@ def frames_in_process(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 if codestreams is not None:
-                    _check_size(next(codestreams), info)
+                    _check_size(next(codestreams), info, syntax)
                 frame = _to_eight_bits(next(pixels), header)
             yield frame
             decoded += 1
@@ -262,13 +276,15 @@ def _go_to_pixels(stream: BinaryIO) -> FileDataset:
     return header
 
 
-def _check_size(codestream: bytes, info: ClipInfo) -> None:
+def _check_size(codestream: bytes, info: ClipInfo, syntax: UID) -> None:
     announced = announced_size(codestream)
     if announced is None:
         raise ValueError("no size is announced")  # cut short, or no such codestream
     if announced[:2] != (info.width, info.height):
         raise _OtherSizeError(f"announces {announced[:2]} pixels, the header {(info.width, info.height)}")
-    if codestream.startswith(_JPEG_2000_START) and not codestream[-_END_WITHIN:].rstrip(b"\0").endswith(_END):
-        raise ValueError("no end is marked")  # cut short; the decoder would say so to the terminal
+    ends = syntax in _JPEG_LS or codestream.startswith(_JPEG_2000_START)
+    if ends and not codestream[-_END_WITHIN:].rstrip(b"\0").endswith(_END):
+        # Cut short: the decoders would print it, or take very long to notice.
+        raise ValueError("no end is marked")
     if announced.samples > _MOST_SAMPLES:
         raise _OtherSizeError(f"announces {announced.samples:,} samples a pixel")

@@ -1,6 +1,7 @@
-"""Frames that only GDCM decodes, in a process of their own: on a damaged frame it ends the process it runs in.
+"""Frames whose decoders cannot be trusted with a damaged file, in a process of their own.
 
-That is so of lossless and of 12-bit JPEG. The other process reads the file, writes the frames to a pipe, and is bounded
+Of lossless and 12-bit JPEG that is GDCM, which ends the process it runs in; of JPEG-LS it is CharLS, which may compute
+for very long. The other process reads the file, writes the frames to a pipe, and is bounded
 in time and memory; whatever becomes of it, here it is a frame that comes or does not come.
 """
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from isthmus.errors import PictureError
 from isthmus.imaging.clip import ClipInfo
 
-_SECONDS: Final = 120  # of computing
+_SECONDS: Final = 60  # of computing
 _BYTES: Final = 4 * 1024**3
 _FRAME, _REASON = b"F", b"R"
 _LONGEST_REASON: Final = 500
@@ -59,7 +60,7 @@ def frames_of_process(path: Path, info: ClipInfo, frames: list[int]) -> Iterator
 
 def main() -> None:
     """Write the frames of these numbers, of the file that standard input names, to standard output."""
-    from isthmus.imaging.dicom import frames_by_gdcm
+    from isthmus.imaging.dicom import frames_of_isolated
     from isthmus.imaging.limits import Limits
 
     with contextlib.suppress(ImportError):  # there is none on Windows
@@ -70,7 +71,7 @@ def main() -> None:
     path = Path(os.fsdecode(sys.stdin.buffer.read()))
     out = sys.stdout.buffer
     try:
-        for frame in frames_by_gdcm(path, Limits(), [int(number) for number in sys.argv[1:]]):
+        for frame in frames_of_isolated(path, Limits(), [int(number) for number in sys.argv[1:]]):
             out.write(_FRAME + frame.tobytes())
             out.flush()
     except PictureError as error:
