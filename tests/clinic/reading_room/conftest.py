@@ -6,6 +6,7 @@
 
 import contextlib
 import itertools
+import socket
 import tempfile
 import threading
 import time
@@ -19,13 +20,12 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra 'clinic' brings the reading room")
 
 import anyio.from_thread
-import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from isthmus.clinic.reading_room.account_tables import Account
 from isthmus.clinic.reading_room.accounts import name_key
-from isthmus.clinic.reading_room.application import make_application
+from isthmus.clinic.reading_room.application import make_application, make_server
 from isthmus.clinic.reading_room.room import Room
 from isthmus.clinic.reading_room.settings import PasswordHashing, RoomSettings
 from isthmus.clinic.reading_room.visitor import session_cookie
@@ -160,20 +160,19 @@ def guest(application: FastAPI) -> RoomClient:
 @contextlib.contextmanager
 def serving(application: FastAPI) -> Iterator[str]:
     """Serve an application by uvicorn in a thread and give its address."""
-    server = uvicorn.Server(
-        uvicorn.Config(application, host="127.0.0.1", port=0, log_config=None, access_log=False, server_header=False)
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
+    server = make_server(application, application.state.room.settings)
+    line = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, args=([line],), daemon=True)
     thread.start()
     while not server.started:
         assert thread.is_alive(), "the server did not start"
         time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{line.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(20)
+        line.close()
 
 
 @pytest.fixture(scope="module")

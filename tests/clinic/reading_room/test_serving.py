@@ -106,3 +106,11 @@ def test_a_room_open_to_a_network_without_tls_does_not_start(tmp_path):
     with pytest.raises(InputError, match="clear text"):
         serve(RoomSettings(folder=tmp_path / "room", host="0.0.0.0"))
     assert not (tmp_path / "room").exists()
+
+
+def test_a_taken_port_is_one_line_and_makes_nothing(tmp_path):
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"nothing can listen here.*port {port}.*another port"):
+            serve(RoomSettings(folder=tmp_path / "room", port=port))
+    assert not (tmp_path / "room").exists()

@@ -43,7 +43,7 @@ named in ``application.SUBJECTS``. Functions of the subject itself live in a fil
   the version, the route compares (``Refusal(409, "changed")``), and what slips through between reading and writing is
   answered 409 as well.
 - **Reading and writing.** ``with room.store.reading() as session`` and ``with room.store.writing() as session``; the
-  second takes SQLite's only writer's place: no network, no inference, no hashing inside. It is on the disk when the
+  second takes the only writer's place: no network, no inference, no hashing inside. It is on the disk when the
   block has ended. A writing block inside another one waits for itself.
 - **The audit log.** ``audit.note(session, room.clock(), visitor.account, "read_save", "read", read.id)`` in the
   transaction of the act; the action goes into ``audit.ACTIONS`` and its words under ``audit.action.``, a new kind of

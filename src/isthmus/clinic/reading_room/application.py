@@ -2,13 +2,14 @@
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -25,7 +26,11 @@ from isthmus.clinic.reading_room.room import Room
 from isthmus.clinic.reading_room.settings import RoomSettings
 from isthmus.clinic.reading_room.store import open_store
 from isthmus.clinic.reading_room.visitor import TOKEN_HEADER, Visitor, require, session_cookie
+from isthmus.errors import InputError
 from isthmus.manifest import version
+
+if TYPE_CHECKING:
+    import uvicorn
 
 # A subject with pages or an API adds its module here.
 SUBJECTS = (signing_in_routes, own_routes, account_routes, audit_routes)
@@ -77,7 +82,7 @@ def make_application(
 
 def _application(room: Room) -> FastAPI:
     @asynccontextmanager
-    async def closing(_application: FastAPI) -> AsyncIterator[None]:
+    async def close_at_the_end(_application: FastAPI) -> AsyncIterator[None]:
         yield
         room.store.close()
 
@@ -85,7 +90,7 @@ def _application(room: Room) -> FastAPI:
         title="Isthmus reading room",
         version=version(),
         summary="Research use only, not for diagnosis.",
-        lifespan=closing,
+        lifespan=close_at_the_end,
         # The library's own pages of documentation come from servers elsewhere.
         docs_url=None,
         redoc_url=None,
@@ -150,28 +155,48 @@ def serve(settings: RoomSettings, *, announce: Announce | None = None) -> None:
     Raises
     ------
     InputError
-        When the database does not open, or the room would be open to a network without TLS.
+        When the database does not open, the port is taken, or the room would be open to a network without TLS.
     """
+    settings.refuse_plain_network()
+    # Before the room is opened: where nobody can come in, nothing is made and no password is told.
+    with closing(_listen(settings)) as line:
+        application = make_application(
+            settings, announce or (lambda name, password: tell_first_password(settings.folder, name, password))
+        )
+        with suppress(KeyboardInterrupt):
+            make_server(application, settings).run(sockets=[line])
+
+
+def make_server(application: FastAPI, settings: RoomSettings) -> "uvicorn.Server":
+    """Return the server of an application; ``run(sockets=[…])`` serves it, also in a thread beside something else."""
     import uvicorn
 
-    settings.refuse_plain_network()
-    application = make_application(
-        settings, announce or (lambda name, password: tell_first_password(settings.folder, name, password))
+    return uvicorn.Server(
+        uvicorn.Config(
+            application,
+            ssl_certfile=settings.certificate,
+            ssl_keyfile=settings.key,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            # Addresses of pages are no secret, but they are nobody's business either.
+            access_log=False,
+            server_header=False,
+            log_config=None,
+            timeout_graceful_shutdown=10,
+        )
     )
-    uvicorn.run(
-        application,
-        host=settings.host,
-        port=settings.port,
-        ssl_certfile=settings.certificate,
-        ssl_keyfile=settings.key,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=list(settings.trusted_proxies),
-        # Addresses of pages are no secret, but they are nobody's business either.
-        access_log=False,
-        server_header=False,
-        log_config=None,
-        timeout_graceful_shutdown=10,
-    )
+
+
+def _listen(settings: RoomSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        raise InputError(
+            f"nothing can listen here: {error.strerror or error}",
+            where=f"{settings.host}, port {settings.port}",
+            hint="choose another port, or stop what listens there",
+        ) from error
 
 
 def tell_first_password(folder: Path, name: str, password: str) -> None:
