@@ -16,12 +16,14 @@ from isthmus.cli import sample_size
 from isthmus.cli import predict
 from isthmus.cli import localiser
 from isthmus.cli import serve
+from isthmus.cli import bundle
 from isthmus.cli import rate
 from isthmus.cli import models
 from isthmus.cli import first_contact
 # isort: on
 
 __all__ = [
-    "app", "cohort_check", "cohort_dicom", "cohort_import", "deidentify", "elasticity", "evaluate", "first_contact",
-    "localiser", "main", "models", "perfusion", "predict", "rate", "run", "sample_size", "serve", "validate",
+    "app", "bundle", "cohort_check", "cohort_dicom", "cohort_import", "deidentify", "elasticity", "evaluate",
+    "first_contact", "localiser", "main", "models", "perfusion", "predict", "rate", "run", "sample_size", "serve",
+    "validate",
 ]  # fmt: skip

@@ -37,7 +37,9 @@ _LEFT_BEHIND: Final = (
 )
 
 
-def export_to_monai(bundle: Path, destination: Path, *, own_network: Path | None = None) -> dict[str, Any]:
+def export_to_monai(
+    bundle: Path, destination: Path, *, own_network: Path | Mapping[str, Path] | None = None
+) -> dict[str, Any]:
     """Write a MONAI bundle of a bundle's model.
 
     Parameters
@@ -47,7 +49,7 @@ def export_to_monai(bundle: Path, destination: Path, *, own_network: Path | None
     destination : Path
         Folder to make.
     own_network : Path, optional
-        The Python file of a network of the user's own.
+        The Python file of a network of the user's own; files for members are refused, as fused bundles are.
 
     Returns
     -------
@@ -71,6 +73,8 @@ def export_to_monai(bundle: Path, destination: Path, *, own_network: Path | None
             expected="a bundle of one arm",
             hint=f"isthmus bundle pack {bundle} FUSED.zip hands it on whole",
         )
+    if isinstance(own_network, Mapping):
+        raise BundleError("a file for each member was given, and the bundle is of one arm", expected="one file")
     spec = read_bundle(bundle)
     model = WholeModel(spec, load_parts(bundle, spec, own_network=own_network)).eval()
     with new_folder(destination) as folder:
