@@ -1,7 +1,7 @@
 """From the pictures of one study to results for the same study: what the node calls, and nothing of the network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -104,7 +104,7 @@ class Assessor:
 
 
 def load_models(bundles: Sequence[Path], localiser: Path | None, device: str = "auto") -> "list[Model]":
-    """Load models with their localiser: the one place where another kind of predictor would plug in.
+    """Load models with their localiser, and warm them up: the one place that says which kind of predictor they are.
 
     Raises
     ------
@@ -114,6 +114,7 @@ def load_models(bundles: Sequence[Path], localiser: Path | None, device: str = "
     from isthmus.clinic.study_answers import Model
     from isthmus.inference.any_bundle import load_bundle
     from isthmus.inference.localiser import load_localiser
+    from isthmus.inference.resident import Resident
 
     if not bundles:
         raise InputError("no model was given", expected="at least one bundle folder")
@@ -130,7 +131,7 @@ def load_models(bundles: Sequence[Path], localiser: Path | None, device: str = "
                 expected="a localiser, which proposes regions",
                 hint="make one with: isthmus localiser train",
             )
-        models.append(model)
+        models.append(replace(model, predictor=Resident(predictor, localiser=proposer).predictor))
     return models
 
 
