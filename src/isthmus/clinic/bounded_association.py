@@ -25,6 +25,7 @@ _LARGEST_REQUEST: Final = 1 << 20  # an A-ASSOCIATE-RQ of 128 contexts with 60 t
 _LARGEST_COMMAND_DATA: Final = 4 << 20  # a storage commitment of 10,000 instances has 2 MB
 _MOST_WAITING_MESSAGES: Final = 8
 _PART = 1 << 16
+_CONNECTIONS_BESIDE: Final = 10
 
 
 class MayConnect(Protocol):
@@ -159,8 +160,8 @@ class BoundedServer(ThreadedAssociationServer):
         if not self._may_connect(client_address[0]):
             self._refused("an address that no peer has")
             return False
-        # Refused politely above the limit (PS3.8 9.3.4); not even that far above it.
-        if len(self.active_associations) > 2 * self.inbox.limits.associations:
+        # Above the limit of associations a request is refused politely; far above it, connections are.
+        if len(self.active_associations) > 2 * self.inbox.limits.associations + _CONNECTIONS_BESIDE:
             self._refused("too many connections")
             return False
         return True

@@ -25,8 +25,10 @@ from isthmus.clinic.tls import tls_context
 from isthmus.clinic.transfer_syntaxes import ALL, UNCOMPRESSED
 from isthmus.errors import InputError
 
-_NO_REASON, _UNKNOWN_CALLING_TITLE, _UNKNOWN_CALLED_TITLE = 0x01, 0x03, 0x07
-_PERMANENT, _SERVICE_USER = 0x01, 0x01
+# Of an A-ASSOCIATE-RJ (PS3.8 9.3.4): result, source, reason.
+_PERMANENT, _SERVICE_USER, _UNKNOWN_CALLING_TITLE = 0x01, 0x01, 0x03
+_TRANSIENT, _PRESENTATION, _LOCAL_LIMIT_EXCEEDED = 0x02, 0x03, 0x02
+_UNCOUNTED: Final = 1_000_000
 _CANNOT_BE_DONE: Final = 0x0110
 _VERIFICATION: Final = "1.2.840.10008.1.1"
 _FINISH_S = 20.0
@@ -68,7 +70,7 @@ class DicomNode:
         entity = AE(ae_title=self._settings.ae_title)
         entity.require_called_aet = True
         entity.maximum_pdu_size = limits.pdu_kilobytes << 10
-        entity.maximum_associations = limits.associations
+        entity.maximum_associations = _UNCOUNTED  # counted here, without those that never asked for anything
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = limits.stalled_s
         entity.add_supported_context(_VERIFICATION, list(UNCOMPRESSED))
         entity.add_supported_context(PUSH_MODEL, list(UNCOMPRESSED))
@@ -115,9 +117,15 @@ class DicomNode:
         name = self._titles.get(title)
         if name is None or not self._settings.peers[name].may_come_from(address):
             self._log("refused", "an association was refused: no peer has this calling title and address")
-            association.acse.send_reject(_PERMANENT, _SERVICE_USER, _UNKNOWN_CALLING_TITLE)
-            evt.trigger(association, evt.EVT_REJECTED, {})
-            association.kill()
+            self._reject(association, _PERMANENT, _SERVICE_USER, _UNKNOWN_CALLING_TITLE)
+        elif sum(one.is_established for one in self._server.active_associations) >= self._settings.limits.associations:
+            self._log("refused", "an association was refused: as many as allowed are open")
+            self._reject(association, _TRANSIENT, _PRESENTATION, _LOCAL_LIMIT_EXCEEDED)
+
+    def _reject(self, association: Association, result: int, source: int, reason: int) -> None:
+        association.acse.send_reject(result, source, reason)
+        evt.trigger(association, evt.EVT_REJECTED, {})
+        association.kill()
 
     def _store(self, event: Event) -> Any:
         with self._serving(event.assoc):
