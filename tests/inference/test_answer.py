@@ -30,6 +30,7 @@ ANSWER: dict[str, Any] = {
     "refer": {"low": 0.31, "high": 0.52, "share": 0.2},
     "chosen_on": "out-of-fold predictions of seed 0",
 }
+PAGE = Path(__file__).parents[2] / "docs" / "answers.md"
 THRESHOLDS = {"rule": "youden", "value": 0.41, "chosen_on": "out-of-fold predictions of seed 0"}
 
 
@@ -164,3 +165,11 @@ def test_of_several_classes_the_set_and_the_referral_are_those_of_all(tmp_path: 
     assert one.prediction_set.codes == ("BTN", "NMTN")
     assert "other stands in every set" in words
     assert "Refer to somebody else: its set holds 2 classes, not one." in words
+
+
+def test_the_page_of_the_documentation_shows_an_answer_as_it_is_given() -> None:
+    names = {"0": "unsuspicious", "1": "suspicious"}
+    own = spec(classes=names, cohort={**bundle_spec().cohort.model_dump(), "reference": "surgery"})
+    like = OutOfDistribution(-0.2, 41.0, False, 228, "nodule")
+    block = PAGE.read_text(encoding="utf-8").split("```")[1].removeprefix("text")
+    assert " ".join(block.split()) == answer_words(said(own, 0.62, out_of_distribution=like), own)
