@@ -12,6 +12,7 @@ from isthmus.errors import InputError
 from isthmus.files import read_json, write_json
 from isthmus.protocol.evaluate_runs import evaluate_runs
 from isthmus.statistics.cross_validated import compare_cross_validated_aucs
+from tests.unrendered import unrendered
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,8 @@ def test_a_table_beside_a_run_takes_the_runs_cohort_and_needs_no_torch(finished,
     code = (
         "import sys; from isthmus.cli import main; "
         f"sys.argv = ['isthmus', 'evaluate', {str(finished[0].folder)!r}, {str(tmp_path / 'table.csv')!r}, "
-        f"'--out', {str(tmp_path / 'out')!r}, '--json']; main(); assert 'torch' not in sys.modules"
+        f"'--out', {str(tmp_path / 'out')!r}, '--bootstrap', '200', '--json']; main(); "
+        "assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -132,7 +134,8 @@ def test_a_table_that_names_no_patients_gets_the_groups_of_the_runs(finished, ot
     table.assign(group_id=table["unit_id"].map(pairs)).to_csv(folder / "predictions.csv", index=False)
     rows = table[(table["arm"] == "resnet34") & (table["split"] == "test")]
     rows[["split", "unit_id", "label", "p_0", "p_1"]].assign(arm="tool").to_csv(tmp_path / "table.csv", index=False)
-    evidence = evaluate_runs([folder, tmp_path / "table.csv"], tmp_path / "out")
+    with unrendered():
+        evidence = evaluate_runs([folder, tmp_path / "table.csv"], tmp_path / "out", bootstrap=200)
     own, tool = (evidence["arms"][arm]["test"] for arm in ("resnet34", "tool"))
     assert tool["n_groups"] == own["n_groups"] < own["n"]
     assert tool["auc"] == own["auc"]
