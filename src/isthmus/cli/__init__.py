@@ -16,6 +16,8 @@ from isthmus.cli import sample_size
 from isthmus.cli import predict
 from isthmus.cli import localiser
 from isthmus.cli import serve
+from isthmus.cli import accelerate
+from isthmus.cli import export
 from isthmus.cli import bundle
 from isthmus.cli import rate
 from isthmus.cli import models
@@ -23,7 +25,7 @@ from isthmus.cli import first_contact
 # isort: on
 
 __all__ = [
-    "app", "bundle", "cohort_check", "cohort_dicom", "cohort_import", "deidentify", "elasticity", "evaluate",
-    "first_contact", "localiser", "main", "models", "perfusion", "predict", "rate", "run", "sample_size", "serve",
-    "validate",
+    "accelerate", "app", "bundle", "cohort_check", "cohort_dicom", "cohort_import", "deidentify", "elasticity",
+    "evaluate", "export", "first_contact", "localiser", "main", "models", "perfusion", "predict", "rate", "run",
+    "sample_size", "serve", "validate",
 ]  # fmt: skip

@@ -61,7 +61,7 @@ def predict_given(
     joining = is_fused_bundle(bundle) or read_bundle(bundle).join is not None
     if table is None and not inputs:
         raise InputError("no picture was given", expected="files, or a table of cases (--cases)")
-    networks_of = _own_networks(networks)
+    networks_of = own_networks_of(networks)
     if table is not None:
         given = {"files": inputs, "--box": boxes, "--mask": masks, "--scan-area": scan_areas, "--column": columns}
         beside = [name for name, values in given.items() if values] + (["--frame-rate"] if frame_rate_hz else [])
@@ -115,7 +115,8 @@ def _only(what: str, values: Sequence[str]) -> str | None:
     return values[0] if values else None
 
 
-def _own_networks(values: Sequence[str]) -> OwnNetworks:
+def own_networks_of(values: Sequence[str]) -> OwnNetworks:
+    """Return the files that ``--network`` names: one, or one a member."""
     pairs = [named(value) for value in values]
     files: Mapping[str, Path] = {name: Path(file) for name, file in pairs}
     if len(files) < len(pairs) or ("" in files and len(files) > 1):

@@ -103,7 +103,9 @@ def written(
         and the files.
     """
     said = None if proposer is None else proposer.facts()
-    record = Manifest("predict", {**model_facts(predictor.spec), "device": predictor.device})
+    record = Manifest(
+        "predict", {**model_facts(predictor.spec), "device": predictor.device, "engine": predictor.engine_name}
+    )
     record.facts |= {} if said is None else {"localiser": said}
     with new_folder(out) as partial:
         with record.stage("predict"):

@@ -4,7 +4,7 @@
 cases that the model was tuned or trained on; a test is never opened for it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -153,13 +153,3 @@ def _auc(probabilities: Float, labels: NDArray[np.int64]) -> float:
     """Return the AUC; of several classes the mean of one against the rest."""
     classes = range(1, 2) if probabilities.shape[1] == 2 else range(probabilities.shape[1])
     return float(np.mean([auc(labels == place, probabilities[:, place]) for place in classes]))
-
-
-def fastest(names: Sequence[str], verdicts: Sequence[Verdict], milliseconds: Sequence[float]) -> str:
-    """Return the fastest engine that passed a gate, or is PyTorch itself."""
-    able = [
-        (time, name)
-        for name, verdict, time in zip(names, verdicts, milliseconds, strict=True)
-        if verdict.passed != "none"
-    ]
-    return min(able)[1]

@@ -225,6 +225,11 @@ class FusedPredictor:
         return CaseReader(self.spec, self.members, self.heads)
 
     @property
+    def engine_name(self) -> str:
+        """Which engine runs the members' networks."""
+        return next(iter(self.members.values())).engine_name
+
+    @property
     def calibration(self) -> LogisticCalibration:
         """Of the positive class."""
         said = self.spec.calibration

@@ -65,6 +65,11 @@ class Predictor:
         """What runs the networks."""
         return TorchEngine(self.spec, self.parts, self.device) if self.engine is None else self.engine
 
+    @property
+    def engine_name(self) -> str:
+        """Which engine runs the networks."""
+        return self.runs.name
+
     def predict(
         self,
         paths: Sequence[str | Path],

@@ -298,8 +298,7 @@ class Resident:
     @property
     def engine(self) -> str:
         """Which engine runs the networks."""
-        members = self.predictor.members if isinstance(self.predictor, FusedPredictor) else {"": self.predictor}
-        return next(iter(members.values())).runs.name
+        return self.predictor.engine_name
 
     @property
     def takes(self) -> str:
