@@ -18,6 +18,7 @@ from isthmus.protocol.run import run
 from isthmus.statistics.roc import auc
 from tests.cohort.small import spoil
 from tests.simulated_cohort import write_simulated_cohort
+from tests.unrendered import unrendered
 
 SETTINGS = (
     "splits.test={column: split}",
@@ -127,7 +128,8 @@ class TestPicturesDivided:
         shutil.copytree(finished[0].folder, folder)
         shutil.rmtree(folder / "arms" / "resnet34" / "resnet34" / "picture-level" / "fold-1")
         said: list[str] = []
-        again = run("wang2025", cohort, folder, profile="smoke", settings=SETTINGS, resume=True, say=said.append)
+        with unrendered():
+            again = run("wang2025", cohort, folder, profile="smoke", settings=SETTINGS, resume=True, say=said.append)
         assert any("6 fits (1 to do" in line for line in said)
         assert again.evidence == finished[0].evidence
         assert (folder / "predictions.csv").read_bytes() == (finished[0].folder / "predictions.csv").read_bytes()
@@ -174,7 +176,8 @@ def test_the_simulated_readers_read_again_with_the_primary_arms_calibrated_help(
 def test_another_cohorts_patients_are_not_looked_up_in_this_ones_truth(cohort, cache, tmp_path):
     other = write_simulated_cohort(tmp_path / "other", 30, seed=1, name="other blobs")
     settings = ["splits.test={fraction: 0.2}", "explain.arms=[]", "defaults.train.epochs=1", *SETTINGS[3:]]
-    found = run("wang2025", cohort, tmp_path / "run", external=other, profile="smoke", settings=settings).evidence
+    with unrendered():
+        found = run("wang2025", cohort, tmp_path / "run", external=other, profile="smoke", settings=settings).evidence
     assert set(found["arms"]["resnet34"]) == {"cv", "test", "external"}
     assert set(found["ideal_observer"]["arms"]["resnet34"]["splits"]) == {"cv", "test"}
     assert "leak" not in found
