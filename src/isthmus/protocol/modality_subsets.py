@@ -133,7 +133,7 @@ def _by_bundle(run_folder: Path, fits: Sequence[FitSpec], store: PreparedStore, 
 
 
 def _of_model(bundle: Path, store: PreparedStore, own: Path | None) -> pd.DataFrame:
-    predictor = load_bundle(bundle, own_network=own)
+    predictor = load_bundle(bundle, own_network=own, engine="torch")
     spec = predictor.spec
 
     def score(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> list[FloatArray]:

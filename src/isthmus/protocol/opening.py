@@ -128,7 +128,7 @@ class Opener:
         self, name: str, split: str, cases: Cases, classifier: str, seed: int, stores: Mapping[str, PreparedStore]
     ) -> pd.DataFrame:
         own = {arm: file for arm in stores if (file := own_file(self.protocol.arms[arm])) is not None}
-        predictor = load_fused_bundle(self.run_folder / "arms" / name / "bundle", own_networks=own)
+        predictor = load_fused_bundle(self.run_folder / "arms" / name / "bundle", own_networks=own, engine="torch")
         facts = {"arm": name, "candidate": classifier, "split": split, "seed": seed}
         return bundle_rows(predictor, stores, cases, facts, self.run_folder)
 
@@ -176,7 +176,9 @@ class Opener:
         arm = fits[0].arm
         if fits[0].seed == self.protocol.splits.seeds[0]:
             own = own_file(self.protocol.arms[arm])
-            return load_bundle(self.run_folder / "arms" / arm / "bundle", own_network=own).score_store(store, view_ids)
+            return load_bundle(self.run_folder / "arms" / arm / "bundle", own_network=own, engine="torch").score_store(
+                store, view_ids
+            )
         return mean_fold_scores(self.run_folder, fits, store, view_ids)
 
 

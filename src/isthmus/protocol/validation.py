@@ -85,7 +85,8 @@ class Validation:
         """Go through them; return the evidence."""
         with self.record.stage("predictions"):
             self.predictors = {
-                arm: load_bundle(one.folder, own_network=one.own_network) for arm, one in self.models.items()
+                arm: load_bundle(one.folder, own_network=one.own_network, engine="torch")
+                for arm, one in self.models.items()
             }
             views, predictions, failures = self.predict()
         facts = case_facts([self.cases])
