@@ -22,6 +22,7 @@ from isthmus.protocol.resolve import resolve_protocol
 from isthmus.protocol.run import run
 from isthmus.protocol.validate import validate
 from isthmus.training.spec import FitSpec
+from tests.unrendered import unrendered
 
 PROTOCOL = {
     "format": "isthmus-protocol/1.0",
@@ -227,7 +228,8 @@ def test_a_bundle_keeps_what_was_frozen_and_how_its_heads_learnt(joined):
 
 def test_a_validation_finds_of_fusions_and_the_clinical_model_what_the_run_found(joined, cohorts, tmp_path):
     shutil.copytree(joined[0].folder, tmp_path / "run")
-    evidence = validate(tmp_path / "run", cohorts[1], tmp_path / "out")
+    with unrendered():
+        evidence = validate(tmp_path / "run", cohorts[1], tmp_path / "out")
     assert set(evidence["arms"]) == {"lesion", "picture", "combined", "stacked", "clinical"}
     rows = {}
     for name, place in (("run", joined[0].folder), ("validation", tmp_path / "out")):
@@ -244,7 +246,8 @@ def test_a_validation_finds_of_fusions_and_the_clinical_model_what_the_run_found
 
 def test_a_fused_bundle_alone_is_validated(joined, cohorts, tmp_path):
     bundle = joined[0].folder / "arms" / "combined" / "bundle"
-    evidence = validate(bundle, cohorts[1], tmp_path / "out")
+    with unrendered():
+        evidence = validate(bundle, cohorts[1], tmp_path / "out")
     found, known = (one["arms"]["combined"]["external"]["auc"] for one in (evidence, joined[0].evidence))
     assert found == known
     (moved,) = evidence["regions"]["moved"].values()
@@ -252,13 +255,15 @@ def test_a_fused_bundle_alone_is_validated(joined, cohorts, tmp_path):
     assert any(entry["difference"]["difference"] != 0 for entry in moved)
 
 
-def test_a_finished_run_with_fusions_is_resumed_to_the_same_bytes(joined, protocol, cohorts, cache):
-    folder = joined[0].folder
+def test_a_finished_run_with_fusions_is_resumed_to_the_same_bytes(joined, protocol, cohorts, cache, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(joined[0].folder, folder)
     before = (folder / "predictions.csv").read_bytes()
     kept = {path: path.stat().st_mtime_ns for path in (folder / "regions").iterdir()}
     done = folder / "arms" / "combined" / "knn" / "seed-0" / "fold-1" / "done.json"
     done.unlink()
-    run(protocol, cohorts[0], folder, external=cohorts[1], resume=True)
+    with unrendered():
+        run(protocol, cohorts[0], folder, external=cohorts[1], resume=True)
     assert done.is_file()
     assert (folder / "predictions.csv").read_bytes() == before
     assert len(Lock(folder).openings()) == 2
@@ -311,7 +316,8 @@ def test_the_report_names_members_classifier_and_how_the_head_learnt(joined):
 
 def test_in_sample_heads_are_said_to_be_in_sample(protocol, cohorts, cache, tmp_path):
     settings = ["fusions.combined.settings.mode=paper", "only=[lesion, picture, combined]", "splits.test=null"]
-    result = run(protocol, cohorts[0], tmp_path / "run", settings=settings)
+    with unrendered():
+        result = run(protocol, cohorts[0], tmp_path / "run", settings=settings)
     assert "as published: in-sample" in result.report.read_text(encoding="utf-8")
     assert not list((result.folder / "arms").glob("**/half-*"))
     assert np.isfinite(result.evidence["arms"]["combined"]["cv"]["auc"]["estimate"])

@@ -1,7 +1,7 @@
 """The strip under a picture: the colour scale of its heat, and words that wrap to its width."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -57,7 +57,8 @@ def font(size: int) -> "FreeTypeFont | ImageFont":
     return ImageFont.load_default(size)
 
 
-def wrapped(text: str, width: int) -> list[str]:
+@lru_cache(maxsize=1024)  # the strips of a run say much that is the same
+def wrapped(text: str, width: int) -> tuple[str, ...]:
     """Return a line of words as the lines that fit a strip of this width, its margins kept free."""
     letters, room = font(14), width - 2 * _MARGIN
     lines = [""]
@@ -67,4 +68,4 @@ def wrapped(text: str, width: int) -> list[str]:
             lines.append(word)
         else:
             lines[-1] = longer
-    return lines
+    return tuple(lines)
