@@ -14,6 +14,7 @@ from isthmus.files import read_json, read_yaml, write_yaml
 from isthmus.imaging.pixel_changes import PIXEL_CHANGES
 from isthmus.protocol.perturbation import PERTURBATIONS
 from isthmus.protocol.validate import validate
+from tests.unrendered import unrendered
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +145,9 @@ def test_a_bundle_that_is_not_what_was_frozen_is_refused_and_nothing_is_opened(f
     path = tmp_path / "run" / "arms" / "resnet34" / "bundle" / "bundle.yaml"
     spec = read_yaml(path)
     if what == "the threshold":
-        spec["thresholds"]["value"] = 0.123
+        # The band that is referred holds it still: nothing but the run's own record tells.
+        value, band = spec["thresholds"]["value"], spec["answer"]["refer"]
+        spec["thresholds"]["value"] = max(band["low"], band["high"], key=lambda edge: abs(edge - value))
     else:
         spec["calibration"]["intercept"] += 0.5
     write_yaml(path, spec)
@@ -154,26 +157,33 @@ def test_a_bundle_that_is_not_what_was_frozen_is_refused_and_nothing_is_opened(f
     assert (tmp_path / "run" / "openings.json").read_bytes() == before
 
 
-def test_an_older_bundle_that_does_not_say_how_views_are_joined_is_validated_and_said_so(finished, cohorts, tmp_path):
-    shutil.copytree(finished[0].folder / "arms" / "resnet34" / "bundle", tmp_path / "bundle")
-    spec = read_yaml(tmp_path / "bundle" / "bundle.yaml")
+@pytest.fixture(scope="module")
+def half_known(finished, cohorts, tmp_path_factory):
+    """A bundle of an older format, on a cohort of which one view lost its outline: evidence, page, and that view."""
+    folder = tmp_path_factory.mktemp("half_known")
+    shutil.copytree(finished[0].folder / "arms" / "resnet34" / "bundle", folder / "bundle")
+    spec = read_yaml(folder / "bundle" / "bundle.yaml")
     assert spec.pop("aggregation") == {"nodule": "mean", "patient": "maximum"}
-    write_yaml(tmp_path / "bundle" / "bundle.yaml", spec | {"format": "isthmus-bundle/1.0"})
-    validate(tmp_path / "bundle", cohorts[1], tmp_path / "out")
-    assert "older bundles that do not say" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-
-
-def test_views_without_an_outline_are_left_out_and_listed(finished, cohorts, tmp_path):
-    folder = tmp_path / "other"
-    shutil.copytree(cohorts[1], folder)
-    views = pd.read_csv(folder / "views.csv", dtype=str)
+    write_yaml(folder / "bundle" / "bundle.yaml", spec | {"format": "isthmus-bundle/1.0"})
+    shutil.copytree(cohorts[1], folder / "other")
+    views = pd.read_csv(folder / "other" / "views.csv", dtype=str)
     columns = [name for name in ("mask", "box", "region_source") if name in views]
     gone = views.loc[0, "view_id"]
     views.loc[0, columns] = None
-    views.to_csv(folder / "views.csv", index=False)
-    evidence = validate(finished[0].folder / "arms" / "resnet34" / "bundle", folder, tmp_path / "out")
+    views.to_csv(folder / "other" / "views.csv", index=False)
+    with unrendered():
+        evidence = validate(folder / "bundle", folder / "other", folder / "out")
+    return evidence, (folder / "out" / "report.html").read_text(encoding="utf-8"), gone
+
+
+def test_an_older_bundle_that_does_not_say_how_views_are_joined_is_validated_and_said_so(half_known):
+    assert "older bundles that do not say" in half_known[1]
+
+
+def test_views_without_an_outline_are_left_out_and_listed(half_known):
+    evidence, page, gone = half_known
     assert next(iter(evidence["external"].values()))["views_left_out"] == 1
-    assert gone in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert gone in page
 
 
 def test_another_training_cohort_and_a_folder_of_another_kind_are_refused(finished, cohorts, tmp_path):
