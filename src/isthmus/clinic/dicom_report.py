@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from isthmus.clinic.capture_pages import NOTICE
-from isthmus.clinic.dicom_codes import SCHEME, class_code, finding_code, private, standard
+from isthmus.clinic.dicom_codes import SCHEME, standard
+from isthmus.clinic.dicom_measurements import evaluations, measurements, parameters, sizes
 from isthmus.clinic.dicom_results import Origin, finished, result_uid
 from isthmus.clinic.lesion_outline import Outline
 from isthmus.clinic.study_instances import MANUFACTURER, Instance
@@ -20,13 +21,11 @@ from isthmus.clinic.study_modules import as_text, frames_of
 from isthmus.inference.answer import answer_sentences
 from isthmus.inference.output import Spec
 from isthmus.inference.prediction import Prediction
-from isthmus.inference.seen_tirads import likeliest, tirads_beside
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 _EXPLICIT: Final = "1.2.840.10008.1.2.1"
-_DIGITS: Final = 6
 _STAND_IN: Final = {
     "1.2.840.10008.5.1.4.1.1.6": "1.2.840.10008.5.1.4.1.1.6.1",
     "1.2.840.10008.5.1.4.1.1.3": "1.2.840.10008.5.1.4.1.1.3.1",
@@ -150,8 +149,8 @@ def _groups(answer: Reported, number: int, spec: Spec, origin: Origin) -> list[A
         origin,
         spec,
         words,
-        measurements=_measurements(answer.prediction, spec),
-        evaluations=_evaluations(answer.prediction, spec),
+        numbers=measurements(answer.prediction, spec),
+        said=evaluations(answer.prediction, spec),
         outline=None if several else pictures[0].outline,
     )
     regions = [
@@ -169,8 +168,8 @@ def _group(
     spec: Spec,
     words: Sequence[str],
     *,
-    measurements: Sequence[Any] = (),
-    evaluations: Sequence[Any] = (),
+    numbers: Sequence[Any] = (),
+    said: Sequence[Any] = (),
     outline: Outline | None,
 ) -> Any:
     from highdicom import sr
@@ -180,10 +179,10 @@ def _group(
         "tracking_identifier": sr.TrackingIdentifier(origin.uid(f"tracking {name}", instances), name),
         "finding_sites": [sr.FindingSite(standard("thyroid"))],
         "algorithm_id": sr.AlgorithmIdentification(
-            origin.name, origin.bundle, _parameters(spec), standard("algorithm"), MANUFACTURER
+            origin.name, origin.bundle, parameters(spec), standard("algorithm"), MANUFACTURER
         ),
-        "measurements": [*measurements, *([] if outline is None else _sizes(outline))],
-        "qualitative_evaluations": list(evaluations),
+        "measurements": [*numbers, *([] if outline is None else sizes(outline))],
+        "qualitative_evaluations": list(said),
     }
     if outline is None:
         sources = [_reference(sr.SourceImageForMeasurementGroup, one.instance, one.frames) for one in pictures]
@@ -210,88 +209,6 @@ def _reference(kind: Any, instance: Instance, frames: Sequence[int]) -> Any:
 def _frames_looked_at(one: ReportedPicture) -> str:
     shown = ", ".join(map(str, sorted(set(one.frames))))
     return f"Frames of {one.instance.shown} that the network looked at, counted from 1: {shown}."
-
-
-def _measurements(prediction: Prediction, spec: Spec) -> list[Any]:
-    from highdicom import sr
-
-    def measured(name: Any, value: float, unit: str = "one") -> Any:
-        return sr.Measurement(name, round(value, _DIGITS), standard(unit))
-
-    low, high = prediction.member_range
-    found = [
-        measured(private("SCORE" if prediction.calibrated else "SCORE_RAW"), prediction.probability),
-        measured(private("SINGLE_LOW"), low),
-        measured(private("SINGLE_HIGH"), high),
-    ]
-    if prediction.threshold is not None:
-        found.append(measured(private("THRESHOLD"), prediction.threshold))
-    if len(prediction.calibrated_probabilities) > 2:
-        for code, value in prediction.calibrated_probabilities.items():
-            found.append(measured(private(f"P_{code}", f"{spec.classes[code]}: calibrated probability"), value))
-    if prediction.out_of_distribution is not None:
-        found.append(measured(private("UNUSUAL"), prediction.out_of_distribution.percentile, "percent"))
-    tirads = tirads_beside(spec, prediction.descriptors)
-    if tirads is not None:
-        for name, points in zip(("LOW", "HIGH"), tirads.points, strict=True):
-            found.append(measured(private(f"ACR_POINTS_{name}"), points, "points"))
-    return found
-
-
-def _sizes(outline: Outline) -> list[Any]:
-    from highdicom import sr
-
-    if outline.size_mm is None:
-        return []
-    names = ("long_axis", "short_axis") if outline.drawn_as == "mask" else ("width", "height")
-    return [
-        sr.Measurement(standard(name), round(size, 2), standard("millimetre"))
-        for name, size in zip(names, outline.size_mm, strict=True)
-    ]
-
-
-def _evaluations(prediction: Prediction, spec: Spec) -> list[Any]:
-    from highdicom import sr
-
-    classes = spec.classes
-    found = list[tuple[Any, Any]]()
-    if prediction.call is not None:
-        found.append((private("CALL"), class_code(prediction.call, prediction.words)))
-    scored = spec.positive if len(classes) == 2 else prediction.call
-    if scored is not None:
-        found.append((private("CLASS"), class_code(scored, classes[scored])))
-    if prediction.prediction_set is not None:
-        own = [class_code(code, classes[code]) for code in prediction.prediction_set.codes]
-        found += [(private("SET"), code) for code in own or [private("EMPTY_SET")]]
-    if prediction.referral is not None:
-        found.append((private("REFER"), standard("yes" if prediction.referral.refer else "no")))
-    if prediction.out_of_distribution is not None:
-        unlike = prediction.out_of_distribution.unlike
-        found.append((private("LIKENESS"), private("UNLIKE" if unlike else "NOT_UNLIKE")))
-    found += [(private("REGION"), private(source.upper())) for source in prediction.region_source.split("/")]
-    found += _findings(prediction, spec)
-    return [sr.QualitativeEvaluation(name, value) for name, value in found]
-
-
-def _findings(prediction: Prediction, spec: Spec) -> list[tuple[Any, Any]]:
-    found = list[tuple[Any, Any]]()
-    for descriptor, own in prediction.descriptors.items():
-        codes = likeliest(descriptor, list(own), [list(own.values())])[0]
-        found += [(private(descriptor.upper()), finding_code(descriptor, code)) for code in codes.split()]
-    tirads = tirads_beside(spec, prediction.descriptors)
-    if tirads is not None:
-        levels = zip(("LOW", "HIGH"), tirads.levels, strict=True)
-        found += [(private(f"ACR_LEVEL_{name}"), private(level)) for name, level in levels]
-    return found
-
-
-def _parameters(spec: Spec) -> list[str]:
-    calibration, thresholds = spec.calibration, spec.thresholds
-    found = [f"target: {spec.target}; labels rest on: {spec.cohort.reference}"]
-    found.append("not calibrated" if calibration is None else f"calibrated by {calibration.method}")
-    if thresholds is not None:
-        found.append(f"threshold by {thresholds.rule}, chosen on {thresholds.chosen_on}")
-    return found
 
 
 def _comment(text: str) -> Any:
