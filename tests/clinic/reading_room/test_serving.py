@@ -16,7 +16,7 @@ import pytest
 from isthmus.clinic.reading_room.application import serve
 from isthmus.clinic.reading_room.settings import RoomSettings
 from isthmus.errors import InputError
-from tests.clinic.reading_room.conftest import PASSWORD, RoomClient
+from tests.clinic.reading_room.conftest import PASSWORD, RoomClient, serving
 
 TEN_GIGABYTES = 10 << 30
 
@@ -114,3 +114,20 @@ def test_a_taken_port_is_one_line_and_makes_nothing(tmp_path):
         with pytest.raises(InputError, match=f"nothing can listen here.*port {port}.*another port"):
             serve(RoomSettings(folder=tmp_path / "room", port=port))
     assert not (tmp_path / "room").exists()
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_where_a_request_came_from_is_the_word_of_a_trusted_proxy_only(make_room, is_trusted: bool):
+    proxies = ("127.0.0.1",) if is_trusted else ()
+    application = make_room(trusted_proxies=proxies, address_failures=1)
+    statuses = []
+    with serving(application) as address:
+        for client in ("198.51.100.7", "198.51.100.8"):
+            cookie, token = call(int(address.rpartition(":")[2]), "GET", "/api/v1/session", None, "", "")
+            with closing(HTTPConnection(address.removeprefix("http://"), timeout=60)) as line:
+                headers = {"Cookie": cookie, "X-CSRF-Token": token, "Content-Type": "application/json"}
+                headers |= {"X-Forwarded-For": client, "X-Forwarded-Proto": "https"}
+                line.request("POST", "/api/v1/session", '{"name": "nobody", "password": "x"}', headers)
+                statuses.append(line.getresponse().status)
+    assert statuses == ([401, 401] if is_trusted else [401, 429])
+    assert cookie.startswith("__Host-") == is_trusted

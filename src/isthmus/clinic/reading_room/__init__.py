@@ -30,7 +30,9 @@ named in ``application.SUBJECTS``. Functions of the subject itself live in a fil
 - **A role rule.** A line in ``roles.RULES``; templates ask ``visitor.may("rule")``.
 - **A page.** A template that extends ``layout.html.j2`` with the blocks ``title``, ``head`` and ``main``; a line in
   ``navigation.TASKS`` with words under ``navigation.``. No inline script or style (the policy refuses them): a module
-  in ``static/``, loaded in ``head`` by ``<script type="module" src="{{ static('viewer.js') }}">``.
+  in ``static/``, loaded in ``head`` by ``<script type="module" src="{{ static('viewer.js') }}">``. Scripts may set
+  ``element.style.left``, not a ``style`` attribute; pictures may be ``blob:`` and ``data:``. A route whose page brings
+  its styles inside (a report) sets a ``Content-Security-Policy`` of its own, with ``sandbox``; it is kept.
 - **Words.** All of them in ``catalogue/<subject>.yaml``, English and Chinese side by side, by ``t("subject.key")``;
   scripts get theirs by ``render(…, script_words=("viewer.",))`` and say ``word("viewer.key")`` of ``static/words.js``.
   A test refuses words in templates, keys that nobody says and keys that nobody wrote. Refusals: ``problems.<name>``
