@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+import isthmus
 from isthmus.errors import BundleError
 from isthmus.imaging.frames import FrameSampling
 from isthmus.imaging.preparation import Preparation
@@ -24,7 +26,6 @@ from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.bundle_spec import ClassCalibration as SaidOfClasses
 from isthmus.models.descriptor_heads import create_classifier
 from isthmus.statistics.class_calibration import ClassCalibration
-from tests.inference.small_fused import fused_bundle
 from tests.inference.small_models import BOX, bundle, bundle_spec, picture
 
 # What MONAI does with the folder, told as JSON: its own loader, its own parser of configurations, its own checks.
@@ -126,6 +127,20 @@ def test_licence_card_limits_and_an_example_to_check_by_go_along(exported):
     torch.load(folder / "models" / "model.pt", weights_only=True)
 
 
+def test_no_file_of_it_names_a_folder_of_the_machine_that_made_it(exported):
+    source = str(Path(isthmus.__file__).parent).encode()
+    seen = 0
+    for path in exported[1].rglob("*.*"):
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as opened:
+                contents = [opened.read(name) for name in opened.namelist()]
+        else:
+            contents = [path.read_bytes()] if path.is_file() else []
+        seen += len(contents)
+        assert not [content for content in contents if source in content or b"site-packages" in content], path.name
+    assert seen > 100
+
+
 CLIP = {"layout": "frames_as_channels", "frames": FrameSampling(count=3), "crop": "scan_area"}
 BOTH = {"modalities": ["bmode", "swe"], "how": "branches"}
 KINDS: dict[str, dict[str, Any]] = {
@@ -196,7 +211,9 @@ def test_of_several_classes_the_calibration_is_the_predictors():
 
 
 def test_a_fused_bundle_is_refused_in_one_line(tmp_path):
+    (tmp_path / "fused").mkdir()
+    (tmp_path / "fused" / "bundle.yaml").write_text("format: isthmus-fused-bundle/1.2\n")
     with pytest.raises(BundleError, match="fitted heads") as refused:
-        export_to_monai(fused_bundle(tmp_path / "fused"), tmp_path / "m")
+        export_to_monai(tmp_path / "fused", tmp_path / "m")
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "m").exists()

@@ -5,7 +5,10 @@
 What stays behind (finding scan area and lesion, preparing them, what an answer says besides) is named in its README.
 """
 
+import io
 import json
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -14,19 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.errors import BundleError
-from isthmus.files import new_folder, refuse_existing, sha256_of_file, write_bytes, write_json, write_text
+from isthmus.files import atomic_path, new_folder, refuse_existing, sha256_of_file, write_bytes, write_json, write_text
+from isthmus.inference.monai_configs import fits_a_png, inference, metadata
 from isthmus.inference.monai_network import WholeModel, example_pixels, traced
-from isthmus.manifest import DISCLAIMER, package_versions, version
+from isthmus.manifest import DISCLAIMER
 from isthmus.models.bundle import load_parts, read_bundle
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.fused_bundle import is_fused_bundle
 
-SCHEMA: Final = (
-    "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json"
-)
 _EXAMPLES: Final = 2
-_MONAI_TOOLS: Final = {"pytorch-ignite": "0.4.11", "fire": "0.5.0"}
-"""What `python -m monai.bundle run` needs beside MONAI; loading the model needs neither."""
+_SOURCES: Final = ".debug_pkl"
 
 _LEFT_BEHIND: Final = (
     "reading DICOM and video, and masking what names a patient",
@@ -79,8 +79,8 @@ def export_to_monai(
     model = WholeModel(spec, load_parts(bundle, spec, own_network=own_network)).eval()
     with new_folder(destination) as folder:
         _write_models(folder, model, spec)
-        write_json(folder / "configs" / "metadata.json", _metadata(spec, model))
-        write_json(folder / "configs" / "inference.json", _inference(model))
+        write_json(folder / "configs" / "metadata.json", metadata(spec, model))
+        write_json(folder / "configs" / "inference.json", inference(model))
         _write_examples(folder / "example", model)
         write_text(folder / "docs" / "README.md", _readme(spec, model, bundle))
         write_text(folder / "LICENSE", _licence(spec))
@@ -98,146 +98,30 @@ def export_to_monai(
 
 
 def _write_models(folder: Path, model: WholeModel, spec: BundleSpec) -> None:
-    import io
-
     import torch
 
     (folder / "models").mkdir()
     script = traced(model, spec.name)
-    extra = {"metadata.json": json.dumps(_metadata(spec, model)).encode()}  # where load_net_with_metadata looks
-    script.save(str(folder / "models" / "model.ts"), _extra_files=extra)
+    extra = {"metadata.json": json.dumps(metadata(spec, model)).encode()}  # where load_net_with_metadata looks
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch calls its own format old
+        whole = io.BytesIO(script.save_to_buffer(_extra_files=extra))
+    _write_without_sources(folder / "models" / "model.ts", whole)
     stream = io.BytesIO()
     torch.save(script.state_dict(), stream)
     write_bytes(folder / "models" / "model.pt", stream.getvalue())
 
 
-def _metadata(spec: BundleSpec, model: WholeModel) -> dict[str, Any]:
-    size, found = spec.prepare.train_size, package_versions(("monai", "torch", "numpy"))
-    names = ", ".join(spec.classes.values())
-    calibrated = "calibrated probabilities" if spec.calibration is not None else "uncalibrated probabilities"
-    pixels = {
-        "type": "image",
-        "format": "magnitude",
-        "modality": "US",
-        "num_channels": len(model.channels),
-        "spatial_shape": [size, size],
-        "dtype": "float32",
-        "value_range": [0, 255],
-        "is_patch_data": False,
-        "channel_def": {str(place): name for place, name in enumerate(model.channels)},
-    }
-    scores = {
-        "type": "probabilities",
-        "format": "classes",
-        "modality": "n/a",
-        "num_channels": len(spec.classes),
-        "spatial_shape": [1],
-        "dtype": "float32",
-        "value_range": [0, 1],
-        "is_patch_data": False,
-        "channel_def": {str(place): name for place, name in enumerate(spec.classes.values())},
-    }
-    return {
-        "schema": SCHEMA,
-        "version": "1.0.0",
-        "changelog": {"1.0.0": f"exported by Isthmus {version()}"},
-        "monai_version": found["monai"],
-        "pytorch_version": found["torch"].partition("+")[0],
-        "numpy_version": found["numpy"],
-        "required_packages_version": {**package_versions(("pillow",)), **_MONAI_TOOLS},
-        "supported_apps": {},
-        "name": spec.name,
-        "task": " ".join([*spec.marks, f"research on {spec.target} from thyroid ultrasound"]),
-        "description": f"{len(spec.parts)} fold model(s) of {spec.network.name}, averaged; {calibrated} of {names}. "
-        f"{DISCLAIMER}",
-        "authors": "not stated",
-        "copyright": "see LICENSE",
-        "data_source": f"{spec.cohort.name} (fingerprint {spec.cohort.fingerprint[:12]})",
-        "data_type": "prepared ultrasound pictures",
-        "image_classes": f"{len(model.channels)} channel(s), whole numbers of 0 to 255",
-        "label_classes": f"reference: {spec.cohort.reference}",
-        "pred_classes": f"{len(spec.classes)} {calibrated}: {names}",
-        "intended_use": f"Research use only, not for diagnosis. {DISCLAIMER}",
-        "references": [],
-        "network_data_format": {"inputs": {"image": pixels}, "outputs": {"pred": scores}},
-        "isthmus": {
-            name: value
-            for name, value in spec.model_dump(mode="json").items()
-            if name in ("format", "target", "unit", "classes", "requires", "prepare", "thresholds", "cohort", "weights")
-        },
-    }
-
-
-def _as_files(model: WholeModel) -> bool:
-    """Whether a picture's channels fit into a PNG: others come as .npy [channels, S, S]."""
-    return model.channels in (["grey"], ["red", "green", "blue"])
-
-
-def _reader(model: WholeModel) -> dict[str, Any]:
-    if not _as_files(model):
-        return {"_target_": "NumpyReader", "channel_dim": 0}
-    mode = "L" if len(model.channels) == 1 else "RGB"
-    return {
-        "_target_": "PILReader",
-        "reverse_indexing": False,  # rows stay rows
-        "converter": f"$lambda image: image.convert('{mode}')",
-    }
-
-
-def _inference(model: WholeModel) -> dict[str, Any]:
-    suffix = "png" if _as_files(model) else "npy"
-    load = {"_target_": "LoadImaged", "keys": "image", "reader": "@reader", "ensure_channel_first": True}
-    return {
-        "imports": ["$import glob", "$import os", "$import torch"],
-        "bundle_root": ".",
-        "dataset_dir": "$@bundle_root + '/example'",
-        "output_dir": "$@bundle_root + '/eval'",
-        "device": "$torch.device('cpu')",
-        "pictures": f"$sorted(glob.glob(os.path.join(@dataset_dir, '*.{suffix}')))",
-        "network_def": {
-            "_target_": "torch.jit.load",
-            "f": "$@bundle_root + '/models/model.ts'",
-            "map_location": "@device",
-        },
-        "network": "$@network_def.to(@device)",
-        "reader": _reader(model),
-        "preprocessing": {
-            "_target_": "Compose",
-            "transforms": [load, {"_target_": "EnsureTyped", "keys": "image", "dtype": "$torch.float32"}],
-        },
-        "dataset": {
-            "_target_": "Dataset",
-            "data": "$[{'image': path} for path in @pictures]",
-            "transform": "@preprocessing",
-        },
-        "dataloader": {"_target_": "DataLoader", "dataset": "@dataset", "batch_size": 1, "num_workers": 0},
-        "inferer": {"_target_": "SimpleInferer"},
-        "postprocessing": {
-            "_target_": "Compose",
-            "transforms": [
-                # The row's name is the picture's, which a TorchScript's answer does not carry along.
-                {"_target_": "Lambda", "func": "$lambda data: {**data, 'image_meta_dict': data['image'].meta}"},
-                {
-                    "_target_": "SaveClassificationd",
-                    "keys": "pred",
-                    "meta_keys": "image_meta_dict",
-                    "output_dir": "@output_dir",
-                    "filename": "predictions.csv",
-                },
-            ],
-        },
-        "handlers": [],
-        "evaluator": {
-            "_target_": "SupervisedEvaluator",
-            "device": "@device",
-            "val_data_loader": "@dataloader",
-            "network": "@network",
-            "inferer": "@inferer",
-            "postprocessing": "@postprocessing",
-            "val_handlers": "@handlers",
-        },
-        "run": ["$@evaluator.run()"],
-    }
+def _write_without_sources(path: Path, script: io.BytesIO) -> None:
+    """Write a TorchScript without the tables of where its lines come from: they name folders of this machine."""
+    with (
+        zipfile.ZipFile(script) as source,
+        atomic_path(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as target,
+    ):
+        for entry in source.infolist():
+            if not entry.filename.endswith(_SOURCES):
+                target.writestr(zipfile.ZipInfo(entry.filename, (1980, 1, 1, 0, 0, 0)), source.read(entry))
 
 
 def _write_examples(folder: Path, model: WholeModel) -> None:
@@ -251,7 +135,7 @@ def _write_examples(folder: Path, model: WholeModel) -> None:
         found = model(pixels).double().numpy()
     expected: dict[str, list[float]] = {}
     for number, (one, row) in enumerate(zip(pixels.to(torch.uint8).numpy(), found, strict=True)):
-        name = f"noise_{number}.{'png' if _as_files(model) else 'npy'}"
+        name = f"noise_{number}.{'png' if fits_a_png(model) else 'npy'}"
         _write_picture(folder / name, one, Image)
         expected[name] = [round(float(value), 7) for value in row]
     write_json(folder / "expected.json", {"what": "probabilities of pictures of noise; within 1e-5", **expected})
@@ -281,7 +165,7 @@ def _readme(spec: BundleSpec, model: WholeModel, bundle: Path) -> str:
     card = (bundle / "card.md").read_text(encoding="utf-8") if (bundle / "card.md").is_file() else f"# {spec.name}\n"
     classes = ", ".join(f"{place}: {name}" for place, name in enumerate(spec.classes.values()))
     size = spec.prepare.train_size
-    kind = "a PNG" if _as_files(model) else "a .npy file of whole numbers (uint8)"
+    kind = "a PNG" if fits_a_png(model) else "a .npy file of whole numbers (uint8)"
     lines = [
         card.rstrip(),
         "",
