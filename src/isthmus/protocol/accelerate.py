@@ -204,7 +204,7 @@ def _with_times(trials: Mapping[str, Trial], engines: Mapping[str, Engines], sho
     for turn in range(ROUNDS + 1):
         for name, own in engines.items():
             single = _seconds(own, {arm: (pixels[:1], masks[:1]) for arm, (pixels, masks) in shown.items()})
-            batch = _seconds(own, shown) if turn % 3 == 0 else None
+            batch = _seconds(own, shown) if turn == 0 or turn % 3 == 1 else None
             if turn:  # the first round warms up
                 one[name].append(single)
             if batch is not None and turn:
