@@ -5,8 +5,10 @@ import re
 
 import pytest
 from fastapi import APIRouter, Depends, Request
+from pydantic import TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
 
+from isthmus.clinic.reading_room.fields import Line, Prose
 from isthmus.clinic.reading_room.rates import Rates
 from isthmus.clinic.reading_room.refusal import Refusal
 from isthmus.clinic.reading_room.uploads import keep_body
@@ -226,3 +228,13 @@ def test_an_upload_whose_sender_is_lost_leaves_nothing(tmp_path):
 
     anyio.run(lose)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_texts_of_one_line_and_of_several_hold_no_control_characters():
+    line, prose = TypeAdapter(Line), TypeAdapter(Prose)
+    assert prose.validate_python("one\r\ntwo\tthree 结节") == "one\r\ntwo\tthree 结节"
+    for text in ("one\ntwo", "\x00", "\x1b[2J", "\x85"):
+        with pytest.raises(ValidationError):
+            line.validate_python(text)
+    with pytest.raises(ValidationError):
+        prose.validate_python("a\x00b")
