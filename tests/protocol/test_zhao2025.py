@@ -139,6 +139,8 @@ def test_predict_answers_with_a_probability_of_each_class(finished, cohorts, tmp
     assert answer["words"] == CLASSES[answer["call"]]
     (words,) = [line for line in result.output.splitlines() if "of every class:" in line]
     assert all(shown in words for shown in CLASSES.values())
+    assert answer["referral"]["refer"] == (len(answer["prediction_set"]["codes"]) != 1)
+    assert answer["prediction_set"]["unit"] == "patient"
     assert "no threshold was chosen" in (bundle / "card.md").read_text(encoding="utf-8")
 
 
