@@ -316,8 +316,7 @@ def test_the_report_names_members_classifier_and_how_the_head_learnt(joined):
 
 def test_in_sample_heads_are_said_to_be_in_sample(protocol, cohorts, cache, tmp_path):
     settings = ["fusions.combined.settings.mode=paper", "only=[lesion, picture, combined]", "splits.test=null"]
-    with unrendered():
-        result = run(protocol, cohorts[0], tmp_path / "run", settings=settings)
+    result = run(protocol, cohorts[0], tmp_path / "run", settings=settings)
     assert "as published: in-sample" in result.report.read_text(encoding="utf-8")
     assert not list((result.folder / "arms").glob("**/half-*"))
     assert np.isfinite(result.evidence["arms"]["combined"]["cv"]["auc"]["estimate"])
