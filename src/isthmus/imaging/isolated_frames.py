@@ -63,7 +63,7 @@ def main() -> None:
     from isthmus.imaging.dicom import frames_of_isolated
     from isthmus.imaging.limits import Limits
 
-    with contextlib.suppress(ImportError):  # there is none on Windows
+    with contextlib.suppress(ImportError, ValueError):  # there is none on Windows; a smaller one may be set already
         import resource
 
         resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
