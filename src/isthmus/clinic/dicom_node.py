@@ -32,6 +32,7 @@ _UNCOUNTED: Final = 1_000_000
 _CANNOT_BE_DONE: Final = 0x0110
 _VERIFICATION: Final = "1.2.840.10008.1.1"
 _FINISH_S = 20.0
+_POLL_S: Final = 0.5  # pynetdicom collects garbage at every sixtieth
 
 
 class DicomNode:
@@ -54,7 +55,7 @@ class DicomNode:
         self._busy: set[Association] = set()
         self._stopping = threading.Event()
         self._server = self._listening()
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="dicom", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), name="dicom", daemon=True)
 
     @property
     def port(self) -> int:
