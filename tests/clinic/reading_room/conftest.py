@@ -6,6 +6,7 @@
 
 import contextlib
 import itertools
+import logging
 import socket
 import tempfile
 import threading
@@ -97,6 +98,12 @@ def one_loop() -> Iterator[None]:
     with anyio.from_thread.start_blocking_portal() as RoomClient.one_loop:
         yield
     RoomClient.one_loop = None
+
+
+@pytest.fixture(autouse=True)
+def room_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the room log: the import checker of another test switches off all loggers that it finds."""
+    monkeypatch.setattr(logging.getLogger("isthmus.reading_room"), "disabled", False)
 
 
 @pytest.fixture(scope="module")
