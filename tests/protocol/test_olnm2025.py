@@ -126,6 +126,7 @@ def test_a_table_of_cases_is_scored_as_the_run_scored_them(finished, cohort, tmp
     assert set(scored) == set(rows.index)
     assert max(abs(scored[name].probabilities["1"] - row["p_1"]) for name, row in rows.iterrows()) < 1e-5
     assert all(scored[name].call == row["call"] for name, row in rows.iterrows())
+    assert all(one.prediction_set is not None and one.referral is not None for one in scored.values())
     without = [name for name in scored if int(name[1:]) % 8 == 5]
     assert all("ceus_video is absent" in " ".join(scored[name].notes) for name in without)
 
