@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from isthmus.clinic.assessment import Assessor, version_of
@@ -49,6 +50,22 @@ def test_a_study_that_the_model_has_no_eye_for_gets_nothing(assessor: Assessor) 
     found = assessor([clip_file()])
     assert found.datasets == ()
     assert found.sentences == ("no result: no picture of this study is one that the model looks at (bmode)",)
+
+
+def test_colours_that_the_header_does_not_explain_are_not_scored_as_grey_tissue(assessor, tmp_path: Path) -> None:
+    elastogram = ultrasound_dicom(tmp_path / "swe.dcm", colour=True)
+    header = pydicom.dcmread(elastogram)
+    header.SequenceOfUltrasoundRegions = header.SequenceOfUltrasoundRegions[:1]
+    header.ImageType = ["ORIGINAL", "PRIMARY", "THYROID", "0001"]
+    header.save_as(elastogram)
+    found = assessor([elastogram])
+    assert not found.datasets
+    assert (
+        "1 of 1 instances left out: it is coloured, and its header does not say what the colours are: a device rule can"
+        in found.sentences
+    )
+    said = study_of(elastogram, rules=DeviceRules(rules=[DeviceRule(image_type=["THYROID"], modality="swe")]))
+    assert [one.modality for one in said.instances] == ["swe"]
 
 
 def test_no_sentence_names_anybody_or_any_file(assessor: Assessor, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, UltrasoundMultiFrameImageStorage, generate_uid
 
 from isthmus.errors import LimitError, PictureError
+from isthmus.imaging.dicom import _pixel_spacing
 from isthmus.imaging.limits import Limits
 from isthmus.imaging.read import iter_frames, probe, read_clip
 
@@ -226,3 +227,9 @@ def test_a_transfer_syntax_that_nobody_here_decodes_is_one_clear_error(data_fold
     assert probe(path).frames == 27
     with pytest.raises(PictureError, match=r"1\.2\.840\.10008\.1\.2\.4\.111.*cannot be decoded.*Next: convert"):
         read_clip(path)
+
+
+@pytest.mark.parametrize("spacing", [0.1, ["0.1"], ["0.1", "x"], ["0.1", "-0.1"], ["nan", "0.1"], [], None])
+def test_a_spacing_that_is_no_two_positive_numbers_is_none(spacing):
+    assert _pixel_spacing({"PixelSpacing": ["0.1", "0.2"]}) == (0.2, 0.1)
+    assert _pixel_spacing({"PixelSpacing": spacing}) is None

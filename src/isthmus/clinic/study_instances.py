@@ -32,12 +32,13 @@ _OF_THE_PICTURE: Final = (
     "ManufacturerModelName", "SeriesDescription", "ImageType", "SequenceOfUltrasoundRegions", "Rows", "Columns",
     "NumberOfFrames", "SamplesPerPixel", "AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "ContentDate",
     "ContentTime", "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod",
-    "BodyPartExamined", "Laterality",
+    "BodyPartExamined", "Laterality", "PhotometricInterpretation",
 )  # fmt: skip
 _ULTRASOUND: Final = (
     "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.3.1",
     "1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.3",  # the retired forms of both
 )  # fmt: skip
+_COLOURED: Final = "coloured"
 _DEFAULT_LIMITS: Final = Limits()
 
 
@@ -165,6 +166,8 @@ def _instance(path: Path, header: "FileDataset", rules: DeviceRules, limits: Lim
     if rule is not None and rule.modality == LEFT_OUT:
         return "a device rule leaves it out"
     modality = rule.modality if rule is not None else _told(path, header, limits)
+    if modality == _COLOURED:
+        return "it is coloured, and its header does not say what the colours are: a device rule can"
     return Instance(path, header, 0, modality, None if rule is None else rule.scan_area, _taken(header))
 
 
@@ -188,16 +191,22 @@ def _fits(rule: DeviceRule, header: "FileDataset", captured: bool) -> bool:
 
 
 def _told(path: Path, header: "FileDataset", limits: Limits) -> str:
-    """Return what the header says, or the pixels where it says nothing: flow is coloured."""
-    modality = modality_told(header)
-    if not modality:
+    """Return what the header says, or the pixels where it says nothing: flow is coloured.
+
+    What a header calls B-mode and is coloured is neither: scanners write elastograms and microvascular images so, and a
+    model of grey pictures would score their colours.
+    """
+    told = modality_told(header)
+    if told != "doppler" and not as_text(header, "PhotometricInterpretation").startswith("MONOCHROME"):
         try:
             with open_clip(path, limits) as clip:
-                modality = find_screen_mask(clip, limits=limits, says_text=says_text(path, clip.info, limits)).modality
+                seen = find_screen_mask(clip, limits=limits, says_text=says_text(path, clip.info, limits)).modality
         except PictureError:
-            modality = "bmode"  # said again, with the reason, when it is looked at
-    several = frames_of(header) > 1
-    return "cine" if several and modality == "bmode" else modality
+            seen = "bmode"  # said again, with the reason, when it is looked at
+        if told and seen == "doppler":
+            return _COLOURED
+        told = seen
+    return "cine" if frames_of(header) > 1 and told in ("", "bmode") else told or "bmode"
 
 
 def _taken(header: "FileDataset") -> datetime | None:

@@ -207,10 +207,16 @@ def _regions(header: FileDataset, width: int, height: int) -> tuple[tuple[Box, .
             spacings.add((across * 10.0, down * 10.0))
     if boxes:
         return _panels(boxes), spacings.pop() if len(spacings) == 1 else None
-    spacing = header.get("PixelSpacing")
-    if spacing is not None and len(spacing) == 2 and min(spacing) > 0:
-        return (), (float(spacing[1]), float(spacing[0]))
-    return (), None
+    return (), _pixel_spacing(header)
+
+
+def _pixel_spacing(header: FileDataset) -> Spacing | None:
+    """Return millimetres across and down as Pixel Spacing says; None where it does not say two positive numbers."""
+    try:
+        down, across = (float(value) for value in header.get("PixelSpacing") or ())
+    except (TypeError, ValueError):
+        return None
+    return (across, down) if across > 0 and down > 0 else None
 
 
 def _panels(boxes: list[Box]) -> tuple[Box, ...]:
