@@ -1,7 +1,9 @@
 """How long an answer takes: first after start, and warm; each engine beside plain PyTorch in the same rounds.
 
-The networks are as large as published ones and hold random weights: for speed alone (which engine may be used is judged
-by `isthmus accelerate` on a trained model). Five fold networks, as a run leaves them. The engines take turns on each
+*Plain* is what anyone would write: the networks one after the other, single precision, as PyTorch lays pictures out,
+without gradients; all ratios are against it. The networks are as large as published ones and hold random weights: for
+speed alone (which engine may be used is judged by `isthmus accelerate` on a trained model).
+Five fold networks, as a run leaves them. The engines take turns on each
 picture, so that whatever else the machine does falls on all of them; ratios are medians over turns. *Network* is what
 an engine does; *request* is `predict` of one file: reading, finding the scan area, preparing, network, calibrating.
 *First answer* is a process of its own, from its start to its answer. With ``--clock processor`` and one thread seconds
@@ -9,6 +11,7 @@ are those that the processor worked, not those that passed: on a busy machine th
 """
 
 import argparse
+import itertools
 import resource
 import statistics
 import subprocess
@@ -16,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +38,12 @@ from isthmus.inference.network_inputs import network_inputs
 from isthmus.inference.onnx_export import export_onnx
 from isthmus.inference.predictor import Predictor
 from isthmus.inference.quantise import quantised
-from isthmus.models.bundle import read_bundle, write_bundle
+from isthmus.inference.scores import ViewScores
+from isthmus.models.bundle import load_parts, read_bundle, write_bundle
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.registry import create
 
+PLAIN = "plain PyTorch"
 BOX = (200.0, 150.0, 420.0, 330.0)
 FRAMES = 30
 KINDS: dict[str, Preparation] = {
@@ -147,9 +153,39 @@ def in_turns(asked: dict[str, Callable[[], Any]], options: argparse.Namespace) -
     return found
 
 
-def measured(kind: str, folder: Path, path: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
+@dataclass(frozen=True, eq=False)
+class Plain:
+    """The networks in a loop."""
+
+    networks: list[torch.nn.Module]
+    prepare: Preparation
+    name: str = PLAIN
+
+    def view_scores(self, pixels: Any, masks: Any) -> list[ViewScores]:
+        """Score views."""
+        image = torch.from_numpy(network_inputs(("image",), pixels, masks, self.prepare)["image"])
+        with torch.inference_mode():
+            found = [network({"image": image}).logits.numpy() for network in self.networks]
+        return [ViewScores(one, {}, np.zeros((len(one), 0), np.float32)) for one in found]
+
+    def subset_logits(self, pixels: Any) -> list[Any]:
+        """Is not asked."""
+        raise NotImplementedError
+
+
+def opened(folder: Path) -> dict[str, Predictor]:
+    """Return the model once with each engine."""
+    found = {name: load_bundle(folder, "cpu", engine=name) for name in (TORCH, *ENGINES)}
+    spec = found[TORCH].spec
+    networks = [part.to(memory_format=torch.contiguous_format).eval() for part in load_parts(folder, spec)]
+    return {PLAIN: replace(found[TORCH], engine=Plain(networks, spec.prepare)), **found}
+
+
+def measured(
+    kind: str, network_name: str, folder: Path, path: Path, options: argparse.Namespace
+) -> list[dict[str, Any]]:
     """Return a row an engine."""
-    engines = {name: load_bundle(folder, "cpu", engine=name) for name in (TORCH, *ENGINES)}
+    engines = opened(folder)
     picture = engines[TORCH].read(path, box=BOX)
     pixels, masks = picture.prepared.pixels[None], picture.prepared.lesion_mask[None]
 
@@ -168,16 +204,17 @@ def measured(kind: str, folder: Path, path: Path, options: argparse.Namespace) -
         difference = float(np.abs(one.scored(pixels, masks).members - expected).max())
         rows.append(
             {
+                "network": network_name,
                 "input": kind,
                 "engine": name,
                 "network p50, ms": 1000 * statistics.median(alone[name]),
                 "network p95, ms": 1000 * float(np.quantile(alone[name], 0.95)),
-                "network, times as fast": _ratio(alone[TORCH], alone[name]),
+                "network, times as fast": _ratio(alone[PLAIN], alone[name]),
                 "reading and preparing, ms": 1000 * statistics.median(reading),
                 "request p50, ms": 1000 * statistics.median(whole[name]),
                 "request p95, ms": 1000 * float(np.quantile(whole[name], 0.95)),
-                "request, times as fast": _ratio(whole[TORCH], whole[name]),
-                "first answer, s": first_answer(folder, path, name, options),
+                "request, times as fast": _ratio(whole[PLAIN], whole[name]),
+                "first answer, s": "" if name == PLAIN else first_answer(folder, path, name, options),
                 "largest difference of a probability": difference,
             }
         )
@@ -194,7 +231,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--starts", type=int, default=3)
     parser.add_argument("--parts", type=int, default=5)
-    parser.add_argument("--network", default="resnet18")
+    parser.add_argument("--networks", nargs="+", default=["resnet18", "densenet121"])
     parser.add_argument("--clock", choices=list(CLOCKS), default="wall")
     parser.add_argument("--busy", default="no", help="what else ran on the machine")
     options = parser.parse_args()
@@ -202,11 +239,11 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as place:
         inputs = write_inputs(Path(place))
-        for kind, prepare in KINDS.items():
-            folder = Path(place) / kind
-            write_model(folder, options.network, prepare, options.parts)
+        for network, (kind, prepare) in itertools.product(options.networks, KINDS.items()):
+            folder = Path(place) / network / kind
+            write_model(folder, network, prepare, options.parts)
             assert read_bundle(folder)
-            rows += measured(kind, folder, inputs[kind], options)
+            rows += measured(kind, network, folder, inputs[kind], options)
     import onnxruntime
 
     from isthmus.inference.openvino_runtime import openvino_runtime

@@ -15,6 +15,7 @@ from isthmus.errors import BundleError, CohortError
 from isthmus.inference.engine_record import read_record
 from isthmus.inference.load import load_bundle
 from isthmus.protocol import accelerate as measuring
+from isthmus.protocol import engine_trials
 from isthmus.protocol.accelerate import accelerate
 from isthmus.protocol.tuning_cases import tuning_cases
 from tests.inference.discs import write_disc_cohort
@@ -60,7 +61,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_engines_are_judged_recorded_and_one_is_chosen(
     run: Path, cohort: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place, plain = run / "arms" / "image" / "bundle", measuring.graph_engine
+    place, plain = run / "arms" / "image" / "bundle", engine_trials.graph_engine
 
     def planted(name: str, *given: Any) -> Any:
         engine = plain(name, *given)
@@ -73,7 +74,7 @@ def test_engines_are_judged_recorded_and_one_is_chosen(
 
         return replace(engine, run=off)
 
-    monkeypatch.setattr(measuring, "graph_engine", planted)
+    monkeypatch.setattr(engine_trials, "graph_engine", planted)
     monkeypatch.setattr(measuring, "ROUNDS", 1)
     result = CliRunner().invoke(cli.app, ["accelerate", str(place), "--cohort", str(cohort), "--json"])
     assert result.exception is None, result.exception

@@ -224,8 +224,8 @@ ENGINES: Final[Mapping[str, EngineKind]] = {
     "onnxruntime": EngineKind("onnxruntime", "fp32", _by_onnxruntime),
     "openvino": EngineKind("openvino", "fp32", _by_openvino("f32")),
     "openvino-bf16": EngineKind("openvino", "fp32", _by_openvino("bf16")),
-    "onnxruntime-int8": EngineKind("onnxruntime", "int8", _by_onnxruntime),
     "openvino-int8": EngineKind("openvino", "int8", _by_openvino("f32")),
+    "openvino-int8-bf16": EngineKind("openvino", "int8", _by_openvino("bf16")),
 }
 """Beside PyTorch."""
 

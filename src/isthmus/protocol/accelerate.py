@@ -12,43 +12,33 @@ from isthmus.errors import BundleError
 from isthmus.files import write_bytes
 from isthmus.inference.any_bundle import load_bundle
 from isthmus.inference.engine_choice import furthest, need_measured, probes_of, said_of_probes
-from isthmus.inference.engine_gate import judge
 from isthmus.inference.engine_record import (
     MODEL_INT8,
     EnginesRecord,
-    GraphFacts,
     Measured,
     Times,
     Trial,
-    Verdict,
     answers_sha256,
     network_sha256,
     read_record,
     write_record,
 )
-from isthmus.inference.engines import ENGINES, TORCH, Engine, graph_engine, largest_batch, open_engine
+from isthmus.inference.engines import ENGINES, TORCH, largest_batch, open_engine
 from isthmus.inference.fused_predictor import FusedPredictor, OwnNetworks
-from isthmus.inference.machine import library_of, machine_here
-from isthmus.inference.network_inputs import network_inputs
+from isthmus.inference.machine import machine_here
 from isthmus.inference.onnx_export import export_onnx
 from isthmus.inference.onnx_graph import read_graph
 from isthmus.inference.predictor import Predictor
-from isthmus.inference.quantise import PICTURES, quantised
 from isthmus.models.bundle_spec import BundleSpec
 from isthmus.models.fused_bundle import member_folder
 from isthmus.progress import Progress
-from isthmus.protocol.engine_answers import answers_of, rules_of, timed_views, with_engines
-from isthmus.protocol.tuning_cases import TuningCases, tuning_cases
+from isthmus.protocol.engine_answers import timed_views
+from isthmus.protocol.engine_trials import PASSED, Engines, Gate, Graphs, runs_of
+from isthmus.protocol.tuning_cases import tuning_cases
 
 ROUNDS: Final = 15
 """Timings of each engine, in turns, so that whatever else the machine does falls on all of them."""
 
-_BLOCK: Final = 8
-
-Graphs = dict[str, tuple[GraphFacts, bytes]]
-"""By member: what is recorded of a graph, and its content."""
-
-Engines = Mapping[str, Engine]
 Shown = Mapping[str, tuple[Any, Any]]
 """By member: pixels and masks that engines are timed on."""
 
@@ -100,22 +90,25 @@ def accelerate(
     specs = {arm: one for arm, (_, one) in members.items()}
     tuning = tuning_cases(bundle, model.spec, specs, Path(cohort), split, progress)
     export_onnx(bundle, own_networks=own_network)
-    graphs = {"fp32": _read(members), "int8": dict[str, tuple[GraphFacts, bytes]]()}
-    refused: dict[str, str] = {}
-    try:
-        graphs["int8"] = _quantised(graphs["fp32"], specs, tuning)
-    except BundleError as error:
-        refused = {name: error.what for name, kind in ENGINES.items() if kind.numbers == "int8"}
-    trials, engines = _judged(model, specs, graphs, tuning, refused, progress)
+    plain, gate, left = _read(members), Gate.of(model, specs, tuning), iter(range(1, len(ENGINES) + 1))
+
+    def told() -> None:
+        if progress is not None:
+            progress("engines", next(left, len(ENGINES)), len(ENGINES))
+
+    whole, in_whole_numbers = gate.in_whole_numbers(plain, told)
+    found = [gate.by_torch(), gate.of_graphs(plain, "fp32", told), in_whole_numbers]
+    trials = {name: trial for one, _ in found for name, trial in one.items()}
+    engines = {name: own for _, each in found for name, own in each.items()}
     shown = {arm: timed_views(tuning, arm, largest_batch(one)) for arm, one in specs.items()}
     trials = _with_times(trials, engines, shown)
-    keep_int8 = any(trials[name].verdict.passed == "gated" for name, kind in ENGINES.items() if kind.numbers == "int8")
+    keep_int8 = any(trial.verdict.passed in PASSED for trial in in_whole_numbers[0].values())
     choice, why = _choice(trials, only_exact)
     measured = Measured(
         answers_sha256=answers_sha256(model.spec, specs), tuning=tuning.said, machine=machine_here(), engines=trials,
         choice=choice, why=why,
     )  # fmt: skip
-    return _written(bundle, members, graphs["int8"] if keep_int8 else {}, measured)
+    return _written(bundle, members, whole if keep_int8 else {}, measured)
 
 
 def _members(bundle: Path, model: Predictor | FusedPredictor) -> dict[str, tuple[Path, BundleSpec]]:
@@ -133,67 +126,6 @@ def _read(members: Mapping[str, tuple[Path, BundleSpec]]) -> Graphs:
         facts = record.graphs["fp32"]
         found[arm] = facts, read_graph(folder / facts.file, facts.sha256)
     return found
-
-
-def _quantised(graphs: Graphs, specs: Mapping[str, BundleSpec], tuning: TuningCases) -> Graphs:
-    """Return the graphs in whole numbers, ranges taken from tuning pictures spread over the whole store."""
-    found: Graphs = {}
-    for arm, (facts, content) in graphs.items():
-        store, wanted = tuning.stores[arm], tuple(facts.inputs)
-        rows = np.unique(np.linspace(0, len(store.pixels) - 1, PICTURES).astype(np.int64))
-        blocks = [
-            network_inputs(
-                wanted, np.asarray(store.pixels[chunk]), np.asarray(store.lesion_masks[chunk]), specs[arm].prepare
-            )
-            for chunk in (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))
-        ]
-        whole, told = quantised(content, facts, blocks)
-        found[arm] = told, whole
-    return found
-
-
-def _judged(
-    model: Predictor | FusedPredictor,
-    specs: Mapping[str, BundleSpec],
-    graphs: Mapping[str, Graphs],
-    tuning: TuningCases,
-    refused: Mapping[str, str],
-    progress: Progress | None,
-) -> tuple[dict[str, Trial], dict[str, Engines]]:
-    """Return the verdict over each engine, without times, and the engines themselves."""
-    reference, rules = answers_of(model, tuning), rules_of(model, tuning)
-    runs = {arm: one.runs for arm, one in _predictors(model).items()}
-    engines: dict[str, Engines] = {TORCH: runs}
-    verdicts = {TORCH: Verdict(passed="reference", largest_difference=0.0)}
-    for number, (name, kind) in enumerate(ENGINES.items(), start=1):
-        if name in refused:
-            verdicts[name] = Verdict(passed="none", largest_difference=1.0, reason=refused[name])
-            continue
-        try:
-            own = {
-                arm: graph_engine(name, specs[arm], facts, content)
-                for arm, (facts, content) in graphs[kind.numbers].items()
-            }
-            verdicts[name] = judge(reference, answers_of(with_engines(model, own), tuning), rules)
-            engines[name] = own
-        except BundleError as error:
-            verdicts[name] = Verdict(passed="none", largest_difference=1.0, reason=error.what)
-        if progress is not None:
-            progress("engines", number, len(ENGINES))
-    trials = {
-        name: Trial(
-            verdict=verdict,
-            times=Times(one=0.0, each_of_batch=0.0, views=0),
-            probes={arm: said_of_probes(specs[arm], one) for arm, one in engines.get(name, {}).items()},
-            library=library_of(name),
-        )
-        for name, verdict in verdicts.items()
-    }
-    return trials, engines
-
-
-def _predictors(model: Predictor | FusedPredictor) -> Mapping[str, Predictor]:
-    return model.members if isinstance(model, FusedPredictor) else {"": model}
 
 
 def _with_times(trials: Mapping[str, Trial], engines: Mapping[str, Engines], shown: Shown) -> dict[str, Trial]:
@@ -277,10 +209,10 @@ def _timed_anew(bundle: Path, only_exact: bool, own_network: OwnNetworks) -> Eng
             "the bundle has changed since its engines were judged", where=str(bundle),
             hint="isthmus accelerate BUNDLE --cohort COHORT",
         )  # fmt: skip
-    engines: dict[str, Engines] = {TORCH: {arm: one.runs for arm, one in _predictors(model).items()}}
+    engines: dict[str, Engines] = {TORCH: runs_of(model)}
     passed_over = []
     for name, trial in measured.engines.items():
-        if trial.verdict.passed not in ("exact", "gated"):
+        if trial.verdict.passed not in PASSED or name not in ENGINES:
             continue
         own = {arm: open_engine(folder, spec, name) for arm, (folder, spec) in members.items()}
         wrong = furthest(measured.engines, name, {arm: said_of_probes(specs[arm], one) for arm, one in own.items()})
