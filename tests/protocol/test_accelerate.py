@@ -12,11 +12,12 @@ from typer.testing import CliRunner
 from isthmus import cli
 from isthmus.cohort.cohort import load_cohort
 from isthmus.errors import BundleError, CohortError
-from isthmus.inference.engine_record import read_record
+from isthmus.inference.engine_record import Times, Trial, Verdict, read_record, write_record
 from isthmus.inference.load import load_bundle
 from isthmus.protocol import accelerate as measuring
 from isthmus.protocol import engine_trials
 from isthmus.protocol.accelerate import accelerate
+from isthmus.protocol.engine_trials import Gate
 from isthmus.protocol.tuning_cases import tuning_cases
 from tests.inference.discs import write_disc_cohort
 from tests.inference.small_models import bundle
@@ -103,6 +104,34 @@ def test_engines_are_judged_recorded_and_one_is_chosen(
     assert {name: one.verdict for name, one in again.measured.engines.items()} == {
         name: one.verdict for name, one in engines.items()
     }
+
+    named = {**record.measured.engines, "an-engine-of-before": engines["onnxruntime"]}
+    write_record(place, again.model_copy(update={"measured": again.measured.model_copy(update={"engines": named})}))
+    assert accelerate(place).measured is not None  # it is passed over
+
+
+def test_as_few_layers_as_pass_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[float] = []
+
+    def verdict(share: float) -> Verdict:
+        passed = "gated" if share >= 0.5 else "none"
+        return Verdict.model_validate({"passed": passed, "largest_difference": 0.1, "auc_loss": 0.0})
+
+    def judged(self: Gate, graphs: Any, numbers: str, told: Any) -> Any:
+        times = Times(one=0.0, each_of_batch=0.0, views=0)
+        return {"openvino-int8": Trial(verdict=verdict(tried[-1]), times=times)}, {}
+
+    monkeypatch.setattr(Gate, "_quantised", lambda self, plain, share: tried.append(share) or {"": share})
+    monkeypatch.setattr(Gate, "of_graphs", judged)
+    nothing: Any = None
+    gate = Gate(nothing, {}, nothing, nothing, nothing)
+    assert gate.in_whole_numbers({}, lambda: None)[0] == {"": 0.5}
+    assert tried == [0.0, 0.25, 0.5]
+    tried.clear()
+    monkeypatch.setattr(engine_trials, "LEFT_OUT", (0.0, 0.25))
+    found = gate.in_whole_numbers({}, lambda: None)[1][0]
+    assert tried == [0.0, 0.25]
+    assert found["openvino-int8"].verdict.passed == "none"
 
 
 def test_only_who_was_not_set_aside_is_looked_at(run: Path, cohort: Path, tmp_path: Path) -> None:
