@@ -214,7 +214,9 @@ def measured(
                 "request p50, ms": 1000 * statistics.median(whole[name]),
                 "request p95, ms": 1000 * float(np.quantile(whole[name], 0.95)),
                 "request, times as fast": _ratio(whole[PLAIN], whole[name]),
-                "first answer, s": first_answer(folder, path, name, options) if options.starts and name != PLAIN else "",
+                "first answer, s": first_answer(folder, path, name, options)
+                if options.starts and name != PLAIN
+                else "",
                 "largest difference of a probability": difference,
             }
         )
