@@ -189,9 +189,9 @@ def served(application: FastAPI) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Return a running Chromium, or skip with the reason."""
+    """Return a running Chromium, or skip with the reason; closed with its module: another may not start beside it."""
     if not CHROMIUM.is_file():
         pytest.skip(f"no {CHROMIUM}: install Debian's chromium to see the reading room in a browser")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")

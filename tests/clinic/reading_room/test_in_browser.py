@@ -84,7 +84,7 @@ def test_a_lead_makes_an_account_and_closes_it_only_after_saying_yes(page_as, ap
     assert row.locator("td").nth(1).inner_text().startswith("One-time password")
     row.locator("button", has_text="Close").click()
     page.locator("dialog button", has_text="Yes").click()
-    page.wait_for_function("document.body.innerText.includes('Closed')")
+    row.locator("td", has_text="Closed").wait_for()
     assert row.locator("td").nth(1).inner_text() == "Closed"
     assert RoomClient(application).sign_in("leaves.soon", given).status_code == 401
     assert page.problems == []
@@ -103,7 +103,7 @@ def test_the_dark_mode_comes_at_once_and_stays(page_as):
     page.locator("details.menu summary").click()
     page.locator(".sheet [name=language]").select_option("zh")
     page.locator(".sheet button", has_text="Save").click()
-    page.wait_for_function("document.documentElement.lang === 'zh-Hans'")
+    page.wait_for_selector("html[lang=zh-Hans]")
     page.locator("details.menu summary").click()
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
