@@ -43,3 +43,4 @@ def test_a_picture_that_is_no_dicom_has_no_study_to_go_to(tmp_path: Path) -> Non
     found = CliRunner().invoke(cli.app, [*typed, str(tmp_path / "out"), "--dicom"])
     assert isinstance(found.exception, InputError)
     assert "no result in DICOM" in str(found.exception)
+    assert not (tmp_path / "out").exists(), "it was scored before it was refused"

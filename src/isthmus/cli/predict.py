@@ -55,6 +55,10 @@ def predict(
     beside = [name for name, given in (("--cases", cases), ("--network", network)) if given and dicom]
     if beside:
         raise InputError(f"--dicom stands beside {beside[0]}", expected="DICOM files of one study, and --dicom alone")
+    if dicom:
+        from isthmus.clinic.predicted_dicom import refuse_other_than_dicom, write_dicom_results
+
+        refuse_other_than_dicom(inputs or [])
     with progress_bars(as_json) as progress:
         done = predict_given(
             bundle,
@@ -73,8 +77,6 @@ def predict(
         )
     said, lines = done.to_json(), done.lines()
     if dicom:
-        from isthmus.clinic.predicted_dicom import write_dicom_results
-
         made = write_dicom_results(
             bundle,
             inputs or [],

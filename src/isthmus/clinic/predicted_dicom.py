@@ -33,6 +33,19 @@ class DicomFiles:
     sentences: tuple[str, ...]
 
 
+def refuse_other_than_dicom(inputs: Sequence[str]) -> None:
+    """Refuse a file of which no DICOM result can be made, before anything is scored; folders are looked into later.
+
+    Raises
+    ------
+    InputError
+        When it is no ultrasound DICOM.
+    """
+    for path in (Path(named(one)[1] or one) for one in inputs):
+        if path.is_file():
+            _study([path], "bmode")
+
+
 def write_dicom_results(
     bundle: Path,
     inputs: Sequence[str],
